@@ -1,0 +1,77 @@
+"""weaklab: labeling functions and weak classifiers in one committee that learns while a person labels.
+
+The names below are loaded when they are first used, so that ``import weaklab`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from weaklab import datasets, features, strategies
+    from weaklab.base import ABSTAIN, WeaklabError, WeaklabWarning
+    from weaklab.classifiers import WeakClassifier
+    from weaklab.committee import Committee
+    from weaklab.corpus import Corpus, read
+    from weaklab.heuristics import keywords, labeling_function, pattern
+    from weaklab.label_models import confidence, label_model
+    from weaklab.project import Project
+    from weaklab.scheduler import Scheduler
+    from weaklab.simulate import replay
+
+_HOMES = {
+    "ABSTAIN": "base",
+    "Committee": "committee",
+    "Corpus": "corpus",
+    "Project": "project",
+    "Scheduler": "scheduler",
+    "WeakClassifier": "classifiers",
+    "WeaklabError": "base",
+    "WeaklabWarning": "base",
+    "confidence": "label_models",
+    "keywords": "heuristics",
+    "label_model": "label_models",
+    "labeling_function": "heuristics",
+    "pattern": "heuristics",
+    "read": "corpus",
+    "replay": "simulate",
+}
+_MODULES = ("datasets", "features", "strategies")
+
+__all__ = [
+    "ABSTAIN",
+    "Committee",
+    "Corpus",
+    "Project",
+    "Scheduler",
+    "WeakClassifier",
+    "WeaklabError",
+    "WeaklabWarning",
+    "confidence",
+    "datasets",
+    "features",
+    "keywords",
+    "label_model",
+    "labeling_function",
+    "pattern",
+    "read",
+    "replay",
+    "strategies",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"weaklab.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weaklab' has no attribute {name!r}")
+    value = getattr(import_module(f"weaklab.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,366 @@
+"""The commands of ``weaklab``; each calls the library and prints what it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from weaklab.base import WeaklabError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weaklab.project import Project
+    from weaklab.tables import Table
+
+OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; a mistake, told on stderr; wrong usage; done, but a labeling function is broken; stopped with Ctrl-C."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a mistake (told on stderr), 2 wrong usage, 3 done but with faults in labeling functions "
+    "(run and lfs), 130 interrupted."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Label a corpus with a committee of labeling functions and weak classifiers that learns while you label.",
+    epilog=f"A first look: `weaklab demo`. {EXIT_CODES}",
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line and leave with an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except WeaklabError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        say("interrupted; all that was answered is stored")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+    except (OSError, MemoryError) as error:
+        fail(f"{type(error).__name__}: {error}")
+
+
+def say(message: str) -> None:
+    """Print to standard error."""
+    from weaklab.tables import clean
+
+    sys.stderr.write(clean(message, None) + "\n")
+
+
+def fail(message: str) -> None:
+    """Print an error and leave."""
+    say(f"error: {message}")
+    sys.exit(MISTAKE)
+
+
+@contextlib.contextmanager
+def opened(folder: Path, **options: Any) -> Iterator[Project]:
+    """Open a project that must be there; warnings go to standard error, one line each."""
+    from weaklab.project import Project
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with Project(folder, **options) as project:
+                yield project
+        finally:
+            for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UserWarning)):
+                if not _is_fault(message, caught):
+                    say(f"warning: {message}")
+
+
+def _is_fault(message: str, caught: Any) -> bool:
+    """Faults are told by :func:`tell_faults`, once."""
+    return any(str(w.message) == message and type(w.message).__name__ == "FaultWarning" for w in caught)
+
+
+def tell_faults(project: Project) -> bool:
+    """Name on stderr each file that failed to load and each kind of fault; return whether there was any."""
+    for message in project.load_errors:
+        say(f"error: {message}")
+    for fault in project.faults:
+        say(f"fault: {fault}")
+    return bool(project.load_errors or project.faults)
+
+
+def show(table: Table) -> None:
+    """Print a table: fitted to the terminal, or whole where it goes to a file or pipe."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(f"{table}\n")
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    from weaklab.tables import cell_text, clean
+
+    console = Console()
+    if table.rows:
+        grid = RichTable(title=table.title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+        for j, name in enumerate(table.columns):
+            grid.add_column(str(name), justify="right" if table.numeric(j) else "left", overflow="fold")
+        for row in table.rows:
+            grid.add_row(*(Text(cell_text(cell)) for cell in row))
+        console.print(grid)
+    else:
+        console.print(Text(table.title, style="bold"))
+    for note in table.notes:
+        console.print(Text(clean(note, None)))
+
+
+@app.command(epilog="Example: `weaklab init spam --labels spam,ham --classifier naive_bayes`")
+def init(
+    project: Folder,
+    labels: Annotated[str, typer.Option(help="Label names, separated by commas.", show_default=False)],
+    lfs: Annotated[
+        list[Path] | None,
+        typer.Option(help="File or folder of labeling functions; repeat for several. PROJECT/labeling_functions is always read."),
+    ] = None,
+    classifier: Annotated[list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none.")] = None,
+    label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
+    retrain_every: Annotated[int, typer.Option(help="Retrain after so many labels; 0 on demand only.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Make a project folder; its settings stand in PROJECT/weaklab.toml."""
+    from weaklab.label_models import LABEL_MODELS
+    from weaklab.project import Project
+    from weaklab.settings import FILE
+
+    if (project / FILE).exists():
+        raise WeaklabError(f"{project} is a project already; edit {project / FILE} to change its settings")
+    LABEL_MODELS[label_model]
+    for path in lfs or ():
+        if not path.exists():
+            raise WeaklabError(f"{path}: no such file or folder of labeling functions")
+    names = [] if classifier == ["none"] else classifier or ["naive_bayes"]
+    folders = ["labeling_functions", *(os.path.relpath(path, project) for path in lfs or ())]
+    with Project(
+        project,
+        labels=[name.strip() for name in labels.split(",")],
+        labeling_functions=folders,
+        weak_classifiers=names,
+        label_model=label_model,
+        retrain_every=retrain_every,
+        seed=seed,
+    ) as made:
+        print(f"made {project} with labels {', '.join(made.label_names)}; next: weaklab import {project} FILE")
+        if tell_faults_of_files(made):
+            sys.exit(FAULTS)
+
+
+def tell_faults_of_files(project: Project) -> bool:
+    """Name each file of labeling functions that failed to load; return whether there was any."""
+    for message in project.load_errors:
+        say(f"error: {message}")
+    return bool(project.load_errors)
+
+
+@app.command(name="import", epilog="Example: `weaklab import spam messages.csv --text body --id message_id`")
+def import_(
+    project: Folder,
+    source: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, Parquet or text file, or a folder of them.", show_default=False)],
+    text: Annotated[
+        list[str] | None, typer.Option(help="Text column; repeat for several. By default 'text', or the only one of strings.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Id column. By default 'id'; without one, ids are made from the content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of manual labels; empty where there is none.")] = None,
+    gold: Annotated[str | None, typer.Option(help="Column with the truth, for measuring only.")] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    skip_known: Annotated[bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")] = False,
+) -> None:
+    """Copy records into the project.
+
+    A folder of text files holds one file a label (spam.txt, ham.txt) and dataset.txt, a record a line.
+    """
+    with opened(project) as held:
+        count = held.add_records(source, text=text, id=id, label=label, gold=gold, encoding=encoding, skip_known=skip_known)
+        labels = len(held._manual_labels()) if held._last_event() else 0
+        known = f", {labels:,} with a manual label" if labels else ""
+        print(f"imported {count:,} records; the project has {len(held):,}{known}")
+
+
+@app.command(epilog="Example: `weaklab lfs spam`")
+def lfs(
+    project: Folder,
+    csv: Annotated[bool, typer.Option("--csv", help="Print as CSV, for other programs.")] = False,
+) -> None:
+    """List the heuristics: file and line, coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults.
+
+    What is new or edited votes first. Exit code 3 where a file cannot be loaded or a function has faults.
+    """
+    with opened(project) as held:
+        if len(held):
+            held._ensure(progress=sys.stderr.isatty())
+            summary = held.summary()
+            if csv:
+                print(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).to_csv(), end="")
+            else:
+                table = summary.table()
+                table.notes = [note for note in table.notes if not note.startswith(("fault:", "not loaded:"))]
+                show(table)
+        else:
+            show(_plain_list(held))
+        if tell_faults(held) if len(held) else tell_faults_of_files(held):
+            sys.exit(FAULTS)
+
+
+def _plain_list(project: Project) -> Table:
+    from weaklab.tables import Table
+
+    rows = [[h.name, type(h).__name__, h.location] for h in project.committee.heuristics]
+    return Table(f"{len(rows)} heuristics", ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"])
+
+
+@app.command(epilog="Example: `weaklab run spam --strict`")
+def run(
+    project: Folder,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
+) -> None:
+    """Let new and edited heuristics vote, train on all labels, and show the result."""
+    with opened(project) as held:
+        summary = held.run(progress=not quiet and sys.stderr.isatty())
+        if not quiet:
+            table = summary.table()
+            table.notes = [note for note in table.notes if not note.startswith(("fault:", "not loaded:"))]
+            show(table)
+        told = tell_faults(held)
+        broken = bool(held.load_errors) or any(f.exception == "UnknownLabelError" for f in held.faults)
+        if broken or (strict and told):
+            sys.exit(FAULTS)
+
+
+@app.command(epilog="Example: `weaklab ask spam -n 20 --strategy entropy`")
+def ask(
+    project: Folder,
+    n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 10,
+    strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
+) -> None:
+    """Show the records that a person should label next, with the suggestion and why each was picked."""
+    with opened(project) as held:
+        tell_faults_of_files(held)
+        asks = held.ask(n, again=again, strategy=strategy, lease=False)
+        if json_:
+            import json
+
+            for a in asks:
+                row = {k: getattr(a, k) for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why")}
+                print(json.dumps(row, ensure_ascii=False))
+        else:
+            show(asks.table())
+
+
+@app.command(epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one a line.")
+def label(
+    project: Folder,
+    n: Annotated[int | None, typer.Option("-n", help="Stop after so many records; by default go on until q.", min=1)] = None,
+    batch: Annotated[int, typer.Option(help="How many records are picked at a time.", min=1)] = 10,
+    strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
+    annotator: Annotated[str | None, typer.Option(help="Who answers; by default the user's name.")] = None,
+) -> None:
+    """Label in the terminal: Enter accepts the suggestion, a digit or a name corrects it.
+
+    s skips, b puts the record back in the line, u undoes the last answer, q leaves. Every answer is on disk before the
+    next record is shown.
+    """
+    from weaklab.cli.terminal import label_in_terminal
+
+    with opened(project, annotator=annotator) as held:
+        tell_faults_of_files(held)
+        label_in_terminal(held, n, batch=batch, strategy=strategy, again=again)
+
+
+@app.command(epilog="Example: `weaklab status spam --json`")
+def status(project: Folder, json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False) -> None:
+    """Show the project in numbers."""
+    with opened(project) as held:
+        if not len(held):
+            say(f"{project} holds no record yet; next: weaklab import {project} FILE")
+        found = held.status() if len(held) else {"records": 0, "heuristics": len(held.committee)}
+        if json_:
+            import json
+
+            print(json.dumps(found))
+            return
+        from weaklab.tables import Table
+
+        rows = [[name.replace("_", " "), _status_text(value)] for name, value in found.items()]
+        show(Table(f"{project}: {', '.join(held.label_names)}", ["", ""], rows))
+
+
+def _status_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v:.1%}" for k, v in value.items())
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+
+@app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
+def export(
+    project: Folder,
+    file: Annotated[Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)],
+    min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
+    include: Annotated[list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")] = None,
+) -> None:
+    """Write id, label, one probability a class, confidence, and whether the label is manual."""
+    with opened(project) as held:
+        tell_faults_of_files(held)
+        count = held.export(file, min_confidence=min_confidence, include=include or ())
+        print(f"wrote {count:,} rows to {file}")
+
+
+LISTS = {
+    "strategies": ("weaklab.strategies", "STRATEGIES"),
+    "label-models": ("weaklab.label_models", "LABEL_MODELS"),
+    "classifiers": ("weaklab.classifiers", "CLASSIFIERS"),
+    "features": ("weaklab.features", "FEATURES"),
+}
+
+
+@app.command(name="list", epilog="Example: `weaklab list strategies`")
+def list_(what: Annotated[str, typer.Argument(help="strategies, label-models, classifiers or features.", show_default=False)]) -> None:
+    """List what can be chosen by name."""
+    from importlib import import_module
+
+    from weaklab.tables import Table
+
+    if what not in LISTS:
+        raise WeaklabError(f"nothing to list by the name of {what!r};{did_you_mean(what, LISTS)} there are {', '.join(LISTS)}")
+    module, registry = LISTS[what]
+    described = getattr(import_module(module), registry).describe()
+    show(Table(what, ["name", "what it is"], [[name, text] for name, text, _ in described]))
+
+
+@app.command(epilog="Example: `weaklab demo --labels 60`")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to leave the project and the exported labels.")] = Path("weaklab-demo"),
+    labels: Annotated[int, typer.Option(help="How many answers to replay.", min=1)] = 60,
+    batch: Annotated[int, typer.Option(help="How many at a time.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Label the bundled headlines with labeling functions alone, then let a replayed person answer from the gold column."""
+    from weaklab.cli.demo import run_demo
+
+    run_demo(folder, labels, batch, seed)

@@ -1,0 +1,190 @@
+"""Labeling in a terminal, one line an answer."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, TextIO
+
+from weaklab.tables import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weaklab.asks import Ask
+    from weaklab.base import LabelNames
+    from weaklab.project import Project
+
+COMMANDS = {"s": "skip", "b": "back in the line", "u": "undo", "q": "quit", "?": "help"}
+MAX_SHOWN = 2000
+
+
+class Answers:
+    """What a typed line means.
+
+    An empty line accepts the suggestion. A label's name, a beginning of it that fits no other, or its number gives that
+    label. A name always wins over a command: where a label is called ``s``, skipping is ``:s``.
+    """
+
+    def __init__(self, labels: LabelNames) -> None:
+        self.labels = labels
+        names = {name.casefold() for name in labels}
+        self.digits = not any(name.isdigit() for name in labels)
+        self.keys = {(f":{key}" if key in names else key): key for key in COMMANDS}
+
+    def read(self, line: str, suggestion: str | None) -> tuple[str, str]:
+        """Return (``label``, name), (``command``, key) or (``unclear``, message)."""
+        typed = line.strip()
+        if not typed:
+            return (
+                ("label", suggestion)
+                if suggestion
+                else ("unclear", f"there is no suggestion to accept here; type a label: {self.choices()}")
+            )
+        exact = [name for name in self.labels if name == typed] or [name for name in self.labels if name.casefold() == typed.casefold()]
+        if len(exact) == 1:
+            return "label", exact[0]
+        if typed.casefold().removeprefix(":") in COMMANDS and (typed.casefold() in self.keys or typed.startswith(":")):
+            return "command", typed.casefold().removeprefix(":")
+        if self.digits and typed.isascii() and typed.isdigit():
+            number = int(typed) if len(typed) < 6 else 0
+            if 1 <= number <= len(self.labels):
+                return "label", self.labels[number - 1]
+            return "unclear", f"there is no label {typed[:20]}; type {self.choices()}"
+        begins = [name for name in self.labels if name.casefold().startswith(typed.casefold())]
+        if len(begins) == 1:
+            return "label", begins[0]
+        fits = f"fits {', '.join(begins)}" if begins else "is no label"
+        return "unclear", f"{clean(typed, 60)!r} {fits}; type {self.choices()}, or ? for help"
+
+    def choices(self) -> str:
+        """Return the labels with their numbers."""
+        if self.digits:
+            return "  ".join(f"[{i}] {clean(name, 40)}" for i, name in enumerate(self.labels, 1))
+        return "  ".join(clean(name, 40) for name in self.labels)
+
+    def help(self) -> str:
+        """Return the line of commands."""
+        return "Enter accepts   " + "   ".join(f"{key} {COMMANDS[command]}" for key, command in self.keys.items() if command != "?")
+
+
+def label_in_terminal(
+    project: Project,
+    n: int | None = None,
+    *,
+    batch: int = 10,
+    strategy: Any = None,
+    again: bool = False,
+    read: Callable[[str], str] = input,
+    out: TextIO | None = None,
+) -> int:
+    """Show records one by one and store what the person types; return how many labels were given.
+
+    Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is on
+    disk before the next record is shown.
+    """
+    return _Session(project, n, batch, strategy, again, read, out or sys.stdout).run()
+
+
+class _Session:
+    def __init__(
+        self, project: Project, n: int | None, batch: int, strategy: Any, again: bool, read: Callable[[str], str], out: TextIO
+    ) -> None:
+        self.project, self.n, self.batch, self.strategy, self.again = project, n, batch, strategy, again
+        self.read, self.out = read, out
+        self.answers = Answers(project.label_names)
+        self.line: deque[Ask] = deque()
+        self.shown: list[Ask] = []
+        self.given = 0
+
+    def say(self, text: str = "") -> None:
+        self.out.write(text + "\n")
+        self.out.flush()
+
+    def run(self) -> int:
+        self.say(self.answers.help())
+        try:
+            while (self.n is None or self.given < self.n) and self._fill():
+                if not self._one(self.line[0]):
+                    break
+        except (EOFError, KeyboardInterrupt):
+            self.say()
+        left = self.project.status()
+        self.say(f"{self.given} labels given; {left['manual_labels']:,} of {left['records']:,} records have one. Every answer is stored.")
+        return self.given
+
+    def _fill(self) -> bool:
+        """Pick the next records when the line is empty."""
+        if not self.line:
+            wanted = self.batch if self.n is None else min(self.batch, self.n - self.given)
+            self.line.extend(self.project.ask(wanted, again=self.again, strategy=self.strategy))
+        if not self.line:
+            self.say("no record is left to ask about; --again shows those that have a label, too")
+        return bool(self.line)
+
+    def _one(self, ask: Ask) -> bool:
+        """Show a record and do what is typed until it is dealt with; False to leave."""
+        self._show(ask)
+        start = time.monotonic()
+        while True:
+            kind, value = self.answers.read(self.read(self._prompt(ask)), ask.suggestion)
+            if kind == "unclear":
+                self.say(f"  {value}")
+                continue
+            seconds = time.monotonic() - start
+            if kind == "label":
+                self.line.popleft()
+                self.project.label(ask, value, seconds=seconds, shown=True)
+                self.shown.append(ask)
+                self.given += 1
+                return True
+            if value == "q":
+                return False
+            if value == "?":
+                self.say(self.answers.help())
+                self.say(self.answers.choices())
+                continue
+            return self._command(value, ask, seconds)
+
+    def _command(self, key: str, ask: Ask, seconds: float) -> bool:
+        if key == "s":
+            self.project.skip(self.line.popleft(), seconds=seconds)
+            self.shown.append(ask)
+            self.say("  skipped: it is not asked again")
+        elif key == "b":
+            self.project.requeue(self.line.popleft())
+            self.line.append(ask)
+            self.say(
+                "  back in the line: it comes again after the others"
+                if len(self.line) > 1
+                else "  back in the line: it is the only one in it"
+            )
+        elif key == "u":
+            self._undo()
+        return True
+
+    def _undo(self) -> None:
+        event = self.project.undo()
+        if event is None:
+            self.say("  nothing to undo in this session")
+            return
+        before = next((ask for ask in reversed(self.shown) if ask.id == event.record), None)
+        if event.kind == "label":
+            self.given -= 1
+        if before is not None and event.kind in ("label", "skip"):
+            self.shown.remove(before)
+            self.line.appendleft(before)
+        what = f"label {event.label!r}" if event.label else event.kind
+        self.say(f"  undone: {clean(what, 60)} of record {clean(event.record, 60)}")
+
+    def _show(self, ask: Ask) -> None:
+        text = clean(ask.text, MAX_SHOWN) or "(an empty record)"
+        self.say(f"\n{text}")
+        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.why, 300)}")
+
+    def _prompt(self, ask: Ask) -> str:
+        suggested = f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})" if ask.suggestion else "no suggestion"
+        if len(self.answers.labels) > 12:
+            return f"  {suggested} > "
+        return f"  {self.answers.choices()}   {suggested} > "

@@ -1,0 +1,398 @@
+"""The committee: heuristics x records -> label matrix, each column computed once and kept."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weaklab.base import (
+    ABSTAIN,
+    Fault,
+    HeuristicError,
+    LabelNames,
+    UnknownNameError,
+    WeaklabWarning,
+    did_you_mean,
+    merge_faults,
+)
+from weaklab.classifiers import WeakClassifier
+from weaklab.corpus import Corpus, read
+from weaklab.corpus.records import Columns, Roles
+from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
+from weaklab.processes import Runner, can_travel
+from weaklab.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+TIMEOUT_SECONDS = 10.0
+"""How long a labeling function may take for one record before its process is stopped."""
+
+
+@dataclass
+class Votes:
+    """What a committee says about n records.
+
+    Attributes
+    ----------
+    L : int8 (n, m) label matrix, -1 abstains
+    names : the m heuristics, in column order
+    labels : the k label names
+    scores : column -> float32 (n, k) class probabilities, for weak classifiers that have trained
+    confidence : column -> float32 (n,), for functions that return (label, confidence) pairs
+    faults : what went wrong
+    """
+
+    L: NDArray[np.int8]
+    names: list[str]
+    labels: LabelNames
+    scores: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    confidence: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return int(self.L.shape[0])
+
+
+class ColumnCache(Protocol):
+    """Where a committee keeps columns that it need not compute again."""
+
+    def get(self, fingerprint: str) -> Ballot | None: ...
+    def put(self, fingerprint: str, ballot: Ballot) -> None: ...
+
+
+class MemoryCache(dict[str, Ballot]):
+    """Columns of one corpus, kept in memory."""
+
+    def put(self, fingerprint: str, ballot: Ballot) -> None:
+        self[fingerprint] = ballot
+
+
+class Committee:
+    """Labeling functions and weak classifiers that vote together.
+
+    Parameters
+    ----------
+    labels : sequence of label names
+    timeout : seconds a function may take for a record before it is stopped, with a fault; None runs everything in this
+        process, where nothing can be stopped
+    workers : child processes for labeling functions, by default one a core
+
+    Examples
+    --------
+    >>> import weaklab
+    >>> committee = Committee(["ham", "spam"], timeout=None)
+    >>> _ = committee.add(weaklab.keywords("spam", ["prize", "winner"]))
+    >>> @committee.labeling_function()
+    ... def short(x):
+    ...     return "ham" if len(x.text) < 15 else None
+    >>> committee.vote(["You are a winner", "Lunch?"], progress=False).L.tolist()
+    [[1, -1], [-1, 0]]
+    """
+
+    def __init__(self, labels: Sequence[str], *, timeout: float | None = TIMEOUT_SECONDS, workers: int | None = None) -> None:
+        self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
+        self.timeout = timeout
+        self.workers = workers
+        self._members: dict[str, Heuristic] = {}
+        self._caches: dict[str, MemoryCache] = {}
+        self._in_process: set[str] = set()
+
+    # ---- members
+
+    @property
+    def heuristics(self) -> list[Heuristic]:
+        """The members, in the order of the columns of ``L``."""
+        return list(self._members.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the members, in column order."""
+        return list(self._members)
+
+    @property
+    def classifiers(self) -> list[WeakClassifier]:
+        """The members that learn."""
+        return [h for h in self._members.values() if isinstance(h, WeakClassifier)]
+
+    def add(self, heuristic: Any) -> Heuristic:
+        """Register a heuristic, a Snorkel labeling function or a plain function; the same name replaces the old one.
+
+        Raises
+        ------
+        HeuristicError
+            It is no heuristic, it fails one of its examples, or another file has one of this name.
+        UnknownLabelError
+            It votes a label that the committee does not know.
+        """
+        member = as_heuristic(heuristic)
+        self.check(member)
+        self._members[member.name] = member
+        return member
+
+    def check(self, member: Heuristic) -> None:
+        """Raise what :meth:`add` would raise for this heuristic."""
+        if hasattr(member, "label"):
+            self.labels.code(member.label)
+        check_examples(member, self.labels)
+        old = self._members.get(member.name)
+        files = [_file(h.location) for h in (old, member) if h is not None]
+        if len(files) == 2 and all(files) and files[0] != files[1]:
+            raise HeuristicError(
+                f"{member.location}: {member.name!r} is the name of another heuristic ({old.location if old else ''}); rename one of them"
+            )
+
+    def remove(self, name: str) -> Heuristic:
+        """Take a heuristic out; the columns of the others are kept."""
+        return self._members.pop(self[name].name)
+
+    def __getitem__(self, name: str) -> Heuristic:
+        if name not in self._members:
+            raise UnknownNameError(
+                f"no heuristic named {name!r};{did_you_mean(name, self._members)} available: {', '.join(self._members) or 'none yet'}"
+            )
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def labeling_function(self, function: Callable[[Any], Any] | None = None, /, **options: Any) -> Any:
+        """Make a labeling function and register it; takes what :func:`weaklab.labeling_function` takes."""
+
+        def register(f: Callable[[Any], Any]) -> Heuristic:
+            return self.add(labeling_function(**options)(f))
+
+        return register if function is None else register(function)
+
+    def load(self, path: str | Path) -> list[Heuristic]:
+        """Register the labeling functions of a file or folder; a file that fails is a warning, the others go on."""
+        loaded = load(path)
+        added = []
+        for heuristic in loaded.heuristics:
+            try:
+                added.append(self.add(heuristic))
+            except (HeuristicError, ValueError) as error:
+                loaded.errors.append(str(error))
+        for message in loaded.errors:
+            warnings.warn(message, WeaklabWarning, stacklevel=2)
+        return added
+
+    # ---- votes
+
+    def vote(self, corpus: Any, *, cache: ColumnCache | None = None, progress: bool = True) -> Votes:
+        """Let every member vote on every record; a column that is known from before is not computed again.
+
+        Parameters
+        ----------
+        corpus : :class:`~weaklab.corpus.Corpus` or anything that :func:`weaklab.read` reads
+        cache : where columns are kept, by default this committee's memory
+        progress : whether to show a progress bar
+
+        Returns
+        -------
+        Votes
+            With ``L`` int8 (n, m), and a warning for every kind of fault.
+        """
+        corpus = read(corpus)
+        if cache is None:
+            cache = self._caches.setdefault(_corpus_key(corpus), MemoryCache())
+        columns, fresh = self.columns(corpus, cache, progress)
+        ballots = [columns.get(h.name) or self._classify(h, corpus) for h in self.heuristics]
+        for fault in (fault for name in fresh for fault in columns[name].faults):
+            warnings.warn(str(fault), WeaklabWarning, stacklevel=2)
+        return assemble(self.heuristics, ballots, self.labels, len(ballots[0].votes) if ballots else len(corpus))
+
+    def columns(self, corpus: Corpus, cache: ColumnCache, progress: bool = True) -> tuple[dict[str, Ballot], list[str]]:
+        """Return the column of every member that does not learn, and the names of those that had to be computed."""
+        fixed = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
+        known = {h.name: ballot for h in fixed if (ballot := cache.get(self._column_key(h))) is not None}
+        missing = [h for h in fixed if h.name not in known]
+        for heuristic, ballot in self._compute(missing, corpus, progress):
+            cache.put(self._column_key(heuristic), ballot)
+            known[heuristic.name] = ballot
+        return known, [h.name for h in missing]
+
+    def _column_key(self, heuristic: Heuristic) -> str:
+        """A column is known by what the heuristic does and by the labels that its codes stand for."""
+        from weaklab.heuristics.fingerprint import digest
+
+        return digest(heuristic.name, heuristic.fingerprint, *self.labels)
+
+    def _classify(self, heuristic: Heuristic, corpus: Corpus) -> Ballot:
+        return join([heuristic.evaluate(batch, self.labels) for batch in corpus.batches()])
+
+    def _compute(self, heuristics: list[Heuristic], corpus: Corpus, progress: bool) -> Iterator[tuple[Heuristic, Ballot]]:
+        """Vote with these heuristics, opaque ones in child processes, and yield each with its whole column."""
+        if not heuristics:
+            return
+        parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
+        travels = [h for h in heuristics if h.opaque and self._travels(h)]
+        stays = [h for h in heuristics if h not in travels]
+        with _bar(corpus, progress) as bar:
+            for batch, ballots in self._batches(travels, corpus):
+                for heuristic, ballot in zip(travels, ballots, strict=True):
+                    parts[heuristic.name].append(ballot)
+                for heuristic in stays:
+                    parts[heuristic.name].append(heuristic.evaluate(batch, self.labels))
+                bar.update(batch.num_rows)
+        for heuristic in heuristics:
+            yield heuristic, join(parts[heuristic.name])
+
+    def _batches(self, travels: list[Heuristic], corpus: Corpus) -> Iterable[tuple[pa.RecordBatch, list[Ballot]]]:
+        if not travels:
+            return ((batch, []) for batch in corpus.batches())
+        assert self.timeout is not None
+        return Runner(self.timeout, self.workers).run(travels, corpus.batches(), self.labels)
+
+    def _travels(self, heuristic: Heuristic) -> bool:
+        if self.timeout is None:
+            return False
+        reason = can_travel(heuristic)
+        if reason is not None and heuristic.name not in self._in_process:
+            self._in_process.add(heuristic.name)
+            warnings.warn(
+                f"{heuristic.name} cannot be sent to a child process ({reason}), so it runs in this one, where it cannot be stopped "
+                "if it hangs; pass timeout=None to run everything here",
+                WeaklabWarning,
+                stacklevel=5,
+            )
+        return reason is None
+
+    def vote_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the ids of a batch and one int8 column a heuristic: all that an engine has to run."""
+        import pyarrow as pa
+
+        roles = Roles.of(batch.schema)
+        columns = [pa.array(h.vote(batch, self.labels), pa.int8()) for h in self.heuristics]
+        return pa.record_batch([batch.column(roles.id), *columns], names=[roles.id, *self.names])
+
+    def fit_classifiers(self, corpus: Any, y: Any) -> Committee:
+        """Train the weak classifiers: ``y`` int (n,) codes of the manual labels, -1 is unlabeled; return self."""
+        corpus = read(corpus)
+        for classifier in self.classifiers:
+            classifier.fit(corpus, y, self.labels)
+        return self
+
+    # ---- trying out
+
+    def try_on(self, sample: Any, names: str | Sequence[str] | None = None) -> Table:
+        """Show what heuristics vote on a few records, at once and in this process, errors included.
+
+        Parameters
+        ----------
+        sample : corpus, list of texts, DataFrame, ...
+        names : name or names of the heuristics to try, by default all
+        """
+        return try_on([self[n] for n in ([names] if isinstance(names, str) else names or self.names)], sample, self.labels)
+
+    def __repr__(self) -> str:
+        return f"Committee(labels={list(self.labels)}, heuristics={self.names})"
+
+
+def try_on(heuristics: Sequence[Heuristic], sample: Any, labels: LabelNames, limit: int = 50) -> Table:
+    """Return a table of a sample's records and the vote, or the error, of each heuristic on each of them."""
+    from itertools import islice
+
+    rows: list[list[Any]] = []
+    faults: list[Fault] = []
+    for batch in islice(read(sample).batches(limit), 1):
+        ballots = [h.evaluate(batch, labels) for h in heuristics]
+        faults = [fault for ballot in ballots for fault in ballot.faults]
+        columns = Columns(batch)
+        for row in range(len(columns)):
+            shown = columns.text[row] if columns.roles.text else str({n: columns[n][row] for n in columns.names})
+            rows.append([shown, *(_shown_vote(ballot, row, labels) for ballot in ballots)])
+    title = f"{heuristics[0].name}: " if len(heuristics) == 1 else ""
+    voted = sum(any(cell for cell in row[1:]) for row in rows)
+    return Table(
+        f"{title}votes on {voted} of {len(rows)} records",
+        ["record", *(h.name for h in heuristics)],
+        rows,
+        notes=[str(fault) for fault in faults],
+    )
+
+
+def _shown_vote(ballot: Ballot, row: int, labels: LabelNames) -> str:
+    name = labels.name(int(ballot.votes[row])) or ""
+    if name and ballot.confidence is not None and ballot.confidence[row] < 1:
+        return f"{name} {ballot.confidence[row]:.2f}"
+    if name and ballot.scores is not None:
+        return f"{name} {ballot.scores[row].max():.2f}"
+    return name
+
+
+def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels: LabelNames, n: int) -> Votes:
+    """Put the columns of a committee side by side."""
+    import numpy as np
+
+    L = np.column_stack([ballot.votes for ballot in ballots]) if ballots else np.empty((n, 0), dtype=np.int8)
+    return Votes(
+        np.ascontiguousarray(L, dtype=np.int8),
+        [h.name for h in heuristics],
+        labels,
+        {j: b.scores for j, b in enumerate(ballots) if b.scores is not None},
+        {j: b.confidence for j, b in enumerate(ballots) if b.confidence is not None},
+        [fault for b in ballots for fault in b.faults],
+    )
+
+
+def join(parts: Sequence[Ballot]) -> Ballot:
+    """Put the ballots of one heuristic on successive batches together."""
+    import numpy as np
+
+    if not parts:
+        return Ballot.blank(0)
+    whole = Ballot(np.concatenate([p.votes for p in parts]), faults=merge_faults(f for p in parts for f in p.faults))
+    if any(p.confidence is not None for p in parts):
+        whole.confidence = np.concatenate([np.ones(len(p.votes), np.float32) if p.confidence is None else p.confidence for p in parts])
+    if parts[0].scores is not None:
+        whole.scores = np.concatenate([p.scores for p in parts if p.scores is not None])
+    return whole
+
+
+def soft_scores(votes: Votes) -> dict[int, NDArray[np.float32]]:
+    """Return column -> float32 (n, k) for every member that says how sure it is, uniform where it abstains."""
+    import numpy as np
+
+    k = len(votes.labels)
+    found: dict[int, NDArray[np.float32]] = dict(votes.scores)
+    for j, confidence in votes.confidence.items():
+        column = votes.L[:, j]
+        rows = np.flatnonzero(column != ABSTAIN)
+        scores = np.full((len(votes), k), 1 / k, dtype=np.float32)
+        sure = np.maximum(confidence[rows], 1 / k)
+        scores[rows] = ((1 - sure) / (k - 1))[:, None]
+        scores[rows, column[rows]] = sure
+        found[j] = scores
+    return found
+
+
+def _file(location: str) -> str:
+    file = location.rpartition(":")[0]
+    return file if file.endswith(".py") else ""
+
+
+def _corpus_key(corpus: Corpus) -> str:
+    """A corpus is known by its content, so that a column is not taken for another corpus's."""
+    import hashlib
+
+    state = hashlib.blake2b(digest_size=16)
+    for batch in corpus.batches():
+        state.update(memoryview(batch.serialize()))
+    return state.hexdigest()
+
+
+def _bar(corpus: Corpus, progress: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    total = None if not progress else len(corpus)
+    return tqdm(total=total, unit=" records", desc="voting", disable=not progress, leave=False, delay=0.5)

@@ -1,0 +1,253 @@
+"""A corpus: records with unique ids, read in Arrow batches any number of times."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import CorpusError, WeaklabWarning
+from weaklab.corpus.records import Columns, Record, Roles, ids_of, records, visible
+from weaklab.corpus.sources import BATCH_ROWS, Source, check_columns, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["BATCH_ROWS", "Columns", "Corpus", "Record", "Roles", "ids_of", "read", "records", "visible"]
+
+_ID_BYTES = 8
+
+
+def read(
+    data: Any,
+    *,
+    text: str | Sequence[str] | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    gold: str | None = None,
+    encoding: str = "utf-8",
+) -> Corpus:
+    """Read anything that holds records as a corpus.
+
+    Parameters
+    ----------
+    data : pandas, polars or Arrow table, list of strings or dicts, or path
+        A path is a CSV, TSV, JSONL, Parquet or text file (a record a line), a folder or glob of one type, or a
+        list of paths. A folder of text files holds one file a label and ``dataset.txt`` or ``unlabeled.txt``.
+    text : column name or names, optional
+        By default the column ``text``, else the only column of strings. Tabular data needs none.
+    id : column name, optional
+        By default the column ``id``; without one, ids are made from the content, so that they stay the same when
+        records are added or re-ordered.
+    label : column name, optional
+        Manual labels that are known already; empty where there is none. By default the label files of a folder.
+    gold : column name, optional
+        The truth, used for measuring and for nothing else.
+    encoding : str
+        Encoding of text files.
+
+    Raises
+    ------
+    CorpusError
+        A column is missing, an id appears twice, a column mixes types, a file is empty or malformed.
+
+    Examples
+    --------
+    >>> import weaklab
+    >>> corpus = weaklab.read(["Free prize inside", "See you at noon"])
+    >>> len(corpus), corpus.record(0).text
+    (2, 'Free prize inside')
+    """
+    return data if isinstance(data, Corpus) else Corpus(source_of(data, encoding), text=text, id=id, label=label, gold=gold)
+
+
+class Corpus:
+    """Records with unique ids behind one interface, whether they fit in memory or not.
+
+    Made by :func:`read`. Iterating :meth:`batches` reads the data again from its source, in the same order.
+
+    Attributes
+    ----------
+    roles : which columns are id, text, label and gold
+    schema : Arrow schema of every batch, with the roles in its metadata
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        text: str | Sequence[str] | None = None,
+        id: str | None = None,
+        label: str | None = None,
+        gold: str | None = None,
+    ) -> None:
+        self._source = source
+        source.string_columns = tuple(name for name in (id, label, gold, *_listed(text)) if name)
+        first = next(iter(source), None)
+        if first is None or first.num_rows == 0:
+            raise CorpusError(f"{source.name}: holds no record")
+        names = first.schema.names
+        check_columns(names, source.string_columns, source.name)
+        if label is None and "label" in names and gold != "label" and source.name and _is_label_folder(source):
+            label = "label"
+        self._made_ids = id is None and "id" not in names
+        hidden = {label, gold, id or "id"}
+        self.roles = Roles(id or "id", _text_columns(first.schema, text, hidden, source.name), label, gold)
+        source.string_columns = tuple(dict.fromkeys([*source.string_columns, *self.roles.text]))
+        self.schema: pa.Schema | None = None
+        self._ids: pa.ChunkedArray | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call this corpus."""
+        return self._source.name
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Yield record batches of at most ``size`` rows, every one with a unique id column."""
+        seen: dict[bytes, int] = {}
+        rows = 0
+        for raw in self._source:
+            for start in range(0, raw.num_rows, size):
+                batch = self._with_ids(raw.slice(start, size), seen, rows)
+                rows += batch.num_rows
+                self.schema = batch.schema
+                yield batch
+        repairs = self._source.repairs
+        if repairs.surrogates:
+            warnings.warn(
+                f"{self.name}: {repairs.surrogates:,} values hold lone surrogates, which are no Unicode text; "
+                f"each became U+FFFD (first: {repairs.first})",
+                WeaklabWarning,
+                stacklevel=2,
+            )
+            repairs.surrogates = 0
+
+    def _with_ids(self, batch: pa.RecordBatch, seen: dict[bytes, int], offset: int) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        if self._made_ids:
+            ids = pa.array(_content_ids(batch, self.roles, seen), pa.large_string())
+            batch = pa.record_batch([ids, *batch.columns], names=["id", *batch.schema.names])
+        else:
+            _check_ids(batch.column(self.roles.id), seen, offset, self)
+        return batch.replace_schema_metadata(self.roles.attach(batch.schema).metadata)
+
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        """The ids of all records, in order; reading them checks that they are unique."""
+        import pyarrow as pa
+
+        if self._ids is None:
+            self._ids = pa.chunked_array([batch.column(self.roles.id) for batch in self.batches()])
+        return self._ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column of all records."""
+        import pyarrow as pa
+
+        batches = list(self.batches())
+        check_columns(batches[0].schema.names, [name], self.name)
+        return pa.chunked_array([batch.column(name) for batch in batches])
+
+    def gold(self) -> list[str | None]:
+        """Return the gold label names, None where there is none.
+
+        Raises
+        ------
+        CorpusError
+            The corpus was read without ``gold=``.
+        """
+        if self.roles.gold is None:
+            raise CorpusError(f"{self.name} was read without gold labels; name their column: read(..., gold='column')")
+        return [None if value in (None, "") else str(value) for value in self.column(self.roles.gold).to_pylist()]
+
+    def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Table:
+        """Return the records at these row numbers, in the order asked for."""
+        import numpy as np
+        import pyarrow as pa
+
+        wanted = np.asarray(rows, dtype=np.int64)
+        order = np.argsort(wanted, kind="stable")
+        parts, start = [], 0
+        for batch in self.batches():
+            low, high = np.searchsorted(wanted[order], [start, start + batch.num_rows])
+            if high > low:
+                parts.append(batch.take(pa.array(wanted[order][low:high] - start)))
+            start += batch.num_rows
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= start):
+            raise CorpusError(f"{self.name} has rows 0 to {start - 1:,}, got {wanted.min()} to {wanted.max()}")
+        table = pa.Table.from_batches(parts, schema=self.schema)
+        return table.take(pa.array(np.argsort(order, kind="stable")))
+
+    def record(self, row: int) -> Record:
+        """Return the record at a row number."""
+        return next(records(self.take([row]).combine_chunks().to_batches()[0]))
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.name}, text={list(self.roles.text)}, id={self.roles.id!r})"
+
+
+def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return () if names is None else (names,) if isinstance(names, str) else tuple(names)
+
+
+def _is_label_folder(source: Source) -> bool:
+    from pathlib import Path
+
+    try:
+        return Path(source.name).is_dir()
+    except OSError:
+        return False
+
+
+def _text_columns(schema: pa.Schema, text: Any, hidden: set[str | None], source: str) -> tuple[str, ...]:
+    import pyarrow as pa
+
+    if text is not None:
+        return _listed(text)
+    if "text" in schema.names:
+        return ("text",)
+    strings = [f.name for f in schema if (pa.types.is_string(f.type) or pa.types.is_large_string(f.type)) and f.name not in hidden]
+    if len(strings) > 1:
+        raise CorpusError(f"{source}: several columns hold strings ({', '.join(strings)}); say which is the text: text={strings[0]!r}")
+    return tuple(strings)
+
+
+def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) -> list[str]:
+    """Make ids from the content: 64 bits of BLAKE2b, and a number behind a repeated record."""
+    columns = Columns(batch.replace_schema_metadata(roles.attach(batch.schema).metadata))
+    if roles.text:
+        contents = [str(value) for value in columns.text]
+    else:
+        names = sorted(columns.names)
+        contents = [repr(row) for row in zip(*(batch.column(name).to_pylist() for name in names), strict=True)]
+    ids = []
+    for content in contents:
+        digest = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_ID_BYTES).digest()
+        repeat = seen[digest] = seen.get(digest, -1) + 1
+        ids.append(digest.hex() + (f"-{repeat}" if repeat else ""))
+    return ids
+
+
+def _check_ids(ids: pa.Array, seen: dict[bytes, int], offset: int, corpus: Corpus) -> None:
+    name = corpus.roles.id
+    if ids.null_count:
+        row = next(i for i, value in enumerate(ids) if not value.is_valid)
+        raise CorpusError(f"{corpus.name}: record {offset + row} has no id in column {name!r}; every record needs one")
+    for row, value in enumerate(ids.to_pylist(), offset):
+        key = str(value).encode("utf-8", "surrogatepass")
+        if not key:
+            raise CorpusError(f"{corpus.name}: record {row} has an empty id in column {name!r}; every record needs one")
+        first = seen.setdefault(key, row)
+        if first != row:
+            raise CorpusError(
+                f"{corpus.name}: id {value!r} stands in records {first} and {row}; ids must be unique: name another id "
+                "column, or rename this one and let weaklab make ids from the content"
+            )

@@ -1,0 +1,33 @@
+"""Heuristics: labeling functions in every form, and the base class of all voters."""
+
+from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
+from weaklab.heuristics.functions import (
+    ColumnVotes,
+    Keywords,
+    LabelingFunction,
+    Pattern,
+    check_examples,
+    keywords,
+    labeling_function,
+    pattern,
+)
+from weaklab.heuristics.loading import Loaded, as_heuristic, load
+from weaklab.heuristics.snorkel import SnorkelFunction
+
+__all__ = [
+    "Ballot",
+    "ColumnVotes",
+    "Heuristic",
+    "Keywords",
+    "LabelingFunction",
+    "Loaded",
+    "Pattern",
+    "SnorkelFunction",
+    "Watch",
+    "as_heuristic",
+    "check_examples",
+    "keywords",
+    "labeling_function",
+    "load",
+    "pattern",
+]

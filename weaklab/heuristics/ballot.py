@@ -1,0 +1,97 @@
+"""What a heuristic says about a batch, and the base class of all heuristics."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import ABSTAIN, Fault, LabelNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Ballot:
+    """The votes of one heuristic on n records.
+
+    Attributes
+    ----------
+    votes : int8 (n,), codes, -1 abstains
+    confidence : float32 (n,) in (0, 1], how sure each vote is; None where all are plain votes
+    scores : float32 (n, k), the class probabilities of a weak classifier, rows of NaN-free numbers that sum to 1;
+        None for labeling functions
+    faults : what went wrong, merged by kind
+    """
+
+    votes: NDArray[np.int8]
+    confidence: NDArray[np.float32] | None = None
+    scores: NDArray[np.float32] | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls, n: int) -> Ballot:
+        """Return a ballot that abstains on n records."""
+        import numpy as np
+
+        return cls(np.full(n, ABSTAIN, dtype=np.int8))
+
+
+class Heuristic(abc.ABC):
+    """A voter of the committee.
+
+    A subclass gives ``name``, ``fingerprint`` (equal if and only if it votes the same) and :meth:`evaluate`.
+
+    Attributes
+    ----------
+    name : unique in a committee
+    location : ``file:line`` where it was written, for messages
+    opaque : True where it runs code that may hang or kill its process, so that it runs in a killable one
+    """
+
+    name: str
+    location: str = ""
+    opaque: bool = False
+    examples: Any = None
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of all that decides the votes."""
+
+    @abc.abstractmethod
+    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        """Vote on a batch; never raises for what a record does to it, but leaves a fault.
+
+        ``watch`` is told which row is next, so that a watchdog knows where a heuristic hangs, and names rows to leave out.
+        """
+
+    def vote(self, batch: pa.RecordBatch, labels: LabelNames) -> NDArray[np.int8]:
+        """Return the votes alone: int8 (n,), -1 abstains."""
+        return self.evaluate(batch, labels).votes
+
+    def spec(self) -> dict[str, Any] | None:
+        """Return JSON from which the heuristic can be made again, None if only its code can do that."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+@dataclass
+class Watch:
+    """Where a watchdog follows a heuristic row by row.
+
+    Attributes
+    ----------
+    at : called with the row that comes next, -1 for the whole batch
+    skip : rows that are not to be tried again, because the heuristic hung or died there
+    """
+
+    at: Callable[[int], None] = lambda row: None
+    skip: Collection[int] = ()

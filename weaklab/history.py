@@ -1,0 +1,74 @@
+"""The events of a project, read back to what they mean now or meant at an earlier moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weaklab.store import LABEL, UNDO, Event, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+
+class History:
+    """What stands of the events of a store; grows with :meth:`sync`.
+
+    Attributes
+    ----------
+    last : id of the newest event that was read
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.last = 0
+        self._by_record: dict[str, list[Event]] = {}
+        self._undone: set[int] = set()
+        self._label_events: list[int] = []
+
+    def sync(self) -> None:
+        """Read the events that were written since, by this process or another."""
+        for event in self._store.events(self.last):
+            self.last = event.id
+            if event.kind == UNDO and event.undoes is not None:
+                self._undone.add(event.undoes)
+            self._by_record.setdefault(event.record, []).append(event)
+            if event.kind == LABEL:
+                self._label_events.append(event.id)
+
+    def standing(self, record: str, through: int | None = None) -> list[Event]:
+        """Return the events of a record that were not undone, oldest first, as of event ``through``."""
+        events = self._by_record.get(record, [])
+        if through is None:
+            return [e for e in events if e.kind != UNDO and e.id not in self._undone]
+        undone = {e.undoes for e in events if e.kind == UNDO and e.id <= through}
+        return [e for e in events if e.kind != UNDO and e.id <= through and e.id not in undone]
+
+    def labels(self, through: int | None = None) -> dict[str, str]:
+        """Return record -> label, the last one that stands."""
+        found = {}
+        for record in self._by_record:
+            labels = [e.label for e in self.standing(record, through) if e.kind == LABEL]
+            if labels and labels[-1] is not None:
+                found[record] = labels[-1]
+        return found
+
+    def closed(self, kinds: Collection[str]) -> Iterator[str]:
+        """Yield the records whose last event that stands is one of ``kinds``."""
+        for record in self._by_record:
+            standing = self.standing(record)
+            if standing and standing[-1].kind in kinds:
+                yield record
+
+    def last_answer(self, session: str, besides: str) -> Event | None:
+        """Return the newest event of a session that stands, leaving out those of the annotator ``besides``."""
+        mine = [
+            e
+            for events in self._by_record.values()
+            for e in events
+            if e.session == session and e.annotator != besides and e.kind != UNDO and e.id not in self._undone
+        ]
+        return max(mine, key=lambda e: e.id, default=None)
+
+    def labels_since(self, event: int) -> int:
+        """Return how many labels were given after an event, undone ones included."""
+        return sum(number > event for number in self._label_events)

@@ -1,0 +1,202 @@
+"""What every label model has in common: the interface, the checks, and the promises that hold for all of them."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from weaklab.base import ABSTAIN, Registry, WeaklabError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Scores = Mapping[int, NDArray[np.floating[Any]]]
+
+LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models")
+"""Label models by name; register a class with ``@LABEL_MODELS.named("name")`` in a module of this package."""
+
+
+class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
+    """Turns a label matrix into class probabilities; a scikit-learn estimator.
+
+    A subclass gives ``_fit`` and ``_predict_proba``; this base checks what comes in and keeps the promises: one heuristic
+    is enough, no manual label is needed, rows sum to 1, and a row without any vote gets the class balance.
+
+    Parameters
+    ----------
+    n_classes : int, optional
+        k; by default one more than the highest code in ``L`` and ``y``, at least 2.
+    class_balance : (k,) floats, optional
+        Share of each class. By default it is estimated from the manual labels, with one more label imagined for each
+        class, and equal without them: learned from votes alone, it collapses to one class on real data.
+
+    Attributes
+    ----------
+    n_classes_ : int, k
+    n_features_in_ : int, m, the number of heuristics it was fitted on
+    class_balance_ : float (k,), what a row without votes gets
+    """
+
+    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None) -> None:
+        self.n_classes = n_classes
+        self.class_balance = class_balance
+
+    def fit(self, L: ArrayLike, y: ArrayLike | None = None, scores: Scores | None = None) -> LabelModel:
+        """Learn from votes, and from manual labels where there are any.
+
+        Parameters
+        ----------
+        L : int (n, m), votes, -1 abstains
+        y : int (n,), manual labels, -1 is unlabeled
+        scores : column of ``L`` -> float (n, k), for members that say how sure they are; those of weak classifiers must
+            be out-of-fold on the labeled rows
+
+        Raises
+        ------
+        WeaklabError
+            A shape is wrong, or a vote is none of the classes.
+        """
+        votes = check_votes(L, self.n_classes)
+        codes = np.full(len(votes), ABSTAIN) if y is None else check_labels(y, len(votes), self.n_classes)
+        self.n_classes_ = int(self.n_classes or max(2, 1 + max(votes.max(initial=-1), codes.max(initial=-1))))
+        self.n_features_in_ = votes.shape[1]
+        self.class_balance_ = self._balance(codes)
+        self._fit(votes, codes, check_scores(scores, votes, self.n_classes_))
+        return self
+
+    def predict_proba(self, L: ArrayLike, scores: Scores | None = None) -> NDArray[np.float64]:
+        """Return class probabilities float (n, k); rows sum to 1.
+
+        Raises
+        ------
+        NotFittedError
+            ``fit`` comes first.
+        """
+        if not hasattr(self, "class_balance_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(L) first")
+        votes = check_votes(L, self.n_classes_)
+        if votes.shape[1] != self.n_features_in_:
+            raise WeaklabError(
+                f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
+            )
+        soft = check_scores(scores, votes, self.n_classes_)
+        P = np.array(self._predict_proba(votes, soft), dtype=np.float64)
+        silent = (votes == ABSTAIN).all(axis=1) & ~_has_opinion(soft, len(votes))
+        P[silent] = self._silent_proba()
+        P = np.clip(P, 0, None)
+        return np.asarray(P / P.sum(axis=1, keepdims=True))
+
+    def predict(self, L: ArrayLike, scores: Scores | None = None) -> NDArray[np.int64]:
+        """Return the most probable class of each row, int (n,); never -1, see :meth:`label_or_abstain`."""
+        return np.asarray(self.predict_proba(L, scores).argmax(axis=1), dtype=np.int64)
+
+    def label_or_abstain(self, L: ArrayLike, min_confidence: float = 0.0, scores: Scores | None = None) -> NDArray[np.int64]:
+        """Return the class of each row, int (n,), -1 where nothing tells the best two apart or confidence is too low.
+
+        Parameters
+        ----------
+        min_confidence : 0 to 1, one minus the normalised entropy of the row, see :func:`confidence`
+        """
+        P = self.predict_proba(L, scores)
+        unsure = (confidence(P) < min_confidence) | is_tied(P)
+        return np.where(unsure, ABSTAIN, P.argmax(axis=1))
+
+    @abc.abstractmethod
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+        """Learn; ``L``, ``y`` and ``scores`` are checked, ``n_classes_`` and ``class_balance_`` are set."""
+
+    @abc.abstractmethod
+    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.floating[Any]]:
+        """Return non-negative (n, k); rows need not sum to 1, but must not sum to 0."""
+
+    def _silent_proba(self) -> NDArray[np.float64]:
+        """What a row without votes gets."""
+        return self.class_balance_
+
+    def _balance(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
+        k = self.n_classes_
+        if self.class_balance is None:
+            counts = np.bincount(y[y != ABSTAIN], minlength=k) + 1.0
+            return np.asarray(counts / counts.sum())
+        balance = np.asarray(self.class_balance, dtype=np.float64)
+        if balance.shape != (k,) or not np.isfinite(balance).all() or (balance < 0).any() or balance.sum() <= 0:
+            raise WeaklabError(f"class_balance must hold {k} shares, none negative, got {self.class_balance!r}")
+        return np.asarray(balance / balance.sum())
+
+
+def confidence(P: ArrayLike) -> NDArray[np.float64]:
+    """Return how sure each row is, float (n,): 0 where all classes are equally probable, 1 where one is certain.
+
+    1 - H(p) / ln k, with H the entropy of Shannon (1948), A mathematical theory of communication.
+
+    >>> confidence([[0.5, 0.5], [1.0, 0.0]]).tolist()
+    [0.0, 1.0]
+    """
+    p = np.asarray(P, dtype=np.float64)
+    entropy = (p * -np.log(np.where(p > 0, p, 1))).sum(axis=1)
+    return np.asarray(np.clip(1 - entropy / np.log(p.shape[1]), 0, 1))
+
+
+def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Return bool (n,), True where the best two classes are equally probable.
+
+    >>> is_tied(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
+    [True, False]
+    """
+    top = np.partition(P, -2, axis=1)[:, -2:]
+    return np.asarray(top[:, 1] - top[:, 0] < 1e-9)
+
+
+def check_votes(L: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]:
+    """Return a label matrix as int (n, m), or raise a WeaklabError that names the first wrong vote."""
+    votes = np.asarray(L)
+    if votes.ndim != 2:
+        raise WeaklabError(f"L must be a matrix of shape (records, heuristics), got shape {votes.shape}")
+    if votes.dtype.kind not in "iu" and (votes.dtype.kind != "f" or not np.array_equal(votes, np.round(votes))):
+        raise WeaklabError(f"L must hold integer codes, -1 abstains, got {votes.dtype}")
+    votes = votes.astype(np.int64)
+    top = np.iinfo(np.int8).max if n_classes is None else n_classes - 1
+    wrong = np.argwhere((votes < ABSTAIN) | (votes > top))
+    if len(wrong):
+        i, j = wrong[0]
+        raise WeaklabError(f"L[{i}, {j}] is {votes[i, j]}, which is no label; wanted -1 (abstain) to {top}")
+    return votes
+
+
+def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[np.int64]:
+    """Return manual labels as int (n,), or raise a WeaklabError."""
+    codes = np.asarray(y)
+    if codes.shape != (n,):
+        raise WeaklabError(f"y must hold one code a record, {n} in all, got shape {codes.shape}")
+    if codes.dtype.kind not in "iu":
+        raise WeaklabError(f"y must hold integer codes, -1 is unlabeled, got {codes.dtype}")
+    top = np.iinfo(np.int8).max if n_classes is None else n_classes - 1
+    if n and (codes.min() < ABSTAIN or codes.max() > top):
+        raise WeaklabError(f"y holds {codes.min()} to {codes.max()}; wanted -1 (unlabeled) to {top}")
+    return codes.astype(np.int64)
+
+
+def check_scores(scores: Scores | None, L: NDArray[np.int64], k: int) -> Scores:
+    """Return scores whose shapes fit ``L``, or raise a WeaklabError."""
+    for j, score in (scores or {}).items():
+        if not 0 <= j < L.shape[1] or np.shape(score) != (len(L), k):
+            raise WeaklabError(
+                f"scores[{j}] has shape {np.shape(score)}; wanted a column of L from 0 to {L.shape[1] - 1}, and shape {(len(L), k)}"
+            )
+        if not np.isfinite(score).all():
+            raise WeaklabError(f"scores[{j}] holds NaN or infinity; a row without an opinion is uniform")
+    return scores or {}
+
+
+def _has_opinion(scores: Scores, n: int) -> NDArray[np.bool_]:
+    """Return bool (n,), True where some member's scores are not uniform."""
+    found = np.zeros(n, dtype=bool)
+    for score in scores.values():
+        found |= np.ptp(score, axis=1) > 1e-6
+    return found

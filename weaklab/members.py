@@ -1,0 +1,41 @@
+"""Heuristics that a project remembers from one session to the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import Fault, LabelNames
+from weaklab.classifiers import WeakClassifier
+from weaklab.corpus import ids_of
+from weaklab.heuristics import Ballot, ColumnVotes, Heuristic, Watch, keywords, pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+
+class Frozen(Heuristic):
+    """A function that was registered in a notebook and is not there any more; the votes that it gave are kept."""
+
+    def __init__(self, name: str, fingerprint: str, location: str) -> None:
+        self.name, self._fingerprint, self.location = name, fingerprint, location
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        ids = ids_of(batch)
+        reason = "it was registered in another session and its code is not here; its earlier votes are kept, these records get none"
+        ballot = Ballot.blank(len(ids))
+        ballot.faults = [Fault(self.name, "NotLoaded", reason, self.location, tuple(ids[:20]), len(ids))]
+        return ballot
+
+
+def heuristic_from_spec(spec: dict[str, Any]) -> Heuristic:
+    """Make a heuristic again from what :meth:`Heuristic.spec` returned."""
+    makers: dict[str, Callable[..., Heuristic]] = {"keywords": keywords, "pattern": pattern, "column": ColumnVotes}
+    if spec["kind"] == "classifier":
+        return WeakClassifier.from_spec(spec)
+    return makers[spec["kind"]](**{k: v for k, v in spec.items() if k != "kind"})

@@ -1,0 +1,71 @@
+"""Query strategies that look at how the members of the committee contradict one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.strategies.base import STRATEGIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((p * -np.log(np.where(p > 0, p, 1))).sum(axis=1)) + 0.0
+
+
+def _soft_votes(
+    L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the members' distributions (n, k), how many spoke (n,), and the sum of their entropies (n,)."""
+    total, entropies = np.zeros((len(L), k)), np.zeros(len(L))
+    for j in range(L.shape[1]):
+        spoke = L[:, j] >= 0
+        if j in scores:
+            p = np.asarray(scores[j], dtype=np.float64)[spoke]
+            total[spoke] += p
+            entropies[spoke] += _entropy(p)
+        else:
+            total[spoke, L[spoke, j]] += 1
+    return total, total.sum(axis=1), entropies
+
+
+@STRATEGIES.named("vote_entropy")
+def vote_entropy(
+    P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
+) -> NDArray[np.float64]:
+    """Soft vote entropy H(mean of the members' votes) / ln k: 0 where all agree or nobody votes.
+
+    A plain vote is a distribution with all its mass on one class, a weak classifier's vote is its probabilities.
+
+    Dagan and Engelson (1995), Committee-based sampling for training probabilistic classifiers, ICML; soft form: Settles
+    (2009), Active learning literature survey, section 3.2.
+
+    >>> vote_entropy(np.full((2, 2), 0.5), np.array([[0, 1], [0, 0]]), {}).tolist()
+    [1.0, 0.0]
+    """
+    k = P.shape[1]
+    total, spoke, _ = _soft_votes(L, scores, k)
+    return np.asarray(_entropy(total / np.maximum(spoke, 1)[:, None]) / np.log(k))
+
+
+@STRATEGIES.named("kl_to_consensus")
+def kl_to_consensus(
+    P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
+) -> NDArray[np.float64]:
+    """Mean Kullback-Leibler divergence of the members from their mean: members are sure of different things.
+
+    (1/C) sum_c KL(p_c || mean p) = H(mean p) - mean H(p_c), in nats; 0 where nobody votes.
+
+    McCallum and Nigam (1998), Employing EM and pool-based active learning for text classification, ICML.
+
+    >>> kl_to_consensus(np.full((2, 2), 0.5), np.array([[0, 1], [0, 0]]), {}).round(3).tolist()
+    [0.693, 0.0]
+    """
+    total, spoke, entropies = _soft_votes(L, scores, P.shape[1])
+    count = np.maximum(spoke, 1)
+    return np.maximum(_entropy(total / count[:, None]) - entropies / count, 0)

@@ -1,0 +1,62 @@
+"""Query strategies that look at the label model's probabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.label_models import confidence
+from weaklab.strategies.base import STRATEGIES, uniform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Probabilities = NDArray[np.floating[Any]]
+
+
+@STRATEGIES.named("least_confidence")
+def least_confidence(P: Probabilities) -> NDArray[np.float64]:
+    """1 - max_k P_ik: the best class is improbable.
+
+    Lewis and Gale (1994), A sequential algorithm for training text classifiers, SIGIR.
+
+    >>> least_confidence(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
+    [0.5, 0.1]
+    """
+    return np.asarray(1 - P.max(axis=1), dtype=np.float64)
+
+
+@STRATEGIES.named("margin")
+def margin(P: Probabilities) -> NDArray[np.float64]:
+    """1 - (best - second best): two classes compete.
+
+    Scheffer, Decomain and Wrobel (2001), Active hidden Markov models for information extraction, IDA.
+
+    >>> margin(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
+    [1.0, 0.2]
+    """
+    top = np.partition(P, -2, axis=1)[:, -2:]
+    return np.asarray(1 - (top[:, 1] - top[:, 0]), dtype=np.float64)
+
+
+@STRATEGIES.named("entropy")
+def entropy(P: Probabilities) -> NDArray[np.float64]:
+    """H(P_i) / ln k, one minus the confidence: any class may be right.
+
+    Shannon (1948), A mathematical theory of communication.
+
+    >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).tolist()
+    [1.0, 0.0]
+    """
+    return 1 - confidence(P)
+
+
+@STRATEGIES.named("random")
+def random(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
+    """Uniform in [0, 1), from the record's id and the seed: every record has the same chance.
+
+    >>> random(np.array([1, 2, 3], dtype=np.uint64), seed=0).shape
+    (3,)
+    """
+    return uniform(keys, seed)

@@ -1,0 +1,76 @@
+"""What the heuristics of a project do, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weaklab.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from weaklab.project import Project, State
+
+
+class Summary:
+    """What the heuristics of a project do; a table in a notebook, text elsewhere, :meth:`to_pandas` for the numbers."""
+
+    def __init__(self, project: Project, state: State, frame: pd.DataFrame) -> None:
+        self._project, self._state, self._frame = project, state, frame
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the frame of :func:`weaklab.analysis.summary` with ``faults`` and ``location``."""
+        counts = dict.fromkeys(self._state.votes.names, 0)
+        for fault in self._state.votes.faults:
+            counts[fault.heuristic] += fault.count
+        places = [h.location for h in self._project.committee.heuristics]
+        return self._frame.assign(faults=list(counts.values()), location=places)
+
+    def table(self) -> Table:
+        """Return what to show."""
+        frame = self.to_pandas()
+        rows = []
+        for name, row in frame.iterrows():
+            judged = f"{row.accuracy:.2f} ({row.accuracy_low:.2f}-{row.accuracy_high:.2f}, n={row.n_labels})" if row.n_labels else ""
+            rows.append(
+                [
+                    name,
+                    ", ".join(row.polarity),
+                    f"{row.coverage:.1%}",
+                    f"{row.overlaps:.1%}",
+                    f"{row.conflicts:.1%}",
+                    judged,
+                    int(row.faults),
+                    row.location,
+                ]
+            )
+        columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "accuracy", "faults", "where"]
+        status = self._project.status()
+        notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
+        notes += [f"not loaded: {message}" for message in self._project.load_errors]
+        return Table(f"{self._project.path.name or self._project.path}: {status['records']:,} records", columns, rows, notes)
+
+    def _line(self, status: Mapping[str, Any]) -> str:
+        shares = ", ".join(f"{label} {share:.0%}" for label, share in status["expected_shares"].items())
+        parts = [
+            f"{status['coverage']:.1%} covered",
+            f"{status['conflicts']:,} in conflict",
+            f"mean confidence {status['mean_confidence']:.3f}",
+            f"{status['manual_labels']:,} manual labels",
+            f"expected {shares}",
+        ]
+        if "accuracy" in status:
+            parts.append(f"accuracy {status['accuracy']:.1%} by the gold column")
+        return "; ".join(parts)
+
+    def _waiting(self) -> list[str]:
+        names = [c.name for c in self._project.committee.classifiers if not c.is_ready]
+        return [f"{name} waits for {self._project.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
