@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "weaklab"
 LAYERS = [
     "base", "corpus", "heuristics", "processes", "tables", "features", "classifiers", "committee", "label_models", "analysis",
-    "strategies", "scheduler", "settings", "store", "history", "members", "asks", "exports", "summary", "project", "simulate",
+    "strategies", "scheduler", "settings", "store", "history", "intake", "members", "asks", "exports", "summary", "project", "simulate",
     "datasets", "cli",
 ]  # fmt: skip
 """A module imports only modules that stand before it, and those of its own package."""

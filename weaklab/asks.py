@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weaklab.base import ABSTAIN, LabelNames
+from weaklab.corpus import Corpus, Record, records
+from weaklab.label_models import confidence, is_tied
 from weaklab.scheduler import RANDOM, Pick
-from weaklab.tables import Table
+from weaklab.tables import Table, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from weaklab.base import LabelNames
-    from weaklab.corpus import Record
+    from weaklab.committee import Votes
+
+CLOSE, SURE = 0.2, 0.95
+"""How a probability is put into words: a lead below the first is close, a best class above the second is sure."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ask:
     """A record that the committee wants to know about.
 
@@ -47,14 +52,20 @@ class Ask:
     score: float
     probability: float
 
+    def __repr__(self) -> str:
+        return f"Ask({self.id!r}, {clean(self.text)!r}, suggestion={self.suggestion!r}, confidence={self.confidence:.3f}, why={self.why!r})"
+
+    def _repr_html_(self) -> str:
+        return Asks([self]).table()._repr_html_()
+
 
 class Asks(list[Ask]):
     """Records to ask about, in the order in which to ask."""
 
     def table(self) -> Table:
         """Return what to show."""
-        rows = [[a.id, a.text, a.suggestion, round(a.confidence, 3), a.why] for a in self]
-        return Table(f"{len(self)} records to label", ["id", "text", "suggestion", "confidence", "why"], rows)
+        rows = [[a.id, clean(a.text, 90), a.suggestion, a.confidence, a.strategy, a.why] for a in self]
+        return Table(f"{len(self)} records to label", ["id", "text", "suggestion", "confidence", "picked by", "why"], rows)
 
     def __repr__(self) -> str:
         return str(self.table())
@@ -63,17 +74,50 @@ class Asks(list[Ask]):
         return self.table()._repr_html_()
 
 
-def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], labels: LabelNames, n: int) -> str:
+def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], labels: LabelNames) -> str:
     """Say in one line why a record was picked."""
     if pick.strategy == RANDOM:
-        return f"drawn at random, so that accuracy can be measured ({pick.probability:.2g} chance)"
+        return f"drawn at random, as an unbiased sample (chance {pick.probability:.2g})"
     order = P.argsort()[::-1]
-    lead = f"{labels[int(order[0])]} {P[order[0]]:.2f} against {labels[int(order[1])]} {P[order[1]]:.2f}"
-    sides = {label: [name for name, vote in votes.items() if vote == label] for label in dict.fromkeys(votes.values())}
-    if not sides:
-        said = "no heuristic votes"
-    elif len(sides) == 1:
-        said = f"only {', '.join(next(iter(sides.values())))} for {next(iter(sides))}"
-    else:
-        said = " against ".join(f"{', '.join(names)} for {label}" for label, names in sides.items())
-    return f"{pick.strategy} {pick.score:.2f}: {lead}; {said}"
+    first, second = int(order[0]), int(order[1])
+    lead = "close call" if P[first] - P[second] < CLOSE else "leaning" if P[first] < SURE else "nearly sure"
+    said = "; ".join(
+        f"{label}: {', '.join(name for name, vote in votes.items() if vote == label)}" for label in dict.fromkeys(votes.values())
+    )
+    return f"{lead}, {labels[first]} {P[first]:.2f} to {labels[second]} {P[second]:.2f}; {said or 'nobody votes'}"
+
+
+def make_asks(picks: Sequence[Pick], corpus: Corpus, votes: Votes, P: NDArray[np.float64]) -> Asks:
+    """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
+    rows = [pick.row for pick in picks]
+    sure, tied = confidence(P[rows]), is_tied(P[rows])
+    asks = Asks()
+    for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):
+        p, labels = P[pick.row], votes.labels
+        voted = {name: str(labels.name(int(code))) for name, code in zip(votes.names, votes.L[pick.row], strict=True) if code != ABSTAIN}
+        asks.append(
+            Ask(
+                id=record.record_id,
+                text=record.text if corpus.roles.text else json.dumps(dict(record), default=str),
+                record=record,
+                suggestion=None if tied[i] else str(labels.name(int(p.argmax()))),
+                confidence=float(sure[i]),
+                probabilities=dict(zip(labels, p.tolist(), strict=True)),
+                votes=voted,
+                why=why_picked(pick, p, voted, labels),
+                strategy=pick.strategy,
+                score=pick.score,
+                probability=pick.probability,
+            )
+        )
+    return asks
+
+
+def records_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[Record]:
+    """Return the records at these row numbers."""
+    return [record for batch in corpus.take(rows).combine_chunks().to_batches() for record in records(batch)]
+
+
+def texts_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+    """Return the texts of the records at these row numbers."""
+    return [str(record.text) for record in records_of(corpus, rows)]

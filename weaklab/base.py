@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import inspect
+import operator
+import os
 import pkgutil
+import re
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -50,6 +56,19 @@ class ProjectError(WeaklabError):
 
 class WeaklabWarning(UserWarning):
     """Something the user should know that did not stop the work."""
+
+
+class FaultWarning(WeaklabWarning):
+    """A heuristic failed on some records, which abstain there; see :class:`Fault`."""
+
+
+def warn(message: str, category: type[WeaklabWarning] = WeaklabWarning) -> None:
+    """Warn with the line of the user's code that called weaklab."""
+    package = os.path.dirname(__file__)
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:
@@ -123,16 +142,28 @@ class LabelNames(Sequence[str]):
             code = self._codes.get(vote)
             if code is not None:
                 return code
-        elif not isinstance(vote, bool) and hasattr(vote, "__index__"):
-            code = int(vote)
-            if ABSTAIN <= code < len(self._names):
-                return code
+        elif type(vote).__name__ not in ("bool", "bool_"):
+            with contextlib.suppress(TypeError, ValueError):
+                code = operator.index(vote)
+                if ABSTAIN <= code < len(self._names):
+                    return code
         raise UnknownLabelError(self.unknown(vote))
+
+    def parse(self, value: Any) -> int:
+        """Return the code of a label as data files have it: a name, or a code written as a number; empty is no label.
+
+        >>> LabelNames(["ham", "spam"]).parse("spam"), LabelNames(["ham", "spam"]).parse("1"), LabelNames(["ham", "spam"]).parse("")
+        (1, 1, -1)
+        """
+        text = "" if value is None else str(value).strip()
+        if not text:
+            return ABSTAIN
+        return self.code(int(text) if text not in self._codes and text.isascii() and text.isdigit() and len(text) < 4 else text)
 
     def unknown(self, vote: Any) -> str:
         """Say that ``vote`` is no label, and what would be one."""
         hint = did_you_mean(vote, self._names) if isinstance(vote, str) else ""
-        if isinstance(vote, bool):
+        if type(vote).__name__ in ("bool", "bool_"):
             hint = " a yes or no is no label: return the label's name where the answer is yes, None where it is no."
         shown = repr(vote)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
@@ -269,7 +300,7 @@ class Registry(Generic[T]):
 
     def describe(self) -> list[tuple[str, str, str]]:
         """Return (name, first line of the docstring, ``file:line``) of every part."""
-        return [(n, (inspect.getdoc(self[n]) or "").split("\n")[0], self._place(self[n])) for n in self.names()]
+        return [(n, _plain((inspect.getdoc(self[n]) or "").split("\n")[0]), self._place(self[n])) for n in self.names()]
 
     @staticmethod
     def _place(part: Any) -> str:
@@ -285,3 +316,8 @@ class Registry(Generic[T]):
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
+
+
+def _plain(text: str) -> str:
+    """Take the mark-up of a docstring away."""
+    return re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", text).replace("``", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import ABSTAIN, HeuristicError, LabelNames, Registry, WeaklabError
@@ -73,7 +74,8 @@ class WeakClassifier(Heuristic):
         What it sees of a record; ``auto`` is TF-IDF for text, numeric columns otherwise.
     name : str, optional
     min_probability : float, optional
-        Abstain where the best class has less; by default a fifth of the way from guessing (1 / k) to certainty.
+        Abstain where the best class has less; by default a fifth of the way from guessing (1 / k) to certainty. The
+        ``committee`` label model weighs the probabilities themselves, those of an unsure classifier included.
     min_labels : int
         Abstain wholly below so many manual labels, or while fewer than two classes have two labels each.
     seed : int
@@ -123,12 +125,12 @@ class WeakClassifier(Heuristic):
         )
 
     def spec(self) -> dict[str, Any] | None:
-        held = feature_spec(self.features)
-        if not isinstance(self.estimator, str) or held is None:
+        held, estimator = feature_spec(self.features), _estimator_spec(self.estimator)
+        if estimator is None or held is None:
             return None
         return {
             "kind": "classifier",
-            "estimator": self.estimator,
+            "estimator": estimator,
             "features": held,
             "name": self.name,
             "min_probability": self.min_probability,
@@ -139,7 +141,7 @@ class WeakClassifier(Heuristic):
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> WeakClassifier:
         settings = {k: v for k, v in spec.items() if k not in ("kind", "estimator", "features")}
-        return cls(spec["estimator"], features_from_spec(spec["features"]), **settings)
+        return cls(_estimator_from_spec(spec["estimator"]), features_from_spec(spec["features"]), **settings)
 
     def fit(self, corpus: Corpus, y: Sequence[int] | NDArray[Any], labels: LabelNames) -> WeakClassifier:
         """Fit features and classifier on a corpus: ``y`` int (n,), -1 is unlabeled."""
@@ -258,6 +260,26 @@ def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int) -> NDArray[np.int6
     fold = np.empty(len(y), dtype=np.int64)
     fold[order] = np.arange(len(y)) % min(folds, len(y))
     return fold
+
+
+def _estimator_spec(estimator: Any) -> Any:
+    """Return JSON for a name or for one of scikit-learn's own classifiers with plain settings, None for anything else."""
+    if isinstance(estimator, str):
+        return estimator
+    settings = estimator.get_params(deep=False)
+    plain = all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
+    module = type(estimator).__module__
+    return {"module": module, "class": type(estimator).__name__, "settings": settings} if plain and module.startswith("sklearn.") else None
+
+
+def _estimator_from_spec(spec: Any) -> Any:
+    if isinstance(spec, str):
+        return spec
+    if not spec["module"].startswith("sklearn."):
+        raise HeuristicError(
+            f"will not load {spec['module']}.{spec['class']}: only scikit-learn's own classifiers are made from a stored project"
+        )
+    return getattr(import_module(spec["module"]), spec["class"])(**spec["settings"])
 
 
 def _features(what: Any) -> Features:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
+import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from weaklab.base import (
     ABSTAIN,
     Fault,
+    FaultWarning,
     HeuristicError,
     LabelNames,
     UnknownNameError,
-    WeaklabWarning,
     did_you_mean,
     merge_faults,
+    warn,
 )
 from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import Corpus, read
@@ -138,11 +139,13 @@ class Committee:
 
     def check(self, member: Heuristic) -> None:
         """Raise what :meth:`add` would raise for this heuristic."""
+        if member.name == "<lambda>":
+            raise HeuristicError("a lambda has no name to list it by; give it one: labeling_function(name='...')(lambda x: ...)")
         if hasattr(member, "label"):
             self.labels.code(member.label)
         check_examples(member, self.labels)
         old = self._members.get(member.name)
-        files = [_file(h.location) for h in (old, member) if h is not None]
+        files = [_file(h.location) for h in (old, member) if h is not None and h.keeps]
         if len(files) == 2 and all(files) and files[0] != files[1]:
             raise HeuristicError(
                 f"{member.location}: {member.name!r} is the name of another heuristic ({old.location if old else ''}); rename one of them"
@@ -183,7 +186,7 @@ class Committee:
             except (HeuristicError, ValueError) as error:
                 loaded.errors.append(str(error))
         for message in loaded.errors:
-            warnings.warn(message, WeaklabWarning, stacklevel=2)
+            warn(message)
         return added
 
     # ---- votes
@@ -208,16 +211,23 @@ class Committee:
         columns, fresh = self.columns(corpus, cache, progress)
         ballots = [columns.get(h.name) or self._classify(h, corpus) for h in self.heuristics]
         for fault in (fault for name in fresh for fault in columns[name].faults):
-            warnings.warn(str(fault), WeaklabWarning, stacklevel=2)
+            warn(str(fault), FaultWarning)
         return assemble(self.heuristics, ballots, self.labels, len(ballots[0].votes) if ballots else len(corpus))
 
-    def columns(self, corpus: Corpus, cache: ColumnCache, progress: bool = True) -> tuple[dict[str, Ballot], list[str]]:
-        """Return the column of every member that does not learn, and the names of those that had to be computed."""
+    def columns(
+        self, corpus: Corpus, cache: ColumnCache, progress: bool = True, fresh: bool = False
+    ) -> tuple[dict[str, Ballot], list[str]]:
+        """Return the column of every member that does not learn, and the names of those that had to be computed.
+
+        With ``fresh`` all that can be computed is.
+        """
         fixed = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
-        known = {h.name: ballot for h in fixed if (ballot := cache.get(self._column_key(h))) is not None}
+        kept = [h for h in fixed if not (fresh and h.keeps)]
+        known = {h.name: ballot for h in kept if (ballot := cache.get(self._column_key(h))) is not None}
         missing = [h for h in fixed if h.name not in known]
         for heuristic, ballot in self._compute(missing, corpus, progress):
-            cache.put(self._column_key(heuristic), ballot)
+            if heuristic.keeps:
+                cache.put(self._column_key(heuristic), ballot)
             known[heuristic.name] = ballot
         return known, [h.name for h in missing]
 
@@ -259,11 +269,9 @@ class Committee:
         reason = can_travel(heuristic)
         if reason is not None and heuristic.name not in self._in_process:
             self._in_process.add(heuristic.name)
-            warnings.warn(
+            warn(
                 f"{heuristic.name} cannot be sent to a child process ({reason}), so it runs in this one, where it cannot be stopped "
                 "if it hangs; pass timeout=None to run everything here",
-                WeaklabWarning,
-                stacklevel=5,
             )
         return reason is None
 
@@ -298,27 +306,33 @@ class Committee:
         return f"Committee(labels={list(self.labels)}, heuristics={self.names})"
 
 
-def try_on(heuristics: Sequence[Heuristic], sample: Any, labels: LabelNames, limit: int = 50) -> Table:
-    """Return a table of a sample's records and the vote, or the error, of each heuristic on each of them."""
-    from itertools import islice
+def try_on(heuristics: Sequence[Heuristic], sample: Any, labels: LabelNames, show: int = 50) -> Table:
+    """Return a table of a sample's records and the vote, or the error, of each heuristic on each of them.
 
-    rows: list[list[Any]] = []
-    faults: list[Fault] = []
-    for batch in islice(read(sample).batches(limit), 1):
-        ballots = [h.evaluate(batch, labels) for h in heuristics]
-        faults = [fault for ballot in ballots for fault in ballot.faults]
-        columns = Columns(batch)
-        for row in range(len(columns)):
-            shown = columns.text[row] if columns.roles.text else str({n: columns[n][row] for n in columns.names})
-            rows.append([shown, *(_shown_vote(ballot, row, labels) for ballot in ballots)])
+    Of a sample larger than ``show``, half of the records shown have votes, where there are such.
+    """
+    import numpy as np
+
+    batches = list(read(sample).batches())
+    ballots = [join([h.evaluate(batch, labels) for batch in batches]) for h in heuristics]
+    n = len(ballots[0].votes) if ballots else 0
+    voted = np.zeros(n, dtype=bool)
+    for ballot in ballots:
+        voted |= ballot.votes != ABSTAIN
+    few = min(int(voted.sum()), max(show // 2, show - int((~voted).sum())))
+    chosen = sorted([*np.flatnonzero(voted)[:few].tolist(), *np.flatnonzero(~voted)[: show - few].tolist()])
+    texts = [text for batch in batches for text in _texts_of(batch)]
+    rows = [[texts[row], *(_shown_vote(ballot, row, labels) for ballot in ballots)] for row in chosen]
     title = f"{heuristics[0].name}: " if len(heuristics) == 1 else ""
-    voted = sum(any(cell for cell in row[1:]) for row in rows)
-    return Table(
-        f"{title}votes on {voted} of {len(rows)} records",
-        ["record", *(h.name for h in heuristics)],
-        rows,
-        notes=[str(fault) for fault in faults],
-    )
+    faults = [str(fault) for ballot in ballots for fault in ballot.faults]
+    return Table(f"{title}votes on {int(voted.sum()):,} of {n:,} records", ["record", *(h.name for h in heuristics)], rows, faults)
+
+
+def _texts_of(batch: pa.RecordBatch) -> list[str]:
+    columns = Columns(batch)
+    if columns.roles.text:
+        return list(columns.text)
+    return [str({name: columns[name][row] for name in columns.names}) for row in range(len(columns))]
 
 
 def _shown_vote(ballot: Ballot, row: int, labels: LabelNames) -> str:
@@ -392,7 +406,18 @@ def _corpus_key(corpus: Corpus) -> str:
 
 
 def _bar(corpus: Corpus, progress: bool) -> Any:
+    if not progress:
+        return _NoBar()
     from tqdm.auto import tqdm
 
-    total = None if not progress else len(corpus)
-    return tqdm(total=total, unit=" records", desc="voting", disable=not progress, leave=False, delay=0.5)
+    return tqdm(total=len(corpus), unit=" records", desc="voting", leave=False, delay=0.5)
+
+
+class _NoBar(contextlib.nullcontext[Any]):
+    """A progress bar that nobody sees."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def update(self, n: int) -> None:
+        return

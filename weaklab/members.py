@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class Frozen(Heuristic):
-    """A function that was registered in a notebook and is not there any more; the votes that it gave are kept."""
+    """A heuristic that was registered in another session and whose code is not here.
+
+    The votes that a labeling function gave are kept; a weak classifier keeps none.
+    """
+
+    keeps = False
 
     def __init__(self, name: str, fingerprint: str, location: str) -> None:
         self.name, self._fingerprint, self.location = name, fingerprint, location
@@ -27,7 +32,7 @@ class Frozen(Heuristic):
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         ids = ids_of(batch)
-        reason = "it was registered in another session and its code is not here; its earlier votes are kept, these records get none"
+        reason = "it was registered in another session and its code is not here, so it has no votes for these records; register it again"
         ballot = Ballot.blank(len(ids))
         ballot.faults = [Fault(self.name, "NotLoaded", reason, self.location, tuple(ids[:20]), len(ids))]
         return ballot
@@ -39,3 +44,13 @@ def heuristic_from_spec(spec: dict[str, Any]) -> Heuristic:
     if spec["kind"] == "classifier":
         return WeakClassifier.from_spec(spec)
     return makers[spec["kind"]](**{k: v for k, v in spec.items() if k != "kind"})
+
+
+def classifier_from_setting(entry: Any) -> WeakClassifier:
+    """Make a weak classifier from a name, or from a table with ``estimator``, ``features`` and other settings.
+
+    >>> classifier_from_setting({"estimator": "nb", "features": "tfidf", "name": "words"}).name
+    'words'
+    """
+    settings = {"estimator": entry} if isinstance(entry, str) else dict(entry)
+    return WeakClassifier(settings.pop("estimator", "naive_bayes"), settings.pop("features", "auto"), **settings)

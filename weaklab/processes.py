@@ -2,12 +2,14 @@
 
 A child is a plain ``python -c``: unlike ``multiprocessing`` it never imports the user's main module a second time and never
 forks a process that has threads. It reads pickled jobs from its standard input and answers on a pipe of its own; what a
-heuristic prints goes to standard error. When its parent dies it reads the end of its input and leaves.
+heuristic prints goes to standard error. When its parent dies, killed or not, it goes too: it reads the end of its input, and on
+Linux the kernel ends it even where a heuristic never lets it read.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
 import mmap
 import os
@@ -20,11 +22,12 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter, deque
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from weaklab.base import Fault, LabelNames, WeaklabError
+from weaklab.base import MAX_FAULT_RECORDS, Fault, LabelNames, WeaklabError
 from weaklab.corpus.records import ids_of
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
 
@@ -36,10 +39,16 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 MAX_KILLS = 3
 """After so many kills in one run a heuristic is not tried again in that run; the rest of its records abstain."""
+LOAD_SECONDS = 60.0
+"""A child may take so long to start and to import what a heuristic needs, before the timeout of its first record begins."""
 _LENGTH = struct.Struct("<q")
 _MARK = struct.Struct("<qq")
 _BATCH_ROW = -1
-_START = 'import sys, pickle; sys.path[:] = pickle.loads(bytes.fromhex("{path}")); from weaklab.processes import serve; serve("{mark}")'
+_NOT_BEGUN = _MARK.pack(_BATCH_ROW, 0)
+_START = (
+    'import sys, pickle; sys.path[:] = pickle.loads(bytes.fromhex("{path}")); '
+    'from weaklab.processes import serve; serve("{mark}", {lifeline})'
+)
 
 
 class ChildDiedError(Exception):
@@ -58,11 +67,21 @@ class Child:
         os.write(handle, bytes(_MARK.size))
         self._mark = mmap.mmap(handle, _MARK.size)
         os.close(handle)
-        start = _START.format(path=pickle.dumps(sys.path).hex(), mark=self._mark_path.encode().hex())
+        lifeline, held = os.pipe()
+        self._lifeline = os.fdopen(held, "wb")
+        inherited = (lifeline,) if os.name == "posix" else ()
+        start = _START.format(
+            path=pickle.dumps(sys.path).hex(), mark=self._mark_path.encode().hex(), lifeline=lifeline if inherited else None
+        )
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             environment.setdefault(name, "1")
-        self._process = subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=inherited
+            )
+        finally:
+            os.close(lifeline)
         self._answers: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -75,8 +94,8 @@ class Child:
     def ask(self, job: dict[str, Any], timeout: float) -> Ballot:
         """Run one job; raise ChildDiedError when the child ends or stays at one row for ``timeout`` seconds."""
         assert self._process.stdin is not None
-        self._mark[:] = _MARK.pack(_BATCH_ROW, 0)
-        seen, since = bytes(self._mark[:]), time.monotonic()
+        self._mark[:] = _NOT_BEGUN
+        seen, since = _NOT_BEGUN, time.monotonic()
         try:
             _send(self._process.stdin, job)
         except OSError:
@@ -88,10 +107,10 @@ class Child:
                 mark = bytes(self._mark[:])
                 if mark != seen:
                     seen, since = mark, time.monotonic()
-                elif time.monotonic() - since > timeout:
+                elif time.monotonic() - since > (limit := max(timeout, LOAD_SECONDS) if mark == _NOT_BEGUN else timeout):
                     row = self._row()
                     self.close()
-                    raise ChildDiedError(row, "TimeoutError", f"no vote after {timeout:g} s, so its process was stopped") from None
+                    raise ChildDiedError(row, "TimeoutError", f"no vote after {limit:g} s, so its process was stopped") from None
                 continue
             if answer is None:
                 row = self._row()
@@ -114,13 +133,13 @@ class Child:
         """Kill the child and remove its mark file."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._lifeline):
             try:
                 if pipe is not None:
                     pipe.close()
             except OSError:  # what was still in the pipe is of no use to a child that is gone
                 pass
-        if os.path.exists(self._mark_path):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self._mark_path)
 
 
@@ -153,15 +172,32 @@ def _receive(pipe: IO[bytes]) -> Any:
         return None
 
 
-def serve(mark_path_hex: str) -> None:
+def _end_with_parent(lifeline: int) -> None:
+    """Have the kernel end this process when the parent's end of a pipe is gone: code that loops or is stuck in C reads no input."""
+    import fcntl
+    import select
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        sys.exit("the parent has gone already")
+
+
+def serve(mark_path_hex: str, lifeline: int | None) -> None:
     """Be the child: vote on jobs until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if lifeline is not None:
+        _end_with_parent(lifeline)
     import pyarrow as pa
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with open(bytes.fromhex(mark_path_hex), "r+b") as stream:
+    mark_path = bytes.fromhex(mark_path_hex)
+    with open(mark_path, "r+b") as stream:
         mark = mmap.mmap(stream.fileno(), _MARK.size)
+    if os.name == "posix":
+        os.unlink(mark_path)
     steps = 0
 
     def at(row: int) -> None:
@@ -177,6 +213,7 @@ def serve(mark_path_hex: str) -> None:
                 heuristics[job["pickle"]] = pickle.loads(job["pickle"])
             if job["batch"] is not None:
                 batches = {job["batch_id"]: pa.ipc.open_stream(job["batch"]).read_next_batch()}
+            at(_BATCH_ROW)
             watch = Watch(at, job["skip"])
             answer: Any = heuristics[job["pickle"]].evaluate(batches[job["batch_id"]], job["labels"], watch)
         except Exception as error:  # the parent decides what a heuristic's failure means
@@ -196,8 +233,9 @@ class Runner:
 
     timeout: float = 10.0
     workers: int | None = None
-    _kills: dict[str, int] = field(default_factory=dict)
+    _kills: Counter[tuple[int, int]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(
         self, heuristics: list[Heuristic], batches: Iterable[pa.RecordBatch], labels: LabelNames
@@ -205,112 +243,162 @@ class Runner:
         """Yield (batch, one ballot a heuristic) in the order of the batches, a few batches ahead of the reader."""
         pickles = [_pickled(heuristic) for heuristic in heuristics]
         workers = max(1, self.workers or os.cpu_count() or 1)
-        waiting: list[tuple[pa.RecordBatch, Future[list[Ballot]]]] = []
+        waiting: deque[tuple[pa.RecordBatch, Future[list[_Outcome]]]] = deque()
+        killed = [0] * len(heuristics)
+        self._kills.clear()
+
+        def next_ballots() -> tuple[pa.RecordBatch, list[Ballot]]:
+            batch, future = waiting.popleft()
+            ballots = []
+            for column, (heuristic, outcome) in enumerate(zip(heuristics, future.result(), strict=True)):
+                ballot, kills = outcome.settle(heuristic, batch, killed[column])
+                killed[column] += kills
+                ballots.append(ballot)
+            return batch, ballots
+
         with ThreadPoolExecutor(workers) as threads:
             try:
                 for number, batch in enumerate(batches):
                     waiting.append((batch, threads.submit(self._batch, heuristics, pickles, batch, number, labels)))
                     if len(waiting) > 2 * workers:
-                        first, future = waiting.pop(0)
-                        yield first, future.result()
+                        yield next_ballots()
                 while waiting:
-                    first, future = waiting.pop(0)
-                    yield first, future.result()
+                    yield next_ballots()
             except BaseException:
+                self._stopped.set()
                 for _, future in waiting:
                     future.cancel()
-                _close_busy()
+                _close_busy(self)
                 raise
 
     def _batch(
         self, heuristics: list[Heuristic], pickles: list[bytes], batch: pa.RecordBatch, number: int, labels: LabelNames
-    ) -> list[Ballot]:
+    ) -> list[_Outcome]:
         import pyarrow as pa
 
         stream = io.BytesIO()
         with pa.ipc.new_stream(stream, batch.schema) as writer:
             writer.write_batch(batch)
-        shipment = _Shipment(number, stream.getvalue(), ids_of(batch))
-        child = _borrow()
-        ballots = []
+        shipment = _Shipment(number, stream.getvalue(), _borrow(self))
         try:
-            for heuristic, data in zip(heuristics, pickles, strict=True):
-                ballot, child = self._one(heuristic, data, shipment, labels, child)
-                ballots.append(ballot)
+            return [
+                self._one(heuristic, {"pickle": data, "labels": labels, "batch_id": number}, column, shipment)
+                for column, (heuristic, data) in enumerate(zip(heuristics, pickles, strict=True))
+            ]
         finally:
-            _give_back(child)
-        return ballots
+            _give_back(shipment.child)
 
-    def _one(self, heuristic: Heuristic, data: bytes, shipment: _Shipment, labels: LabelNames, child: Child) -> tuple[Ballot, Child]:
+    def _one(self, heuristic: Heuristic, job: dict[str, Any], column: int, shipment: _Shipment) -> _Outcome:
         """Run one heuristic on one batch, with a new child after each kill."""
-        skip: set[int] = set()
-        faults: list[Fault] = []
-        where = heuristic.location
-        while True:
-            if self._kills.get(heuristic.fingerprint, 0) >= MAX_KILLS:
-                left = tuple(name for row, name in enumerate(shipment.ids) if row not in skip)
-                reason = f"not tried after {MAX_KILLS} stopped processes in this run"
-                ballot = Ballot.blank(len(shipment.ids))
-                faults.append(Fault(heuristic.name, "GivenUp", reason, where, left[:20], len(left)))
-                break
-            job = {"pickle": data, "labels": labels, "skip": frozenset(skip), "batch_id": shipment.number}
+        deaths: list[ChildDiedError] = []
+        while not self._given_up(column, shipment.number):
+            if self._stopped.is_set():
+                raise CancelledError
+            child = shipment.child
+            skip = frozenset(death.row for death in deaths)
+            data = None if shipment.held_by is child else shipment.data
             try:
-                ballot = child.ask({**job, "batch": None if shipment.held_by is child else shipment.data}, self.timeout)
-                shipment.held_by = child
-                break
+                ballot = child.ask({**job, "skip": skip, "batch": data}, self.timeout)
             except ChildDiedError as death:
+                if self._stopped.is_set():
+                    raise
                 with self._lock:
-                    self._kills[heuristic.fingerprint] = self._kills.get(heuristic.fingerprint, 0) + 1
-                skip.add(death.row)
-                hit = shipment.ids if death.row == _BATCH_ROW else [shipment.ids[death.row]]
-                faults.append(Fault(heuristic.name, death.exception, death.message, where, tuple(hit[:20]), len(hit)))
+                    self._kills[column, shipment.number] += 1
+                deaths.append(death)
                 _forget(child)
-                child = _borrow()
+                shipment.child = _borrow(self)
+            except WeaklabError as error:
+                where = f" ({heuristic.location})" if heuristic.location else ""
+                raise WeaklabError(f"{heuristic.name}{where} failed in its child process: {error}") from None
+            else:
+                shipment.held_by = child
+                return _Outcome(deaths, ballot)
+        return _Outcome(deaths)
+
+    def _given_up(self, column: int, number: int) -> bool:
+        """Whether a heuristic was killed too often in the batches up to this one; later ones do not count, see :class:`_Outcome`."""
+        with self._lock:
+            return sum(n for (which, batch), n in self._kills.items() if which == column and batch <= number) >= MAX_KILLS
+
+
+@dataclass
+class _Outcome:
+    """What became of one heuristic on one batch; without a ballot where it was given up.
+
+    Workers are ahead of one another by chance, so a child may have been killed that one worker alone would not have
+    started. Settled in the order of the batches, the outcome is the same for any number of workers.
+    """
+
+    deaths: list[ChildDiedError]
+    ballot: Ballot | None = None
+
+    def settle(self, heuristic: Heuristic, batch: pa.RecordBatch, killed: int) -> tuple[Ballot, int]:
+        """Return the ballot with its faults, and the number of kills, after ``killed`` kills in earlier batches."""
+        if not self.deaths and killed < MAX_KILLS:
+            assert self.ballot is not None
+            return self.ballot, 0
+        deaths = self.deaths[: max(0, MAX_KILLS - killed)]
+        ids, rows = ids_of(batch), [death.row for death in deaths]
+        faults = []
+        for death in deaths:
+            hit = ids if death.row == _BATCH_ROW else [ids[death.row]]
+            faults.append(
+                Fault(heuristic.name, death.exception, death.message, heuristic.location, tuple(hit[:MAX_FAULT_RECORDS]), len(hit))
+            )
+        if killed + len(deaths) < MAX_KILLS:
+            assert self.ballot is not None
+            ballot = self.ballot
+        else:
+            ballot = Ballot.blank(len(ids))
+            left = [] if _BATCH_ROW in rows else [name for row, name in enumerate(ids) if row not in rows]
+            reason = f"not tried after {MAX_KILLS} stopped processes in this run"
+            if left:
+                faults.append(Fault(heuristic.name, "GivenUp", reason, heuristic.location, tuple(left[:MAX_FAULT_RECORDS]), len(left)))
         ballot.faults = [*faults, *ballot.faults]
-        return ballot, child
+        return ballot, len(deaths)
 
 
 @dataclass
 class _Shipment:
     number: int
     data: bytes
-    ids: list[str]
+    child: Child
     held_by: Child | None = None
 
 
 _idle: list[Child] = []
-_busy: list[Child] = []
+_busy: dict[Child, Runner] = {}
 _pool_lock = threading.Lock()
 
 
-def _borrow() -> Child:
+def _borrow(runner: Runner) -> Child:
     with _pool_lock:
         alive = [child for child in _idle if child.alive]
         child = alive.pop() if alive else None
         _idle[:] = alive
     child = child or Child()
     with _pool_lock:
-        _busy.append(child)
+        _busy[child] = runner
     return child
 
 
 def _give_back(child: Child) -> None:
     with _pool_lock:
-        if child in _busy:
-            _busy.remove(child)
+        if _busy.pop(child, None) is not None:
             _idle.append(child)
 
 
 def _forget(child: Child) -> None:
     with _pool_lock:
-        if child in _busy:
-            _busy.remove(child)
+        _busy.pop(child, None)
 
 
-def _close_busy() -> None:
+def _close_busy(runner: Runner | None = None) -> None:
+    """Stop the children that work for one runner, or for any."""
     with _pool_lock:
-        children = list(_busy)
-        _busy.clear()
+        children = [child for child, owner in _busy.items() if runner is None or owner is runner]
+        for child in children:
+            del _busy[child]
     for child in children:
         child.close()
 

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from weaklab.asks import Ask, Asks, why_picked
+from weaklab.asks import Ask, Asks, make_asks, texts_of
 from weaklab.base import (
     ABSTAIN,
     Fault,
+    FaultWarning,
     HeuristicError,
     LabelNames,
     ProjectError,
     UnknownLabelError,
     WeaklabError,
-    WeaklabWarning,
     did_you_mean,
     merge_faults,
+    warn,
 )
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, assemble, join, soft_scores, try_on
-from weaklab.corpus import Corpus, ids_of, read
-from weaklab.corpus.records import Columns, Record, records
-from weaklab.exports import WRITERS
+from weaklab.corpus import Corpus, read
+from weaklab.corpus.records import Record
+from weaklab.exports import WRITERS, checked_columns, labels_table
 from weaklab.heuristics import (
     Ballot,
     Heuristic,
@@ -38,7 +37,8 @@ from weaklab.heuristics import (
     load,
 )
 from weaklab.history import History
-from weaklab.members import Frozen, heuristic_from_spec
+from weaklab.intake import IMPORTED, Intake
+from weaklab.members import Frozen, classifier_from_setting, heuristic_from_spec
 from weaklab.settings import FILE, Settings, make_settings, read_settings, write_settings
 from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus, replacing
 from weaklab.summary import Summary
@@ -51,12 +51,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.label_models import LabelModel
-    from weaklab.scheduler import Pick, Pool, Scheduler
+    from weaklab.scheduler import Pool, Scheduler
 
+TRIAL_ROWS = 1000
+"""A heuristic is tried on so many records of a project, spread evenly."""
 LEASE_SECONDS = 900.0
 """A record that one session was shown is not shown to another for so long."""
-IMPORTED = "import"
-"""The annotator of manual labels that came with the records."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,15 @@ class Project:
                 raise ProjectError(
                     f"{self.path} has the labels {held.get('labels')}, got {list(labels)}; open it without labels, or choose another folder"
                 )
-            return make_settings({**held, **given}, str(file))
+            settings = make_settings({**held, **given}, str(file))
+            _check_names(settings, str(file))
+            return settings
         if labels is None:
             raise ProjectError(
                 f"{self.path}: no weaklab project here; make one with Project({str(self.path)!r}, labels=[...]) or `weaklab init`"
             )
         settings = make_settings({"labels": list(labels), **given}, "new project")
+        _check_names(settings, "new project")
         if self.path.exists() and not self.path.is_dir():
             raise ProjectError(f"{self.path} is a file; wanted a folder for the project")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -163,7 +166,7 @@ class Project:
         """Bring in the heuristics of the files, then those of earlier sessions."""
         self._from_files: dict[str, str] = {}
         for place in self.settings.labeling_functions:
-            path = Path(place) if Path(place).is_absolute() else self.path / place
+            path = (self.path / place).resolve()
             if not path.exists() and place == "labeling_functions":
                 continue
             self._take_file(path)
@@ -188,11 +191,7 @@ class Project:
                 self.load_errors.append(f"{heuristic.location}: {error}" if heuristic.location not in str(error) else str(error))
 
     def _take_classifier(self, entry: Any) -> None:
-        settings = {"estimator": entry} if isinstance(entry, str) else dict(entry)
-        try:
-            classifier = WeakClassifier(settings.pop("estimator", "naive_bayes"), settings.pop("features", "auto"), **settings)
-        except TypeError as error:
-            raise ProjectError(f"{self.path / FILE}, weak_classifiers: {error}") from None
+        classifier = classifier_from_setting(entry)
         classifier.location = FILE
         self.committee.add(classifier)
         self._from_files[classifier.name] = classifier.location
@@ -243,66 +242,10 @@ class Project:
         """
         corpus = read(data, text=text, id=id, label=label, gold=gold, encoding=encoding)
         self._refresh_corpus()
-        seen_folders = list(self._folders)
-        known = set(self._rows)
-        new_ids: list[str] = []
-        found: list[tuple[str, str]] = []
-
-        def batches() -> Iterable[pa.RecordBatch]:
-            for batch in corpus.batches():
-                batch = self._like_the_others(batch)
-                batch = _without(batch, known) if skip_known else batch
-                ids = ids_of(batch)
-                new_ids.extend(ids)
-                if corpus.roles.label is not None:
-                    found.extend(self._manual(batch, ids, corpus.roles.label))
-                if batch.num_rows:
-                    yield batch
-
-        def check(folders: list[str]) -> None:
-            others = [f for f in folders if f not in seen_folders]
-            taken = known | {str(i) for i in self._store.corpus(others).ids.to_pylist()} if others else known
-            double = next((name for name in new_ids if name in taken), None)
-            if double is not None:
-                raise ProjectError(
-                    f"{corpus.name}: record {double!r} is in the project already; leave those out with skip_known=True (--skip-known)"
-                )
-
-        def events() -> list[Event]:
-            return [Event(LABEL, record, name, annotator=IMPORTED, session=self.session) for record, name in found]
-
-        count = self._store.add_import(batches(), corpus.name, check, events)
+        schema = None if self._corpus is None else self._corpus.schema
+        count = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, skip_known).run(self.session)
         self._refresh_corpus()
         return count
-
-    def _like_the_others(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Give a batch the columns, in order and type, of the records that are there."""
-        import pyarrow as pa
-
-        if self._corpus is None or self._corpus.schema is None:
-            return batch
-        schema = self._corpus.schema
-        missing = [name for name in schema.names if name not in batch.schema.names]
-        extra = [name for name in batch.schema.names if name not in schema.names]
-        if missing or extra:
-            raise ProjectError(
-                f"the records have the columns {batch.schema.names}, those in the project {schema.names}; give them the same columns"
-            )
-        try:
-            return batch.select(schema.names).cast(schema)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-            raise ProjectError(f"a column has another type than in the project: {error}") from None
-
-    def _manual(self, batch: pa.RecordBatch, ids: list[str], column: str) -> list[tuple[str, str]]:
-        found = []
-        for record, value in zip(ids, batch.column(column).to_pylist(), strict=True):
-            if value not in (None, ""):
-                try:
-                    code = self.label_names.code(str(value))
-                except UnknownLabelError as error:
-                    raise UnknownLabelError(f"record {record!r}, column {column!r}: {error}") from None
-                found.append((record, str(self.label_names.name(code))))
-        return found
 
     def _refresh_corpus(self) -> None:
         folders = self._store.imports()
@@ -342,8 +285,6 @@ class Project:
         member = as_heuristic(heuristic)
         if member.name in self._from_files:
             raise HeuristicError(f"{member.name!r} is the name of a heuristic in {self._from_files[member.name]}; choose another name")
-        if isinstance(self.committee._members.get(member.name), Frozen):
-            self.committee.remove(member.name)
         self.committee.add(member)
         self._store.put_member(member.name, member.spec(), member.fingerprint, member.location)
         self._state = None
@@ -377,25 +318,28 @@ class Project:
         Parameters
         ----------
         heuristic : name, function or heuristic; by default all that are registered
-        sample : how many records of the project, spread evenly; or records of your own
+        sample : how many records of the project to show, half of them with votes where there are such; or records of your own
         """
-        if isinstance(sample, int):
-            import numpy as np
-
-            rows = np.unique(np.linspace(0, len(self.corpus) - 1, min(sample, len(self))).astype(np.int64))
-            sample = _corpus_of(self.corpus.take(rows))
         chosen = (
             self.committee.heuristics
             if heuristic is None
             else [self.committee[heuristic] if isinstance(heuristic, str) else as_heuristic(heuristic)]
         )
-        return try_on(chosen, sample, self.label_names)
+        if not isinstance(sample, int):
+            return try_on(chosen, sample, self.label_names)
+        import numpy as np
+
+        rows = np.unique(np.linspace(0, len(self.corpus) - 1, min(TRIAL_ROWS, len(self))).astype(np.int64))
+        return try_on(chosen, _corpus_of(self.corpus.take(rows)), self.label_names, show=sample)
 
     # ---- votes and training
 
-    def run(self, *, progress: bool = True) -> Summary:
-        """Vote with what is new or edited, train on all labels, and return the summary."""
-        self._train(self._last_event(), progress)
+    def run(self, *, progress: bool = True, fresh: bool = False) -> Summary:
+        """Vote with what is new or edited, train on all labels, and return the summary.
+
+        With ``fresh`` every heuristic votes anew, as after a change that cannot be seen in its code.
+        """
+        self._train(self._last_event(), progress, fresh)
         return self.summary()
 
     retrain = run
@@ -404,8 +348,9 @@ class Project:
         self._history.sync()
         return self._history.last
 
-    def _manual_labels(self, through: int | None = None) -> dict[str, str]:
-        """Return record -> label of the records that are here, the last label that stands as of event ``through``."""
+    def manual_labels(self, through: int | None = None) -> dict[str, str]:
+        """Return record -> label, the last one that stands; as of event ``through``, by default now."""
+        self._history.sync()
         return {record: label for record, label in self._history.labels(through).items() if record in self._rows}
 
     def _codes(self, through: int | None = None) -> NDArray[np.int64]:
@@ -413,7 +358,7 @@ class Project:
         import numpy as np
 
         y = np.full(len(self._rows), ABSTAIN, dtype=np.int64)
-        for record, label in self._manual_labels(through).items():
+        for record, label in self.manual_labels(through).items():
             y[self._rows[record]] = self.label_names.code(label)
         return y
 
@@ -427,23 +372,27 @@ class Project:
         assert self._state is not None
         return self._state
 
-    def _train(self, through: int, progress: bool) -> None:
+    def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         from weaklab.label_models import label_model
 
         corpus = self.corpus
         y = self._codes(through)
-        ballots, faults = self._ballots(corpus, y, progress)
+        ballots, faults = self._ballots(corpus, y, progress, fresh)
         votes = assemble(self.committee.heuristics, ballots, self.label_names, len(corpus))
         votes.faults = faults
-        scores = soft_scores(votes)
-        model = label_model(self.settings.label_model).set_params(n_classes=len(self.label_names)).fit(votes.L, y, scores)
-        self._state = State(votes, model.predict_proba(votes.L, scores), model, through)
+        model = (
+            label_model(self.settings.label_model)
+            .set_params(n_classes=len(self.label_names))
+            .fit(votes.L, y, votes.scores, votes.confidence)
+        )
+        self._state = State(votes, model.predict_proba(votes.L, votes.scores, votes.confidence), model, through)
         if through != self._store.get_meta("trained_through"):
             self._store.set_meta("trained_through", through)
 
-    def _ballots(self, corpus: Corpus, y: NDArray[np.int64], progress: bool) -> tuple[list[Ballot], list[Fault]]:
+    def _ballots(self, corpus: Corpus, y: NDArray[np.int64], progress: bool, fresh: bool) -> tuple[list[Ballot], list[Fault]]:
         found = [
-            self.committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress) for folder in self._folders
+            self.committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh)
+            for folder in self._folders
         ]
         ballots = []
         for heuristic in self.committee.heuristics:
@@ -451,11 +400,11 @@ class Project:
                 ballots.append(self._classify(heuristic, corpus, y))
             else:
                 ballots.append(join([columns[heuristic.name] for columns, _ in found]))
-        fresh = {name for _, names in found for name in names}
+        computed = {name for _, names in found for name in names}
         faults = merge_faults(fault for ballot in ballots for fault in ballot.faults)
         for fault in faults:
-            if fault.heuristic in fresh:
-                warnings.warn(str(fault), WeaklabWarning, stacklevel=5)
+            if fault.heuristic in computed:
+                warn(str(fault), FaultWarning)
         return ballots, faults
 
     def _classify(self, classifier: WeakClassifier, corpus: Corpus, y: NDArray[np.int64]) -> Ballot:
@@ -507,15 +456,20 @@ class Project:
         scheduler = self.scheduler
         if strategy is not None:
             scheduler = Scheduler(strategy, random_share=self.settings.random_share, seed=self.settings.seed)
-        eligible = np.ones(len(self._rows), dtype=bool)
         closed = (LABEL, SKIP) if not again else (SKIP,)
-        unwanted = {*self._history.closed(closed), *self._store.asked_by_others(self.session, LEASE_SECONDS)}
-        eligible[[self._rows[record] for record in unwanted if record in self._rows]] = False
-        picks = scheduler.pick(self._pool(state), n, eligible, turn=self._history.last)
-        asks = self._asks(picks, state)
-        if lease and asks:
-            self._store.add_asks([(a.id, self.session, a.strategy, a.score, a.probability) for a in asks])
-        return asks
+        while True:
+            eligible = np.ones(len(self._rows), dtype=bool)
+            unwanted = {*self._history.closed(closed), *self._store.asked_by_others(self.session, LEASE_SECONDS)}
+            eligible[[self._rows[record] for record in unwanted if record in self._rows]] = False
+            picks = scheduler.pick(self._pool(state), n, eligible, turn=self._history.last)
+            asks = make_asks(picks, self.corpus, state.votes, state.P)
+            if not lease or not asks:
+                return asks
+            rows = [(a.id, self.session, a.strategy, a.score, a.probability) for a in asks]
+            free = self._store.add_asks(rows, LEASE_SECONDS, self._history.last)
+            if free:
+                return Asks(a for a in asks if a.id in free)
+            self._history.sync()
 
     def _pool(self, state: State) -> Pool:
         import numpy as np
@@ -526,47 +480,9 @@ class Project:
         keys = np.asarray(pd.util.hash_array(np.array(list(self._rows), dtype=object), categorize=False), dtype=np.uint64)
 
         def vectors(rows: NDArray[np.int64]) -> Any:
-            return text_vectors([text for _, text in self._texts(rows)])
+            return text_vectors(texts_of(self.corpus, rows))
 
         return Pool(state.P, state.votes.L, keys, soft_scores(state.votes), vectors if self.corpus.roles.text else None)
-
-    def _texts(self, rows: Sequence[int] | NDArray[np.int64]) -> list[tuple[Record, str]]:
-        batches = self.corpus.take(rows).combine_chunks().to_batches()
-        found = []
-        for batch in batches:
-            texts = Columns(batch).text
-            found += list(zip(records(batch), texts, strict=True))
-        return found
-
-    def _asks(self, picks: Sequence[Pick], state: State) -> Asks:
-        from weaklab.label_models import confidence, is_tied
-
-        rows = [pick.row for pick in picks]
-        sure, tied = confidence(state.P[rows]), is_tied(state.P[rows])
-        asks = Asks()
-        for i, (pick, (record, text)) in enumerate(zip(picks, self._texts(rows), strict=True)):
-            P = state.P[pick.row]
-            votes = {
-                name: str(self.label_names.name(int(code)))
-                for name, code in zip(state.votes.names, state.votes.L[pick.row], strict=True)
-                if code != ABSTAIN
-            }
-            asks.append(
-                Ask(
-                    id=record.record_id,
-                    text=text if self.corpus.roles.text else json.dumps(dict(record), default=str),
-                    record=record,
-                    suggestion=None if tied[i] else str(self.label_names.name(int(P.argmax()))),
-                    confidence=float(sure[i]),
-                    probabilities=dict(zip(self.label_names, P.tolist(), strict=True)),
-                    votes=votes,
-                    why=why_picked(pick, P, votes, self.label_names, len(self._rows)),
-                    strategy=pick.strategy,
-                    score=pick.score,
-                    probability=pick.probability,
-                )
-            )
-        return asks
 
     # ---- answers
 
@@ -679,14 +595,19 @@ class Project:
         import pandas as pd
 
         names = ["id", *(name for name in Event.__dataclass_fields__ if name != "id")]
-        return pd.DataFrame([vars(event) for event in self._store.events()], columns=names)
+        frame = pd.DataFrame([vars(event) for event in self._store.events()], columns=names)
+        return frame.astype({"undoes": "Int64"})
 
     # ---- results
 
-    def labels(self) -> pd.DataFrame:
+    def labels(self, *, include: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
 
         ``label`` is None where nothing tells the best two classes apart. A manual label has probability 1.
+
+        Parameters
+        ----------
+        include : columns of the records to show beside the labels, such as the text
         """
         import numpy as np
         import pandas as pd
@@ -702,6 +623,8 @@ class Project:
             frame[f"p_{name}"] = P[:, code]
         frame["confidence"] = confidence(P)
         frame["manual"] = y != ABSTAIN
+        for place, name in enumerate(checked_columns(include, frame.columns), 1):
+            frame.insert(place, name, self.corpus.column(name).to_pandas())
         return frame
 
     def probabilities(self) -> NDArray[np.float64]:
@@ -724,8 +647,6 @@ class Project:
         min_confidence : leave the label empty below this confidence, 0 to 1
         include : columns of the records to write beside the labels, such as the text
         """
-        import pyarrow as pa
-
         path = Path(path)
         if path.suffix.lower() not in WRITERS:
             raise ProjectError(
@@ -737,13 +658,7 @@ class Project:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
         frame = self.labels()
         frame.loc[frame["confidence"] < min_confidence, "label"] = None
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = table.set_column(1, "label", pa.array(frame["label"].tolist(), pa.string()))
-        table = table.set_column(0, frame.columns[0], self.corpus.ids)
-        for place, name in enumerate(include, 1):
-            if name in table.schema.names:
-                raise ProjectError(f"column {name!r} is among the labels already; leave it out of include")
-            table = table.add_column(place, name, self.corpus.column(name))
+        table = labels_table(frame, self.corpus, include)
         with replacing(path) as temporary:
             WRITERS[path.suffix.lower()](table, temporary)
         return int(table.num_rows)
@@ -771,7 +686,7 @@ class Project:
         found: dict[str, Any] = {
             "records": len(self._rows),
             "heuristics": len(self.committee),
-            "manual_labels": len(self._manual_labels()),
+            "manual_labels": len(self.manual_labels()),
             "labels_since_training": self._history.labels_since(state.trained_through),
             "coverage": float(analysis.covered(state.votes.L).mean()) if len(self.committee) else 0.0,
             "conflicts": int(analysis.conflicts(state.votes.L).sum()) if len(self.committee) else 0,
@@ -780,9 +695,13 @@ class Project:
             "faults": sum(fault.count for fault in state.votes.faults),
         }
         if self.corpus.roles.gold is not None:
-            gold = [ABSTAIN if name is None else self.label_names.code(name) for name in self.corpus.gold()]
+            gold = [self.label_names.parse(name) for name in self.corpus.gold()]
             found["accuracy"] = analysis.expected_accuracy(P, gold)
         return found
+
+    def votes(self) -> Votes:
+        """Return what every member votes on every record: the label matrix, scores, confidences and faults."""
+        return self._ensure().votes
 
     @property
     def faults(self) -> list[Fault]:
@@ -809,10 +728,18 @@ class Project:
         return self.summary()._repr_html_() if len(self) else Table(repr(self), [], [])._repr_html_()
 
 
-def _without(batch: pa.RecordBatch, known: set[str]) -> pa.RecordBatch:
-    import pyarrow as pa
+def _check_names(settings: Settings, where: str) -> None:
+    """Raise a ProjectError if a setting names a part that is not there."""
+    from weaklab.label_models import LABEL_MODELS
+    from weaklab.scheduler import Scheduler
 
-    return batch.filter(pa.array([name not in known for name in ids_of(batch)]))
+    try:
+        LABEL_MODELS[settings.label_model]
+        Scheduler(settings.strategy, random_share=settings.random_share)
+        for entry in settings.weak_classifiers:
+            classifier_from_setting(entry)
+    except (WeaklabError, TypeError, AttributeError) as error:
+        raise ProjectError(f"{where}: {error}") from None
 
 
 def _corpus_of(table: pa.Table) -> Corpus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, ProjectError
+from weaklab.base import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +87,7 @@ def measure(project: Project, gold: Mapping[str, str]) -> Round:
 
     status = project.status()
     ids = [str(name) for name in project.corpus.ids.to_pylist()]
-    y = [project.label_names.code(gold[name]) if gold.get(name) else ABSTAIN for name in ids]
+    y = [project.label_names.parse(gold.get(name)) for name in ids]
     return Round(
         status["manual_labels"],
         expected_accuracy(project.probabilities(), y),

@@ -195,13 +195,23 @@ class Store:
 
     # ---- what was asked
 
-    def add_asks(self, rows: Sequence[tuple[str, str, str, float, float]]) -> None:
-        """Note (record, session, strategy, score, probability) of records that a person is shown now."""
+    def add_asks(self, rows: Sequence[tuple[str, str, str, float, float]], seconds: float, after: int) -> set[str]:
+        """Note (record, session, strategy, score, probability) of records that a person is to be shown now; return which may be.
+
+        Left out are those that another session was shown in the last so many seconds, or that have an event with an id above ``after``.
+        """
         with self._transaction() as db:
-            db.executemany(
-                "INSERT INTO asks (record, session, at, strategy, score, probability) VALUES (?, ?, ?, ?, ?, ?)",
-                [(record, session, time.time(), *rest) for record, session, *rest in rows],
+            at = time.time()
+            query = (
+                "SELECT 1 FROM asks WHERE record = ? AND session != ? AND at > ? UNION ALL SELECT 1 FROM events WHERE id > ? AND record = ?"
             )
+            free = [
+                (record, session, at, *rest)
+                for record, session, *rest in rows
+                if db.execute(query, (record, session, at - seconds, after, record)).fetchone() is None
+            ]
+            db.executemany("INSERT INTO asks (record, session, at, strategy, score, probability) VALUES (?, ?, ?, ?, ?, ?)", free)
+            return {str(row[0]) for row in free}
 
     def asked_by_others(self, session: str, seconds: float) -> set[str]:
         """Return the records that another session has been shown in the last so many seconds."""

@@ -25,7 +25,7 @@ class Summary:
         counts = dict.fromkeys(self._state.votes.names, 0)
         for fault in self._state.votes.faults:
             counts[fault.heuristic] += fault.count
-        places = [h.location for h in self._project.committee.heuristics]
+        places = [h.where for h in self._project.committee.heuristics]
         return self._frame.assign(faults=list(counts.values()), location=places)
 
     def table(self) -> Table:
@@ -46,7 +46,7 @@ class Summary:
                     row.location,
                 ]
             )
-        columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "accuracy", "faults", "where"]
+        columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "right on labels", "faults", "where"]
         status = self._project.status()
         notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
         notes += [f"not loaded: {message}" for message in self._project.load_errors]

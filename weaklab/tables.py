@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-MAX_TEXT = 120
+MAX_TEXT = 200
 _BIDI = {chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
@@ -101,7 +101,7 @@ class Table:
         )
         notes = "".join(f"<div>{html.escape(clean(note, None))}</div>" for note in self.notes)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
-        return f"<div><b>{html.escape(self.title)}</b>{table}{notes}</div>"
+        return f'<div><div style="margin:4px 0"><b>{html.escape(self.title)}</b></div>{table}<div style="margin:6px 0">{notes}</div></div>'
 
 
 def cell_text(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weaklab.base import WeaklabError, did_you_mean
+from weaklab.base import FaultWarning, WeaklabError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def fail(message: str) -> None:
 
 @contextlib.contextmanager
 def opened(folder: Path, **options: Any) -> Iterator[Project]:
-    """Open a project that must be there; warnings go to standard error, one line each."""
+    """Open a project that must be there; warnings go to standard error, one line each, faults by :func:`tell_faults`."""
     from weaklab.project import Project
 
     with warnings.catch_warnings(record=True) as caught:
@@ -83,14 +83,9 @@ def opened(folder: Path, **options: Any) -> Iterator[Project]:
             with Project(folder, **options) as project:
                 yield project
         finally:
-            for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UserWarning)):
-                if not _is_fault(message, caught):
-                    say(f"warning: {message}")
-
-
-def _is_fault(message: str, caught: Any) -> bool:
-    """Faults are told by :func:`tell_faults`, once."""
-    return any(str(w.message) == message and type(w.message).__name__ == "FaultWarning" for w in caught)
+            told = [w for w in caught if issubclass(w.category, UserWarning) and not issubclass(w.category, FaultWarning)]
+            for message in dict.fromkeys(str(w.message) for w in told):
+                say(f"warning: {message}")
 
 
 def tell_faults(project: Project) -> bool:
@@ -142,13 +137,11 @@ def init(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
     """Make a project folder; its settings stand in PROJECT/weaklab.toml."""
-    from weaklab.label_models import LABEL_MODELS
     from weaklab.project import Project
     from weaklab.settings import FILE
 
     if (project / FILE).exists():
         raise WeaklabError(f"{project} is a project already; edit {project / FILE} to change its settings")
-    LABEL_MODELS[label_model]
     for path in lfs or ():
         if not path.exists():
             raise WeaklabError(f"{path}: no such file or folder of labeling functions")
@@ -194,7 +187,7 @@ def import_(
     """
     with opened(project) as held:
         count = held.add_records(source, text=text, id=id, label=label, gold=gold, encoding=encoding, skip_known=skip_known)
-        labels = len(held._manual_labels()) if held._last_event() else 0
+        labels = len(held.manual_labels()) if held._last_event() else 0
         known = f", {labels:,} with a manual label" if labels else ""
         print(f"imported {count:,} records; the project has {len(held):,}{known}")
 
@@ -235,11 +228,12 @@ def _plain_list(project: Project) -> Table:
 def run(
     project: Folder,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Let every heuristic vote anew, not only what is new or edited.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
 ) -> None:
     """Let new and edited heuristics vote, train on all labels, and show the result."""
     with opened(project) as held:
-        summary = held.run(progress=not quiet and sys.stderr.isatty())
+        summary = held.run(progress=not quiet and sys.stderr.isatty(), fresh=fresh)
         if not quiet:
             table = summary.table()
             table.notes = [note for note in table.notes if not note.startswith(("fault:", "not loaded:"))]

@@ -181,7 +181,7 @@ class _Session:
     def _show(self, ask: Ask) -> None:
         text = clean(ask.text, MAX_SHOWN) or "(an empty record)"
         self.say(f"\n{text}")
-        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.why, 300)}")
+        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.why, 400)}")
 
     def _prompt(self, ask: Ask) -> str:
         suggested = f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})" if ask.suggestion else "no suggestion"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError, WeaklabWarning
+from weaklab.base import CorpusError, warn
 from weaklab.corpus.records import Columns, Record, Roles, ids_of, records, visible
 from weaklab.corpus.sources import BATCH_ROWS, Source, check_columns, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -86,18 +85,22 @@ class Corpus:
         gold: str | None = None,
     ) -> None:
         self._source = source
-        source.string_columns = tuple(name for name in (id, label, gold, *_listed(text)) if name)
-        first = next(iter(source), None)
-        if first is None or first.num_rows == 0:
-            raise CorpusError(f"{source.name}: holds no record")
+        named = {"text": _listed(text), "id": _listed(id), "label": _listed(label), "gold": _listed(gold)}
+        _check_roles(named, source.name)
+        source.text_columns = (*(named["text"] or ("text",)), *named["label"], *named["gold"])
+        source.id_column = id or "id"
+        first = next((batch for batch in source if batch.num_rows), None)
+        if first is None:
+            raise CorpusError(f"{source.name}: holds no record; wanted at least one")
         names = first.schema.names
-        check_columns(names, source.string_columns, source.name)
-        if label is None and "label" in names and gold != "label" and source.name and _is_label_folder(source):
+        check_columns(names, [name for role in named.values() for name in role], source.name)
+        if label is None and source.labels_by_file:
             label = "label"
         self._made_ids = id is None and "id" not in names
         hidden = {label, gold, id or "id"}
         self.roles = Roles(id or "id", _text_columns(first.schema, text, hidden, source.name), label, gold)
-        source.string_columns = tuple(dict.fromkeys([*source.string_columns, *self.roles.text]))
+        source.text_columns = tuple(name for name in (*self.roles.text, label, gold) if name)
+        self._told = False
         self.schema: pa.Schema | None = None
         self._ids: pa.ChunkedArray | None = None
 
@@ -116,15 +119,16 @@ class Corpus:
                 rows += batch.num_rows
                 self.schema = batch.schema
                 yield batch
+        self._tell_repairs()
+
+    def _tell_repairs(self) -> None:
         repairs = self._source.repairs
-        if repairs.surrogates:
-            warnings.warn(
-                f"{self.name}: {repairs.surrogates:,} values hold lone surrogates, which are no Unicode text; "
-                f"each became U+FFFD (first: {repairs.first})",
-                WeaklabWarning,
-                stacklevel=2,
+        if repairs.surrogates and not self._told:
+            self._told = True
+            warn(
+                f"{self.name}: lone surrogates, which are no Unicode text, became U+FFFD in {repairs.surrogates:,} values "
+                f"(first: {repairs.first})"
             )
-            repairs.surrogates = 0
 
     def _with_ids(self, batch: pa.RecordBatch, seen: dict[bytes, int], offset: int) -> pa.RecordBatch:
         import pyarrow as pa
@@ -195,16 +199,20 @@ class Corpus:
 
 
 def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    return () if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if names is None or isinstance(names, str):
+        return () if names is None else (names,)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise CorpusError(f"a column is named by its name, such as 'text', got {type(names).__name__} {names!r}")
+    return tuple(dict.fromkeys(names))
 
 
-def _is_label_folder(source: Source) -> bool:
-    from pathlib import Path
-
-    try:
-        return Path(source.name).is_dir()
-    except OSError:
-        return False
+def _check_roles(named: Mapping[str, tuple[str, ...]], source: str) -> None:
+    """A column that holds labels is hidden from heuristics, so it can be neither the text nor the id."""
+    for role in ("label", "gold"):
+        for other in ("text", "id"):
+            both = set(named[role]) & set(named[other])
+            if both:
+                raise CorpusError(f"{source}: column {both.pop()!r} cannot be {other} and {role}: heuristics read the one, never the other")
 
 
 def _text_columns(schema: pa.Schema, text: Any, hidden: set[str | None], source: str) -> tuple[str, ...]:
@@ -248,6 +256,6 @@ def _check_ids(ids: pa.Array, seen: dict[bytes, int], offset: int, corpus: Corpu
         first = seen.setdefault(key, row)
         if first != row:
             raise CorpusError(
-                f"{corpus.name}: id {value!r} stands in records {first} and {row}; ids must be unique: name another id "
+                f"{corpus.name}: id {value!r} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
                 "column, or rename this one and let weaklab make ids from the content"
             )

@@ -110,13 +110,29 @@ class Columns:
                 raise KeyError(f"column {name!r} holds labels, and a heuristic must not read them")
             raise KeyError(f"no column {name!r};{did_you_mean(name, self.names)} there are {', '.join(self.names)}")
         column = self._batch.column(name)
-        kind = str(column.type)
-        if "list<" in kind and any(number in kind for number in ("float", "double", "int")):
-            import numpy as np
-
-            return [None if value is None else np.asarray(value) for value in column.to_pylist()]
         values: list[Any] = column.to_pylist()
+        if _is_vector(column.type):
+            return [None if value is None else _as_array(value) for value in values]
         return ["" if value is None else value for value in values] if name in self.roles.text else values
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    """Tell lists of numbers, at any depth, from lists of anything else."""
+    import pyarrow as pa
+
+    inner = kind
+    while pa.types.is_list(inner) or pa.types.is_large_list(inner) or pa.types.is_fixed_size_list(inner):
+        inner = inner.value_type
+    return inner is not kind and (pa.types.is_integer(inner) or pa.types.is_floating(inner))
+
+
+def _as_array(value: list[Any]) -> Any:
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except ValueError:  # lists of lists of several lengths are no matrix
+        return value
 
 
 class Record:

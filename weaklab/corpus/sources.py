@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import glob
 import gzip
 import json
+import re
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +28,8 @@ BATCH_BYTES = 64 << 20
 CSV_BLOCK_BYTES = 64 << 20
 UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 """Text files of a folder that hold records without a label; every other file is named after its label."""
+MAX_DEPTH = 64
+"""Lists and dicts inside one another; Parquet cannot keep much deeper ones."""
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".txt": "text"}
 
 
@@ -34,6 +42,7 @@ class Repairs:
 
     def text(self, value: str, place: Callable[[], str]) -> str:
         """Replace lone surrogates, which no UTF-8 file can hold, by U+FFFD."""
+        value = str.__str__(value)
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -50,18 +59,23 @@ class Source:
     Attributes
     ----------
     name : what messages call it
-    read : opens it; yields record batches, all of one schema
-    string_columns : columns that must be read as text (text, id and label columns)
+    open : yields record batches, all of one schema
+    text_columns : columns that must be read as text (text, label and gold columns)
+    id_column : column of ids; files without types hold it as text, so that 007 stays 007
+    labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
     """
 
     name: str
     open: Callable[[Source], Iterator[pa.RecordBatch]]
-    string_columns: tuple[str, ...] = ()
+    text_columns: tuple[str, ...] = ()
+    id_column: str = "id"
+    labels_by_file: bool = False
     repairs: Repairs = field(default_factory=Repairs)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         self.repairs = Repairs()
-        return self.open(self)
+        for batch in self.open(self):
+            yield _uniform(batch, self)
 
 
 def source_of(data: Any, encoding: str = "utf-8") -> Source:
@@ -74,8 +88,8 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
     """
     import pyarrow as pa
 
-    if isinstance(data, (str, Path)) or (_is_sequence(data) and data and all(isinstance(p, Path) for p in data)):
-        return _file_source(data, encoding)
+    if isinstance(data, (str, Path)) or (_is_sequence(data) and data and all(_is_path(item) for item in data)):
+        return _file_source(data, _encoding(encoding))
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         table = pa.table(data) if isinstance(data, pa.Table) else pa.Table.from_batches([data])
         return Source("the Arrow table", lambda source: _table_batches(table))
@@ -92,9 +106,24 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
     if _is_sequence(data):
         return _list_source(list(data))
     raise CorpusError(
-        f"cannot read a {type(data).__name__} as a corpus; wanted a pandas, polars or Arrow table, a list of strings or "
+        f"cannot read {type(data).__name__} {_short(data)} as a corpus; wanted a pandas, polars or Arrow table, a list of strings or "
         "dicts, or the path of a CSV, JSONL, Parquet or text file or of a folder of them"
+        + ("; make a list of it: list(...)" if hasattr(data, "__iter__") and not isinstance(data, (bytes, Mapping)) else "")
     )
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, TypeError):
+        raise CorpusError(f"no text encoding is named {name!r}; wanted one such as utf-8, latin-1, cp1252 or utf-16") from None
+
+
+def _is_path(item: Any) -> bool:
+    """Tell a path from a text: a string is one where it names a file of a type that is read."""
+    if not isinstance(item, str) or len(item) > 1024 or "\0" in item:
+        return isinstance(item, Path)
+    return _suffix(Path(item)) in SUFFIXES and Path(item).is_file()
 
 
 def _is_sequence(data: Any) -> bool:
@@ -110,26 +139,80 @@ def _table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from table.to_batches(max_chunksize=_rows_per_batch(table))
 
 
+def _uniform(batch: pa.RecordBatch, source: Source) -> pa.RecordBatch:
+    """Give a batch plain types: strings with 64-bit offsets, no dictionaries, and text where text is wanted."""
+    import pyarrow as pa
+
+    _check_names(batch.schema.names, source.name)
+    columns = [_uniform_column(column, name, source) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+    return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view() or pa.types.is_null(kind)
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if name in source.text_columns and not is_text and not is_number:
+        raise CorpusError(f"{source.name}, column {name!r}: wanted text, got {kind}; name another column, or convert this one to text")
+    try:
+        if is_text:
+            column.validate(full=True)
+            return column.cast(pa.large_string())
+        return _numbers_as_text(column) if name in source.text_columns else column
+    except pa.ArrowInvalid:
+        raise CorpusError(f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding") from None
+
+
+def _numbers_as_text(column: pa.Array) -> pa.Array:
+    """Write 1.0 as 1, for a column of whole numbers with gaps is a column of floats in pandas."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type):
+        return pa.array([_as_number(value) for value in column.to_pylist()], pa.large_string())
+    return column.cast(pa.string()).cast(pa.large_string())
+
+
+def _as_number(value: float | None) -> str | None:
+    if value is None or value != value:
+        return None
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _check_names(names: Sequence[str], place: str) -> None:
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise CorpusError(f"{place}: more than one column is named {repeated!r}; rename or drop the others")
+
+
 def _pandas_source(frame: Any) -> Source:
     if not hasattr(frame, "columns"):
         frame = frame.to_frame(name=str(frame.name or "text"))
     names = [str(name) for name in frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise CorpusError(f"the DataFrame has more than one column named {repeated[0]!r}; rename or drop the others")
+    _check_names(names, "the DataFrame")
 
     def batches(source: Source) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        columns = {
-            name: _array(frame.iloc[:, i].astype(object).where(frame.iloc[:, i].notna(), None).tolist(), name, source)
-            if str(frame.dtypes.iloc[i]) in ("object", "str", "string", "category")
-            else pa.array(frame.iloc[:, i], from_pandas=True)
-            for i, name in enumerate(names)
-        }
+        columns = {name: _pandas_column(frame.iloc[:, i], name, source) for i, name in enumerate(names)}
         yield from _table_batches(pa.table(columns))
 
     return Source("the DataFrame", batches)
+
+
+def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
+    import pyarrow as pa
+
+    if str(column.dtype) in ("object", "str", "string", "category"):
+        values = column.astype(object).where(column.notna(), None).tolist()
+        return _array(values, name, source, lambda row: f"{source.name}, row {row}")
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        raise CorpusError(f"{source.name}, column {name!r}: values of type {column.dtype} cannot be stored; convert or drop it") from None
 
 
 def _list_source(items: list[Any]) -> Source:
@@ -142,7 +225,7 @@ def _list_source(items: list[Any]) -> Source:
         rows = items
     else:
         raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
-    return Source("the list", lambda source: _row_batches(source, [(f"record {i}", row) for i, row in enumerate(rows)]))
+    return Source("the list", lambda source: _row_batches(source, ((f"the list, record {i}", row) for i, row in enumerate(rows))))
 
 
 def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
@@ -150,17 +233,31 @@ def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) 
     import pyarrow as pa
 
     schema = None
-    for places, chunk in _chunks(rows):
-        names = list(schema.names) if schema is not None else list(dict.fromkeys(str(k) for row in chunk for k in row))
+    for places, chunk in _chunks((place, _text_keys(row, place)) for place, row in rows):
+        names = list(schema.names) if schema is not None else list(dict.fromkeys(key for row in chunk for key in row))
         for place, row in zip(places, chunk, strict=True):
-            extra = [k for k in row if str(k) not in names]
+            extra = [key for key in row if key not in names]
             if extra:
-                raise CorpusError(f"{source.name}, {place}: column {str(extra[0])!r} was in none of the first {BATCH_ROWS} records")
-        columns = {name: _array([row.get(name) for row in chunk], name, source, places) for name in names}
+                raise CorpusError(
+                    f"{place}: column {extra[0]!r} is in none of the records before; give the first record every column, null where "
+                    "it is empty"
+                )
+        columns = {name: _array([row.get(name) for row in chunk], name, source, places.__getitem__) for name in names}
         batch = pa.record_batch(columns)
         if schema is None:
             schema = pa.schema([pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema])
-        yield _cast(batch, schema, source, places[0])
+        yield _cast(batch, schema, places[0])
+
+
+def _text_keys(row: Mapping[Any, Any], place: str) -> Mapping[str, Any]:
+    """Return a row whose column names are text that Arrow can store."""
+    if not all(type(key) is str and key.isascii() for key in row):
+        _check_names([str(key) for key in row], place)
+        row = {str(key): value for key, value in row.items()}
+        odd = next((key for key in row if key != key.encode(errors="replace").decode()), None)
+        if odd is not None:
+            raise CorpusError(f"{place}: the column name {odd!r} holds a lone surrogate, which is no Unicode text; rename it")
+    return row
 
 
 def _chunks(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[list[str], list[Mapping[str, Any]]]]:
@@ -178,64 +275,112 @@ def _chunks(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[lis
         yield places, chunk
 
 
-def _array(values: list[Any], name: str, source: Source, places: Sequence[str] | None = None) -> pa.Array:
+def _array(values: list[Any], name: str, source: Source, record: Callable[[int], str]) -> pa.Array:
     """Make one Arrow column; text that cannot be stored is repaired, mixed types are an error with the place."""
     import pyarrow as pa
 
     def place(row: int) -> str:
-        return f"{places[row] if places else f'record {row}'}, column {name!r}"
+        return f"{record(row)}, column {name!r}"
 
-    if name in source.string_columns:
-        values = [_as_text(value, source, lambda row=row: place(row)) for row, value in enumerate(values)]  # type: ignore[misc]
-    else:
-        values = [
-            source.repairs.text(value, lambda row=row: place(row)) if isinstance(value, str) else value  # type: ignore[misc]
-            for row, value in enumerate(values)
-        ]
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {str}:
+    if all(type(value) is str or value is None for value in values):
+        with contextlib.suppress(UnicodeEncodeError):  # lone surrogates, which are repaired below
+            return pa.array(values, pa.large_string())
+    plain = _as_text if name in source.text_columns else _plain
+    values = [None if value is None else plain(value, source, partial(place, row)) for row, value in enumerate(values)]
+    kinds = Counter(type(value) for value in values if value is not None)
+    if float in kinds and not kinds.keys() <= {int, float}:  # pandas writes NaN for what is not there
+        values = [None if value != value else value for value in values]
+        kinds = Counter(type(value) for value in values if value is not None)
+    if list(kinds) == [str]:
         return pa.array(values, pa.large_string())
-    if str in kinds or len(kinds - {int, float}) > 1:
-        common = max(kinds, key=lambda kind: sum(type(v) is kind for v in values))
-        row = next(i for i, v in enumerate(values) if v is not None and type(v) is not common)
+    if len(kinds) > 1 and not kinds.keys() <= {int, float}:
+        common = kinds.most_common(1)[0][0]
+        row = next(i for i, value in enumerate(values) if value is not None and type(value) is not common)
         raise CorpusError(
-            f"{source.name}, {place(row)}: mixed types, {type(values[row]).__name__} {_short(values[row])} among "
-            f"{common.__name__} values; make the column one type"
+            f"{place(row)}: mixed types, {type(values[row]).__name__} {_short(values[row])} among {common.__name__} values; "
+            "make the column one type"
         )
     try:
-        return pa.array([value.tolist() if hasattr(value, "tolist") else value for value in values])
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise CorpusError(f"{source.name}, column {name!r}: cannot be stored as one type: {error}") from None
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        row = _first_refused(values)
+        raise CorpusError(
+            f"{place(row)}: {type(values[row]).__name__} {_short(values[row])} cannot be stored beside the values before it; wanted "
+            "text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it out"
+        ) from None
+
+
+def _first_refused(values: list[Any]) -> int:
+    """Return the row at whose value a column stops being one that Arrow can hold."""
+    import pyarrow as pa
+
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            pa.array(values[:middle])
+            low = middle
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            high = middle
+    return low
 
 
 def _as_text(value: Any, source: Source, place: Callable[[], str]) -> Any:
     if isinstance(value, str):
         return source.repairs.text(value, place)
-    if value is None or (isinstance(value, float) and value != value):
-        return None
+    if isinstance(value, float) and (value != value or value.is_integer()):
+        return None if value != value else str(int(value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    raise CorpusError(f"{source.name}, {place()}: wanted text, got {type(value).__name__} {_short(value)}")
+    raise CorpusError(f"{place()}: wanted text, got {type(value).__name__} {_short(value)}")
+
+
+def _plain(value: Any, source: Source, place: Callable[[], str], depth: int = 0) -> Any:
+    """Return a value as plain Python that Arrow can store, with its text repaired at any depth."""
+    if isinstance(value, str):
+        return source.repairs.text(value, place)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, (list, tuple, Mapping)):
+        return value
+    if depth >= MAX_DEPTH:
+        raise CorpusError(f"{place()}: lists or dicts nested more than {MAX_DEPTH} deep; keep the column as text, or leave it out")
+    if isinstance(value, Mapping):
+        return {source.repairs.text(str(k), place): _plain(v, source, place, depth + 1) for k, v in value.items()}
+    return [_plain(item, source, place, depth + 1) for item in value]
 
 
 def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 40 else shown[:37] + "..."
+    shown = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
-def _cast(batch: pa.RecordBatch, schema: pa.Schema, source: Source, place: str) -> pa.RecordBatch:
+def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatch:
     import pyarrow as pa
 
     columns = []
     for wanted in schema:
         column = batch.column(wanted.name)
         try:
+            if _drops_fields(column.type, wanted.type):
+                raise pa.ArrowInvalid("a cast would leave out what is in these fields")
             columns.append(column if column.type == wanted.type else column.cast(wanted.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise CorpusError(
-                f"{source.name}, from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one type"
+                f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one type in all records"
             ) from None
     return pa.record_batch(columns, schema=schema)
+
+
+def _drops_fields(found: pa.DataType, wanted: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(found) and pa.types.is_struct(wanted):
+        names = {field.name: field.type for field in wanted}
+        return any(field.name not in names or _drops_fields(field.type, names[field.name]) for field in found)
+    if pa.types.is_list(found) and pa.types.is_list(wanted):
+        return _drops_fields(found.value_type, wanted.value_type)
+    return False
 
 
 # ---- files
@@ -247,19 +392,25 @@ def _file_source(data: Any, encoding: str) -> Source:
     if len(kinds) > 1:
         raise CorpusError(f"{data}: files of several types ({', '.join(sorted(kinds))}); import one type at a time")
     kind = kinds.pop()
+    name = str(data) if isinstance(data, (str, Path)) else str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
     if all(path.stat().st_size == 0 for path in paths):
-        raise CorpusError(f"{data}: the file is empty")
-    name = str(data) if isinstance(data, (str, Path)) else f"{len(paths)} files"
-    if kind == "text":
-        folder = isinstance(data, (str, Path)) and Path(data).is_dir()
-        return Source(name, lambda source: _row_batches(source, _text_rows(paths, encoding, folder)))
-    readers = {"csv": _csv_batches, "jsonl": _jsonl_batches, "parquet": _parquet_batches}
-    return Source(name, lambda source: readers[kind](paths, encoding, source))
+        raise CorpusError(f"{name}: the file is empty; wanted at least one record")
+    by_label = kind == "text" and isinstance(data, (str, Path)) and Path(data).is_dir()
+
+    def open_files(source: Source) -> Iterator[pa.RecordBatch]:
+        if kind == "text":
+            return _row_batches(source, _text_rows(paths, encoding, by_label))
+        readers = {"csv": _csv_batches, "jsonl": _jsonl_batches, "parquet": _parquet_batches}
+        return readers[kind](paths, encoding, source)
+
+    return Source(name, open_files, labels_by_file=by_label)
 
 
 def _expand(data: Any) -> list[Path]:
     if not isinstance(data, (str, Path)):
         return [Path(path) for path in data]
+    if not str(data).strip() or "\0" in str(data):
+        raise CorpusError(f"{str(data)!r} is no path; wanted a file or folder, or a list of texts: [{_short(str(data))}]")
     path = Path(data).expanduser()
     try:
         exists = path.exists()
@@ -274,9 +425,17 @@ def _expand(data: Any) -> list[Path]:
         return [path]
     found = sorted(Path(p) for p in glob.glob(str(path))) if len(str(data)) < 4096 else []
     if not found:
-        shown = str(data) if len(str(data)) <= 200 else str(data)[:200] + "..."
-        raise CorpusError(f"{shown}: no such file or folder; a list of texts is passed as a list, not as one string")
+        raise CorpusError(_no_such_file(path))
     return found
+
+
+def _no_such_file(path: Path) -> str:
+    shown = repr(str(path)) if len(str(path)) <= 200 else repr(str(path)[:200]) + "..."
+    try:
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() and _suffix(path) in SUFFIXES else []
+    except OSError:
+        near = []
+    return f"{shown}: no such file or folder;{did_you_mean(path.name, near)} texts are passed as a list, [{_short(str(path))}]"
 
 
 def _suffix(path: Path) -> str:
@@ -286,49 +445,71 @@ def _suffix(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     if not path.is_file():
-        raise CorpusError(f"{path}: no such file")
+        raise CorpusError(_no_such_file(path))
     kind = SUFFIXES.get(_suffix(path))
     if kind is None:
-        raise CorpusError(f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSONL and text also with .gz)")
+        raise CorpusError(
+            f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSONL and text also with .gz); "
+            "read any other with pandas and pass the DataFrame"
+        )
     return kind
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Yield (line number, line); only LF and CRLF end a line, as an editor would count them."""
     opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rb") as stream:
-        for number, raw in enumerate(stream, 1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
-            except (UnicodeDecodeError, LookupError) as error:
-                raise CorpusError(f"{path}:{number}: not {encoding} text ({error}); pass the file's encoding, such as latin-1") from None
-            yield number, line.rstrip("\r\n")
+    number = 1
+    try:
+        if encoding.startswith(("utf-16", "utf-32")):  # a line feed is not one byte there
+            with opener(path, "rt", encoding=encoding, newline="\n") as stream:
+                for number, line in enumerate(stream, 1):
+                    yield number, line.rstrip("\r\n")
+        else:
+            with opener(path, "rb") as stream:
+                for number, raw in enumerate(stream, 1):
+                    yield number, raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding).rstrip("\r\n")
+    except UnicodeError:
+        raise CorpusError(_not_encoded(path, f"line {number}", encoding)) from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(_unreadable(path, error)) from None
 
 
-def _text_rows(paths: list[Path], encoding: str, folder: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _unreadable(path: Path, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
+    broken = "; the compressed file is cut short or is none: make it again" if path.suffix.lower() == ".gz" else ""
+    return f"{path}: cannot be read: {reason}{broken}"
+
+
+def _text_rows(paths: list[Path], encoding: str, by_label: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path in paths:
         stem = path.name.split(".")[0]
         label = None if stem.lower() in UNLABELED_STEMS else stem
         for number, line in _lines(path, encoding):
             if line.strip():
-                yield f"{path.name}:{number}", {"text": line, "label": label} if folder else {"text": line}
+                yield f"{path}:{number}", {"text": line, "label": label} if by_label else {"text": line}
 
 
 def _jsonl_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
     def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
         for path in paths:
             for number, line in _lines(path, encoding):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise CorpusError(f"{path}:{number}: not JSON: {error}") from None
-                if not isinstance(row, dict):
-                    raise CorpusError(f"{path}:{number}: wanted one JSON object a line, got {type(row).__name__} {_short(row)}")
-                yield f"{path.name}:{number}", row
+                if line.strip():
+                    yield f"{path}:{number}", _json_object(line, f"{path}:{number}")
 
     yield from _row_batches(source, rows())
+
+
+def _json_object(line: str, place: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise CorpusError(f"{place}: lists or dicts nested more than {MAX_DEPTH} deep") from None
+    except ValueError as error:
+        whole = "; the file is one JSON array: write one object a line, or pass json.load(...)" if line.lstrip().startswith("[") else ""
+        raise CorpusError(f"{place}: not JSON: {_first_line(error)}{whole}") from None
+    if not isinstance(row, dict):
+        raise CorpusError(f"{place}: wanted one JSON object a line, got {type(row).__name__} {_short(row)}")
+    return row
 
 
 def _csv_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
@@ -339,57 +520,111 @@ def _csv_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[p
         for batch in _one_csv(path, encoding, source):
             if schema is None:
                 schema = batch.schema
-            if batch.schema.names != schema.names:
-                raise CorpusError(f"{path}: its columns {batch.schema.names} differ from those of {paths[0].name}, {schema.names}")
-            yield _cast(batch, schema, source, path.name)
+            _check_same_columns(batch.schema.names, schema.names, path, paths[0])
+            yield _cast(batch, schema, str(path))
+
+
+def _check_same_columns(names: list[str], wanted: list[str], path: Path, first: Path) -> None:
+    if set(names) != set(wanted):
+        raise CorpusError(f"{path}: its columns {names} differ from those of {first.name}, {wanted}; give all files the same columns")
 
 
 def _one_csv(path: Path, encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
-    """Read one CSV in blocks; a record larger than the block starts it again with a larger one."""
+    """Read one CSV in blocks; it starts again where a record is larger than a block, and where only a slower pass can say what is wrong."""
     import pyarrow as pa
     from pyarrow import csv
 
-    as_text = {name: pa.large_string() for name in source.string_columns}
-    block, done = CSV_BLOCK_BYTES, 0
+    as_text = {name: pa.large_string() for name in (*source.text_columns, source.id_column)}
+    delimiter = _delimiter(path, encoding)
+    block, done, threads = CSV_BLOCK_BYTES, 0, True
     while True:
-        seen = 0
+        seen, names = 0, []
         try:
             reader = csv.open_csv(
                 path,
-                read_options=csv.ReadOptions(block_size=block, encoding=encoding),
-                parse_options=csv.ParseOptions(delimiter="\t" if _suffix(path) == ".tsv" else ",", newlines_in_values=True),
+                read_options=csv.ReadOptions(block_size=block, encoding=encoding, use_threads=threads),
+                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                 convert_options=csv.ConvertOptions(column_types=as_text, strings_can_be_null=False),
             )
+            names = reader.schema.names
+            _check_names(names, str(path))
+            empty = [f.name for f in reader.schema if pa.types.is_null(f.type) and f.name not in as_text]
+            if empty:  # a column that is empty in the first block may hold anything later
+                as_text |= dict.fromkeys(empty, pa.large_string())
+                continue
             for block_batch in reader:
-                for batch in _table_batches(pa.Table.from_batches([_large(block_batch, path)])):
+                for batch in _table_batches(pa.Table.from_batches([_without_bytes(block_batch, path, encoding)])):
                     seen += batch.num_rows
                     if seen > done:
                         fresh = min(batch.num_rows, seen - done)
                         done = seen
                         yield batch.slice(batch.num_rows - fresh)
             return
-        except (pa.ArrowInvalid, pa.ArrowKeyError, LookupError) as error:
+        except UnicodeDecodeError:
+            raise CorpusError(_not_encoded(path, "the header", encoding)) from None
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
             if "straddling" in str(error) and block < 16 * path.stat().st_size:
                 block *= 8
-                continue
-            hint = "; pass the file's encoding, such as latin-1" if "utf" in str(error).lower() else ""
-            raise CorpusError(f"{path}: {_first_line(error)}{hint}") from None
+            elif "CSV parse error: Expected" in str(error) and threads:
+                threads = False  # only then does the reader count rows
+            else:
+                raise CorpusError(_csv_problem(path, str(error), names, done, encoding)) from None
+        except OSError as error:
+            raise CorpusError(_unreadable(path, error)) from None
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).split("\n")[0]
+def _delimiter(path: Path, encoding: str) -> str:
+    """A .tsv file has tabs; in any other the header may show that there are semicolons or tabs where commas would be."""
+    if _suffix(path) == ".tsv":
+        return "\t"
+    try:
+        header = next(_lines(path, encoding), (1, ""))[1]
+    except CorpusError:  # the reader itself says what is wrong
+        return ","
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _csv_problem(path: Path, message: str, names: list[str], done: int, encoding: str) -> str:
+    """Say in the user's words what Arrow's CSV reader found."""
+    if "Empty CSV" in message:
+        return f"{path}: holds no record; wanted a header and at least one row"
+    ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", message, re.DOTALL)
+    if ragged:
+        row, wanted, got, text = ragged.groups()
+        return (
+            f"{path}, row {int(row):,} (the header is row 1): {got} values for {wanted} columns, in {_short(text)}; "
+            "put quotes around a value that holds a separator, and close every quote"
+        )
+    changed = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL)
+    if changed and "UTF8" not in message:
+        number, kind, value = changed.groups()
+        name = names[int(number)] if int(number) < len(names) else number
+        return f"{path}, after record {done:,}: column {name!r} was {kind} and now holds {_short(value)}; make it one type in all records"
+    if "utf" in message.lower():
+        return _not_encoded(path, "the text", encoding)
+    return f"{path}: {_first_line(message)}"
+
+
+def _not_encoded(path: Path, what: str, encoding: str) -> str:
+    with open(path, "rb") as stream:
+        marked = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    other = "utf-16" if marked and encoding == "utf-8" else "latin-1" if encoding == "utf-8" else "utf-8"
+    return f"{path}: {what} is not {encoding}; pass the file's encoding, such as encoding={other!r}"
+
+
+def _first_line(error: Exception | str) -> str:
+    text = next(iter(str(error).splitlines()), type(error).__name__)
     return text if len(text) <= 300 else text[:300] + "..."
 
 
-def _large(batch: pa.RecordBatch, path: Path) -> pa.RecordBatch:
-    """Give strings 64-bit offsets; a column that is not valid UTF-8 arrives as bytes, which is an error."""
+def _without_bytes(batch: pa.RecordBatch, path: Path, encoding: str) -> pa.RecordBatch:
+    """Refuse a column that is not valid UTF-8, which arrives as bytes."""
     import pyarrow as pa
 
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-            raise CorpusError(f"{path}: column {name!r} is not utf-8 text; pass the file's encoding, such as latin-1")
-    fields = [pa.field(f.name, pa.large_string()) if pa.types.is_string(f.type) or pa.types.is_null(f.type) else f for f in batch.schema]
-    return batch.cast(pa.schema(fields))
+            raise CorpusError(_not_encoded(path, f"column {name!r}", encoding))
+    return batch
 
 
 def _parquet_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
@@ -400,17 +635,17 @@ def _parquet_batches(paths: list[Path], encoding: str, source: Source) -> Iterat
     for path in paths:
         try:
             file = pq.ParquetFile(path)
-            if schema is None:
-                schema = file.schema_arrow.remove_metadata()
-            elif file.schema_arrow.names != schema.names:
-                raise CorpusError(f"{path}: its columns {file.schema_arrow.names} differ from those of {paths[0].name}, {schema.names}")
+            found = file.schema_arrow.remove_metadata()
+            _check_names(found.names, str(path))
+            schema = schema or found
+            _check_same_columns(found.names, schema.names, path, paths[0])
             per_row = max(
                 1, sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)) // max(1, file.metadata.num_rows)
             )
             for batch in file.iter_batches(batch_size=max(1, min(BATCH_ROWS, BATCH_BYTES // per_row))):
-                yield _cast(batch, schema, source, path.name)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}") from None
+                yield _cast(batch, schema, str(path))
+        except (pa.ArrowException, OSError) as error:
+            raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again") from None
 
 
 def check_columns(names: Sequence[str], wanted: Iterable[str], source: str) -> None:

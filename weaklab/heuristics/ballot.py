@@ -51,11 +51,13 @@ class Heuristic(abc.ABC):
     ----------
     name : unique in a committee
     location : ``file:line`` where it was written, for messages
+    keeps : False where its votes must not be kept for the next time
     opaque : True where it runs code that may hang or kill its process, so that it runs in a killable one
     """
 
     name: str
     location: str = ""
+    keeps: bool = True
     opaque: bool = False
     examples: Any = None
 
@@ -78,6 +80,11 @@ class Heuristic(abc.ABC):
     def spec(self) -> dict[str, Any] | None:
         """Return JSON from which the heuristic can be made again, None if only its code can do that."""
         return None
+
+    @property
+    def where(self) -> str:
+        """Its location, or in a word what it is where it has none."""
+        return self.location or type(self).__name__.lower()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -6,7 +6,9 @@ import contextlib
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -46,7 +48,7 @@ class BallotBox:
         try:
             vote, confidence = split_vote(vote)
             self.ballot.votes[row] = code = self._labels.code(vote)
-        except UnknownLabelError as error:
+        except Exception as error:  # a vote may be any object at all, and so do anything when it is looked at
             self.fault(row, error)
         else:
             if confidence < 1 and code != ABSTAIN:
@@ -102,7 +104,7 @@ def split_vote(vote: Any) -> tuple[Any, float]:
         number = float(confidence)
     except (TypeError, ValueError):
         number = math.nan
-    if label is None or (isinstance(label, int) and label == ABSTAIN):
+    if label is None or (isinstance(label, Integral) and label == ABSTAIN):
         return None, 1.0
     if not 0 < number <= 1:
         raise UnknownLabelError(f"confidence {confidence!r} of vote {label!r} is out of range; wanted a number above 0 and up to 1")
@@ -126,16 +128,16 @@ class LabelingFunction(Heuristic):
         examples: Examples = None,
         version: str | None = None,
     ) -> None:
+        self.location = location_of(function)
+        self.name = name or name_of(function)
+        _check_signature(function, self.name, self.location)
         self.function = function
-        self.name = name or function.__name__
         self.batch_form = batch
         self.examples = _example_pairs(examples, self.name)
         self.version = version
-        self.location = location_of(function)
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self._fingerprint: str | None = None
-        _check_signature(function, self.name, self.location)
 
     def __call__(self, x: Any) -> Any:
         return self.function(x)
@@ -168,16 +170,19 @@ class LabelingFunction(Heuristic):
         return box.close()
 
     def _evaluate_batch(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch) -> Ballot:
-        """Call the function on the whole batch; where it raises, on halves of it, down to the record at fault."""
+        """Call the function on the whole batch; where it raises, on halves of it, down to the record at fault.
+
+        Votes of the wrong number are a fault of all these records: nobody knows which vote is whose.
+        """
         columns = Columns(batch)
         box = BallotBox(self, columns, labels)
-        shown = visible(batch)
+        shown = _with_text(visible(batch))
         pending = [] if -1 in watch.skip else [(0, len(columns))]
         while pending:
             start, stop = pending.pop()
             watch.at(-1)
             try:
-                votes = _vote_list(self.function(_as_form(shown.slice(start, stop - start), self.batch_form)), stop - start)
+                votes = self.function(_as_form(shown.slice(start, stop - start), self.batch_form))
             except Exception as error:  # whatever a user's function raises is a fault of that record
                 if stop - start == 1:
                     box.fault(start, error)
@@ -185,9 +190,32 @@ class LabelingFunction(Heuristic):
                     middle = (start + stop) // 2
                     pending += [(middle, stop), (start, middle)]
             else:
-                for row, vote in enumerate(votes, start):
-                    box.put(row, vote)
+                self._put_all(votes, start, stop, box)
         return box.close()
+
+    def _put_all(self, votes: Any, start: int, stop: int, box: BallotBox) -> None:
+        try:
+            listed = _vote_list(votes, stop - start)
+        except Exception as error:  # what a user's function returns may do anything when it is looked at
+            for row in range(start, stop):
+                box.fault(row, error)
+        else:
+            for row, vote in enumerate(listed, start):
+                box.put(row, vote)
+
+
+def _with_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give a batch a column ``text`` whatever its text column is called, and empty texts in the place of nulls."""
+    import pyarrow as pa
+
+    roles = Roles.of(batch.schema)
+    texts = {name: pa.array(Columns(batch)[name], pa.large_string()) for name in roles.text if batch.column(name).null_count}
+    if roles.text and "text" not in batch.schema.names:
+        texts["text"] = pa.array(Columns(batch).text, pa.large_string())
+    for name, column in texts.items():
+        place = batch.schema.get_field_index(name)
+        batch = batch.append_column(name, column) if place < 0 else batch.set_column(place, name, column)
+    return batch
 
 
 def _as_form(batch: pa.RecordBatch, form: str | None) -> Any:
@@ -197,11 +225,7 @@ def _as_form(batch: pa.RecordBatch, form: str | None) -> Any:
         import polars
 
         return polars.from_arrow(batch)
-    frame = batch.to_pandas()
-    roles = Roles.of(batch.schema)
-    if "text" not in frame and roles.text:
-        frame["text"] = list(Columns(batch).text)
-    return frame.fillna(dict.fromkeys(roles.text, ""))
+    return batch.to_pandas()
 
 
 def _vote_list(votes: Any, n: int) -> list[Any]:
@@ -210,30 +234,59 @@ def _vote_list(votes: Any, n: int) -> list[Any]:
         if hasattr(votes, method):
             votes = getattr(votes, method)()
             break
-    if isinstance(votes, str) or not isinstance(votes, (list, tuple)):
-        raise TypeError(f"a batch function must return one vote a record, {n} in all, got {type(votes).__name__}")
+    if not isinstance(votes, (list, tuple)):
+        raise TypeError(f"a batch function must return one vote a record, {n:,} in all, got {type(votes).__name__}; return a list of votes")
     if len(votes) != n:
-        raise TypeError(f"a batch function must return one vote a record, {n} in all, got {len(votes)}")
-    return [None if isinstance(v, float) and v != v else int(v) if isinstance(v, float) and v.is_integer() else v for v in votes]
+        raise TypeError(f"a batch function must return one vote a record, {n:,} in all, got {len(votes):,}; return None to abstain")
+    return [_plain_vote(vote) for vote in votes]
+
+
+def _plain_vote(vote: Any) -> Any:
+    """Return None for the missing values of pandas, and a code for a code that a column of floats made a float."""
+    if isinstance(vote, float):
+        return None if vote != vote else int(vote) if vote.is_integer() else vote
+    return None if type(vote).__name__ in ("NAType", "NaTType") else vote
 
 
 def location_of(function: Any) -> str:
     """Return ``file:line`` of a function, an empty string where there is none."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    function = _inner(function)
+    code = getattr(function, "__code__", None) or getattr(vars(type(function)).get("__call__"), "__code__", None)
     if code is None:
         return ""
     file = str(code.co_filename)
     if "ipykernel" in file or file.startswith("<"):
         return f"notebook:{code.co_firstlineno}" if "ipy" in file else ""
+    return place(file, code.co_firstlineno)
+
+
+def place(file: str | Path, line: int) -> str:
+    """Return ``file:line``, short where the file is below the working folder."""
     with contextlib.suppress(ValueError):
-        file = str(Path(file).relative_to(Path.cwd()))
-    return f"{file}:{code.co_firstlineno}"
+        file = Path(file).relative_to(Path.cwd())
+    return f"{file}:{line}"
+
+
+def name_of(function: Any) -> str:
+    """Return the name of a function, of what a ``functools.partial`` calls, or of a callable object's class."""
+    function = _inner(function)
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _inner(function: Any) -> Any:
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.unwrap(function) if callable(function) else function
 
 
 def _check_signature(function: Any, name: str, location: str) -> None:
     where = f" ({location})" if location else ""
+    if isinstance(function, Heuristic) or hasattr(function, "_resources"):  # the latter is Snorkel's
+        raise HeuristicError(f"{name!r}{where} is a heuristic already; register it as it is, without @labeling_function")
     if not callable(function):
-        raise HeuristicError(f"a labeling function must be a function of a record, got {type(function).__name__} {function!r}")
+        raise HeuristicError(f"a labeling function must be a function of a record, got {type(function).__name__} {_short(function)}")
+    if not isinstance(name, str):
+        raise HeuristicError(f"the name of a labeling function{where} must be text, got {type(name).__name__} {name!r}")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise HeuristicError(f"labeling function {name!r}{where} must return its vote; an async function or a generator does not")
     try:
@@ -250,34 +303,53 @@ def _check_signature(function: Any, name: str, location: str) -> None:
 def _example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]:
     if examples is None:
         return ()
-    pairs = examples.items() if isinstance(examples, Mapping) else examples
+    pairs: Any = examples.items() if isinstance(examples, Mapping) else examples
     try:
-        return tuple((record, wanted) for record, wanted in pairs)
+        found = tuple((record, wanted) for record, wanted in pairs)
     except (TypeError, ValueError):
-        raise HeuristicError(f"examples of {name!r} must be a dict of text to label, or (record, label) pairs, got {examples!r}") from None
+        found = ((None, None),)
+    if not all(isinstance(record, (str, Mapping)) for record, _ in found):
+        raise HeuristicError(
+            f"examples of {name!r} must be a dict of text to label, or pairs of a record (text or dict) and a label, got {_short(examples)}"
+        )
+    return found
 
 
 def check_examples(heuristic: Heuristic, labels: LabelNames) -> None:
     """Raise a HeuristicError for the first example on which a heuristic does not vote as promised."""
-    import pyarrow as pa
-
+    where = f"{heuristic.name} ({heuristic.location})" if heuristic.location else heuristic.name
     for record, wanted in heuristic.examples or ():
-        row = dict(record) if isinstance(record, Mapping) else {"text": record}
-        table = pa.Table.from_pylist([{"id": "example", **row}])
-        batch = table.replace_schema_metadata(Roles("id", ("text",) if "text" in row else ()).attach(table.schema).metadata).to_batches()[0]
-        ballot = heuristic.evaluate(batch, labels)
-        where = f" ({heuristic.location})" if heuristic.location else ""
-        if ballot.faults:
-            raise HeuristicError(f"{heuristic.name}{where} fails on its example {record!r}: {ballot.faults[0]}")
+        shown = _short(record)
         try:
             expected = labels.code(split_vote(wanted)[0])
         except UnknownLabelError as error:
-            raise HeuristicError(f"example {record!r} of {heuristic.name}{where}: {error}") from None
+            raise HeuristicError(f"example {shown} of {where}: {error}") from None
+        ballot = heuristic.evaluate(_example_batch(heuristic, record, f"example {shown} of {where}"), labels)
+        if ballot.faults:
+            fault = ballot.faults[0]
+            raise HeuristicError(f"{where} fails on its example {shown}: {fault.exception}: {fault.message}")
         if ballot.votes[0] != expected:
             raise HeuristicError(
-                f"{heuristic.name}{where} votes {labels.name(int(ballot.votes[0]))!r} on its example {record!r}, "
+                f"{where} votes {labels.name(int(ballot.votes[0]))!r} on its example {shown}, "
                 f"which says {labels.name(expected)!r}; correct one of them"
             )
+
+
+def _example_batch(heuristic: Heuristic, record: Any, what: str) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    row = dict(record) if isinstance(record, Mapping) else {"text": record, getattr(heuristic, "column", "text"): record}
+    try:
+        table = pa.Table.from_pylist([{"id": "example", **row}])
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise HeuristicError(f"{what} cannot be made a record: {error}; wanted text, numbers, dates, or lists or dicts of these") from None
+    roles = Roles("id", ("text",) if "text" in row else ())
+    return table.replace_schema_metadata(roles.attach(table.schema).metadata).to_batches()[0]
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 @overload
@@ -341,17 +413,16 @@ class Keywords(Heuristic):
 
     def __init__(
         self,
-        label: str,
-        words: Sequence[str],
+        label: str | int,
+        words: Iterable[str],
         *,
         name: str | None = None,
         case: bool = False,
         column: str = "text",
         examples: Examples = None,
     ) -> None:
-        if isinstance(words, str) or not len(words) or not all(str(word).strip() for word in words):
-            raise HeuristicError(f"keywords need a list of words, got {words!r}")
-        self.label, self.words, self.case, self.column = label, tuple(words), case, column
+        words = _word_list(words)
+        self.label, self.words, self.case, self.column = _label(label, "keywords"), tuple(words), case, column
         self.name = name or f"keywords_{label}_{_slug(words[0])}"
         self.examples = _example_pairs(examples, self.name)
         alternatives = "|".join(_whole_word(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
@@ -359,7 +430,7 @@ class Keywords(Heuristic):
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint.digest("keywords", self.label, self.column, str(self.case), *sorted(set(self.words)))
+        return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         return _search_column(self, batch, labels, self._search, watch)
@@ -382,7 +453,7 @@ class Pattern(Heuristic):
 
     def __init__(
         self,
-        label: str,
+        label: str | int,
         regex: str | re.Pattern[str],
         *,
         name: str | None = None,
@@ -393,15 +464,15 @@ class Pattern(Heuristic):
         try:
             compiled = regex if isinstance(regex, re.Pattern) else re.compile(regex, flags)
             compiled.search("")
-        except (re.error, TypeError) as error:
-            raise HeuristicError(f"pattern for {label!r}: {regex!r} is not a regular expression for text: {error}") from None
-        self.label, self.regex, self.column = label, compiled, column
+        except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise HeuristicError(f"pattern for {label!r}: {_short(regex)} is not a regular expression for text: {error}") from None
+        self.label, self.regex, self.column = _label(label, "a pattern"), compiled, column
         self.name = name or f"pattern_{label}_{_slug(compiled.pattern)}"
         self.examples = _example_pairs(examples, self.name)
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint.digest("pattern", self.label, self.column, str(self.regex.flags), self.regex.pattern)
+        return fingerprint.digest("pattern", str(self.label), self.column, str(self.regex.flags), self.regex.pattern)
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         return _search_column(self, batch, labels, self.regex.search, watch)
@@ -460,6 +531,23 @@ def _search_column(heuristic: Any, batch: pa.RecordBatch, labels: LabelNames, se
     return box.close()
 
 
+def _word_list(words: Any) -> list[str]:
+    try:
+        found = [] if isinstance(words, str) else sorted(words) if isinstance(words, (set, frozenset)) else list(words)
+    except TypeError:
+        found = []
+    if not found or not all(isinstance(word, str) and word.strip() for word in found):
+        raise HeuristicError(f"keywords need a list of words, such as ['prize', 'free entry'], got {_short(words)}")
+    return found
+
+
+def _label(label: Any, what: str) -> str | int:
+    """Return the one label that a heuristic votes, as its name or its code."""
+    if isinstance(label, bool) or not isinstance(label, (str, Integral)):
+        raise HeuristicError(f"{what} must vote for one label, by its name or code, got {label!r}")
+    return str(label) if isinstance(label, str) else int(label)
+
+
 def _whole_word(word: str) -> str:
     """Escape a word and let it match only where it is not part of a longer one."""
     word = word.strip()
@@ -473,14 +561,14 @@ def _slug(text: str) -> str:
 
 
 def keywords(
-    label: str, words: Sequence[str], *, name: str | None = None, case: bool = False, column: str = "text", examples: Examples = None
+    label: str | int, words: Iterable[str], *, name: str | None = None, case: bool = False, column: str = "text", examples: Examples = None
 ) -> Keywords:
     r"""Vote ``label`` where the text holds one of ``words`` as a whole word; abstain elsewhere.
 
     Parameters
     ----------
-    label : label name
-    words : list of words or phrases; any white space matches the spaces of a phrase
+    label : label name or code
+    words : words or phrases; any white space matches the spaces of a phrase
     case : whether capital letters matter
     column : the column to search, by default the text
 
@@ -493,7 +581,7 @@ def keywords(
 
 
 def pattern(
-    label: str,
+    label: str | int,
     regex: str | re.Pattern[str],
     *,
     name: str | None = None,
@@ -505,7 +593,7 @@ def pattern(
 
     Parameters
     ----------
-    label : label name
+    label : label name or code
     regex : pattern; a compiled one keeps its own flags
     flags : flags of :mod:`re`, by default ``re.IGNORECASE``
     column : the column to search, by default the text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from weaklab.corpus.records import Columns
@@ -28,13 +29,19 @@ class SnorkelFunction(Heuristic):
         self.function = function
         self.name = function.name
         self.location = location_of(function._f)
+        self._fingerprint: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        mappers = [(type(mapper).__qualname__, _settings(mapper)) for mapper in self.function._pre]
-        return fingerprint.digest(
-            "snorkel", fingerprint.of_function(self.function._f), fingerprint.of_value([self.function._resources, mappers])
-        )
+        if self._fingerprint is None:
+            mappers = [(type(mapper).__qualname__, _settings(mapper)) for mapper in self.function._pre]
+            captured = fingerprint.of_value([self.function._resources, mappers])
+            self._fingerprint = fingerprint.digest("snorkel", fingerprint.of_function(self.function._f), captured)
+        return self._fingerprint
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without what preprocessors remember: a pickled Series loses the attributes that they gave it."""
+        return {**self.__dict__, "function": _without_memo(self.function)}
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         import pandas as pd
@@ -60,6 +67,14 @@ def _settings(mapper: Any) -> dict[str, Any]:
     """What decides a preprocessor's output; its memo does not."""
     settings = {k: v for k, v in vars(mapper).items() if k not in ("_cache", "_pre")}
     return {**settings, "pre": [(type(inner).__qualname__, _settings(inner)) for inner in mapper._pre]}
+
+
+def _without_memo(thing: Any) -> Any:
+    fresh = copy.copy(thing)
+    fresh._pre = [_without_memo(mapper) for mapper in thing._pre]
+    if hasattr(fresh, "_cache"):
+        fresh._cache = {}
+    return fresh
 
 
 def is_snorkel(thing: Any) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +14,30 @@ from sklearn.exceptions import NotFittedError
 from weaklab.base import ABSTAIN, Registry, WeaklabError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
-    Scores = Mapping[int, NDArray[np.floating[Any]]]
+    Columns = Mapping[int, NDArray[np.floating[Any]]]
 
 LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models")
 """Label models by name; register a class with ``@LABEL_MODELS.named("name")`` in a module of this package."""
+
+
+@dataclass(frozen=True)
+class Soft:
+    """How sure members are, beside their votes, by column of ``L``.
+
+    Attributes
+    ----------
+    scores : column -> float (n, k), class probabilities of weak classifiers, uniform where one has no opinion
+    confidence : column -> float (n,) in (0, 1], how much each vote counts; votes of other columns count 1
+    """
+
+    scores: Columns = field(default_factory=dict)
+    confidence: Columns = field(default_factory=dict)
+
+    def rows(self, rows: NDArray[np.integer[Any]]) -> Soft:
+        """Return the same for some rows."""
+        return Soft({j: s[rows] for j, s in self.scores.items()}, {j: c[rows] for j, c in self.confidence.items()})
 
 
 class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
@@ -47,15 +65,15 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         self.n_classes = n_classes
         self.class_balance = class_balance
 
-    def fit(self, L: ArrayLike, y: ArrayLike | None = None, scores: Scores | None = None) -> LabelModel:
+    def fit(self, L: ArrayLike, y: ArrayLike | None = None, scores: Columns | None = None, confidence: Columns | None = None) -> LabelModel:
         """Learn from votes, and from manual labels where there are any.
 
         Parameters
         ----------
         L : int (n, m), votes, -1 abstains
         y : int (n,), manual labels, -1 is unlabeled
-        scores : column of ``L`` -> float (n, k), for members that say how sure they are; those of weak classifiers must
-            be out-of-fold on the labeled rows
+        scores : column of ``L`` -> float (n, k), the class probabilities of weak classifiers, out-of-fold on labeled rows
+        confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is
 
         Raises
         ------
@@ -67,10 +85,10 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         self.n_classes_ = int(self.n_classes or max(2, 1 + max(votes.max(initial=-1), codes.max(initial=-1))))
         self.n_features_in_ = votes.shape[1]
         self.class_balance_ = self._balance(codes)
-        self._fit(votes, codes, check_scores(scores, votes, self.n_classes_))
+        self._fit(votes, codes, check_soft(scores, confidence, votes, self.n_classes_))
         return self
 
-    def predict_proba(self, L: ArrayLike, scores: Scores | None = None) -> NDArray[np.float64]:
+    def predict_proba(self, L: ArrayLike, scores: Columns | None = None, confidence: Columns | None = None) -> NDArray[np.float64]:
         """Return class probabilities float (n, k); rows sum to 1.
 
         Raises
@@ -85,34 +103,36 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             raise WeaklabError(
                 f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
             )
-        soft = check_scores(scores, votes, self.n_classes_)
+        soft = check_soft(scores, confidence, votes, self.n_classes_)
         P = np.array(self._predict_proba(votes, soft), dtype=np.float64)
-        silent = (votes == ABSTAIN).all(axis=1) & ~_has_opinion(soft, len(votes))
+        silent = (votes == ABSTAIN).all(axis=1) & ~_has_opinion(soft.scores, len(votes))
         P[silent] = self._silent_proba()
         P = np.clip(P, 0, None)
         return np.asarray(P / P.sum(axis=1, keepdims=True))
 
-    def predict(self, L: ArrayLike, scores: Scores | None = None) -> NDArray[np.int64]:
+    def predict(self, L: ArrayLike, scores: Columns | None = None, confidence: Columns | None = None) -> NDArray[np.int64]:
         """Return the most probable class of each row, int (n,); never -1, see :meth:`label_or_abstain`."""
-        return np.asarray(self.predict_proba(L, scores).argmax(axis=1), dtype=np.int64)
+        return np.asarray(self.predict_proba(L, scores, confidence).argmax(axis=1), dtype=np.int64)
 
-    def label_or_abstain(self, L: ArrayLike, min_confidence: float = 0.0, scores: Scores | None = None) -> NDArray[np.int64]:
+    def label_or_abstain(
+        self, L: ArrayLike, min_confidence: float = 0.0, scores: Columns | None = None, confidence: Columns | None = None
+    ) -> NDArray[np.int64]:
         """Return the class of each row, int (n,), -1 where nothing tells the best two apart or confidence is too low.
 
         Parameters
         ----------
         min_confidence : 0 to 1, one minus the normalised entropy of the row, see :func:`confidence`
         """
-        P = self.predict_proba(L, scores)
-        unsure = (confidence(P) < min_confidence) | is_tied(P)
+        P = self.predict_proba(L, scores, confidence)
+        unsure = (how_sure(P) < min_confidence) | is_tied(P)
         return np.where(unsure, ABSTAIN, P.argmax(axis=1))
 
     @abc.abstractmethod
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
-        """Learn; ``L``, ``y`` and ``scores`` are checked, ``n_classes_`` and ``class_balance_`` are set."""
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+        """Learn; ``L``, ``y`` and ``soft`` are checked, ``n_classes_`` and ``class_balance_`` are set."""
 
     @abc.abstractmethod
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.floating[Any]]:
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.floating[Any]]:
         """Return non-negative (n, k); rows need not sum to 1, but must not sum to 0."""
 
     def _silent_proba(self) -> NDArray[np.float64]:
@@ -141,6 +161,9 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(P, dtype=np.float64)
     entropy = (p * -np.log(np.where(p > 0, p, 1))).sum(axis=1)
     return np.asarray(np.clip(1 - entropy / np.log(p.shape[1]), 0, 1))
+
+
+how_sure = confidence
 
 
 def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -182,19 +205,19 @@ def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[
     return codes.astype(np.int64)
 
 
-def check_scores(scores: Scores | None, L: NDArray[np.int64], k: int) -> Scores:
-    """Return scores whose shapes fit ``L``, or raise a WeaklabError."""
-    for j, score in (scores or {}).items():
-        if not 0 <= j < L.shape[1] or np.shape(score) != (len(L), k):
-            raise WeaklabError(
-                f"scores[{j}] has shape {np.shape(score)}; wanted a column of L from 0 to {L.shape[1] - 1}, and shape {(len(L), k)}"
-            )
-        if not np.isfinite(score).all():
-            raise WeaklabError(f"scores[{j}] holds NaN or infinity; a row without an opinion is uniform")
-    return scores or {}
+def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np.int64], k: int) -> Soft:
+    """Return what members say of their votes, or raise a WeaklabError where a shape or a number is wrong."""
+    n, m = L.shape
+    for name, given, shape in (("scores", scores, (n, k)), ("confidence", confidence, (n,))):
+        for j, values in (given or {}).items():
+            if not 0 <= j < m or np.shape(values) != shape:
+                raise WeaklabError(f"{name}[{j}] has shape {np.shape(values)}; wanted a column of L from 0 to {m - 1}, and shape {shape}")
+            if not np.isfinite(values).all():
+                raise WeaklabError(f"{name}[{j}] holds NaN or infinity; a row without an opinion is uniform, a plain vote has confidence 1")
+    return Soft(scores or {}, confidence or {})
 
 
-def _has_opinion(scores: Scores, n: int) -> NDArray[np.bool_]:
+def _has_opinion(scores: Columns, n: int) -> NDArray[np.bool_]:
     """Return bool (n,), True where some member's scores are not uniform."""
     found = np.zeros(n, dtype=bool)
     for score in scores.values():

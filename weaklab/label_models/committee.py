@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.base import ABSTAIN
-from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.base import LABEL_MODELS, LabelModel, Soft
 from weaklab.label_models.votes import coverage_weights, one_hot_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Scores
 
 _FLOOR = 1e-3
 """Probabilities of members are kept this far from 0, so that one of them cannot decide alone."""
@@ -27,10 +26,11 @@ class CommitteeModel(LabelModel):
 
         S'_ik = e^tau S_ik + sum_c w_c (log f_c(i, k) - mean_k) + sum_j d_j [L_ij = k] + b_k
 
-    where S is the coverage vote (:func:`coverage_weights`), f_c are the scores of the members that have any, and tau, w, d
-    and b are found from the manual labels by penalised maximum likelihood. Without manual labels they keep their prior
-    values tau = 0, w = ``member_weight``, d = 0 and b = the log of the class balance if one is given, and so equal classes
-    if not. A member with scores is weighted by w alone: its votes are not counted a second time.
+    where S is the coverage vote (:func:`coverage_weights`; a vote with a confidence counts that much), f_c are the scores
+    of the members that have any, and tau, w, d and b are found from the manual labels by penalised maximum likelihood.
+    Without manual labels they keep their prior values: tau = 0, w = ``member_weight``, d = 0, and b = the log of the class
+    balance if one is given, equal classes if not. A member with scores is weighted by w alone: its votes are not counted a
+    second time.
 
     Parameters
     ----------
@@ -74,16 +74,16 @@ class CommitteeModel(LabelModel):
         self.balance_penalty = balance_penalty
         self.member_weight = member_weight
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
         gold = np.flatnonzero(y != ABSTAIN)
         self.n_labels_ = len(gold)
-        self._members = sorted(scores)
+        self._members = sorted(soft.scores)
         base = coverage_weights(L)
         base[self._members] = 0
         prior = np.zeros(self.n_classes_)
         if self.class_balance is not None:
             prior = np.log(np.maximum(self.class_balance_, _FLOOR))
-        tau, log_w, delta, bias = self._solve(L[gold], y[gold], {c: scores[c][gold] for c in scores}, base, prior)
+        tau, log_w, delta, bias = self._solve(L[gold], y[gold], soft.rows(gold), base, prior)
         self.weights_ = np.exp(tau) * base + delta
         self.member_weights_ = dict(zip(self._members, self.member_weight * np.exp(log_w), strict=True))
         self.bias_ = prior + bias
@@ -92,7 +92,7 @@ class CommitteeModel(LabelModel):
         self,
         L: NDArray[np.int64],
         y: NDArray[np.int64],
-        scores: Scores,
+        soft: Soft,
         base: NDArray[np.float64],
         prior: NDArray[np.float64],
     ) -> tuple[float, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -103,9 +103,11 @@ class CommitteeModel(LabelModel):
         if not len(y):
             return 0.0, np.zeros(c), np.zeros(m), np.zeros(k)
         n = len(y)
-        S = one_hot_sum(L, k, base)
-        logs = [_centred_log(scores[member]) for member in self._members]
+        S = one_hot_sum(L, k, base, soft.confidence)
+        logs = [_centred_log(soft.scores[member]) for member in self._members]
         hot = np.stack([code == L for code in range(k)], axis=1).astype(np.float64)
+        for j, sure in soft.confidence.items():
+            hot[:, :, j] *= sure[:, None]
         hot[:, :, self._members] = 0
         truth = np.eye(k)[y]
 
@@ -135,11 +137,11 @@ class CommitteeModel(LabelModel):
         found = minimize(loss, np.zeros(1 + c + m + k), jac=True, method="L-BFGS-B", bounds=bounds).x
         return found[0], found[1 : 1 + c], found[1 + c : 1 + c + m], found[1 + c + m :]
 
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.float64]:
-        Z = one_hot_sum(L, self.n_classes_, self.weights_) + self.bias_
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+        Z = one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence) + self.bias_
         for member, weight in self.member_weights_.items():
-            if member in scores:
-                Z += weight * _centred_log(scores[member])
+            if member in soft.scores:
+                Z += weight * _centred_log(soft.scores[member])
         return softmax(Z)
 
     def _silent_proba(self) -> NDArray[np.float64]:

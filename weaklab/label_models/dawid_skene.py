@@ -13,7 +13,7 @@ from weaklab.label_models.votes import softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Scores
+    from weaklab.label_models.base import Soft
 
 
 @LABEL_MODELS.named("dawid_skene")
@@ -60,7 +60,7 @@ class DawidSkene(LabelModel):
         self.tol = tol
         self.smoothing = smoothing
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
         rows, counts = np.unique(np.column_stack([L, y]), axis=0, return_counts=True)
         L, y = rows[:, :-1], rows[:, -1]
         k, m = self.n_classes_, L.shape[1]
@@ -93,5 +93,5 @@ class DawidSkene(LabelModel):
             S[voted] += log_theta[j][:, L[voted, j]].T
         return softmax(S)
 
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.float64]:
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
         return self._posterior(L)

@@ -13,7 +13,7 @@ from weaklab.label_models.base import LABEL_MODELS, LabelModel
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Scores
+    from weaklab.label_models.base import Soft
 
 _LEAST_HEURISTICS = 3
 
@@ -55,7 +55,7 @@ class SnorkelLabelModel(LabelModel):
         self.lr = lr
         self.seed = seed
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
         import torch
         from snorkel.labeling.model import LabelModel as Snorkel
 
@@ -76,7 +76,7 @@ class SnorkelLabelModel(LabelModel):
             logging.getLogger().setLevel(level)
         self.model_ = model
 
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.float64]:
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
         P = np.tile(self.class_balance_, (len(L), 1))
         voted = np.flatnonzero((L != ABSTAIN).any(axis=1))
         if self.model_ is None or not len(voted):

@@ -11,14 +11,16 @@ from weaklab.label_models.base import LABEL_MODELS, LabelModel
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Scores
+    from weaklab.label_models.base import Columns, Soft
 
 
-def one_hot_sum(L: NDArray[np.int64], k: int, weights: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Add up the weights of the votes for each class: ``L`` (n, m), ``weights`` (m,) to (n, k)."""
+def one_hot_sum(L: NDArray[np.int64], k: int, weights: NDArray[np.floating[Any]], confidence: Columns | None = None) -> NDArray[np.float64]:
+    """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n, k)."""
     total = np.zeros((len(L), k))
     for c in range(k):
         total[:, c] = (c == L) @ weights
+        for j, sure in (confidence or {}).items():
+            total[:, c] -= np.where(L[:, j] == c, (1 - sure) * weights[j], 0)
     return total
 
 
@@ -30,7 +32,7 @@ def softmax(S: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 @LABEL_MODELS.named("majority_vote")
 class MajorityVote(LabelModel):
-    """Each vote counts one: the share of the votes of a row that each class got.
+    """Each vote counts one, or its confidence: the share of the votes of a row that each class got.
 
     Examples
     --------
@@ -38,11 +40,11 @@ class MajorityVote(LabelModel):
     [[0.67, 0.33], [0.0, 1.0]]
     """
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
         return
 
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.float64]:
-        counts = one_hot_sum(L, self.n_classes_, np.ones(L.shape[1]))
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+        counts = one_hot_sum(L, self.n_classes_, np.ones(L.shape[1]), soft.confidence)
         return counts + np.where(counts.sum(axis=1, keepdims=True) == 0, self.class_balance_, 0)
 
 
@@ -85,8 +87,8 @@ class CoverageVote(LabelModel):
     def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None) -> None:
         super().__init__(n_classes, class_balance)
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], scores: Scores) -> None:
+    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
         self.weights_ = coverage_weights(L)
 
-    def _predict_proba(self, L: NDArray[np.int64], scores: Scores) -> NDArray[np.float64]:
-        return softmax(one_hot_sum(L, self.n_classes_, self.weights_))
+    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+        return softmax(one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence))

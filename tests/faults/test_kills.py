@@ -1,0 +1,217 @@
+"""``kill -9`` at a random moment of an import, a run or a labeling session: the project is whole and goes on."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from os import killpg
+
+import pandas as pd
+import pytest
+
+from weaklab import Project, keywords, pattern
+
+OLD = [f"old{i}" for i in range(10)]
+NEW = [f"new{i}" for i in range(8000)]
+TO_LABEL = {f"r{i}": "spam" if i % 3 == 0 else "ham" for i in range(36)}
+
+PREAMBLE = """
+import sys
+import pandas, sklearn, scipy.stats, pyarrow.parquet
+import weaklab, weaklab.label_models
+from weaklab import Project
+
+def wait():
+    print("ready", flush=True)
+    return sys.stdin.readline().strip()
+"""
+IMPORT = """
+path = wait()
+Project(path).add_records(f"{path}/new.csv", id="id", text="text", label="label")
+"""
+RUN = """
+weaklab.Committee(["ham", "spam"]).vote(["start the child processes"] * 8192, progress=False)
+path = wait()
+Project(path).run(progress=False)
+"""
+LABEL = f"""
+path = wait()
+project = Project(path)
+for record, label in {list(TO_LABEL.items())}:
+    project.label(record, label)
+    print(record, label, flush=True)
+"""
+EVEN = """
+from weaklab import labeling_function
+
+@labeling_function
+def even(x):
+    return "ham" if int(x.text[-1]) % 2 == 0 else None
+"""
+DONE = 'print("done", flush=True)'
+PROGRAMS = {"import": IMPORT, "run": RUN, "label": LABEL}
+KILLS = {"import": 15, "run": 15, "label": 20}
+
+
+def start(kind):
+    return subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + PROGRAMS[kind] + DONE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def go(child, path):
+    """Send a child that stands ready to work on the project at ``path``."""
+    assert child.stdout.readline() == "ready\n"
+    child.stdin.write(f"{path}\n")
+    child.stdin.flush()
+
+
+def kill(child):
+    """Kill a child with all of its own children and return what it has printed."""
+    killpg(child.pid, signal.SIGKILL)
+    return child.communicate()[0].split("\n")
+
+
+@pytest.fixture(scope="module")
+def standby():
+    """Hands out children; while one is killed and looked at, the next of its kind starts."""
+    waiting = {}
+
+    def take(kind):
+        child = waiting.pop(kind, None) or start(kind)
+        waiting[kind] = start(kind)
+        return child
+
+    yield take
+    for child in waiting.values():
+        kill(child)
+
+
+def import_project(path):
+    with Project(path, labels=["ham", "spam"], timeout=None) as project:
+        project.add_records([{"id": name, "text": "old", "label": None} for name in OLD], label="label")
+    rows = (f"{name},a prize {i},{('spam', 'ham', '')[i % 3]}\n" for i, name in enumerate(NEW))
+    (path / "new.csv").write_text("id,text,label\n" + "".join(rows))
+
+
+def run_project(path):
+    with Project(path, labels=["ham", "spam"], retrain_every=0) as project:
+        for part in range(3):
+            project.add_records([{"id": f"{part}-{i}", "text": f"{'prize' if i % 2 else 'lunch'} {i % 7}"} for i in range(4000)])
+        (path / "labeling_functions" / "even.py").write_text(EVEN)
+        project.add(keywords("spam", ["prize"], name="prize"))
+        project.add(pattern("ham", "lunch [1-5]", name="lunch"))
+        project.weak_classifier("naive_bayes")
+        project.label_many({f"0-{i}": "spam" if i % 2 else "ham" for i in range(30)})
+
+
+def label_project(path):
+    with Project(path, labels=["ham", "spam"], timeout=None, retrain_every=5) as project:
+        project.add_records([{"id": record, "text": f"{label} {record}"} for record, label in TO_LABEL.items()])
+        project.add(keywords("spam", ["spam"], name="spam"))
+
+
+MAKE = {"import": import_project, "run": run_project, "label": label_project}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, standby):
+    """Return, for a kind of work, the project before it, the same after an undisturbed child, and how long that took."""
+    found = {}
+
+    def prepare(kind):
+        if kind not in found:
+            before, after = tmp_path_factory.mktemp(kind) / "before", tmp_path_factory.mktemp(kind) / "after"
+            before.mkdir()
+            MAKE[kind](before)
+            shutil.copytree(before, after)
+            child = standby(kind)
+            go(child, after)
+            began = time.monotonic()
+            assert "done\n" in child.stdout
+            found[kind] = before, after, time.monotonic() - began
+            kill(child)
+        return found[kind]
+
+    return prepare
+
+
+@pytest.fixture
+def killed(request, tmp_path, prepared, standby):
+    """Return a project in which a child was killed, after a delay drawn with the seed, and what the child had printed."""
+    kind, seed = request.param
+    before, _, seconds = prepared(kind)
+    path = tmp_path / "project"
+    shutil.copytree(before, path)
+    child = standby(kind)
+    go(child, path)
+    time.sleep(random.Random(f"{kind} {seed}").uniform(0, 1.25 * seconds))
+    return path, kill(child)
+
+
+def kills(kind):
+    """Run a test once for each kill; the seed stands in the test's id."""
+    return pytest.mark.parametrize(
+        "killed", [(kind, seed) for seed in range(KILLS[kind])], indirect=True, ids=lambda p: f"{p[0]}-seed{p[1]}"
+    )
+
+
+def manual_labels(project):
+    return project.history().set_index("record")["label"].to_dict()
+
+
+@kills("import")
+def test_an_import_is_there_whole_or_not_at_all(killed):
+    path, _ = killed
+    given = {name: ("spam", "ham")[i % 3] for i, name in enumerate(NEW) if i % 3 < 2}
+    with Project(path) as project:
+        ids = project.corpus.ids.to_pylist()
+        assert ids in (OLD, OLD + NEW)
+        assert manual_labels(project) == (given if ids == OLD + NEW else {})
+        new = project.add_records(path / "new.csv", id="id", text="text", label="label", skip_known=True)
+        assert new == len(OLD + NEW) - len(ids)
+    with Project(path) as project:
+        frame = project.labels()
+        assert frame["id"].tolist() == OLD + NEW
+        assert project.corpus.column("text").to_pylist() == ["old"] * len(OLD) + [f"a prize {i}" for i in range(len(NEW))]
+        assert manual_labels(project) == given
+        assert len(project.history()) == len(given)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared):
+    """Return what labels() gives where nothing was killed."""
+    _, after, _ = prepared("run")
+    with Project(after) as project:
+        return project.labels()
+
+
+@kills("run")
+def test_a_run_begun_again_gives_the_labels_of_an_undisturbed_one(killed, undisturbed):
+    path, _ = killed
+    with Project(path) as project:
+        project.run(progress=False)
+        pd.testing.assert_frame_equal(project.labels(), undisturbed, check_exact=True)
+    with Project(path) as project:
+        pd.testing.assert_frame_equal(project.labels(), undisturbed, check_exact=True)
+
+
+@kills("label")
+def test_every_acknowledged_label_is_there(killed):
+    path, printed = killed
+    acknowledged = [tuple(line.split()) for line in printed[:-1] if line != "done"]
+    with Project(path) as project:
+        history = project.history()
+        stored = list(zip(history["record"], history["label"], strict=True))
+        assert stored == list(TO_LABEL.items())[: len(stored)]
+        assert stored[: len(acknowledged)] == acknowledged
+        assert len(stored) <= len(acknowledged) + 1
+        frame = project.labels()
+        assert frame.loc[frame["manual"], "label"].tolist() == [label for _, label in stored]
+        assert project.label("r0", "spam").id == len(stored) + 1

@@ -1,0 +1,245 @@
+"""The command line as a person and a script use it: real processes, a real terminal."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import weaklab
+from weaklab.base import LabelNames
+from weaklab.cli.terminal import Answers, label_in_terminal
+
+ROOT = Path(__file__).parent.parent
+WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
+ROWS = [
+    ("a", "win a free prize"),
+    ("b", "lunch at noon"),
+    ("c", "free tickets"),
+    ("d", "see you later"),
+    ("e", "prize draw"),
+    ("f", "call me"),
+]
+FUNCTIONS = """
+from weaklab import keywords, labeling_function
+
+@labeling_function()
+def fails_on_calls(x):
+    if "call" in x.text:
+        raise RuntimeError("no signal")
+    return "spam" if "free" in x.text else None
+
+plans = keywords("ham", ["lunch", "later"], name="plans")
+"""
+
+
+def run(*arguments, stdin="", code=0):
+    done = subprocess.run([*WEAKLAB, *map(str, arguments)], input=stdin, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with six records and a file of two heuristics, one of which fails on one record."""
+    (tmp_path / "lfs.py").write_text(FUNCTIONS)
+    with open(tmp_path / "in.csv", "w", newline="") as stream:
+        csv.writer(stream).writerows([("id", "text"), *ROWS])
+    run("init", tmp_path / "p", "--labels", "ham,spam", "--lfs", tmp_path / "lfs.py", "--classifier", "none")
+    run("import", tmp_path / "p", tmp_path / "in.csv")
+    return tmp_path / "p"
+
+
+def test_the_main_job_from_nothing_to_exported_labels(project):
+    done = run("run", project)
+    assert "fails_on_calls" in done.stdout
+    assert "fault: fails_on_calls" in done.stderr
+    assert "record 'f': RuntimeError: no signal" in done.stderr
+    labeled = run("label", project, "--annotator", "me", stdin="ham\n2\nq\n")
+    assert "2 labels given; 2 of 6 records have one" in labeled.stdout
+    for suffix in ("parquet", "csv", "jsonl"):
+        assert "wrote 6 rows" in run("export", project, project / f"out.{suffix}", "--include", "text").stdout
+    assert pq.read_table(project / "out.parquet").column_names == ["id", "text", "label", "p_ham", "p_spam", "confidence", "manual"]
+    assert pd.read_csv(project / "out.csv")["manual"].sum() == 2
+    status = json.loads(run("status", project, "--json").stdout)
+    assert (status["records"], status["heuristics"], status["manual_labels"], status["faults"]) == (6, 2, 2, 1)
+
+
+def test_lfs_lists_file_and_line_and_what_each_does(project):
+    rows = list(csv.DictReader(run("lfs", project, "--csv", code=3).stdout.splitlines()))
+    assert [row["heuristic"] for row in rows] == ["fails_on_calls", "plans"]
+    assert rows[0]["location"].endswith("lfs.py:4") or rows[0]["location"].endswith("lfs.py:5")
+    assert rows[1]["location"].endswith("lfs.py:10")
+    assert rows[0]["polarity"] == "spam"
+    assert float(rows[1]["coverage"]) == pytest.approx(2 / 6)
+    assert [row["faults"] for row in rows] == ["1", "0"]
+
+
+def test_ask_shows_why_and_changes_nothing(project):
+    asked = [json.loads(line) for line in run("ask", project, "-n", 3, "--json").stdout.splitlines()]
+    assert len(asked) == 3
+    assert all(row["why"] and set(row["probabilities"]) == {"ham", "spam"} for row in asked)
+    assert [json.loads(line)["id"] for line in run("ask", project, "-n", 3, "--json").stdout.splitlines()] == [r["id"] for r in asked]
+    assert json.loads(run("status", project, "--json").stdout)["manual_labels"] == 0
+
+
+# ---- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nowhere"], 1, "error: nowhere: no weaklab project here"),
+        (["frob"], 2, "No such command 'frob'"),
+        (["init", "q"], 2, "Missing option"),
+        (["init", "q", "--labels", "one"], 1, "at least two labels"),
+        (["init", "q", "--labels", "a,b", "--classifier", "bayes"], 1, "no weak classifier named 'bayes'; did you mean 'naive_bayes'"),
+        (["init", "q", "--labels", "a,b", "--label-model", "magic"], 1, "no label model named 'magic'"),
+        (["init", "q", "--labels", "a,b", "--lfs", "no.py"], 1, "no.py: no such file or folder"),
+        (["list", "strategy"], 1, "did you mean 'strategies'"),
+    ],
+)
+def test_mistakes_are_one_line_on_stderr_with_an_exit_code(arguments, code, message):
+    done = run(*arguments, code=code)
+    assert message in done.stderr
+    assert not Path("q", "weaklab.db").exists()
+
+
+def test_mistakes_in_a_project_are_told(project, tmp_path):
+    assert "no such file" in run("import", project, "missing.csv", code=1).stderr
+    assert "record 'a' is in the project already" in run("import", project, tmp_path / "in.csv", code=1).stderr
+    assert "imported 0 records" in run("import", project, tmp_path / "in.csv", "--skip-known").stdout
+    assert "is a project already" in run("init", project, "--labels", "a,b", code=1).stderr
+    assert "wanted a name that ends in" in run("export", project, "out.xls", code=1).stderr
+    assert "no query strategy named 'x'" in run("ask", project, "--strategy", "x", code=1).stderr
+
+
+def test_a_broken_file_and_an_unknown_label_are_told_and_the_rest_goes_on(project, tmp_path):
+    (project / "labeling_functions" / "broken.py").write_text("def f(:\n")
+    (project / "labeling_functions" / "odd.py").write_text(
+        "from weaklab import labeling_function\n\n@labeling_function()\ndef odd(x):\n    return 'spma' if x.id == 'c' else None\n"
+    )
+    done = run("run", project, code=3)
+    assert "broken.py:1: SyntaxError" in done.stderr
+    assert "'spma' is not a label; did you mean 'spam'?" in done.stderr
+    assert "record 'c'" in done.stderr
+    assert len([line for line in done.stderr.splitlines() if "spma" in line]) == 1
+    assert "plans" in done.stdout
+
+
+def test_run_strict_fails_on_any_fault(project):
+    run("run", project, "--quiet")
+    run("run", project, "--quiet", "--strict", code=3)
+
+
+# ---- labeling in the terminal
+
+
+@pytest.mark.filterwarnings("ignore::weaklab.base.FaultWarning")
+def test_every_way_to_answer(project):
+    with weaklab.Project(project) as held:
+        said = iter(["", "spam", "1", "s", "b", "xyz", "9", "?", "sp", "u", "q"])
+        label_in_terminal(held, read=lambda prompt: next(said), out=io.StringIO())
+        kinds = held.history()["kind"].tolist()
+    assert kinds.count("skip") == 1
+    assert kinds.count("requeue") == 1
+    assert kinds.count("undo") == 1
+    assert kinds.count("label") >= 3
+
+
+def answers(*names):
+    return Answers(LabelNames(names))
+
+
+def test_what_a_line_means():
+    a = answers("ham", "spam", "spicy")
+    assert a.read("", "ham") == ("label", "ham")
+    assert a.read("  2 ", None) == ("label", "spam")
+    assert a.read("SPAM", None) == ("label", "spam")
+    assert a.read("h", None) == ("label", "ham")
+    assert a.read("s", None) == ("command", "s")
+    assert a.read("Q", None) == ("command", "q")
+    for line in ("sp", "4", "0", "x", "²", "9" * 5000, "\x00"):
+        assert a.read(line, "ham")[0] == "unclear", line
+    assert "no suggestion to accept" in a.read("", None)[1]
+
+
+def test_label_names_win_over_commands_and_numbers():
+    a = answers("s", "q", "long")
+    assert a.read("s", None) == ("label", "s")
+    assert a.read(":s", None) == ("command", "s")
+    assert a.read(":q", None) == ("command", "q")
+    assert a.read("u", None) == ("command", "u")
+    b = answers("1", "0")
+    assert b.read("1", None) == ("label", "1")
+    assert b.read("2", None)[0] == "unclear"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_person_at_a_real_terminal(project):
+    import pexpect
+
+    child = pexpect.spawn(WEAKLAB[0], [*WEAKLAB[1:], "label", str(project)], encoding="utf-8", timeout=60, dimensions=(40, 120))
+    child.expect(r"\[1\] ham  \[2\] spam")
+    child.sendline("2")
+    child.expect(r"\[1\] ham")
+    child.sendline("1")
+    child.expect(r"\[1\] ham")
+    child.sendline("u")
+    child.expect("undone: label 'ham'")
+    child.expect(r"\[1\] ham")
+    child.sendintr()
+    child.expect("1 labels given")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    with weaklab.Project(project) as held:
+        assert held.history()["kind"].tolist() == ["label", "label", "undo"]
+        assert held.history()["seconds"].dropna().gt(0).all()
+
+
+def test_the_end_of_the_input_leaves_with_everything_stored(project):
+    done = run("label", project, stdin="1\n2")
+    assert "2 labels given" in done.stdout
+    assert len(run("ask", project, "-n", 10, "--json").stdout.splitlines()) == 4
+
+
+def test_labeling_ends_when_nothing_is_left(project):
+    done = run("label", project, stdin="1\n" * 20)
+    assert "6 labels given; 6 of 6 records have one" in done.stdout
+    assert "no record is left to ask about" in done.stdout
+
+
+def test_labeling_stops_after_n(project):
+    assert "2 labels given" in run("label", project, "-n", 2, stdin="1\n" * 20).stdout
+
+
+# ---- demo
+
+
+def test_the_demo_leaves_labels_behind_and_takes_no_folder_of_someone_else(tmp_path):
+    done = run("demo", tmp_path / "d", "--labels", "20")
+    lines = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("0 ", "10 ", "20 "))]
+    assert [line[0] for line in lines] == ["0", "10", "20"]
+    assert pd.read_csv(tmp_path / "d" / "labels.csv").shape == (930, 7)
+    run("demo", tmp_path / "d", "--labels", "1")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("ten years of work")
+    assert "was not made by the demo" in run("demo", tmp_path / "mine", code=1).stderr
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_output_into_a_pipe_that_closes_is_no_error(project):
+    done = subprocess.run(
+        f"{sys.executable} -c 'from weaklab.cli import main; main()' ask {project} -n 6 --json | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""

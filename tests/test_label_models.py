@@ -1,0 +1,109 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from weaklab.label_models import CommitteeModel, CoverageVote, DawidSkene, LabelModel, MajorityVote, confidence, label_model
+from weaklab.label_models.votes import coverage_weights, softmax
+
+L = np.array([[0, 0, 1], [0, -1, 1], [-1, -1, -1], [1, 1, 1], [-1, 1, -1], [0, 0, -1]])
+
+
+def test_majority_vote_is_the_share_of_the_votes():
+    np.testing.assert_allclose(
+        MajorityVote().fit(L).predict_proba(L), [[2 / 3, 1 / 3], [1 / 2, 1 / 2], [1 / 2, 1 / 2], [0, 1], [0, 1], [1, 0]]
+    )
+
+
+def test_coverage_weights_follow_their_formula():
+    np.testing.assert_allclose(coverage_weights(L), 1 + np.log(6 / np.array([4, 4, 3])))
+    assert coverage_weights(np.array([[0, -1]] * 99 + [[0, 1]])).tolist() == [1.0, 3.0]
+
+
+def test_coverage_vote_is_the_softmax_of_weighted_votes():
+    w = coverage_weights(L)
+    np.testing.assert_allclose(CoverageVote().fit(L).predict_proba(L)[0], softmax(np.array([[w[0] + w[1], w[2]]]))[0])
+
+
+def test_the_committee_model_without_labels_is_the_coverage_vote():
+    np.testing.assert_allclose(CommitteeModel().fit(L).predict_proba(L), CoverageVote().fit(L).predict_proba(L))
+
+
+def test_manual_labels_turn_the_weight_of_a_heuristic_that_is_always_wrong():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 400)
+    votes = np.column_stack([1 - truth, truth, truth])
+    votes[rng.random(votes.shape) < 0.3] = -1
+    y = np.where(np.arange(400) < 60, truth, -1)
+    weights = CommitteeModel().fit(votes, y).weights_
+    assert weights[0] < 0 < min(weights[1:])
+
+
+def test_more_labels_never_make_planted_data_much_worse():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, 1000)
+    accuracy = np.array([0.9, 0.8, 0.55, 0.6])
+    votes = np.where(rng.random((1000, 4)) < accuracy, truth[:, None], 1 - truth[:, None])
+    votes[rng.random(votes.shape) < 0.4] = -1
+    scores = [
+        (CommitteeModel().fit(votes, np.where(np.arange(1000) < n, truth, -1)).predict(votes) == truth).mean() for n in (0, 20, 100, 300)
+    ]
+    assert all(later > earlier - 0.01 for earlier, later in pairwise(scores))
+    assert scores[-1] > scores[0] + 0.02
+
+
+def test_a_member_with_scores_is_not_counted_twice():
+    votes = np.array([[0, 1], [0, 1]])
+    sure = {1: np.array([[0.5, 0.5], [0.01, 0.99]])}
+    P = CommitteeModel().fit(votes, scores=sure).predict_proba(votes, scores=sure)
+    assert P[0, 0] > 0.7
+    assert P[1, 0] < P[0, 0]
+
+
+def test_a_classifier_that_only_memorises_gets_little_weight():
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 2, 300)
+    good = np.where(rng.random(300) < 0.85, truth, 1 - truth)
+    noise = rng.dirichlet([1, 1], 300)
+    y = np.where(np.arange(300) < 100, truth, -1)
+    votes = np.column_stack([good, noise.argmax(axis=1)])
+    model = CommitteeModel().fit(votes, y, scores={1: noise})
+    assert model.member_weights_[1] < 0.4
+    assert (model.predict(votes, scores={1: noise}) == truth).mean() > 0.8
+
+
+def test_dawid_skene_learns_a_confusion_matrix_and_does_not_collapse_where_classes_are_unequal():
+    rng = np.random.default_rng(3)
+    truth = (rng.random(2000) < 0.15).astype(int)
+    accuracy = np.array([0.9, 0.7, 0.75])
+    votes = np.where(rng.random((2000, 3)) < accuracy, truth[:, None], 1 - truth[:, None])
+    model = DawidSkene(class_balance=[0.85, 0.15]).fit(votes)
+    np.testing.assert_allclose(model.confusion_[0].diagonal(), 0.9, atol=0.06)
+    assert 0.05 < (model.predict(votes) == 1).mean() < 0.3
+
+
+def test_confidence_is_zero_when_undecided_and_one_when_sure():
+    np.testing.assert_allclose(confidence([[1 / 3, 1 / 3, 1 / 3], [0, 1, 0], [0.5, 0.5, 0]]), [0, 1, 1 - np.log(2) / np.log(3)], atol=1e-12)
+
+
+def test_a_label_model_is_a_scikit_learn_estimator():
+    model = label_model("committee", vote_penalty=3.0)
+    assert isinstance(model, LabelModel)
+    assert model.get_params()["vote_penalty"] == 3.0
+    assert label_model(model) is model
+
+
+@pytest.mark.parametrize("balance", [[0.5], [0.5, -0.5], [np.nan, 1], [0, 0]])
+def test_a_class_balance_that_is_none_is_refused(balance):
+    with pytest.raises(ValueError, match="class_balance must hold 2 shares"):
+        MajorityVote(class_balance=balance).fit([[0, 1]])
+
+
+def test_a_vote_counts_its_confidence():
+    votes = np.array([[0, 1], [0, 1]])
+    sure = {1: np.array([1.0, 0.25])}
+    P = MajorityVote().fit(votes, confidence=sure).predict_proba(votes, confidence=sure)
+    np.testing.assert_allclose(P, [[0.5, 0.5], [0.8, 0.2]])
+    P = CommitteeModel().fit(votes, confidence=sure).predict_proba(votes, confidence=sure)
+    np.testing.assert_allclose(P[0], [0.5, 0.5])
+    assert P[1, 0] > 0.6

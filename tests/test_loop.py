@@ -1,0 +1,524 @@
+"""The loop: records, votes, questions, answers, retraining, and what is there when a project is opened again."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import weaklab
+from weaklab.base import HeuristicError, ProjectError, UnknownLabelError, WeaklabWarning
+from weaklab.label_models import confidence
+from weaklab.simulate import replay
+
+TEXTS = {
+    "a": "win a free prize today",
+    "b": "lunch at noon?",
+    "c": "free tickets, reply now",
+    "d": "see you at the meeting",
+    "e": "prize draw: lunch for two",
+    "f": "call me later",
+}
+FRAME = pd.DataFrame({"id": list(TEXTS), "text": list(TEXTS.values()), "gold": ["spam", "ham", "spam", "ham", "spam", "ham"]})
+
+
+@pytest.fixture
+def project(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0, retrain_every=0) as project:
+        project.add_records(FRAME, gold="gold")
+        project.add(weaklab.keywords("spam", ["free", "prize"], name="offers"))
+        project.add(weaklab.keywords("ham", ["lunch", "meeting"], name="plans"))
+        yield project
+
+
+def reopened(project):
+    return weaklab.Project(project.path)
+
+
+def labels_of(project):
+    frame = project.labels()
+    return dict(zip(frame["id"], frame["label"], strict=True))
+
+
+# ---- labels
+
+
+def test_labels_without_any_manual_label(project):
+    assert labels_of(project) == {"a": "spam", "b": "ham", "c": "spam", "d": "ham", "e": None, "f": None}
+    frame = project.labels()
+    assert frame.columns.tolist() == ["id", "label", "p_ham", "p_spam", "confidence", "manual"]
+    np.testing.assert_allclose(frame[["p_ham", "p_spam"]].sum(axis=1), 1)
+    assert frame["confidence"].between(0, 1).all()
+    assert not frame["manual"].any()
+
+
+def test_a_manual_label_is_certain_and_the_last_one_counts(project):
+    project.label("f", "spam")
+    project.label("f", "ham")
+    row = project.labels().set_index("id").loc["f"]
+    assert (row.label, row.p_ham, row.confidence, row.manual) == ("ham", 1.0, 1.0, True)
+    assert project.history()["label"].tolist() == ["spam", "ham"]
+
+
+def test_labels_improve_with_answers(tmp_path):
+    frame = weaklab.datasets.load_headlines()
+    labels = list(weaklab.datasets.HEADLINE_LABELS)
+    functions = [str(weaklab.datasets.headline_functions())]
+    with weaklab.Project(tmp_path / "h", labels=labels, labeling_functions=functions, weak_classifiers=["nb"]) as project:
+        project.add_records(frame, gold="gold")
+        rounds = replay(project, dict(zip(frame["id"], frame["gold"], strict=True)), 60, 20)
+    assert [r.labels for r in rounds] == [0, 20, 40, 60]
+    assert rounds[-1].accuracy > rounds[0].accuracy + 0.05
+    assert rounds[0].accuracy > 0.7
+
+
+# ---- asking
+
+
+def test_every_question_says_why_and_what_the_committee_thinks(project):
+    ask = project.ask(1)[0]
+    assert ask.text == TEXTS[ask.id]
+    assert set(ask.probabilities) == {"ham", "spam"}
+    assert all(a.why for a in project.ask(6))
+    contested = next(a for a in project.ask(6, strategy="vote_entropy") if a.id == "e")
+    assert contested.votes == {"offers": "spam", "plans": "ham"}
+    assert contested.suggestion is None
+    assert contested.confidence < 1e-6
+
+
+def test_confidence_of_a_question_is_the_normalised_entropy_of_its_probabilities(project):
+    for ask in project.ask(6):
+        assert ask.confidence == pytest.approx(float(confidence([list(ask.probabilities.values())])[0]))
+
+
+def test_labeled_and_skipped_records_are_not_asked_again_unless_told(project):
+    project.label("a", "spam")
+    project.skip("b")
+    assert {"a", "b"}.isdisjoint(ask.id for ask in project.ask(6))
+    assert "a" in {ask.id for ask in project.ask(6, again=True)}
+    project.requeue("b")
+    project.requeue("a")
+    assert {"a", "b"} <= {ask.id for ask in project.ask(6)}
+    assert labels_of(project)["a"] == "spam"
+
+
+def test_the_next_batch_shows_what_is_left(project):
+    asked = [ask.id for ask in project.ask(4)]
+    project.label_many([(record, "ham") for record in asked])
+    assert set(asked).isdisjoint(ask.id for ask in project.ask(4))
+    assert len(project.ask(10)) == 2
+
+
+def test_an_answer_keeps_how_the_record_was_picked_and_what_was_suggested(project):
+    ask = project.ask(1, strategy="random")[0]
+    project.label(ask, "ham", seconds=2.5, shown=False, annotator="ann")
+    event = project.history().iloc[0]
+    assert (event.record, event.label, event.annotator, event.seconds) == (ask.id, "ham", "ann", 2.5)
+    assert (event.picked_by, event.pick_probability) == ("random", pytest.approx(1 / 6))
+    assert event.suggestion_shown == 0
+    assert event.suggestion == ask.suggestion
+
+
+def test_the_same_seed_asks_the_same_questions(tmp_path):
+    asked = []
+    for name in ("one", "two"):
+        with weaklab.Project(tmp_path / name, labels=["ham", "spam"], timeout=0, seed=3) as project:
+            project.add_records(FRAME)
+            asked.append([(ask.id, ask.strategy) for ask in project.ask(6)])
+    assert asked[0] == asked[1]
+
+
+# ---- undo, events
+
+
+def test_undo_takes_back_the_last_answer_and_keeps_the_history(project):
+    project.label("a", "ham")
+    project.label("a", "spam")
+    project.skip("b")
+    assert project.undo().kind == "skip"
+    assert project.undo().label == "spam"
+    assert labels_of(project)["a"] == "ham"
+    assert project.undo().label == "ham"
+    assert not project.labels()["manual"].any()
+    assert project.undo() is None
+    assert project.history()["kind"].tolist() == ["label", "label", "skip", "undo", "undo", "undo"]
+
+
+def test_nobody_undoes_the_answer_of_another_session(project):
+    with reopened(project) as other:
+        other.label("a", "spam")
+    assert project.undo() is None
+
+
+def test_events_cannot_be_changed_or_removed(project):
+    project.label("a", "ham")
+    for statement in ("UPDATE events SET label = 'spam'", "DELETE FROM events"):
+        with pytest.raises(Exception, match="append-only"):
+            project._store._db.execute(statement)
+
+
+# ---- retraining
+
+
+def test_retrains_after_every_n_labels_and_not_before(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0, retrain_every=3) as project:
+        project.add_records(FRAME)
+        project.run(progress=False)
+        trained = []
+        for record in "abcdef":
+            project.label(record, "ham")
+            trained.append(project.status()["labels_since_training"])
+    assert trained == [1, 2, 0, 1, 2, 0]
+
+
+def test_retraining_can_be_off_and_on_demand(project):
+    project.run(progress=False)
+    for record in "abcd":
+        project.label(record, "ham")
+    assert project.status()["labels_since_training"] == 4
+    project.run(progress=False)
+    assert project.status()["labels_since_training"] == 0
+
+
+def test_opening_again_continues_where_it_stopped(project):
+    project.run(progress=False)
+    project.label_many({"a": "spam", "b": "ham"})
+    project.run(progress=False)
+    project.label("c", "ham")
+    with reopened(project) as again:
+        assert again.status() == project.status()
+        pd.testing.assert_frame_equal(again.labels(), project.labels())
+        assert [a.id for a in again.ask(6, lease=False)] == [a.id for a in project.ask(6, lease=False)]
+
+
+# ---- heuristics
+
+
+def test_only_the_edited_column_is_computed_again(project):
+    calls = []
+
+    def counting(x):
+        calls.append(x.record_id)
+        return "spam" if "free" in x.text else None
+
+    project.add(counting)
+    project.run(progress=False)
+    assert sorted(calls) == list(TEXTS)
+    project.add(weaklab.keywords("ham", ["noon"], name="plans"))
+    project.run(progress=False)
+    project.remove("offers")
+    project.run(progress=False)
+    assert len(calls) == 6
+
+
+def test_keywords_patterns_and_named_classifiers_are_remembered(project):
+    project.add(weaklab.pattern("ham", r"\?$", name="question"))
+    project.weak_classifier("naive_bayes", features=["tfidf", "hashing"], min_labels=4)
+    project.run(progress=False)
+    with reopened(project) as again:
+        assert again.committee.names == ["offers", "plans", "question", "naive_bayes"]
+        assert [h.fingerprint for h in again.committee.heuristics] == [h.fingerprint for h in project.committee.heuristics]
+
+
+def test_the_votes_of_a_notebook_function_are_kept_when_its_code_is_gone(project):
+    project.add(lambda_like)
+    before = labels_of(project)
+    with reopened(project) as again:
+        assert "lambda_like" in again.committee.names
+        assert labels_of(again) == before
+        again.add_records([{"id": "g", "text": "call now", "gold": ""}], gold="gold")
+        with pytest.warns(WeaklabWarning, match="registered in another session"):
+            again.run(progress=False)
+        again.add(lambda_like)
+        assert labels_of(again)["g"] == "ham"
+
+
+def lambda_like(x):
+    return "ham" if "call" in x.text else None
+
+
+def test_a_file_of_functions_is_read_again_on_demand(tmp_path):
+    file = tmp_path / "lfs.py"
+    file.write_text('from weaklab import keywords\noffers = keywords("spam", ["free"], name="offers")\n')
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], labeling_functions=[str(file)], timeout=0) as project:
+        project.add_records(FRAME)
+        assert labels_of(project)["f"] is None
+        file.write_text('from weaklab import keywords\noffers = keywords("spam", ["call"], name="offers")\n')
+        assert project.reload() == []
+        assert labels_of(project)["f"] == "spam"
+        file.write_text("def broken(:\n")
+        assert ":1: SyntaxError" in project.reload()[0]
+        assert project.committee.names == []
+
+
+def test_a_weak_classifier_joins_when_it_has_labels_enough(tmp_path):
+    texts = [f"free prize number {i}" if i % 2 else f"lunch with friend {i}" for i in range(40)]
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        project.add_records([{"id": str(i), "text": text} for i, text in enumerate(texts)])
+        project.add(weaklab.WeakClassifier("naive_bayes", min_labels=6))
+        project.label_many([(str(i), "spam" if i % 2 else "ham") for i in range(5)])
+        assert project.run(progress=False).to_pandas().loc["naive_bayes", "coverage"] == 0
+        project.label("5", "spam")
+        summary = project.run(progress=False).to_pandas().loc["naive_bayes"]
+        assert summary.coverage > 0.9
+        assert summary.accuracy == 1.0
+        assert labels_of(project)["39"] == "spam"
+
+
+def test_a_classifier_that_memorises_is_judged_out_of_fold(tmp_path):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rng = np.random.default_rng(0)
+    rows = [{"id": str(i), "x": float(v)} for i, v in enumerate(rng.normal(size=200))]
+    truth = rng.integers(0, 2, 200)
+    with weaklab.Project(tmp_path / "p", labels=["no", "yes"], timeout=0) as project:
+        project.add_records(rows)
+        project.add(weaklab.WeakClassifier(KNeighborsClassifier(1), "columns", name="memory"))
+        project.label_many([(str(i), int(truth[i])) for i in range(100)])
+        judged = project.run(progress=False).to_pandas().loc["memory"]
+    assert judged.n_labels == 100
+    assert judged.accuracy < 0.65
+
+
+# ---- export
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_exports_hold_the_labels(project, tmp_path, suffix):
+    project.run(progress=False)
+    project.label("f", "ham")
+    path = tmp_path / f"out.{suffix}"
+    assert project.export(path, include=["text"]) == 6
+    frame = {
+        "parquet": lambda: pq.read_table(path).to_pandas(),
+        "csv": lambda: pd.read_csv(path),
+        "jsonl": lambda: pd.DataFrame(map(json.loads, path.read_text(encoding="utf-8").splitlines())),
+    }[suffix]()
+    assert frame.columns.tolist() == ["id", "text", "label", "p_ham", "p_spam", "confidence", "manual"]
+    assert frame["text"].tolist() == list(TEXTS.values())
+    assert frame["label"].fillna("").tolist() == ["spam", "ham", "spam", "ham", "", "ham"]
+    assert frame["manual"].tolist() == [False] * 5 + [True]
+
+
+def test_exports_leave_unsure_labels_empty_and_keep_the_type_of_the_ids(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        project.add_records(pd.DataFrame({"number": [7, 8], "text": ["free", "x"]}), id="number")
+        project.add(weaklab.keywords("spam", ["free"]))
+        project.export(tmp_path / "out.parquet", min_confidence=0.999)
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column("number").to_pylist() == [7, 8]
+    assert table.column("label").to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("out.xlsx", {}, "wanted a name that ends in .parquet, .csv, .jsonl"),
+        ("out", {}, "wanted a name that ends in"),
+        ("out.csv", {"min_confidence": 2}, "min_confidence must be from 0 to 1"),
+        ("out.csv", {"include": ["txt"]}, "no column 'txt'"),
+        ("out.csv", {"include": ["id"]}, "is among the labels already"),
+    ],
+)
+def test_wrong_exports_are_told_and_leave_nothing(project, tmp_path, path, options, message):
+    with pytest.raises(ValueError, match=message):
+        project.export(tmp_path / "here" / path, **options)
+    assert not (tmp_path / "here" / path).exists()
+
+
+# ---- adding records
+
+
+def test_records_can_be_added_later_and_only_they_are_voted_on(project):
+    project.run(progress=False)
+    project.label("a", "spam")
+    assert project.add_records(pd.DataFrame({"id": ["g"], "text": ["free"], "gold": ["spam"]}), gold="gold") == 1
+    assert labels_of(project)["g"] == "spam"
+    assert len(project) == 7
+    assert project.status()["manual_labels"] == 1
+
+
+def test_known_records_are_an_error_or_left_out(project):
+    more = pd.DataFrame({"id": ["f", "g"], "text": ["call me later", "new"], "gold": ["ham", "ham"]})
+    with pytest.raises(ProjectError, match="record 'f' is in the project already"):
+        project.add_records(more, gold="gold")
+    assert len(project) == 6
+    assert project.add_records(more, gold="gold", skip_known=True) == 1
+    assert project.add_records(more, gold="gold", skip_known=True) == 0
+
+
+def test_labels_that_come_with_records_are_manual_labels(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "spam.txt").write_text("free prize\n\nwin now\n")
+    (folder / "ham.txt").write_text("lunch?\n")
+    (folder / "dataset.txt").write_text("hello\nprize for you\n")
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        assert project.add_records(folder) == 5
+        assert project.labels()["manual"].sum() == 3
+        assert {ask.text for ask in project.ask(5)} == {"hello", "prize for you"}
+
+
+def test_a_label_column_with_another_name_adds_nothing(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        with pytest.raises(UnknownLabelError, match="record '2', column 'y': 'spma' is not a label; did you mean 'spam'"):
+            project.add_records([{"id": "1", "text": "x", "y": "ham"}, {"id": "2", "text": "z", "y": "spma"}], label="y", text="text")
+        assert len(project) == 0
+        assert project.history().empty
+
+
+def test_records_of_another_form_are_refused(project):
+    with pytest.raises(ProjectError, match="give them the same columns"):
+        project.add_records([{"id": "z", "text": "x", "extra": 1}])
+
+
+# ---- mistakes
+
+
+def test_mistakes_are_told(project, tmp_path):
+    with pytest.raises(UnknownLabelError, match="'spm' is not a label; did you mean 'spam'"):
+        project.label("a", "spm")
+    with pytest.raises(UnknownLabelError, match="to leave a record out, use skip"):
+        project.label("a", None)
+    with pytest.raises(ProjectError, match="no record 'zz' in the project"):
+        project.label("zz", "ham")
+    with pytest.raises(ProjectError, match=r"labels=\[\.\.\.\]"):
+        weaklab.Project(tmp_path / "nowhere")
+    with pytest.raises(ProjectError, match=r"has the labels \['ham', 'spam'\]"):
+        weaklab.Project(project.path, labels=["spam", "ham"])
+    with pytest.raises(ProjectError, match="no setting 'retrain_evry'; did you mean 'retrain_every'"):
+        weaklab.Project(tmp_path / "q", labels=["a", "b"], retrain_evry=3)
+    with pytest.raises(ProjectError, match="holds no record yet"):
+        weaklab.Project(tmp_path / "r", labels=["a", "b"]).labels()
+    with pytest.raises(UnknownLabelError, match="'clickbait' is not a label"):
+        project.add(weaklab.keywords("clickbait", ["x"]))
+    with pytest.raises(HeuristicError, match="votes None on its example 'hello', which says 'spam'"):
+        project.add(weaklab.keywords("spam", ["free"], name="k", examples={"hello": "spam"}))
+    assert project.committee.names == ["offers", "plans"]
+
+
+def test_labels_may_grow_and_not_change_places(project):
+    settings = project.path / "weaklab.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace('labels = ["ham", "spam"]', 'labels = ["ham", "spam", "odd"]'))
+    with reopened(project) as again:
+        assert again.labels()["p_odd"].between(0, 1).all()
+    settings.write_text(text.replace('labels = ["ham", "spam"]', 'labels = ["spam", "ham"]'))
+    with pytest.raises(ProjectError, match="none may change place"):
+        reopened(project)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("labels = 3", "labels must be a list of names"),
+        ("labels = ['a']", "at least two labels"),
+        ("labels = ['a', 'b']\nretrain_every = -1", "retrain_every must be a number, 0 or more"),
+        ("labels = [", "not a TOML file"),
+        ("", "labels are missing"),
+        ("labels = ['a', 'b']\ncolour = 1", "no setting 'colour'"),
+    ],
+)
+def test_wrong_settings_are_told_with_their_file(tmp_path, line, message):
+    (tmp_path / "weaklab.toml").write_text(line)
+    with pytest.raises(ProjectError, match=message) as caught:
+        weaklab.Project(tmp_path)
+    assert "weaklab.toml" in str(caught.value)
+
+
+def test_a_database_that_is_none_is_told(tmp_path):
+    weaklab.Project(tmp_path / "p", labels=["a", "b"]).close()
+    (tmp_path / "p" / "weaklab.db").write_bytes(b"not a database, not at all" * 100)
+    with pytest.raises(ProjectError, match="cannot be opened as a weaklab database"):
+        weaklab.Project(tmp_path / "p")
+
+
+# ---- what is shown
+
+
+def test_everything_shown_renders_in_a_notebook_and_is_escaped(project):
+    project.add_records([{"id": "<b>", "text": "<script>alert(1)</script> \u202eevil", "gold": ""}], gold="gold")
+    for shown in (
+        project,
+        project.run(progress=False),
+        project.ask(9),
+        project.try_on("offers"),
+        project.try_on(lambda_like, ["call", "x"]),
+    ):
+        html = shown._repr_html_()
+        assert "<table>" in html
+        assert "<script>" not in html
+        assert "\u202e" not in html
+
+
+def test_try_on_shows_votes_and_errors_of_a_function_that_is_not_registered(project):
+    def fragile(x):
+        return "spam" if x.text.split()[3] else None
+
+    shown = str(project.try_on(fragile, ["one two three four", "too short"]))
+    assert "fragile: votes on 1 of 2 records" in shown
+    assert "IndexError: list index out of range" in shown
+    assert "fragile" not in project.committee.names
+
+
+def test_a_name_that_stands_in_a_file_is_not_taken_in_a_session(tmp_path):
+    file = tmp_path / "lfs.py"
+    file.write_text('from weaklab import keywords\noffers = keywords("spam", ["free"], name="offers")\n')
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], labeling_functions=[str(file)], timeout=0) as project:
+        with pytest.raises(HeuristicError, match=r"'offers' is the name of a heuristic in .*lfs.py"):
+            project.add(weaklab.keywords("spam", ["x"], name="offers"))
+        with pytest.raises(HeuristicError, match="take it out there and call reload"):
+            project.remove("offers")
+
+
+def test_a_scikit_learn_classifier_is_remembered_and_another_one_asks_to_be_registered_again(project):
+    from sklearn.linear_model import SGDClassifier
+
+    class Mine(SGDClassifier):
+        pass
+
+    project.add(weaklab.WeakClassifier(SGDClassifier(loss="log_loss", alpha=0.01), name="sgd", min_labels=4))
+    project.add(weaklab.WeakClassifier(Mine(loss="log_loss"), name="mine", min_labels=4))
+    with reopened(project) as again:
+        assert again.committee["sgd"].fingerprint == project.committee["sgd"].fingerprint
+        with pytest.warns(WeaklabWarning, match="mine on record 'a' and 5 more: NotLoaded: .* register it again"):
+            again.run(progress=False)
+
+
+def test_a_small_estimator_with_settings_that_are_objects_is_not_stored():
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import LinearSVC
+
+    assert weaklab.WeakClassifier(CalibratedClassifierCV(LinearSVC())).spec() is None
+
+
+def test_label_columns_may_hold_codes(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        project.add_records(
+            [{"id": "1", "text": "x", "y": 0}, {"id": "2", "text": "z", "y": 1}, {"id": "3", "text": "w", "y": None}], label="y"
+        )
+        assert project.manual_labels() == {"1": "ham", "2": "spam"}
+
+
+def test_warnings_point_at_the_line_of_the_user(project):
+    def fragile(x):
+        raise KeyError("no")
+
+    project.add(fragile)
+    with pytest.warns(weaklab.WeaklabWarning) as caught:
+        project.run(progress=False)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("label", [np.array([1]), np.True_, 1.0, True, "Spam ", object()])
+def test_what_is_no_label_is_refused(project, label):
+    with pytest.raises(UnknownLabelError, match="is not a label"):
+        project.label("a", label)
+    assert project.history().empty
+
+
+def test_a_lambda_needs_a_name(project):
+    with pytest.raises(HeuristicError, match="a lambda has no name"):
+        project.add(lambda x: None)
+    assert project.add(weaklab.labeling_function(name="never")(lambda x: None)).name == "never"

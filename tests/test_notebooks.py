@@ -1,0 +1,106 @@
+"""Every notebook is there as .py and .ipynb with the same cells, runs, and shows tables.
+
+``python tests/test_notebooks.py`` writes the .ipynb files again, with fresh outputs, from the .py files.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+SOURCES = sorted(FOLDER.glob("*.py"))
+SECONDS = 120
+"""For one cell, on a slow machine; a whole notebook takes a few seconds."""
+REFRESH = "write the .ipynb files again: python tests/test_notebooks.py"
+NO_WIDGETS = "ignore:IProgress not found"
+"""tqdm says so where ipywidgets is missing; the notebooks show no progress bar."""
+SHOWS_A_TABLE = re.compile(r"^(asks|project\.(run|summary|try_on|ask)\(.*\))$")
+
+
+def execute(notebook, folder):
+    """Run a notebook in ``folder`` with this interpreter, whatever kernels are installed; outputs go into the notebook."""
+    specs, work, temporary = (folder / name for name in ("kernels", "work", "tmp"))
+    for place in (specs / "this", work, temporary):
+        place.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    environment = {"TMPDIR": str(temporary), "TEMP": str(temporary), "IPYTHONDIR": str(folder / "ipython"), "PYTHONWARNINGS": NO_WIDGETS}
+    (specs / "this" / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": "this", "language": "python", "env": environment})
+    )
+    client = NotebookClient(notebook, kernel_name="this", timeout=SECONDS, record_timing=False, resources={"metadata": {"path": str(work)}})
+    client.create_kernel_manager().kernel_spec_manager = KernelSpecManager(kernel_dirs=[str(specs)])
+    client.execute()
+    return [path.relative_to(folder) for place in (work, temporary) for path in place.iterdir()]
+
+
+def cells(notebook):
+    return [(cell.cell_type, cell.source.strip()) for cell in notebook.cells]
+
+
+def refresh(path):
+    """Execute a .py notebook and write it as .ipynb, without anything that differs from run to run."""
+    notebook = jupytext.read(path)
+    with tempfile.TemporaryDirectory() as folder:
+        execute(notebook, Path(folder))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell.id, cell.metadata = f"cell-{number}", nbformat.from_dict({})
+    nbformat.write(notebook, path.with_suffix(".ipynb"))
+
+
+def test_there_are_notebooks():
+    assert SOURCES
+    assert [path.with_suffix(".ipynb") for path in SOURCES] == sorted(FOLDER.glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_two_forms_have_the_same_cells(source):
+    assert cells(jupytext.read(source)) == cells(jupytext.read(source.with_suffix(".ipynb"))), REFRESH
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_saved_outputs_are_whole_and_name_no_path_of_a_machine(source):
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    ran = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert ran == list(range(1, len(ran) + 1)), REFRESH
+    outputs = json.dumps([cell.get("outputs") for cell in notebook.cells])
+    assert not re.findall(r"(?<![\w<.])/(?:tmp|home|root|work|Users|var)/[^\s\"]*|[A-Z]:\\\\", outputs)
+    assert '"output_type": "error"' not in outputs
+    assert '"name": "stderr"' not in outputs
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_it_runs_shows_tables_and_leaves_nothing_behind(source, tmp_path):
+    notebook = jupytext.read(source)
+    left = execute(notebook, tmp_path)
+    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and SHOWS_A_TABLE.match(cell.source.splitlines()[-1])]
+    assert shown
+    for cell in shown:
+        assert any("<table>" in output.get("data", {}).get("text/html", "") for output in cell.outputs), cell.source
+    streams = [output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "stream"]
+    assert not [output.text for output in streams if output.name == "stderr"]
+    assert not left
+
+
+def test_the_first_notebook_shows_every_kind_of_table():
+    notebook = jupytext.read(FOLDER / "first_labels_in_ten_minutes.py")
+    last = [cell.source.splitlines()[-1] for cell in notebook.cells if cell.cell_type == "code"]
+    kinds = {match[1].partition("(")[0] for line in last if (match := SHOWS_A_TABLE.match(line))}
+    assert kinds == {"asks", "project.ask", "project.run", "project.summary", "project.try_on"}
+
+
+if __name__ == "__main__":
+    for source in SOURCES:
+        refresh(source)
+        print(source.with_suffix(".ipynb").name)

@@ -1,0 +1,190 @@
+"""Query strategies against their formulas written out, and the scheduler's promises."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from weaklab.base import WeaklabError
+from weaklab.scheduler import Pool, Scheduler, ranks, text_vectors
+from weaklab.strategies import STRATEGIES, entropy, kl_to_consensus, least_confidence, margin, random, vote_entropy
+
+
+@st.composite
+def pools(draw):
+    n, m, k = draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.integers(2, 4))
+    raw = draw(arrays(float, (n, k), elements=st.floats(0.0, 1.0))) + 1e-3
+    L = draw(arrays(int, (n, m), elements=st.integers(-1, k - 1)))
+    soft = draw(arrays(float, (n, k), elements=st.floats(0.0, 1.0))) + 1e-3
+    scores = {0: soft / soft.sum(axis=1, keepdims=True)} if draw(st.booleans()) else {}
+    return raw / raw.sum(axis=1, keepdims=True), L, scores
+
+
+def members_of(row, L, scores, k):
+    """The distributions of the members that vote on a row, written out."""
+    return [list(scores[j][row]) if j in scores else [float(c == v) for c in range(k)] for j, v in enumerate(L[row]) if v >= 0]
+
+
+def entropy_of(p):
+    return -sum(x * math.log(x) for x in p if x > 0)
+
+
+def mean_of(members):
+    return [sum(column) / len(members) for column in zip(*members, strict=True)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(pools())
+def test_strategies_agree_with_their_formulas(pool):
+    P, L, scores = pool
+    k = P.shape[1]
+    for i in range(len(P)):
+        best, second = sorted(P[i])[-1], sorted(P[i])[-2]
+        assert math.isclose(least_confidence(P)[i], 1 - best, abs_tol=1e-9)
+        assert math.isclose(margin(P)[i], 1 - (best - second), abs_tol=1e-9)
+        assert math.isclose(entropy(P)[i], entropy_of(P[i]) / math.log(k), abs_tol=1e-9)
+        members = members_of(i, L, scores, k)
+        ve = entropy_of(mean_of(members)) / math.log(k) if members else 0
+        assert math.isclose(vote_entropy(P, L, scores)[i], ve, abs_tol=1e-9)
+        kl = (
+            sum(sum(x * math.log(x / c) for x, c in zip(p, mean_of(members), strict=True) if x > 0) for p in members) / len(members)
+            if members
+            else 0
+        )
+        assert math.isclose(kl_to_consensus(P, L, scores)[i], max(kl, 0), abs_tol=1e-9)
+
+
+def test_random_scores_look_uniform_and_differ_from_seed_to_seed():
+    keys = np.arange(20_000, dtype=np.uint64)
+    first, second = random(keys, 0), random(keys, 1)
+    assert abs(first.mean() - 0.5) < 0.01
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.03
+    assert np.histogram(first, 10, (0, 1))[0].min() > 1850
+
+
+def pool_of(P, L=None, texts=None):
+    P = np.asarray(P, dtype=float)
+    vectors = None if texts is None else lambda rows: text_vectors([texts[row] for row in rows])
+    return Pool(P, np.full((len(P), 1), -1) if L is None else np.asarray(L), np.arange(len(P), dtype=np.uint64) * 31 + 7, vectors=vectors)
+
+
+def rows(picks):
+    return [pick.row for pick in picks]
+
+
+UNSURE = [[0.5, 0.5], [0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]
+
+
+def test_the_most_uncertain_come_first():
+    assert rows(Scheduler("margin", random_share=0).pick(pool_of(UNSURE), 3)) == [0, 2, 3]
+
+
+def test_records_that_are_not_eligible_are_never_picked():
+    picks = Scheduler("margin", random_share=0.5).pick(pool_of(UNSURE), 4, np.array([False, True, True, False]))
+    assert sorted(rows(picks)) == [1, 2]
+
+
+def test_nothing_eligible_gives_nothing():
+    assert Scheduler().pick(pool_of(UNSURE), 3, np.zeros(4, dtype=bool)) == []
+
+
+def test_a_batch_holds_no_near_duplicates_while_there_are_others():
+    texts = ["Ten facts about otters", "Ten facts about otters!", "ten facts about otters", "Bank raises rates", "Storm closes airport"]
+    P = [[0.5, 0.5]] * 3 + [[0.6, 0.4]] * 2
+    picked = rows(Scheduler("margin", random_share=0).pick(pool_of(P, texts=texts), 3))
+    assert len({0, 1, 2} & set(picked)) == 1
+    assert sorted(rows(Scheduler("margin", random_share=0).pick(pool_of(P, texts=texts), 5))) == [0, 1, 2, 3, 4]
+
+
+def test_a_share_is_random_and_says_with_what_chance():
+    n = 1000
+    P = np.full((n, 2), 0.5)
+    picks = Scheduler("margin", random_share=0.3).pick(pool_of(P), 10)
+    drawn = [pick for pick in picks if pick.strategy == "random"]
+    assert len(drawn) == 3
+    assert {pick.probability for pick in drawn} == {3 / n}
+    assert {pick.probability for pick in picks if pick.strategy != "random"} == {1.0}
+    assert len(set(rows(picks))) == 10
+
+
+def test_the_random_share_is_kept_over_many_batches_of_one():
+    pool = pool_of(np.full((500, 2), 0.5))
+    scheduler = Scheduler("margin", random_share=0.2)
+    drawn = sum(scheduler.pick(pool, 1, turn=turn)[0].strategy == "random" for turn in range(1000))
+    assert 160 < drawn < 240
+
+
+def test_random_picks_are_uniform_over_the_pool():
+    pool = pool_of(np.full((20, 2), 0.5))
+    counts = np.bincount([Scheduler("random").pick(pool, 1, turn=turn)[0].row for turn in range(4000)], minlength=20)
+    assert counts.min() > 140
+    assert counts.max() < 260
+
+
+def test_the_order_of_the_records_does_not_matter():
+    rng = np.random.default_rng(0)
+    P = rng.dirichlet([1, 1, 1], 50)
+    pool = pool_of(P, rng.integers(-1, 3, (50, 4)))
+    order = rng.permutation(50)
+    turned = Pool(P[order], pool.L[order], pool.keys[order])
+    assert [int(order[row]) for row in rows(Scheduler(seed=3).pick(turned, 10))] == rows(Scheduler(seed=3).pick(pool, 10))
+
+
+def test_ties_are_broken_by_the_seed():
+    pool = pool_of(np.full((200, 2), 0.5))
+    picks = {seed: rows(Scheduler("margin", random_share=0, seed=seed).pick(pool, 5)) for seed in range(3)}
+    assert picks[0] != picks[1] != picks[2]
+    assert picks[0] == rows(Scheduler("margin", random_share=0, seed=0).pick(pool, 5))
+
+
+def test_a_mix_weighs_ranks():
+    pool = pool_of(UNSURE, [[0, 0], [0, 1], [0, 0], [0, 0]])
+    only = Scheduler({"vote_entropy": 1.0}, random_share=0).pick(pool, 1)
+    mixed = Scheduler({"margin": 1.0, "vote_entropy": 3.0}, random_share=0).pick(pool, 1)
+    assert rows(only) == rows(mixed) == [1]
+    assert mixed[0].strategy == "margin+vote_entropy"
+
+
+def test_a_function_of_ones_own_is_a_strategy():
+    def longest(P, L):
+        return np.arange(len(P))
+
+    assert rows(Scheduler(longest, random_share=0).pick(pool_of(UNSURE), 2)) == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("margn", "no query strategy named 'margn'; did you mean 'margin'"),
+        ({"margin": -1.0}, "needs weights"),
+        ({}, "needs weights"),
+        (lambda P: np.full(len(P), np.nan), "one finite score a record"),
+        (lambda P: P, "one finite score a record"),
+        (lambda texts: texts, "asks for 'texts'"),
+    ],
+)
+def test_wrong_strategies_are_told(strategy, message):
+    with pytest.raises(WeaklabError, match=message):
+        Scheduler(strategy).pick(pool_of(UNSURE), 1)
+
+
+def test_wrong_numbers_are_told():
+    with pytest.raises(WeaklabError, match="random_share must be from 0 to 1"):
+        Scheduler(random_share=3)
+    with pytest.raises(WeaklabError, match="at least one record"):
+        Scheduler().pick(pool_of(UNSURE), 0)
+
+
+def test_every_strategy_ranks_a_clear_case_as_it_should():
+    P = np.array([[0.5, 0.5], [0.99, 0.01]])
+    L = np.array([[0, 1], [0, 0]])
+    for name in set(STRATEGIES.names()) - {"random"}:
+        assert rows(Scheduler(name, random_share=0).pick(pool_of(P, L), 1)) == [0], name
+
+
+def test_ranks_share_ties():
+    assert ranks(np.array([5.0])).tolist() == [0.0]
+    assert ranks(np.array([2.0, 2.0, 3.0])).tolist() == [0.25, 0.25, 1.0]
