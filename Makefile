@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench clean setup
+.PHONY: help demo test lint bench notebooks clean setup
 
 help:
 	@echo "make demo    label the bundled headlines and compare scheduled with random questions"
 	@echo "make test    lint, type check and all tests"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   the benchmarks (prints tables)"
+	@echo "make notebooks  run the notebooks and store their outputs"
 	@echo "make clean   remove the environment and what the demo wrote"
 	@echo "PYTHON=python3.13 chooses the interpreter, VENV=DIR the environment"
 
@@ -36,6 +37,9 @@ test: lint
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.active_learning
+
+notebooks: $(READY)
+	$(BIN)/python tests/test_notebooks.py
 
 clean:
 	rm -rf $(VENV) weaklab-demo .mypy_cache .ruff_cache .pytest_cache

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weaklab.base import ProjectError
 from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
@@ -13,11 +16,16 @@ from weaklab.project import Project
 from weaklab.settings import FILE
 from weaklab.simulate import Round, replay
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_SEEDS = 5
+"""The demo replays both orders so many times, as one replay says little."""
 _MARK = ".made-by-weaklab-demo"
 
 
 def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
-    """Make a project in ``folder``, replay answers by schedule and, in a copy, in random order, and export the labels."""
+    """Make a project in ``folder``, replay answers by schedule and, in copies, in random order, and export the labels."""
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise ProjectError(f"{folder} is there and was not made by the demo; name another folder: weaklab demo FOLDER")
     shutil.rmtree(folder, ignore_errors=True)
@@ -29,9 +37,7 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
         (folder / _MARK).touch()
         project.add_records(frame, gold="gold")
         print(project.run(progress=False))
-        with tempfile.TemporaryDirectory() as other, _project(Path(other) / "random", seed) as unscheduled:
-            unscheduled.add_records(frame, gold="gold")
-            compare(project, unscheduled, gold, n_labels, batch)
+        compare(project, frame, gold, n_labels, batch, range(seed, seed + N_SEEDS))
         print("\nThe next questions would be:\n")
         print(project.ask(3, lease=False))
         written = []
@@ -42,14 +48,27 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
     print(f"go on by hand: weaklab label {folder}   settings: {folder / FILE}")
 
 
-def compare(project: Project, unscheduled: Project, gold: dict[str, str], n_labels: int, batch: int) -> None:
-    """Replay both orders and print a line a round."""
-    print(f"\nA person answers {n_labels} questions, {batch} at a time: scheduled, and beside it in random order\n")
+def compare(project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range) -> None:
+    """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's own."""
+    print(f"\nA person answers {n_labels} questions, {batch} at a time: scheduled, and in random order (mean of {len(seeds)} seeds)\n")
     print(f"{'labels':>6}   {'accuracy':^17}   {'coverage':^17}   {'confidence':^17}   {'conflicts':^17}")
-    print(f"{'':>6}   " + "   ".join([f"{'scheduled':>9} {'random':>7}"] * 4))
-    random_rounds = replay(unscheduled, gold, n_labels, batch, strategy="random")
-    rounds = iter(random_rounds)
-    replay(project, gold, n_labels, batch, on_round=lambda scheduled: print(_line(scheduled, next(rounds))))
+    print(f"{'':>6}   " + "   ".join([f"{'scheduled':>9} {'random':>7}"] * 4), flush=True)
+    scheduled, unscheduled = [replay(project, gold, n_labels, batch)], list[list[Round]]()
+    with tempfile.TemporaryDirectory() as other:
+        for seed in seeds:
+            for order, strategy, rounds in (("scheduled", None, scheduled), ("random", "random", unscheduled)):
+                if strategy is None and seed == seeds[0]:
+                    continue
+                with _project(Path(other) / f"{order}-{seed}", seed) as twin:
+                    twin.add_records(frame, gold="gold")
+                    rounds.append(replay(twin, gold, n_labels, batch, strategy=strategy))
+    for a, b in zip(zip(*scheduled, strict=True), zip(*unscheduled, strict=True), strict=True):
+        print(_line(_mean(a), _mean(b)))
+
+
+def _mean(rounds: Sequence[Round]) -> Round:
+    means = {f.name: sum(getattr(r, f.name) for r in rounds) / len(rounds) for f in fields(Round)}
+    return Round(**{**means, "labels": round(means["labels"]), "conflicts": round(means["conflicts"])})
 
 
 def _line(a: Round, b: Round) -> str:
