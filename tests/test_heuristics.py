@@ -346,7 +346,7 @@ def add(heuristic):
 
 
 def test_an_example_that_fails_names_function_place_text_and_both_labels():
-    @labeling_function(name="probe", examples={"buy now": "ham"})
+    @labeling_function(examples={"buy now": "ham"})
     def greedy(x):
         return "spam"
 
