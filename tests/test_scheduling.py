@@ -188,3 +188,9 @@ def test_every_strategy_ranks_a_clear_case_as_it_should():
 def test_ranks_share_ties():
     assert ranks(np.array([5.0])).tolist() == [0.0]
     assert ranks(np.array([2.0, 2.0, 3.0])).tolist() == [0.25, 0.25, 1.0]
+
+
+def test_empty_records_are_near_duplicates_of_one_another():
+    texts = ["", "  ", "", "Bank raises rates"]
+    picked = rows(Scheduler("margin", random_share=0).pick(pool_of([[0.5, 0.5]] * 3 + [[0.6, 0.4]], texts=texts), 2))
+    assert 3 in picked

@@ -207,5 +207,5 @@ def text_vectors(texts: list[str]) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
     return HashingVectorizer(analyzer="char_wb", ngram_range=(4, 4), n_features=1 << 16, alternate_sign=False).transform(
-        [text[:2000] for text in texts]
+        [text.strip()[:2000] or "(empty)" for text in texts]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ class Heuristic(abc.ABC):
     @property
     def where(self) -> str:
         """Its location, or in a word what it is where it has none."""
-        return self.location or type(self).__name__.lower()
+        return self.location or re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -160,7 +160,8 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
     """
     p = np.asarray(P, dtype=np.float64)
     entropy = (p * -np.log(np.where(p > 0, p, 1))).sum(axis=1)
-    return np.asarray(np.clip(1 - entropy / np.log(p.shape[1]), 0, 1))
+    found = np.clip(1 - entropy / np.log(p.shape[1]), 0, 1)
+    return np.asarray(np.where(found < 1e-12, 0.0, found))
 
 
 how_sure = confidence
