@@ -215,8 +215,8 @@ pd.DataFrame({way: {name: accuracy(name, codes) for name in names} for way, code
 #
 # The label model of a project is a setting: `Project(folder, label_model="coverage_vote")`.
 #
-# A classifier that is named, like `"naive_bayes"`, is remembered when you open the project again.
-# Register one of your own again each time.
+# A classifier that is named, like `"naive_bayes"`, and one of scikit-learn's own are remembered when you open the project again.
+# Register a class of your own again each time.
 
 # %%
 project.close()

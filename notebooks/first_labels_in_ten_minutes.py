@@ -160,7 +160,7 @@ def big_number(x):
 project.try_on(big_number, 6)
 
 # %% [markdown]
-# With a number, as here, `try_on` takes so many records from all over the project.
+# With a number, as here, `try_on` tries up to a thousand records of the project and shows so many, half of them with votes.
 # Without a name it tries all functions that have joined:
 
 # %%
@@ -210,7 +210,7 @@ pd.Series(history[0]).round(3)
 # ## What to label first
 #
 # `ask` picks the records that are worth a person's time, and says why.
-# On most of them the functions disagree. A few are drawn at random, as a fair sample.
+# They are the ones on which the committee cannot decide: functions disagree, or nobody votes. A few are drawn at random, as a fair sample.
 
 # %%
 asks = project.ask(10)
