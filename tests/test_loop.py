@@ -1,6 +1,8 @@
 """The loop: records, votes, questions, answers, retraining, and what is there when a project is opened again."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -522,3 +524,16 @@ def test_a_lambda_needs_a_name(project):
     with pytest.raises(HeuristicError, match="a lambda has no name"):
         project.add(lambda x: None)
     assert project.add(weaklab.labeling_function(name="never")(lambda x: None)).name == "never"
+
+
+def test_a_project_that_nobody_closes_is_no_warning(tmp_path):
+    program = f"""
+import gc, warnings
+warnings.simplefilter("error")
+import weaklab
+project = weaklab.Project({str(tmp_path / "p")!r}, labels=["a", "b"])
+del project
+gc.collect()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "ResourceWarning" not in done.stderr

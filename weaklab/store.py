@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 import uuid
+import weakref
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -112,25 +113,34 @@ class Store:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._db = self._connect()
+        weakref.finalize(self, self._db.close)  # a project that nobody closes is a habit of notebooks, not a mistake
 
     def _connect(self) -> sqlite3.Connection:
         file = self.path / DATABASE
+        db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            wal = sqlite3.sqlite_version_info >= _SAFE_WAL
-            db.execute(f"PRAGMA journal_mode={'WAL' if wal else 'TRUNCATE'}")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("BEGIN IMMEDIATE")
-            for statement in _statements(_SCHEMA):
-                db.execute(statement)
-            db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(_FORMAT),))
-            db.execute("COMMIT")
-            found = int(db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0])
+            found = self._prepare(db)
         except sqlite3.DatabaseError as error:
-            raise ProjectError(f"{file}: cannot be opened as a weaklab database: {error}; put a backup in its place") from None
+            db.close()
+            advice = "try again" if "locked" in str(error) else "put a backup in its place"
+            raise ProjectError(f"{file}: cannot be opened as a weaklab database: {error}; {advice}") from None
         if found > _FORMAT:
+            db.close()
             raise ProjectError(f"{file}: was written by a newer weaklab (format {found}); update weaklab")
         return db
+
+    @staticmethod
+    def _prepare(db: sqlite3.Connection) -> int:
+        """Make the tables that are not there; return the number of the format."""
+        wal = sqlite3.sqlite_version_info >= _SAFE_WAL
+        db.execute(f"PRAGMA journal_mode={'WAL' if wal else 'TRUNCATE'}")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("BEGIN IMMEDIATE")
+        for statement in _statements(_SCHEMA):
+            db.execute(statement)
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(_FORMAT),))
+        db.execute("COMMIT")
+        return int(db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0])
 
     def close(self) -> None:
         """Close the database; the store cannot be used afterwards."""

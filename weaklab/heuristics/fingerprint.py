@@ -189,10 +189,16 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
+_SHARED_NAMES = ("<string>", "<stdin>")
+"""File names that any code from a string has; since Python 3.13 the source of ``python -c`` is found under the first."""
+
+
 def _source(thing: Any) -> str:
     """Return the normalised source of a function or class, or its bytecode where there is no source."""
     code = getattr(thing, "__code__", None)
     try:
+        if code is not None and code.co_filename in _SHARED_NAMES:
+            raise OSError("source of another piece of code may stand under this name")
         tree: ast.AST = ast.parse(textwrap.dedent(inspect.getsource(code or thing)))
     except (OSError, TypeError, SyntaxError, ValueError):
         return f"{code.co_code.hex()}:{_constants(code)}:{code.co_names}" if code else repr(thing)
