@@ -537,3 +537,11 @@ gc.collect()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "ResourceWarning" not in done.stderr
+
+
+def test_two_classifiers_on_the_same_features_both_vote_on_new_records(project):
+    for name in ("naive_bayes", "logistic_regression"):
+        project.weak_classifier(name, features="tfidf", min_labels=4)
+    project.label_many({"a": "spam", "b": "ham", "c": "spam", "d": "ham"})
+    project.run(progress=False)
+    assert project.committee.vote(["free prize", "lunch at noon"], progress=False).L[:, 2:].tolist() == [[1, 1], [0, 0]]

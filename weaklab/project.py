@@ -418,8 +418,9 @@ class Project:
             return Ballot.blank(len(y))
         key = classifier.features.fingerprint
         if key not in self._features:
-            self._features[key] = classifier.features.fit(corpus).transform_corpus(corpus)
-        X = self._features[key]
+            fitted = classifier.features.fit(corpus)
+            self._features[key] = fitted, fitted.transform_corpus(corpus)
+        classifier.features, X = self._features[key]
         names = [str(ids[int(row)]) for row in rows]
         classifier.train(X[rows], y[rows], names, self.label_names)
         if not classifier.is_ready:

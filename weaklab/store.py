@@ -233,10 +233,6 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE asks SET at = 0 WHERE session = ?", (session,))
 
-    def count_asks(self) -> int:
-        """Return how many times a record was shown."""
-        return int(self._rows("SELECT count(*) FROM asks")[0][0])
-
     # ---- members that were added in a session
 
     def members(self) -> list[tuple[str, dict[str, Any] | None, str, str]]:
