@@ -1,92 +1,75 @@
-"""Accuracy of a committee against the number of labels, scheduled and in random order.
+"""Accuracy of a committee against the number of labels, for every query strategy.
 
     python -m benchmarks.active_learning                          # the bundled headlines
-    python -m benchmarks.active_learning --data DIR --json FILE   # and every folder of the WRENCH format under DIR with text
+    python -m benchmarks.active_learning --data DIR --out FOLDER  # and every folder of the WRENCH format under DIR with text
 
-Accuracy is over all training records, manual labels counted as right; mean and standard deviation over seeds.
+Accuracy is over all training records, manual labels counted as right; mean and standard error over seeds. With ``--out``
+every data set gets a folder of its own with curves and finished runs, and a repeated call goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from weaklab import Project, WeakClassifier
 from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines, load_wrench
-from weaklab.heuristics import load
-from weaklab.scheduler import DEFAULT_STRATEGY
-from weaklab.simulate import replay
-from weaklab.strategies import STRATEGIES
+from weaklab.simulation import simulate
 
 
-def data_sets(data: Path | None, only: set[str] | None) -> Iterator[tuple[str, list[str], Any, dict[str, str], list[Any]]]:
-    """Yield (name, labels, records, gold by id, heuristics)."""
-    frame = load_headlines()
+def data_sets(data: Path | None, only: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and arguments for :func:`weaklab.simulate` of every data set."""
     if only is None or "headlines" in only:
-        gold = dict(zip(frame["id"], frame["gold"], strict=True))
-        yield "headlines", list(HEADLINE_LABELS), frame[["id", "text"]], gold, load(headline_functions()).heuristics
-    for folder in sorted(data.glob("*/label.json")) if data else ():
-        name = folder.parent.name
-        if only is None or name in only:
-            found = load_wrench(folder.parent)
-            if found.corpus.roles.text:
-                ids = [str(i) for i in found.corpus.ids.to_pylist()]
-                yield (
-                    name,
-                    list(found.labels),
-                    found.corpus,
-                    dict(zip(ids, [found.labels[c] for c in found.gold], strict=True)),
-                    found.heuristics,
-                )
-
-
-def curve(
-    labels: list[str], records: Any, gold: dict[str, str], heuristics: list[Any], classifier: str, strategy: Any, seed: int, n: int
-) -> dict[int, float]:
-    """Replay one project and return labels -> accuracy."""
-    with tempfile.TemporaryDirectory() as folder, Project(folder, labels=labels, timeout=0, seed=seed, retrain_every=0) as project:
-        project.add_records(records)
-        for heuristic in heuristics:
-            project.add(heuristic)
-        project.add(WeakClassifier(classifier, seed=seed))
-        return {r.labels: r.accuracy for r in replay(project, gold, n, 10, strategy=strategy)}
+        own = {"gold": "gold", "labels": HEADLINE_LABELS, "heuristics": [headline_functions()]}
+        yield "headlines", {"data": load_headlines(), **own}
+    for file in sorted(data.glob("*/label.json")) if data else ():
+        if (only is None or file.parent.name in only) and load_wrench(file.parent).corpus.roles.text:
+            yield file.parent.name, {"data": file.parent}
 
 
 def main() -> None:
-    """Parse the arguments, run, print a table."""
+    """Parse the arguments, run, print tables, and the mean over the data sets where there are several."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with one WRENCH data set a folder")
     parser.add_argument("--sets", help="only these, separated by commas")
-    parser.add_argument("--strategies", help="separated by commas; by default the default mix and every one that has a name")
+    parser.add_argument("--strategies", help="separated by commas; by default all")
     parser.add_argument("--classifier", default="naive_bayes")
+    parser.add_argument("--budgets", default="20,50,100", help="numbers of labels, separated by commas")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--labels", type=int, default=100)
-    parser.add_argument("--json", type=Path, help="where to write the numbers")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="folder for curves and finished runs")
     arguments = parser.parse_args()
-    names = arguments.strategies.split(",") if arguments.strategies else ["default", *STRATEGIES.names()]
-    only = set(arguments.sets.split(",")) if arguments.sets else None
-    steps = [n for n in (0, 10, 20, 50, 100, 200) if n <= arguments.labels]
-    found: dict[str, Any] = {}
-    for set_name, labels, records, gold, heuristics in data_sets(arguments.data, only):
-        print(f"\n{set_name}: {len(gold):,} records, accuracy in % (deviation over {arguments.seeds} seeds)")
-        print(f"{'strategy':<18}" + "".join(f"{f'N={n}':>14}" for n in steps), flush=True)
-        for name in names:
-            strategy = dict(DEFAULT_STRATEGY) if name == "default" else name
-            curves = [
-                curve(labels, records, gold, heuristics, arguments.classifier, strategy, seed, max(steps))
-                for seed in range(arguments.seeds)
-            ]
-            values = {n: [c[n] for c in curves] for n in steps if all(n in c for c in curves)}
-            found.setdefault(set_name, {})[name] = {n: {"mean": float(np.mean(v)), "sd": float(np.std(v))} for n, v in values.items()}
-            print(f"{name:<18}" + "".join(f"{100 * np.mean(v):>8.1f} ({100 * np.std(v):>3.1f})" for v in values.values()), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    found = []
+    for name, given in data_sets(arguments.data, set(arguments.sets.split(",")) if arguments.sets else None):
+        result = simulate(
+            **given,
+            classifiers=[arguments.classifier],
+            strategies=arguments.strategies.split(",") if arguments.strategies else "all",
+            budgets=[int(budget) for budget in arguments.budgets.split(",")],
+            seeds=arguments.seeds,
+            jobs=arguments.jobs,
+            out=arguments.out and arguments.out / name,
+            name=name,
+        )
+        print(f"{result.table()}\n", flush=True)
+        if arguments.out:
+            result.save(arguments.out / name)
+        found.append(result)
+    if len(found) > 1:
+        print(mean_table(found))
+
+
+def mean_table(found: list[Any]) -> str:
+    """Return the mean accuracy over the data sets in %, strategy by budget, the best mean first."""
+    import pandas as pd
+
+    frame = pd.concat([result.to_pandas().assign(data=result.name) for result in found])
+    budgets = [budget for budget in found[0].budgets if all(budget in result.budgets for result in found)]
+    by_set = frame[frame["n_labels"].isin(budgets)].groupby(["strategy", "n_labels", "data"])["accuracy"].mean()
+    means = 100 * by_set.groupby(["strategy", "n_labels"]).mean().unstack()
+    means["mean"] = means.mean(axis=1)
+    return f"mean of {len(found)} data sets\n{means.sort_values('mean', ascending=False).round(1).to_string()}"
 
 
 if __name__ == "__main__":

@@ -93,6 +93,13 @@ pd.DataFrame(rounds).round(3)
 project.summary()
 
 # %% [markdown]
+# What does it do, and where does it surprise you? The second table has the votes that differ most from what the rest of
+# the committee, or you, would say. Each is a mistake of the classifier, of a rule, or of an answer.
+
+# %%
+project.preview("naive_bayes")
+
+# %% [markdown]
 # These records have its vote and no other. The number is its probability:
 
 # %%
@@ -156,8 +163,9 @@ pd.Series(found, name="accuracy of the labels").round(3).to_frame()
 # %% [markdown]
 # ## A classifier of your own
 #
-# Any scikit-learn classifier with `predict_proba` will do. `features` says what it sees of a record:
-# `tfidf` (words), `hashing` (pieces of words), `word2vec`, `columns` (numbers), or several in a list.
+# There are eleven by name, and any scikit-learn classifier will do. `features` says what it sees of a record:
+# `tfidf` (words), `hashing` (pieces of words), `word2vec`, `fasttext`, `columns` (numbers), or several in a list.
+# As the last line of a cell, the call shows what the new classifier does:
 
 # %%
 project.weak_classifier(
@@ -165,7 +173,6 @@ project.weak_classifier(
     features=["tfidf", "hashing"],
     name="logistic_on_pieces",
 )
-project.run(progress=False)
 
 # %% [markdown]
 # ## How sure must it be?

@@ -210,7 +210,8 @@ pd.Series(history[0]).round(3)
 # ## What to label first
 #
 # `ask` picks the records that are worth a person's time, and says why.
-# They are the ones on which the committee cannot decide: functions disagree, or nobody votes. A few are drawn at random, as a fair sample.
+# The first ten are typical of groups of similar headlines. After that they are those on which the committee cannot decide:
+# functions disagree, or nobody votes. A few are always drawn at random, as a fair sample.
 
 # %%
 asks = project.ask(10)
@@ -252,6 +253,16 @@ pd.DataFrame(history).round(3)
 
 # %%
 project.summary()
+
+# %% [markdown]
+# ## How good are the labels?
+#
+# The records that were drawn at random tell, those that were picked for being hard do not. Twelve random records make wide
+# intervals; they shrink as you go on. Below the table: what more answers would bring, whether to stop, and whether people agree
+# more often with a suggestion that they see (nobody has seen one here).
+
+# %%
+project.evaluate()
 
 # %% [markdown]
 # ## A slip of the finger

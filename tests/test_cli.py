@@ -65,7 +65,16 @@ def test_the_main_job_from_nothing_to_exported_labels(project):
     assert "2 labels given; 2 of 6 records have one" in labeled.stdout
     for suffix in ("parquet", "csv", "jsonl"):
         assert "wrote 6 rows" in run("export", project, project / f"out.{suffix}", "--include", "text").stdout
-    assert pq.read_table(project / "out.parquet").column_names == ["id", "text", "label", "p_ham", "p_spam", "confidence", "manual"]
+    assert pq.read_table(project / "out.parquet").column_names == [
+        "id",
+        "text",
+        "label",
+        "p_ham",
+        "p_spam",
+        "confidence",
+        "manual",
+        "shared_from",
+    ]
     assert pd.read_csv(project / "out.csv")["manual"].sum() == 2
     status = json.loads(run("status", project, "--json").stdout)
     assert (status["records"], status["heuristics"], status["manual_labels"], status["faults"]) == (6, 2, 2, 1)
@@ -227,7 +236,7 @@ def test_the_demo_leaves_labels_behind_and_takes_no_folder_of_someone_else(tmp_p
     done = run("demo", tmp_path / "d", "--labels", "20")
     lines = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("0 ", "10 ", "20 "))]
     assert [line[0] for line in lines] == ["0", "10", "20"]
-    assert pd.read_csv(tmp_path / "d" / "labels.csv").shape == (930, 7)
+    assert pd.read_csv(tmp_path / "d" / "labels.csv").shape == (930, 8)
     run("demo", tmp_path / "d", "--labels", "1")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("ten years of work")

@@ -1,10 +1,12 @@
 """Promises that hold for every label model, query strategy, weak classifier and shipped labeling function, found by themselves."""
 
+import inspect
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -14,7 +16,7 @@ from weaklab.classifiers import CLASSIFIERS, WeakClassifier
 from weaklab.features import FEATURES, features
 from weaklab.heuristics import load
 from weaklab.label_models import LABEL_MODELS
-from weaklab.strategies import STRATEGIES, call_strategy
+from weaklab.strategies import ARGUMENTS, STRATEGIES, call_strategy, uniform
 
 FOLDER = Path(__file__).parent.parent / "labeling_functions"
 SHIPPED = load(FOLDER)
@@ -158,24 +160,46 @@ def test_a_vote_above_the_classes_is_refused(model):
 
 
 def pool_of(n=40, m=5, k=3, seed=0):
-    L, _ = planted(n, m, k, seed)
-    P = np.random.default_rng(seed).dirichlet(np.ones(k), n)
-    soft = np.random.default_rng(seed + 1).dirichlet(np.ones(k), n)
-    return {"P": P, "L": L, "scores": {1: soft}, "keys": np.arange(n, dtype=np.uint64) * 977 + 3, "seed": 4}
+    """Return every argument of a strategy; some records are labeled, some not eligible, some without features."""
+    rng = np.random.default_rng(seed)
+    L, truth = planted(n, m, k, seed)
+    X = rng.normal(size=(n, 6)).astype(np.float32)
+    X[::9] = 0
+    X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
+    y = np.where(np.arange(n) % 5 == 0, truth, ABSTAIN)
+    return {
+        "P": rng.dirichlet(np.ones(k), n),
+        "L": L,
+        "scores": {1: rng.dirichlet(np.ones(k), n)},
+        "keys": np.arange(n, dtype=np.uint64) * 977 + 3,
+        "seed": 4,
+        "y": y,
+        "eligible": (y < 0) & (np.arange(n) % 7 != 0),
+        "n": 6,
+        "X": sparse.csr_array(X),
+        "E": X.copy(),
+    }
 
 
 def rows_of(pool, rows):
-    return {
-        "P": pool["P"][rows],
-        "L": pool["L"][rows],
-        "scores": {j: s[rows] for j, s in pool["scores"].items()},
-        "keys": pool["keys"][rows],
-        "seed": pool["seed"],
-    }
+    taken = {name: pool[name][rows] for name in ("P", "L", "keys", "y", "eligible", "X", "E")}
+    return {**pool, **taken, "scores": {j: s[rows] for j, s in pool["scores"].items()}}
+
+
+def same_everywhere(pool):
+    """Return a pool in which no record differs from another, but by its key."""
+    return {**rows_of(pool, np.full(40, 4)), "keys": pool["keys"], "eligible": np.full(40, True)}
 
 
 def score(name, pool):
     return call_strategy(name, STRATEGIES[name], pool)
+
+
+def batch(name, pool):
+    """Return the keys of the n best eligible records, best first."""
+    scores = np.where(pool["eligible"], score(name, pool), -np.inf)
+    order = np.lexsort((uniform(pool["keys"], 9), -scores))
+    return pool["keys"][order[: min(pool["n"], pool["eligible"].sum())]].tolist()
 
 
 @pytest.fixture(params=STRATEGIES.names())
@@ -183,35 +207,89 @@ def strategy(request):
     return request.param
 
 
-def test_strategies_give_one_finite_score_a_record(strategy):
-    assert np.isfinite(score(strategy, pool_of())).all()
+def test_strategies_name_nothing_but_known_arguments(strategy):
+    parameters = inspect.signature(STRATEGIES[strategy]).parameters.values()
+    assert {p.name for p in parameters if p.default is p.empty} <= set(ARGUMENTS)
+    assert set(ARGUMENTS) == set(pool_of())
 
 
-def test_strategies_do_not_care_about_row_order(strategy):
-    pool = pool_of()
+@pytest.mark.parametrize("make", [lambda pool: pool, same_everywhere], ids=["random", "all the same"])
+def test_strategies_do_not_care_about_row_order(strategy, make):
+    pool = make(pool_of())
+    assert np.isfinite(score(strategy, pool)).all()
     order = np.random.default_rng(2).permutation(40)
-    np.testing.assert_allclose(score(strategy, rows_of(pool, order)), score(strategy, pool)[order], atol=1e-12)
+    np.testing.assert_allclose(score(strategy, rows_of(pool, order)), score(strategy, pool)[order], rtol=0, atol=1e-12)
+    assert batch(strategy, rows_of(pool, order)) == batch(strategy, pool)
 
 
 def test_strategies_are_deterministic_and_change_nothing(strategy):
-    pool = pool_of()
-    held = {k: v.copy() if hasattr(v, "copy") else v for k, v in pool.items()}
+    pool, held = pool_of(), pool_of()
+    state = np.random.get_state()[1].copy()
     np.testing.assert_array_equal(score(strategy, pool), score(strategy, pool))
-    for name in ("P", "L", "keys"):
+    for name in ("P", "L", "keys", "y", "eligible", "E"):
         np.testing.assert_array_equal(pool[name], held[name])
+    np.testing.assert_array_equal(pool["X"].toarray(), held["X"].toarray())
+    np.testing.assert_array_equal(pool["scores"][1], held["scores"][1])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
-def test_strategies_survive_one_record_no_record_and_rows_without_votes(strategy):
+def test_strategies_that_choose_batches_score_the_batch_above_all_other_eligible_records(strategy):
+    if "n" not in inspect.signature(STRATEGIES[strategy]).parameters:
+        return
+    for pool in (pool_of(), same_everywhere(pool_of()), {**pool_of(), "n": 1}):
+        found = np.sort(score(strategy, pool)[pool["eligible"]])[::-1]
+        assert len(set(found[: pool["n"]])) == pool["n"]
+        assert found[pool["n"] - 1] > found[pool["n"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"L": np.full((40, 5), ABSTAIN), "P": np.full((40, 3), 1 / 3), "scores": {}},
+        {"P": np.eye(3)[np.zeros(40, dtype=int)], "scores": {1: np.eye(3)[np.ones(40, dtype=int)]}},
+        {"L": np.empty((40, 0), dtype=np.int8), "scores": {}},
+        {"y": np.full(40, ABSTAIN)},
+        {"y": np.where(np.arange(40) < 9, 1, ABSTAIN)},
+        {"y": np.zeros(40, dtype=int)},
+        {"E": np.zeros((40, 6), dtype=np.float32), "X": sparse.csr_array((40, 6), dtype=np.float32)},
+        {"E": np.ones((40, 1), dtype=np.float32), "X": np.ones((40, 1), dtype=np.float32)},
+        {"eligible": np.zeros(40, dtype=bool)},
+        {"eligible": np.arange(40) == 3, "n": 10},
+        {"n": 100},
+    ],
+    ids=[
+        "nobody votes",
+        "certainty",
+        "no members",
+        "no labels",
+        "labels of one class",
+        "all labeled",
+        "no features",
+        "one dense feature",
+        "none eligible",
+        "fewer eligible than asked for",
+        "more asked for than records",
+    ],
+)
+def test_strategies_survive(strategy, change):
+    pool = {**pool_of(), **change}
+    assert score(strategy, pool).shape == (40,)
+    assert len(set(batch(strategy, pool))) == min(pool["n"], pool["eligible"].sum())
+
+
+def test_strategies_survive_one_record_and_no_record(strategy):
     pool = pool_of()
     assert score(strategy, rows_of(pool, np.array([3]))).shape == (1,)
     assert score(strategy, rows_of(pool, np.array([], dtype=int))).shape == (0,)
-    silent = {**pool, "L": np.full((40, 5), ABSTAIN), "P": np.full((40, 3), 1 / 3), "scores": {}}
-    assert np.isfinite(score(strategy, silent)).all()
 
 
-def test_strategies_survive_certainty(strategy):
-    pool = {**pool_of(), "P": np.eye(3)[np.zeros(40, dtype=int)], "scores": {1: np.eye(3)[np.ones(40, dtype=int)]}}
-    assert np.isfinite(score(strategy, pool)).all()
+def test_strategies_without_the_features_they_need_say_so(strategy):
+    pool = {name: value for name, value in pool_of().items() if name not in ("X", "E")}
+    if {"X", "E"} & set(inspect.signature(STRATEGIES[strategy]).parameters):
+        with pytest.raises(WeaklabError, match=f"'{strategy}' needs features of the records.*give the project text or numeric columns"):
+            score(strategy, pool)
+    else:
+        assert np.isfinite(score(strategy, pool)).all()
 
 
 # ---- everything that has a name
@@ -229,12 +307,9 @@ def test_everything_registered_says_what_it_is_and_a_miss_lists_the_names(regist
 
 @pytest.mark.parametrize("name", CLASSIFIERS.names())
 def test_every_classifier_learns_a_plain_rule_and_votes_out_of_fold(name):
-    numeric = name == "gaussian_naive_bayes"
     corpus = weaklab.read([{"id": str(i), "text": f"word{i % 2} other{i % 5}", "x": float(i % 2) + 0.01 * (i % 7)} for i in range(40)])
     y = np.array([i % 2 for i in range(40)])
-    classifier = WeakClassifier(name, "columns" if numeric else "tfidf").fit(
-        corpus, np.where(np.arange(40) < 30, y, ABSTAIN), LabelNames(["a", "b"])
-    )
+    classifier = WeakClassifier(name, "tfidf").fit(corpus, np.where(np.arange(40) < 30, y, ABSTAIN), LabelNames(["a", "b"]))
     batch = next(corpus.batches())
     votes = classifier.vote(batch, LabelNames(["a", "b"]))
     assert (votes == y)[votes != ABSTAIN].all()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from weaklab.label_models import CommitteeModel, CoverageVote, DawidSkene, LabelModel, MajorityVote, confidence, label_model
-from weaklab.label_models.votes import coverage_weights, softmax
+from weaklab.label_models.votes import coverage_weights
+from weaklab.rows import softmax
 
 L = np.array([[0, 0, 1], [0, -1, 1], [-1, -1, -1], [1, 1, 1], [-1, 1, -1], [0, 0, -1]])
 

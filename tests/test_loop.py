@@ -12,7 +12,7 @@ import pytest
 import weaklab
 from weaklab.base import HeuristicError, ProjectError, UnknownLabelError, WeaklabWarning
 from weaklab.label_models import confidence
-from weaklab.simulate import replay
+from weaklab.simulation import replay
 
 TEXTS = {
     "a": "win a free prize today",
@@ -49,7 +49,7 @@ def labels_of(project):
 def test_labels_without_any_manual_label(project):
     assert labels_of(project) == {"a": "spam", "b": "ham", "c": "spam", "d": "ham", "e": None, "f": None}
     frame = project.labels()
-    assert frame.columns.tolist() == ["id", "label", "p_ham", "p_spam", "confidence", "manual"]
+    assert frame.columns.tolist() == ["id", "label", "p_ham", "p_spam", "confidence", "manual", "shared_from"]
     np.testing.assert_allclose(frame[["p_ham", "p_spam"]].sum(axis=1), 1)
     assert frame["confidence"].between(0, 1).all()
     assert not frame["manual"].any()
@@ -276,11 +276,13 @@ def test_a_classifier_that_memorises_is_judged_out_of_fold(tmp_path):
     truth = rng.integers(0, 2, 200)
     with weaklab.Project(tmp_path / "p", labels=["no", "yes"], timeout=0) as project:
         project.add_records(rows)
-        project.add(weaklab.WeakClassifier(KNeighborsClassifier(1), "columns", name="memory"))
+        for name, calibrate in (("memory", False), ("calibrated memory", True)):
+            project.add(weaklab.WeakClassifier(KNeighborsClassifier(1), "columns", name=name, calibrate=calibrate))
         project.label_many([(str(i), int(truth[i])) for i in range(100)])
-        judged = project.run(progress=False).to_pandas().loc["memory"]
-    assert judged.n_labels == 100
-    assert judged.accuracy < 0.65
+        judged = project.run(progress=False).to_pandas()
+    assert judged.loc["memory"].n_labels == 100
+    assert judged.loc["memory"].accuracy < 0.65
+    assert judged.loc["calibrated memory"].coverage == 0
 
 
 # ---- export
@@ -297,7 +299,7 @@ def test_exports_hold_the_labels(project, tmp_path, suffix):
         "csv": lambda: pd.read_csv(path),
         "jsonl": lambda: pd.DataFrame(map(json.loads, path.read_text(encoding="utf-8").splitlines())),
     }[suffix]()
-    assert frame.columns.tolist() == ["id", "text", "label", "p_ham", "p_spam", "confidence", "manual"]
+    assert frame.columns.tolist() == ["id", "text", "label", "p_ham", "p_spam", "confidence", "manual", "shared_from"]
     assert frame["text"].tolist() == list(TEXTS.values())
     assert frame["label"].fillna("").tolist() == ["spam", "ham", "spam", "ham", "", "ham"]
     assert frame["manual"].tolist() == [False] * 5 + [True]

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from weaklab.base import WeaklabError
 from weaklab.scheduler import Pool, Scheduler, ranks, text_vectors
-from weaklab.strategies import STRATEGIES, entropy, kl_to_consensus, least_confidence, margin, random, vote_entropy
+from weaklab.strategies import entropy, kl_to_consensus, least_confidence, margin, random, vote_entropy
 
 
 @st.composite
@@ -178,11 +178,39 @@ def test_wrong_numbers_are_told():
         Scheduler().pick(pool_of(UNSURE), 0)
 
 
-def test_every_strategy_ranks_a_clear_case_as_it_should():
+CLEAR = ["least_confidence", "margin", "entropy", "vote_entropy", "kl_to_consensus", "max_disagreement", "error_mass"]
+
+
+@pytest.mark.parametrize("name", CLEAR)
+def test_strategies_that_look_at_votes_and_probabilities_rank_a_clear_case_as_they_should(name):
     P = np.array([[0.5, 0.5], [0.99, 0.01]])
     L = np.array([[0, 1], [0, 0]])
-    for name in set(STRATEGIES.names()) - {"random"}:
-        assert rows(Scheduler(name, random_share=0).pick(pool_of(P, L), 1)) == [0], name
+    assert rows(Scheduler(name, random_share=0).pick(pool_of(P, L), 1)) == [0]
+
+
+def test_the_default_spreads_where_there_are_features_and_goes_by_margin_where_there_are_none():
+    P = np.array([[0.5, 0.5]] * 20 + [[0.9, 0.1]] * 20)
+    X = np.repeat(np.eye(4, dtype=np.float32), 10, axis=0)
+    plain = pool_of(P)
+    spread = Pool(plain.P, plain.L, plain.keys, features=lambda: X, embeddings=lambda: X)
+    scheduler = Scheduler(random_share=0, cold_start=None)
+    assert {pick.strategy for pick in scheduler.pick(plain, 4)} == {"margin"}
+    picks = scheduler.pick(spread, 2)
+    assert {pick.strategy for pick in picks} == {"shortlist_spread"}
+    assert sorted(row // 10 for row in rows(picks)) == [0, 1]
+
+
+def test_a_modal_query_function_is_a_strategy():
+    def least_sure(classifier, X, n_instances=1):
+        return np.argsort(classifier.predict_proba(X).max(axis=1))[:n_instances]
+
+    P = np.array([[0.9, 0.1], [0.5, 0.5], [0.6, 0.4], [0.8, 0.2]])
+    plain = pool_of(P)
+    X = np.eye(4, dtype=np.float32)
+    pool = Pool(plain.P, plain.L, plain.keys, features=lambda: X, embeddings=lambda: X)
+    picks = Scheduler(least_sure, random_share=0, cold_start=None).pick(pool, 2, np.array([True, False, True, True]))
+    assert rows(picks) == [2, 3]
+    assert picks[0].strategy == "least_sure"
 
 
 def test_ranks_share_ties():

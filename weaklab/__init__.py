@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from weaklab.corpus import Corpus, read
     from weaklab.heuristics import keywords, labeling_function, pattern
     from weaklab.label_models import confidence, label_model
+    from weaklab.loop import Loop
     from weaklab.project import Project
     from weaklab.scheduler import Scheduler
-    from weaklab.simulate import replay
+    from weaklab.simulation import replay, simulate
+    from weaklab.stream import StreamSampler
 
 _HOMES = {
     "ABSTAIN": "base",
     "Committee": "committee",
     "Corpus": "corpus",
+    "Loop": "loop",
     "Project": "project",
     "Scheduler": "scheduler",
+    "StreamSampler": "stream",
     "WeakClassifier": "classifiers",
     "WeaklabError": "base",
     "WeaklabWarning": "base",
@@ -37,7 +41,8 @@ _HOMES = {
     "labeling_function": "heuristics",
     "pattern": "heuristics",
     "read": "corpus",
-    "replay": "simulate",
+    "replay": "simulation",
+    "simulate": "simulation",
 }
 _MODULES = ("datasets", "features", "strategies")
 
@@ -45,8 +50,10 @@ __all__ = [
     "ABSTAIN",
     "Committee",
     "Corpus",
+    "Loop",
     "Project",
     "Scheduler",
+    "StreamSampler",
     "WeakClassifier",
     "WeaklabError",
     "WeaklabWarning",
@@ -59,6 +66,7 @@ __all__ = [
     "pattern",
     "read",
     "replay",
+    "simulate",
     "strategies",
 ]
 

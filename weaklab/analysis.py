@@ -47,7 +47,8 @@ def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
     """
     votes = check_votes(L)
     top = votes.max(axis=1, initial=ABSTAIN)
-    low = np.where(votes == ABSTAIN, np.iinfo(np.int64).max, votes).min(axis=1, initial=np.iinfo(np.int64).max)
+    highest = np.iinfo(votes.dtype).max
+    low = np.where(votes == ABSTAIN, highest, votes).min(axis=1, initial=highest)
     return np.asarray(low < top)
 
 
@@ -121,3 +122,32 @@ def expected_accuracy(P: NDArray[np.floating[Any]], y: ArrayLike) -> float:
 def label_shares(P: NDArray[np.floating[Any]], labels: Sequence[str]) -> dict[str, float]:
     """Return the expected share of each label, the mean of ``P`` float (n, k)."""
     return dict(zip(labels, np.asarray(P, dtype=np.float64).mean(axis=0).tolist(), strict=True))
+
+
+def shared_answers(groups: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return for each record without a label the row of a labeled near-duplicate, -1 where there is none: int (n,).
+
+    A group whose manual labels contradict one another shares none.
+
+    Parameters
+    ----------
+    groups : int (n,), near-duplicates have the same number
+    y : int (n,), manual labels, -1 is unlabeled
+
+    Examples
+    --------
+    >>> shared_answers(np.array([0, 0, 2, 2, 2]), np.array([1, -1, 0, 1, -1])).tolist()
+    [-1, 0, -1, -1, -1]
+    """
+    labeled = np.flatnonzero(np.asarray(y) != ABSTAIN)
+    home: dict[int, int] = {}
+    broken: set[int] = set()
+    for row in labeled.tolist():
+        first = home.setdefault(int(groups[row]), row)
+        if y[first] != y[row]:
+            broken.add(int(groups[row]))
+    source = np.full(len(groups) + 1 + int(np.max(groups, initial=0)), ABSTAIN, dtype=np.int64)
+    for group, row in home.items():
+        if group not in broken:
+            source[group] = row
+    return np.asarray(np.where(np.asarray(y) == ABSTAIN, source[groups], ABSTAIN))

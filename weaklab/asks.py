@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from weaklab.committee import Votes
 
+HIDDEN = "the committee's opinion is hidden this time, to measure how it sways answers"
 CLOSE, SURE = 0.2, 0.95
 """How a probability is put into words: a lead below the first is close, a best class above the second is sure."""
 
@@ -37,7 +38,10 @@ class Ask:
     probabilities : label -> probability
     votes : heuristic -> label, of those that vote
     why : why it was picked
-    strategy, score, probability : see :class:`weaklab.scheduler.Pick`
+    strategy, score, probability, pool_size : see :class:`weaklab.scheduler.Pick`
+    asked_after : the last event of the project that was known when it was picked
+    blind : to be shown without the suggestion, so that answers with and without it can be compared
+    synthetic : whether it was made up, and is no record of the corpus
     """
 
     id: str
@@ -51,9 +55,19 @@ class Ask:
     strategy: str
     score: float
     probability: float
+    pool_size: int | None = None
+    asked_after: int | None = None
+    blind: bool = False
+    synthetic: bool = False
 
     def __repr__(self) -> str:
-        return f"Ask({self.id!r}, {clean(self.text)!r}, suggestion={self.suggestion!r}, confidence={self.confidence:.3f}, why={self.why!r})"
+        opinion = "blind" if self.blind else f"suggestion={self.suggestion!r}, confidence={self.confidence:.3f}"
+        return f"Ask({self.id!r}, {clean(self.text)!r}, {opinion}, why={self.shown_why!r})"
+
+    @property
+    def shown_why(self) -> str:
+        """Why it was picked, without the committee's opinion where that is hidden."""
+        return HIDDEN if self.blind else self.why
 
     def _repr_html_(self) -> str:
         return Asks([self]).table()._repr_html_()
@@ -64,7 +78,10 @@ class Asks(list[Ask]):
 
     def table(self) -> Table:
         """Return what to show."""
-        rows = [[a.id, clean(a.text, 90), a.suggestion, a.confidence, a.strategy, a.why] for a in self]
+        rows = [
+            [a.id, clean(a.text, 90), *(("(hidden)", None) if a.blind else (a.suggestion, a.confidence)), a.strategy, a.shown_why]
+            for a in self
+        ]
         return Table(f"{len(self)} records to label", ["id", "text", "suggestion", "confidence", "picked by", "why"], rows)
 
     def __repr__(self) -> str:
@@ -87,7 +104,15 @@ def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], lab
     return f"{lead}, {labels[first]} {P[first]:.2f} to {labels[second]} {P[second]:.2f}; {said or 'nobody votes'}"
 
 
-def make_asks(picks: Sequence[Pick], corpus: Corpus, votes: Votes, P: NDArray[np.float64]) -> Asks:
+def make_asks(
+    picks: Sequence[Pick],
+    corpus: Corpus,
+    votes: Votes,
+    P: NDArray[np.float64],
+    *,
+    asked_after: int | None = None,
+    blind: Sequence[bool] | NDArray[np.bool_] | None = None,
+) -> Asks:
     """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
     rows = [pick.row for pick in picks]
     sure, tied = confidence(P[rows]), is_tied(P[rows])
@@ -108,6 +133,9 @@ def make_asks(picks: Sequence[Pick], corpus: Corpus, votes: Votes, P: NDArray[np
                 strategy=pick.strategy,
                 score=pick.score,
                 probability=pick.probability,
+                pool_size=pick.pool_size,
+                asked_after=asked_after,
+                blind=blind is not None and bool(blind[i]),
             )
         )
     return asks

@@ -155,6 +155,10 @@ class Committee:
         """Take a heuristic out; the columns of the others are kept."""
         return self._members.pop(self[name].name)
 
+    def put_back(self, member: Heuristic) -> None:
+        """Put a member in the place of the one with its name, without the checks of :meth:`add`."""
+        self._members[self[member.name].name] = member
+
     def __getitem__(self, name: str) -> Heuristic:
         if name not in self._members:
             raise UnknownNameError(

@@ -30,6 +30,8 @@ def labels_table(frame: pd.DataFrame, corpus: Corpus, include: Sequence[str]) ->
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.set_column(1, "label", pa.array(frame["label"].tolist(), pa.string()))
+    shared = table.schema.get_field_index("shared_from")
+    table = table.set_column(shared, "shared_from", pa.array(frame["shared_from"].tolist(), corpus.ids.type))
     table = table.set_column(0, frame.columns[0], corpus.ids)
     for place, name in enumerate(checked_columns(include, frame.columns), 1):
         table = table.add_column(place, name, corpus.column(name))

@@ -52,6 +52,15 @@ class History:
                 found[record] = labels[-1]
         return found
 
+    def first_labels(self) -> dict[str, Event]:
+        """Return record -> the event that gave it its first label that stands."""
+        found = {}
+        for record in self._by_record:
+            labels = [e for e in self.standing(record) if e.kind == LABEL]
+            if labels:
+                found[record] = labels[0]
+        return found
+
     def closed(self, kinds: Collection[str]) -> Iterator[str]:
         """Yield the records whose last event that stands is one of ``kinds``."""
         for record in self._by_record:

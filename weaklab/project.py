@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from weaklab.asks import Ask, Asks, make_asks, texts_of
 from weaklab.base import (
@@ -25,56 +27,41 @@ from weaklab.base import (
     warn,
 )
 from weaklab.classifiers import WeakClassifier
-from weaklab.committee import Committee, Votes, assemble, join, soft_scores, try_on
-from weaklab.corpus import Corpus, read
+from weaklab.committee import Committee, Votes, join, soft_scores, try_on
+from weaklab.corpus import Columns, Corpus, read
 from weaklab.corpus.records import Record
 from weaklab.exports import WRITERS, checked_columns, labels_table
-from weaklab.heuristics import (
-    Ballot,
-    Heuristic,
-    as_heuristic,
-    labeling_function,
-    load,
-)
+from weaklab.features import fit_cached
+from weaklab.features.numbers import numeric_columns
+from weaklab.heuristics import Heuristic, as_heuristic, labeling_function
 from weaklab.history import History
 from weaklab.intake import IMPORTED, Intake
-from weaklab.members import Frozen, classifier_from_setting, heuristic_from_spec
+from weaklab.members import classifier_from_setting
+from weaklab.outside import STREAM, SYNTHETIC, Outside, as_batch, as_row, synthesized
+from weaklab.roster import Roster
+from weaklab.scheduler import RANDOM, Pick
 from weaklab.settings import FILE, Settings, make_settings, read_settings, write_settings
 from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus, replacing
+from weaklab.strategies import margin
 from weaklab.summary import Summary
 from weaklab.tables import Table, clean
+from weaklab.training import More, State, Trainer, judge
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from weaklab.label_models import LabelModel
-    from weaklab.scheduler import Pool, Scheduler
+    from weaklab.evaluation import Answers, Evaluation
+    from weaklab.loop import Views
+    from weaklab.preview import Preview
+    from weaklab.scheduler import Scheduler
+    from weaklab.stream import StreamSampler
 
 TRIAL_ROWS = 1000
 """A heuristic is tried on so many records of a project, spread evenly."""
 LEASE_SECONDS = 900.0
 """A record that one session was shown is not shown to another for so long."""
-
-
-@dataclass(frozen=True)
-class State:
-    """What the committee thinks, as of one training.
-
-    Attributes
-    ----------
-    votes : what every member votes
-    P : float (n, k), the label model's probabilities
-    model : the fitted label model
-    trained_through : id of the last event that was known
-    """
-
-    votes: Votes
-    P: NDArray[np.float64]
-    model: LabelModel
-    trained_through: int
 
 
 class Project:
@@ -116,15 +103,16 @@ class Project:
         self.session = uuid.uuid4().hex[:12]
         self._store = Store(self.path)
         self._check_labels()
-        self.committee = Committee(self.label_names, timeout=self.settings.timeout or None)
-        self.load_errors: list[str] = []
+        self._roster = Roster(self.path, self.settings, self.label_names, self._store)
         self._history = History(self._store)
+        self._outside = Outside(self._store)
         self._corpus: StoredCorpus | None = None
         self._folders: list[str] = []
         self._rows: dict[str, int] = {}
         self._features: dict[str, Any] = {}
-        self._state: State | None = None
-        self._load_members()
+        self._views: Views | None = None
+        self._groups: NDArray[np.int64] | None = None
+        self._forget()
 
     # ---- opening
 
@@ -162,56 +150,20 @@ class Project:
         if before != now:
             self._store.set_meta("labels", now)
 
-    def _load_members(self) -> None:
-        """Bring in the heuristics of the files, then those of earlier sessions."""
-        self._from_files: dict[str, str] = {}
-        for place in self.settings.labeling_functions:
-            path = (self.path / place).resolve()
-            if not path.exists() and place == "labeling_functions":
-                continue
-            self._take_file(path)
-        for entry in self.settings.weak_classifiers:
-            self._take_classifier(entry)
-        for name, spec, fingerprint, location in self._store.members():
-            if name not in self.committee:
-                self._take_member(name, spec, fingerprint, location)
+    @property
+    def committee(self) -> Committee:
+        """The members, in the order of their columns."""
+        return self._roster.committee
 
-    def _take_file(self, path: Path) -> None:
-        try:
-            loaded = load(path)
-        except HeuristicError as error:
-            self.load_errors.append(str(error))
-            return
-        self.load_errors += loaded.errors
-        for heuristic in loaded.heuristics:
-            try:
-                self.committee.add(heuristic)
-                self._from_files[heuristic.name] = heuristic.location
-            except WeaklabError as error:
-                self.load_errors.append(f"{heuristic.location}: {error}" if heuristic.location not in str(error) else str(error))
-
-    def _take_classifier(self, entry: Any) -> None:
-        classifier = classifier_from_setting(entry)
-        classifier.location = FILE
-        self.committee.add(classifier)
-        self._from_files[classifier.name] = classifier.location
-
-    def _take_member(self, name: str, spec: dict[str, Any] | None, fingerprint: str, location: str) -> None:
-        member = Frozen(name, fingerprint, location) if spec is None else heuristic_from_spec(spec)
-        member.location = location
-        self.committee.add(member)
+    @property
+    def load_errors(self) -> list[str]:
+        """What could not be loaded from the files of labeling functions, one message each."""
+        return self._roster.load_errors
 
     def reload(self) -> list[str]:
         """Read the files of labeling functions again; return what failed. Columns of unchanged functions are kept."""
-        session = {h.name: h for h in self.committee.heuristics if h.name not in self._from_files}
-        self.committee = Committee(self.label_names, timeout=self.settings.timeout or None)
-        self.load_errors = []
-        self._state = None
-        self._load_members()
-        for name, heuristic in session.items():
-            if isinstance(self.committee._members.get(name), (Frozen, type(heuristic))):
-                self.committee._members[name] = heuristic
-        return self.load_errors
+        self._forget()
+        return self._roster.reload()
 
     # ---- records
 
@@ -254,7 +206,14 @@ class Project:
             self._corpus = self._store.corpus(folders)
             self._rows = {str(name): row for row, name in enumerate(self._corpus.ids.to_pylist())}
             self._features.clear()
-            self._state = None
+            self._views = self._groups = None
+            self._forget()
+
+    def _forget(self) -> None:
+        """Compute votes and training anew when they are wanted."""
+        self._trainer: Trainer | None = None
+        self._state: State | None = None
+        self._trained_through = 0
 
     @property
     def corpus(self) -> Corpus:
@@ -282,12 +241,8 @@ class Project:
         Keywords, patterns and named weak classifiers are remembered when the project is opened again. Of a function that
         was written in a notebook the votes are remembered; put it into a file of ``labeling_functions`` to keep the code.
         """
-        member = as_heuristic(heuristic)
-        if member.name in self._from_files:
-            raise HeuristicError(f"{member.name!r} is the name of a heuristic in {self._from_files[member.name]}; choose another name")
-        self.committee.add(member)
-        self._store.put_member(member.name, member.spec(), member.fingerprint, member.location)
-        self._state = None
+        member = self._roster.add(heuristic)
+        self._forget()
         return member
 
     def labeling_function(self, function: Callable[[Any], Any] | None = None, /, **options: Any) -> Any:
@@ -299,18 +254,38 @@ class Project:
         return register if function is None else register(function)
 
     def weak_classifier(self, estimator: Any = "naive_bayes", features: Any = "auto", **settings: Any) -> WeakClassifier:
-        """Make a weak classifier and register it; takes what :class:`weaklab.WeakClassifier` takes."""
+        """Make a weak classifier and register it; takes what :class:`weaklab.WeakClassifier` takes.
+
+        As the last line of a notebook cell it shows :meth:`preview`.
+        """
         classifier = WeakClassifier(estimator, features, **settings)
         self.add(classifier)
+        classifier.show = lambda: self.preview(classifier.name)
         return classifier
+
+    def preview(self, name: str) -> Preview:
+        """Show what a weak classifier does: accuracy out-of-fold, what it votes on, and its ten most surprising votes.
+
+        A vote surprises where the committee without this classifier, or a manual label, says something else.
+        """
+        from weaklab.preview import preview
+
+        classifier = self.committee[name]
+        if not isinstance(classifier, WeakClassifier):
+            names = [c.name for c in self.committee.classifiers]
+            raise HeuristicError(f"{name!r} is no weak classifier; the weak classifiers are {', '.join(names) or 'none yet'}")
+        self._train(self._last_event(), progress=False)
+        assert self._trainer is not None
+        assert self._state is not None
+        column = self._state.votes.names.index(name)
+        others = self._trainer.predict_without(self._state, column)
+        scores = self._state.votes.scores.get(column)
+        return preview(classifier, lambda rows: texts_of(self.corpus, rows), scores, others, self._codes(), self.label_names)
 
     def remove(self, name: str) -> None:
         """Take out a heuristic that was registered in a session; one that stands in a file is taken out of the file."""
-        if name in self._from_files:
-            raise HeuristicError(f"{name!r} stands in {self._from_files[name]}; take it out there and call reload()")
-        self.committee.remove(name)
-        self._store.drop_member(name)
-        self._state = None
+        self._roster.remove(name)
+        self._forget()
 
     def try_on(self, heuristic: Any = None, sample: Any = 10) -> Table:
         """Show at once what one heuristic, registered or not, votes on a few records.
@@ -327,10 +302,8 @@ class Project:
         )
         if not isinstance(sample, int):
             return try_on(chosen, sample, self.label_names)
-        import numpy as np
-
         rows = np.unique(np.linspace(0, len(self.corpus) - 1, min(TRIAL_ROWS, len(self))).astype(np.int64))
-        return try_on(chosen, _corpus_of(self.corpus.take(rows)), self.label_names, show=sample)
+        return try_on(chosen, as_corpus(self.corpus.take(rows)), self.label_names, show=sample)
 
     # ---- votes and training
 
@@ -350,13 +323,12 @@ class Project:
 
     def manual_labels(self, through: int | None = None) -> dict[str, str]:
         """Return record -> label, the last one that stands; as of event ``through``, by default now."""
+        self._refresh_corpus()
         self._history.sync()
         return {record: label for record, label in self._history.labels(through).items() if record in self._rows}
 
     def _codes(self, through: int | None = None) -> NDArray[np.int64]:
         """Return the manual labels as codes int (n,), -1 is unlabeled."""
-        import numpy as np
-
         y = np.full(len(self._rows), ABSTAIN, dtype=np.int64)
         for record, label in self.manual_labels(through).items():
             y[self._rows[record]] = self.label_names.code(label)
@@ -373,75 +345,77 @@ class Project:
         return self._state
 
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
-        from weaklab.label_models import label_model
-
-        corpus = self.corpus
-        y = self._codes(through)
-        ballots, faults = self._ballots(corpus, y, progress, fresh)
-        votes = assemble(self.committee.heuristics, ballots, self.label_names, len(corpus))
-        votes.faults = faults
-        model = (
-            label_model(self.settings.label_model)
-            .set_params(n_classes=len(self.label_names))
-            .fit(votes.L, y, votes.scores, votes.confidence)
-        )
-        self._state = State(votes, model.predict_proba(votes.L, votes.scores, votes.confidence), model, through)
+        self._refresh_corpus()
+        if self._trainer is None or fresh:
+            self._trainer = self._make_trainer(progress, fresh)
+        self._state = self._trainer.train(self._codes(through), self._more(through))
+        self._trained_through = through
         if through != self._store.get_meta("trained_through"):
             self._store.set_meta("trained_through", through)
 
-    def _ballots(self, corpus: Corpus, y: NDArray[np.int64], progress: bool, fresh: bool) -> tuple[list[Ballot], list[Fault]]:
+    def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
+        """Vote with every member that does not learn, and get ready to train those that do."""
+        corpus = self.corpus
         found = [
             self.committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh)
             for folder in self._folders
         ]
-        ballots = []
-        for heuristic in self.committee.heuristics:
-            if isinstance(heuristic, WeakClassifier):
-                ballots.append(self._classify(heuristic, corpus, y))
-            else:
-                ballots.append(join([columns[heuristic.name] for columns, _ in found]))
+        members = self.committee.heuristics
+        columns = {h.name: join([part[h.name] for part, _ in found]) for h in members if not isinstance(h, WeakClassifier)}
         computed = {name for _, names in found for name in names}
-        faults = merge_faults(fault for ballot in ballots for fault in ballot.faults)
-        for fault in faults:
+        for fault in merge_faults(fault for ballot in columns.values() for fault in ballot.faults):
             if fault.heuristic in computed:
                 warn(str(fault), FaultWarning)
-        return ballots, faults
+        return Trainer(
+            members,
+            self.label_names,
+            len(corpus),
+            columns,
+            self._matrix,
+            lambda rows: [str(corpus.ids[int(row)]) for row in rows],
+            label_model=self.settings.label_model,
+            pseudo_labels=self.settings.pseudo_labels or None,
+        )
 
-    def _classify(self, classifier: WeakClassifier, corpus: Corpus, y: NDArray[np.int64]) -> Ballot:
-        """Train a classifier on the manual labels and let it vote, out-of-fold where it trained."""
-        import numpy as np
-
-        rows = np.flatnonzero(y != ABSTAIN)
-        ids = corpus.ids
-        if len(rows) < classifier.min_labels:
-            classifier.train(np.empty((len(rows), 1)), y[rows], [str(ids[int(row)]) for row in rows], self.label_names)
-            return Ballot.blank(len(y))
+    def _matrix(self, classifier: WeakClassifier) -> Any:
+        """Return the features of all records for a classifier, fitted to the corpus the first time."""
         key = classifier.features.fingerprint
         if key not in self._features:
-            fitted = classifier.features.fit(corpus)
-            self._features[key] = fitted, fitted.transform_corpus(corpus)
+            self._features[key] = fit_cached(classifier.features, self.corpus, "/".join(self._folders), self.path / "cache")
         classifier.features, X = self._features[key]
-        names = [str(ids[int(row)]) for row in rows]
-        classifier.train(X[rows], y[rows], names, self.label_names)
-        if not classifier.is_ready:
-            return Ballot.blank(len(y))
-        scores = classifier.score(X)
-        scores[rows] = [classifier.out_of_fold_[name] for name in names]
-        return classifier.ballot(scores)
+        return X
+
+    def _more(self, through: int) -> More | None:
+        """Return the labeled records outside the corpus, which classifiers learn from as well."""
+        labels = self._history.labels(through)
+        ids = [name for name in self._outside.ids if name in labels]
+        if not ids:
+            return None
+
+        def matrix(classifier: WeakClassifier) -> Any:
+            self._matrix(classifier)
+            return classifier.features.transform(self._outside.batch(ids, self.corpus))
+
+        return More(matrix, np.array([self.label_names.code(labels[name]) for name in ids], dtype=np.int64))
 
     # ---- asking
 
     @property
     def scheduler(self) -> Scheduler:
         """What picks the records to ask about, as the settings say."""
+        return self._scheduler(self.settings.strategy)
+
+    def _scheduler(self, strategy: Any) -> Scheduler:
         from weaklab.scheduler import Scheduler
 
-        return Scheduler(self.settings.strategy, random_share=self.settings.random_share, seed=self.settings.seed)
+        settings = self.settings
+        return Scheduler(strategy, random_share=settings.random_share, cold_start=settings.cold_start or None, seed=settings.seed)
 
     def ask(self, n: int = 10, *, again: bool = False, strategy: Any = None, lease: bool = True) -> Asks:
         """Return the n records that a person should label next.
 
-        Labeled and skipped records are left out, and so are those that another session was shown a short while ago.
+        Labeled and skipped records are left out, near-duplicates of labeled ones, and those that another session was shown
+        a short while ago.
 
         Parameters
         ----------
@@ -449,41 +423,168 @@ class Project:
         strategy : name, function or mapping of name to weight, by default that of the settings
         lease : keep other sessions from being shown the same records for a while
         """
-        import numpy as np
-
-        from weaklab.scheduler import Scheduler
-
         state = self._ensure()
-        scheduler = self.scheduler
-        if strategy is not None:
-            scheduler = Scheduler(strategy, random_share=self.settings.random_share, seed=self.settings.seed)
-        closed = (LABEL, SKIP) if not again else (SKIP,)
+        scheduler = self.scheduler if strategy is None else self._scheduler(strategy)
         while True:
-            eligible = np.ones(len(self._rows), dtype=bool)
-            unwanted = {*self._history.closed(closed), *self._store.asked_by_others(self.session, LEASE_SECONDS)}
-            eligible[[self._rows[record] for record in unwanted if record in self._rows]] = False
-            picks = scheduler.pick(self._pool(state), n, eligible, turn=self._history.last)
-            asks = make_asks(picks, self.corpus, state.votes, state.P)
+            turn = self._history.last
+            eligible = self._eligible(again)
+            picks = scheduler.pick(self._view().pool(state, self._codes()), n, eligible, turn=turn)
+            asks = make_asks(
+                picks,
+                self.corpus,
+                state.votes,
+                state.P,
+                asked_after=turn,
+                blind=self._blind([str(self.corpus.ids[pick.row]) for pick in picks]),
+            )
             if not lease or not asks:
                 return asks
             rows = [(a.id, self.session, a.strategy, a.score, a.probability) for a in asks]
-            free = self._store.add_asks(rows, LEASE_SECONDS, self._history.last)
+            free = self._store.add_asks(rows, LEASE_SECONDS, turn)
             if free:
                 return Asks(a for a in asks if a.id in free)
             self._history.sync()
 
-    def _pool(self, state: State) -> Pool:
-        import numpy as np
-        import pandas as pd
+    def stream(
+        self, records: Iterable[Any], *, budget: float = 0.1, strategy: Any = "margin", sampler: StreamSampler | None = None
+    ) -> Iterator[Ask]:
+        """Take records one by one from anywhere and yield those that a person should label: stream-based selective sampling.
 
-        from weaklab.scheduler import Pool, text_vectors
+        What is asked about is kept beside the corpus when it is yielded, and weak classifiers learn from its label; all else
+        passes. Labeling functions run in this process here, where one that hangs cannot be stopped.
 
-        keys = np.asarray(pd.util.hash_array(np.array(list(self._rows), dtype=object), categorize=False), dtype=np.uint64)
+        Parameters
+        ----------
+        records : texts, dicts or records, as many as you like
+        budget : share of the stream, or number of questions in all
+        strategy : a query strategy that looks at one record at a time
+        sampler : a :class:`weaklab.StreamSampler` with settings of its own, or one from an earlier stream
 
-        def vectors(rows: NDArray[np.int64]) -> Any:
-            return text_vectors(texts_of(self.corpus, rows))
+        Examples
+        --------
+        >>> import tempfile, weaklab
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+        >>> _ = project.add_records(["win a prize", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> for ask in project.stream(["a prize for you", "what now?", "lunch?", "a prize?"], budget=0.5):
+        ...     _ = project.label(ask, "ham")
+        >>> 0 < project.status()["labels_outside"] <= 2
+        True
+        """
+        from weaklab.stream import StreamSampler
 
-        return Pool(state.P, state.votes.L, keys, soft_scores(state.votes), vectors if self.corpus.roles.text else None)
+        sampler = sampler or StreamSampler(budget, strategy, random_share=self.settings.random_share, seed=self.settings.seed)
+        for record in records:
+            name, columns = as_row(record, self.corpus)
+            if name in self._rows or name in self._outside:
+                continue
+            state = self._ensure()
+            batch = as_batch([{**columns, self.corpus.roles.id: name}], self.corpus)
+            votes, P = judge(self.committee.heuristics, state, batch)
+            decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
+            if decision.ask:
+                self._outside.add(STREAM, [(name, columns)])
+                pick = Pick(0, RANDOM if decision.audit else sampler.name, decision.score, decision.probability)
+                yield make_asks([pick], as_corpus(batch), votes, P, blind=self._blind([name]))[0]
+
+    def synthesize(self, n: int = 10) -> Asks:
+        """Make records near the committee's decision boundary for a person to label: membership query synthesis.
+
+        A splice of two real texts, or a point between two records in their numeric columns. They are marked
+        ``synthetic``, weak classifiers learn from their labels, and neither the corpus nor an export ever shows them.
+
+        Raises
+        ------
+        WeaklabError
+            The committee puts all records into one class, or there is neither one text column nor a numeric one.
+        """
+        state = self._ensure()
+
+        def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
+            return judge(self.committee.heuristics, state, batch)[1]
+
+        made = synthesized(self.corpus, predict, state.P, self._view().keys, n, self.settings.seed + self._history.last)
+        made = [(name, columns, origin) for name, columns, origin in made if name not in self._outside]
+        if not made:
+            return Asks()
+        self._outside.add(SYNTHETIC, [(name, columns) for name, columns, _ in made])
+        batch = self._outside.batch([name for name, _, _ in made], self.corpus)
+        votes, P = judge(self.committee.heuristics, state, batch)
+        picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
+        asks = make_asks(picks, as_corpus(batch), votes, P)
+        return Asks(
+            replace(ask, synthetic=True, why=f"made of {origin}; {ask.why}") for ask, (_, _, origin) in zip(asks, made, strict=True)
+        )
+
+    def _eligible(self, again: bool) -> NDArray[np.bool_]:
+        """Return bool (n,), True for the records that may be asked now."""
+        eligible = np.ones(len(self._rows), dtype=bool)
+        closed = (LABEL, SKIP) if not again else (SKIP,)
+        unwanted = {*self._history.closed(closed), *self._store.asked_by_others(self.session, LEASE_SECONDS)}
+        eligible[[self._rows[record] for record in unwanted if record in self._rows]] = False
+        if not again:
+            eligible[self._shared() >= 0] = False
+        return eligible
+
+    def _blind(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Draw which records are shown without the suggestion."""
+        from weaklab.loop import keys_of
+        from weaklab.strategies import uniform
+
+        return np.asarray(uniform(keys_of(ids), self.settings.seed * 7_919 + 1) < self.settings.blind_share)
+
+    def _view(self) -> Views:
+        """Return what strategies see of the records; computed when wanted, once."""
+        if self._views is None:
+            from weaklab.loop import Views, keys_of
+            from weaklab.scheduler import text_vectors
+
+            def vectors(rows: NDArray[np.int64]) -> Any:
+                return text_vectors(texts_of(self.corpus, rows))
+
+            text = bool(self.corpus.roles.text)
+            self._views = Views(
+                keys_of(list(self._rows)),
+                self._any_features if self._has_features() else None,
+                vectors if text else None,
+                lambda make: self._store.array("embeddings-" + self._basis().features.fingerprint[:16], self._folders, make),
+            )
+        return self._views
+
+    def _has_features(self) -> bool:
+        """Whether there is anything to measure distances on: a classifier's features, or the default ones of the records."""
+        if self.committee.classifiers:
+            return True
+        if not (self.corpus.roles.text or numeric_columns(next(self.corpus.batches()))):
+            return False
+        try:
+            self._any_features()
+        except WeaklabError:  # texts without a word
+            return False
+        return True
+
+    def _any_features(self) -> Any:
+        """Return the features that strategies look at."""
+        return self._matrix(self._basis())
+
+    def _basis(self) -> WeakClassifier:
+        """Return the first weak classifier, or one like those that users get, whose features strategies look at."""
+        return next(iter(self.committee.classifiers), None) or WeakClassifier()
+
+    def _shared(self) -> NDArray[np.int64]:
+        """Return int (n,): for each record without an answer the row of a near-duplicate whose answer it shares, -1 for none."""
+        if not self.settings.share_answers or not self.corpus.roles.text:
+            return np.full(len(self._rows), -1, dtype=np.int64)
+        if self._groups is None:
+            self._groups = self._store.array(f"duplicates-{self.settings.share_answers}", self._folders, lambda: self._near_duplicates())
+        from weaklab.analysis import shared_answers
+
+        return shared_answers(self._groups, self._codes())
+
+    def _near_duplicates(self) -> NDArray[np.int64]:
+        from weaklab.duplicates import near_duplicates
+
+        texts = [text for batch in self.corpus.batches() for text in Columns(batch).text]
+        return near_duplicates(texts, self._view().keys, similarity=self.settings.share_answers)
 
     # ---- answers
 
@@ -499,7 +600,7 @@ class Project:
         record : an :class:`Ask`, a record, or an id
         label : label name or code
         seconds : how long the person took
-        shown : whether the person saw the suggestion; by default True for an :class:`Ask`
+        shown : whether the person saw the suggestion; by default True for an :class:`Ask` that is not blind
         """
         return self.label_many([(record, label)], seconds=seconds, shown=shown, annotator=annotator)[0]
 
@@ -560,7 +661,7 @@ class Project:
         ask = record if isinstance(record, Ask) else None
         name = ask.id if ask else record.record_id if isinstance(record, Record) else str(record)
         self._refresh_corpus()
-        if name not in self._rows:
+        if name not in self._rows and name not in self._outside:
             hint = did_you_mean(name, list(self._rows)[:10_000])
             raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
         return Event(
@@ -572,9 +673,11 @@ class Project:
             seconds=seconds,
             suggestion=ask.suggestion if ask else None,
             suggestion_confidence=ask.confidence if ask else None,
-            suggestion_shown=(shown if shown is not None else ask is not None) if kind == LABEL else None,
+            suggestion_shown=(shown if shown is not None else ask is not None and not ask.blind) if kind == LABEL else None,
             picked_by=ask.strategy if ask else None,
             pick_probability=ask.probability if ask else None,
+            pool_size=ask.pool_size if ask else None,
+            asked_after=ask.asked_after if ask else None,
         )
 
     def _retrain_when_due(self) -> None:
@@ -584,7 +687,7 @@ class Project:
         through = self._store.get_meta("trained_through", 0)
         if self._history.labels_since(through) >= every:
             self._train(self._history.last, progress=False)
-        elif self._state is not None and self._state.trained_through != through:
+        elif self._state is not None and self._trained_through != through:
             self._state = None
 
     def release(self) -> None:
@@ -604,39 +707,44 @@ class Project:
     def labels(self, *, include: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
 
-        ``label`` is None where nothing tells the best two classes apart. A manual label has probability 1.
+        ``label`` is None where nothing tells the best two classes apart. A manual label has probability 1, and so has the
+        label of a near-duplicate of a record with a manual label; ``shared_from`` is the id of that record.
 
         Parameters
         ----------
         include : columns of the records to show beside the labels, such as the text
         """
-        import numpy as np
         import pandas as pd
 
         from weaklab.label_models import confidence, is_tied
 
         P = self.probabilities()
-        y = self._codes()
+        y, shared = self._codes(), self._shared()
         names = np.array([*self.label_names, None], dtype=object)
-        frame = pd.DataFrame({self.corpus.roles.id: self.corpus.ids.to_pylist()})
+        ids = np.array([*self.corpus.ids.to_pylist(), None], dtype=object)
+        frame = pd.DataFrame({self.corpus.roles.id: ids[:-1]})
         frame["label"] = pd.Series(names[np.where(is_tied(P), ABSTAIN, P.argmax(axis=1))], dtype=object)
         for code, name in enumerate(self.label_names):
             frame[f"p_{name}"] = P[:, code]
         frame["confidence"] = confidence(P)
         frame["manual"] = y != ABSTAIN
+        frame["shared_from"] = pd.Series(ids[shared], dtype=object)
         for place, name in enumerate(checked_columns(include, frame.columns), 1):
             frame.insert(place, name, self.corpus.column(name).to_pandas())
         return frame
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Return probabilities float (n, k) in the order of the records and labels; manual labels count as certain."""
-        import numpy as np
-
+        """Return probabilities float (n, k) in the order of the records and labels; manual and shared labels count as certain."""
         P = self._ensure().P.copy()
-        y = self._codes()
+        y = self._answers()
         rows = np.flatnonzero(y != ABSTAIN)
         P[rows] = np.eye(len(self.label_names))[y[rows]]
         return P
+
+    def _answers(self) -> NDArray[np.int64]:
+        """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
+        y, shared = self._codes(), self._shared()
+        return np.where(shared >= 0, y[shared], y)
 
     def export(self, path: str | Path, *, min_confidence: float = 0.0, include: Sequence[str] = ()) -> int:
         """Write :meth:`labels` to a Parquet, CSV or JSONL file, by its suffix; return the number of rows.
@@ -667,15 +775,24 @@ class Project:
     def summary(self) -> Summary:
         """Return what every heuristic does: coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults."""
         from weaklab import analysis
+        from weaklab.evaluation import estimates
 
         state = self._ensure()
         frame = analysis.summary(state.votes.L, self._codes(), state.votes.names, self.label_names)
-        return Summary(self, state, frame)
+        return Summary(self, state, frame, estimates(state, self._given()))
+
+    def _given(self) -> Answers:
+        """Return the manual labels in the order in which they were given."""
+        from weaklab.evaluation import Answers
+
+        codes = {record: self.label_names.code(label) for record, label in self.manual_labels().items()}
+        return Answers(self._history, self._rows, codes, self._shared())
 
     def status(self) -> dict[str, Any]:
         """Return the project in numbers.
 
-        ``records``, ``heuristics``, ``manual_labels`` (records that have one), ``labels_since_training``, ``coverage``
+        ``records``, ``heuristics``, ``manual_labels`` (records that have one), ``labels_outside`` (of streamed and
+        synthetic records), ``shared_labels`` (near-duplicates that share an answer), ``labels_since_training``, ``coverage``
         (share with at least one vote), ``conflicts`` (records whose votes disagree), ``mean_confidence``,
         ``expected_shares`` (label -> share), ``faults``, and ``accuracy`` on all records where the corpus has gold labels.
         """
@@ -688,7 +805,9 @@ class Project:
             "records": len(self._rows),
             "heuristics": len(self.committee),
             "manual_labels": len(self.manual_labels()),
-            "labels_since_training": self._history.labels_since(state.trained_through),
+            "labels_outside": sum(name in self._outside for name in self._history.labels()),
+            "shared_labels": int((self._shared() >= 0).sum()),
+            "labels_since_training": self._history.labels_since(self._trained_through),
             "coverage": float(analysis.covered(state.votes.L).mean()) if len(self.committee) else 0.0,
             "conflicts": int(analysis.conflicts(state.votes.L).sum()) if len(self.committee) else 0,
             "mean_confidence": float(confidence(P).mean()),
@@ -698,6 +817,19 @@ class Project:
         if self.corpus.roles.gold is not None:
             gold = [self.label_names.parse(name) for name in self.corpus.gold()]
             found["accuracy"] = analysis.expected_accuracy(P, gold)
+        return found
+
+    def evaluate(self) -> Evaluation:
+        """Estimate how right the labels are, from the records drawn at random, and what more labels would bring.
+
+        The committee is trained again on parts of the labels, so this takes several times as long as :meth:`run`.
+        """
+        from weaklab.evaluation import evaluate
+
+        self._train(self._last_event(), progress=False)
+        assert self._trainer is not None
+        found = evaluate(self._trainer, self._given(), self._store.events(), self.settings.retrain_every or 10)
+        self._train(self._history.last, progress=False)
         return found
 
     def votes(self) -> Votes:
@@ -736,15 +868,21 @@ def _check_names(settings: Settings, where: str) -> None:
 
     try:
         LABEL_MODELS[settings.label_model]
-        Scheduler(settings.strategy, random_share=settings.random_share)
+        Scheduler(settings.strategy, random_share=settings.random_share, cold_start=settings.cold_start or None)
         for entry in settings.weak_classifiers:
             classifier_from_setting(entry)
     except (WeaklabError, TypeError, AttributeError) as error:
         raise ProjectError(f"{where}: {error}") from None
 
 
-def _corpus_of(table: pa.Table) -> Corpus:
+def as_corpus(table: pa.Table | pa.RecordBatch) -> Corpus:
+    """Return records that have roles already as a corpus."""
+    import pyarrow as pa
+
     from weaklab.corpus import Roles
+
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
 
     roles = Roles.of(table.schema)
     return read(table, text=list(roles.text) or None, id=roles.id, label=roles.label, gold=roles.gold)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import WeaklabError
-from weaklab.strategies import STRATEGIES, Strategy, call_strategy, uniform
+from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.strategies import STRATEGIES, Strategy, as_strategy, call_strategy, uniform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 RANDOM = "random"
-DEFAULT_STRATEGY: Mapping[str, float] = {"margin": 1.0}
-"""Best on the mean of five text sets in `benchmarks.active_learning`."""
+DEFAULT_STRATEGY = "default"
+WITH_FEATURES, WITHOUT_FEATURES = "shortlist_spread", "margin"
+"""What the default is: the first is the best on the mean of text sets in `benchmarks.active_learning`, the second needs no features."""
 RANDOM_SHARE = 0.2
 """Share of each batch that is drawn uniformly at random, so that accuracy can be measured on an unbiased sample."""
+COLD_START = "typicality"
+COLD_LABELS = 10
+"""While there are fewer manual labels, the first questions go to the typical records of clusters."""
 SHORTLIST = 10
 """Diversity is looked for among so many times the batch size of the best records."""
 NEAR_DUPLICATE = 0.85
@@ -36,14 +42,46 @@ class Pool:
     L : int (n, m), votes, -1 abstains
     keys : uint64 (n,), a number made from each record's id, so that the order of the records does not matter
     scores : column -> float (n, k), for members that say how sure they are
+    y : int (n,), manual labels, -1 is unlabeled; by default none is labeled
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
+    features : returns the (n, d) features with rows of length 1, called when a strategy asks for ``X``; optional
+    embeddings : returns float (n, d) dense vectors with rows of length 1, called when a strategy asks for ``E``; optional
     """
 
     P: NDArray[np.floating[Any]]
     L: NDArray[np.integer[Any]]
     keys: NDArray[np.uint64]
     scores: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    y: NDArray[np.integer[Any]] | None = None
     vectors: Callable[[NDArray[np.int64]], Any] | None = None
+    features: Callable[[], Any] | None = None
+    embeddings: Callable[[], Any] | None = None
+
+    def arguments(self, eligible: NDArray[np.bool_], n: int, seed: int) -> Mapping[str, Any]:
+        """Return what strategies may ask for by name; features and embeddings are computed when they are asked for."""
+        y = np.full(len(self.P), ABSTAIN) if self.y is None else self.y
+        given = {"P": self.P, "L": self.L, "keys": self.keys, "scores": self.scores, "y": y, "eligible": eligible, "n": n, "seed": seed}
+        lazy = {"X": self.features, "E": self.embeddings}
+        return _Arguments(given, {name: make for name, make in lazy.items() if make is not None})
+
+
+class _Arguments(Mapping[str, Any]):
+    """A mapping, some of whose values are computed when they are wanted."""
+
+    def __init__(self, ready: Mapping[str, Any], lazy: Mapping[str, Callable[[], Any]]) -> None:
+        self._ready, self._lazy = ready, lazy
+
+    def __getitem__(self, name: str) -> Any:
+        return self._ready[name] if name in self._ready else self._lazy[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ready or name in self._lazy
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._ready, *self._lazy])
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._lazy)
 
 
 @dataclass(frozen=True)
@@ -56,12 +94,14 @@ class Pick:
     strategy : the query strategies that picked it, ``random`` for an audit pick
     score : its score, 0 to 1
     probability : the chance that it would be picked at random; 1 where a strategy chose it
+    pool_size : how many records could have been picked
     """
 
     row: int
     strategy: str
     score: float
     probability: float
+    pool_size: int = 0
 
 
 class Scheduler:
@@ -70,15 +110,20 @@ class Scheduler:
     Parameters
     ----------
     strategy : name, function, or mapping of name to weight
-        The strategies of a mix are compared by rank, so that scores on different scales count as weighted.
+        ``default`` is ``shortlist_spread`` where there are features and ``margin`` where there are none. The strategies of a mix
+        are compared by rank, so that scores on different scales count as weighted. A function may be one of modAL's,
+        ``f(classifier, X, n_instances)``.
     random_share : 0 to 1, share of every batch that is drawn uniformly at random
     diversity : 0 to 1, how much a record loses for being similar to one that is in the batch already
+    cold_start : name of a strategy for the first questions, while labels are too few to learn from, None for none
+        It is used where the pool has embeddings, until :meth:`is_cold` is over.
     seed : int
 
     Notes
     -----
     Diversity is the maximal marginal relevance of Carbonell and Goldstein (1998), The use of MMR, diversity-based
-    reranking for reordering documents and producing summaries, SIGIR, on the best ``10 x n`` records.
+    reranking for reordering documents and producing summaries, SIGIR, on the best ``10 x n`` records. A strategy that
+    chooses whole batches (it names the argument ``n``) is taken at its word.
 
     Examples
     --------
@@ -94,31 +139,44 @@ class Scheduler:
         *,
         random_share: float = RANDOM_SHARE,
         diversity: float = 0.3,
+        cold_start: str | None = COLD_START,
         seed: int = 0,
     ) -> None:
         for name, value in (("random_share", random_share), ("diversity", diversity)):
             if not 0 <= value <= 1:
                 raise WeaklabError(f"{name} must be from 0 to 1, got {value!r}")
         self.strategies = _weighted(strategy)
+        self._fallback = _weighted(WITHOUT_FEATURES) if strategy == DEFAULT_STRATEGY else self.strategies
+        self.cold_start = _weighted(cold_start) if cold_start else None
         self.random_share = 0.0 if set(self.strategies) == {RANDOM} else random_share
         self.diversity = diversity
         self.seed = seed
 
-    @property
-    def name(self) -> str:
-        """The strategies in one word, such as ``margin`` or ``margin+vote_entropy``."""
-        return "+".join(self.strategies)
+    def is_cold(self, pool: Pool) -> bool:
+        """Whether the labels are too few to learn from, so that the cold start goes first."""
+        if self.cold_start is None or pool.embeddings is None or set(self.strategies) == {RANDOM}:
+            return False
+        labels = 0 if pool.y is None else int((pool.y != ABSTAIN).sum())
+        return labels < COLD_LABELS
 
-    def scores(self, pool: Pool, turn: int = 0) -> NDArray[np.float64]:
-        """Return the mixed score of every record, float (n,) in [0, 1]."""
-        given = {**vars(pool), "seed": self.seed + turn}
-        total = sum(weight for _, weight in self.strategies.values())
-        mixed = np.zeros(len(pool.P))
-        for name, (strategy, weight) in self.strategies.items():
+    def scores(self, pool: Pool, turn: int = 0, eligible: NDArray[np.bool_] | None = None, n: int = 1) -> NDArray[np.float64]:
+        """Return the mixed score of every record, float (n_records,); from 0 to 1 where strategies are mixed."""
+        rows = np.ones(len(pool.P), dtype=bool) if eligible is None else eligible
+        return self._score(self._chosen(pool), pool.arguments(rows, n, self.seed + turn))
+
+    def _chosen(self, pool: Pool) -> dict[str, tuple[Strategy, float]]:
+        """Return the strategies for this turn."""
+        if self.cold_start is not None and self.is_cold(pool):
+            return self.cold_start
+        return self._fallback if pool.embeddings is None else self.strategies
+
+    @staticmethod
+    def _score(strategies: Mapping[str, tuple[Strategy, float]], given: Mapping[str, Any]) -> NDArray[np.float64]:
+        total = sum(weight for _, weight in strategies.values())
+        mixed = np.zeros(len(given["P"]))
+        for name, (strategy, weight) in strategies.items():
             raw = call_strategy(name, strategy, given)
-            mixed += (
-                weight / total * (raw if len(self.strategies) == 1 and raw.min(initial=0) >= 0 and raw.max(initial=0) <= 1 else ranks(raw))
-            )
+            mixed += weight / total * (raw if len(strategies) == 1 else ranks(raw))
         return mixed
 
     def pick(self, pool: Pool, n: int, eligible: NDArray[np.bool_] | None = None, turn: int = 0) -> list[Pick]:
@@ -138,53 +196,87 @@ class Scheduler:
         """
         if n < 1:
             raise WeaklabError(f"ask for at least one record, got {n}")
-        rows = np.arange(len(pool.P)) if eligible is None else np.flatnonzero(eligible)
-        n = min(n, len(rows))
+        free = np.ones(len(pool.P), dtype=bool) if eligible is None else eligible.copy()
+        size = int(free.sum())
+        n = min(n, size)
         if n == 0:
             return []
         draw = uniform(pool.keys, self.seed * 1_000_003 + turn)
+        if set(self.strategies) == {RANDOM}:
+            return [Pick(int(row), RANDOM, float(draw[row]), n / size, size) for row in lowest(draw, np.flatnonzero(free), n)]
         wanted = n * self.random_share
         n_random = int(wanted) + int(uniform(np.array([turn], dtype=np.uint64), self.seed)[0] < wanted % 1)
-        lottery = rows[np.argsort(draw[rows], kind="stable")]
-        random_picks = [Pick(int(row), RANDOM, float(draw[row]), wanted / len(rows)) for row in lottery[:n_random]]
-        taken = {pick.row for pick in random_picks}
-        rest = np.array([row for row in rows if row not in taken], dtype=np.int64) if taken else rows
-        score = self.scores(pool, turn)
-        only_random = set(self.strategies) == {RANDOM}
-        chance = n / len(rows) if only_random else 1.0
-        best = self._diverse(pool, score, rest, n - n_random, draw)
-        picks = [Pick(int(row), self.name, float(score[row]), chance) for row in best]
-        for place, pick in enumerate(random_picks):
+        audit = lowest(draw, np.flatnonzero(free), n_random)
+        free[audit] = False
+        picks = []
+        if n > n_random:
+            strategies = self._chosen(pool)
+            given = pool.arguments(free, n - n_random, self.seed + turn)
+            score = self._score(strategies, given)
+            name = "+".join(strategies)
+            picks = [Pick(row, name, float(score[row]), 1.0, size) for row in self._best(strategies, pool, score, free, n - n_random, draw)]
+        for place, row in enumerate(audit):
+            pick = Pick(int(row), RANDOM, float(draw[row]), wanted / size, size)
             picks.insert(min(len(picks), 2 + place * max(1, n // max(n_random, 1))), pick)
         return picks
 
-    def _diverse(self, pool: Pool, score: NDArray[np.float64], rows: NDArray[np.int64], n: int, draw: NDArray[np.float64]) -> list[int]:
+    def _best(
+        self,
+        strategies: Mapping[str, tuple[Strategy, float]],
+        pool: Pool,
+        score: NDArray[np.float64],
+        free: NDArray[np.bool_],
+        n: int,
+        draw: NDArray[np.float64],
+    ) -> list[int]:
         """Take n rows by score less similarity to what is taken, no near-duplicates while there are others."""
-        size = min(len(rows), max(n * SHORTLIST, n))
-        order = np.lexsort((draw[rows], -score[rows]))[:size]
-        shortlist = rows[order]
-        if pool.vectors is None or set(self.strategies) == {RANDOM} or n <= 1:
+        joint = any(chooses_batches(strategy) for strategy, _ in strategies.values())
+        shortlist = _highest(score, draw, np.flatnonzero(free), n if joint else n * SHORTLIST)
+        if joint or pool.vectors is None or n <= 1:
             return [int(row) for row in shortlist[:n]]
         vectors = pool.vectors(shortlist)
-        value = score[shortlist].copy()
-        nearest = np.zeros(size)
+        value = score[shortlist]
+        if value.min() < 0 or value.max() > 1:
+            value = ranks(value)
+        nearest = np.zeros(len(shortlist))
         taken: list[int] = []
-        free = np.ones(size, dtype=bool)
+        open_ = np.ones(len(shortlist), dtype=bool)
         while len(taken) < n:
             gain = (1 - self.diversity) * value - self.diversity * nearest - 10.0 * (nearest >= NEAR_DUPLICATE)
-            best = int(np.argmax(np.where(free, gain, -np.inf)))
+            best = int(np.argmax(np.where(open_, gain, -np.inf)))
             taken.append(best)
-            free[best] = False
+            open_[best] = False
             product = vectors @ vectors[[best]].T
             nearest = np.maximum(nearest, np.asarray(product.todense() if hasattr(product, "todense") else product).ravel())
         return [int(shortlist[i]) for i in taken]
 
 
+def chooses_batches(strategy: Strategy) -> bool:
+    """Whether a strategy chooses the records of a batch together, which it says by naming the argument ``n``."""
+    return "n" in inspect.signature(strategy).parameters
+
+
+def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the n of these rows with the smallest draw, smallest first."""
+    if n < len(rows):
+        rows = rows[np.argpartition(draw[rows], n)[:n]]
+    return rows[np.argsort(draw[rows], kind="stable")]
+
+
+def _highest(score: NDArray[np.float64], draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the n of these rows with the highest score, highest first, ties by their draw."""
+    if n < len(rows):
+        least = np.partition(score[rows], len(rows) - n)[len(rows) - n]
+        rows = rows[score[rows] >= least]
+    return rows[np.lexsort((draw[rows], -score[rows]))[:n]]
+
+
 def _weighted(strategy: str | Strategy | Mapping[str, float]) -> dict[str, tuple[Strategy, float]]:
     if isinstance(strategy, str):
-        return {strategy: (STRATEGIES[strategy], 1.0)}
+        name = WITH_FEATURES if strategy == DEFAULT_STRATEGY else strategy
+        return {name: (STRATEGIES[name], 1.0)}
     if callable(strategy):
-        return {getattr(strategy, "__name__", "strategy"): (strategy, 1.0)}
+        return {getattr(strategy, "__name__", "strategy"): (as_strategy(strategy), 1.0)}
     mix = {name: (STRATEGIES[name], float(weight)) for name, weight in strategy.items()}
     if not mix or any(weight < 0 for _, weight in mix.values()) or not sum(weight for _, weight in mix.values()):
         raise WeaklabError(f"a mix of strategies needs weights, none negative and not all 0, got {dict(strategy)}")

@@ -11,9 +11,12 @@ from typing import Any
 
 from weaklab.base import LabelNames, ProjectError, WeaklabError, did_you_mean
 from weaklab.committee import TIMEOUT_SECONDS
-from weaklab.scheduler import DEFAULT_STRATEGY, RANDOM_SHARE
+from weaklab.scheduler import COLD_START, DEFAULT_STRATEGY, RANDOM_SHARE
 
 FILE = "weaklab.toml"
+BLIND_SHARE = 0.05
+SHARE_ANSWERS = 0.9
+"""Jaccard similarity of character 5-grams, see :func:`weaklab.duplicates.near_duplicates`."""
 
 
 @dataclass
@@ -29,6 +32,10 @@ class Settings:
     retrain_every : retrain after so many new labels; 0 only on demand
     strategy : query strategy, or a table of strategy to weight
     random_share : share of every batch drawn at random
+    cold_start : query strategy while there are hardly any labels; empty for none
+    blind_share : share of the questions that are shown without the suggestion
+    share_answers : likeness, 0 to 1, from which near-duplicates share an answer; 0 for never
+    pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; 0 for never
     timeout : seconds that a labeling function may take for one record; 0 runs all in one process, where nothing can be stopped
     seed : of everything random
     """
@@ -38,19 +45,27 @@ class Settings:
     weak_classifiers: list[Any] = field(default_factory=list)
     label_model: str = "committee"
     retrain_every: int = 10
-    strategy: Any = field(default_factory=lambda: dict(DEFAULT_STRATEGY))
+    strategy: Any = DEFAULT_STRATEGY
     random_share: float = RANDOM_SHARE
+    cold_start: str = COLD_START
+    blind_share: float = BLIND_SHARE
+    share_answers: float = SHARE_ANSWERS
+    pseudo_labels: float = 0.0
     timeout: float = TIMEOUT_SECONDS
     seed: int = 0
 
     def __post_init__(self) -> None:
         self.labels = list(LabelNames(self.labels))
-        for name, kind in (("retrain_every", int), ("seed", int), ("random_share", (int, float)), ("timeout", (int, float))):
+        for name, kind in (("retrain_every", int), ("seed", int), ("timeout", (int, float))):
             value = getattr(self, name)
             if value is None and name in ("retrain_every", "timeout"):
                 setattr(self, name, 0)
             elif isinstance(value, bool) or not isinstance(value, kind) or value < 0:
                 raise WeaklabError(f"setting {name} must be a number, 0 or more, got {value!r}")
+        for name in ("random_share", "blind_share", "share_answers", "pseudo_labels"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise WeaklabError(f"setting {name} must be from 0 to 1, got {value!r}")
         for name in ("labeling_functions", "weak_classifiers"):
             value = getattr(self, name)
             setattr(self, name, [value] if isinstance(value, (str, Path, Mapping)) else list(value))
@@ -104,8 +119,12 @@ _HELP = {
     "weak_classifiers": 'Names ("naive_bayes"), or tables: { estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
     "label_model": "See `weaklab list label-models`.",
     "retrain_every": "Retrain after so many new labels; 0 is on demand only.",
-    "strategy": "A query strategy, or several with weights; see `weaklab list strategies`.",
+    "strategy": "'default', a query strategy, or several with weights; see `weaklab list strategies`.",
     "random_share": "Share of each batch that is drawn at random, to measure accuracy.",
+    "cold_start": 'Query strategy while there are hardly any labels; "" for none.',
+    "blind_share": "Share of the questions that are shown without the suggestion, to measure how it sways answers.",
+    "share_answers": "Likeness from which near-duplicates share an answer; 0 for never.",
+    "pseudo_labels": "Confidence from which records train the classifiers with the committee's own label; 0 for never.",
     "timeout": "Seconds that a labeling function may take for one record; 0 runs all in one process.",
     "seed": "Of everything random.",
 }

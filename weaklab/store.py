@@ -40,6 +40,8 @@ STALE_SECONDS = 3600.0
 _SAFE_WAL = (3, 51, 3)
 """Before this version, SQLite's WAL mode can corrupt a database that several connections use."""
 _FORMAT = 1
+_ADDED_COLUMNS = {"pool_size": "INTEGER", "asked_after": "INTEGER"}
+"""Columns of ``events`` that databases of earlier versions do not have."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -49,12 +51,14 @@ CREATE TABLE IF NOT EXISTS imports (
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN {EVENT_KINDS}), record TEXT NOT NULL,
     label TEXT, undoes INTEGER, annotator TEXT NOT NULL, session TEXT NOT NULL, at TEXT NOT NULL, seconds REAL,
-    suggestion TEXT, suggestion_confidence REAL, suggestion_shown INTEGER, picked_by TEXT, pick_probability REAL);
+    suggestion TEXT, suggestion_confidence REAL, suggestion_shown INTEGER, picked_by TEXT, pick_probability REAL,
+    pool_size INTEGER, asked_after INTEGER);
 CREATE TABLE IF NOT EXISTS asks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, session TEXT NOT NULL, at REAL NOT NULL,
     strategy TEXT NOT NULL, score REAL NOT NULL, probability REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS members (
     name TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT, fingerprint TEXT NOT NULL, location TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outside (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
@@ -74,7 +78,8 @@ class Event:
     at : UTC time, ISO 8601
     seconds : how long the person took
     suggestion, suggestion_confidence, suggestion_shown : what the committee thought at that moment
-    picked_by, pick_probability : how the record was picked, see :class:`weaklab.scheduler.Pick`
+    picked_by, pick_probability, pool_size : how the record was picked, see :class:`weaklab.scheduler.Pick`
+    asked_after : id of the last event that was known when it was picked
     """
 
     kind: str
@@ -90,6 +95,8 @@ class Event:
     suggestion_shown: bool | None = None
     picked_by: str | None = None
     pick_probability: float | None = None
+    pool_size: int | None = None
+    asked_after: int | None = None
     id: int = 0
 
 
@@ -138,6 +145,10 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         for statement in _statements(_SCHEMA):
             db.execute(statement)
+        there = {row[1] for row in db.execute("PRAGMA table_info(events)")}
+        for name, kind in _ADDED_COLUMNS.items():
+            if name not in there:
+                db.execute(f"ALTER TABLE events ADD COLUMN {name} {kind}")
         db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(_FORMAT),))
         db.execute("COMMIT")
         return int(db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0])
@@ -254,6 +265,21 @@ class Store:
         with self._transaction() as db:
             db.execute("DELETE FROM members WHERE name = ?", (name,))
 
+    # ---- records outside the corpus
+
+    def add_outside(self, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Keep records (id, kind, columns) that are no part of the corpus; one that is there already stays as it is."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO outside VALUES (?, ?, ?, ?)",
+                [(name, kind, json.dumps(data, default=str), now()) for name, kind, data in rows],
+            )
+
+    def outside(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Return id -> (kind, columns) of the records outside the corpus, oldest first."""
+        rows = self._rows("SELECT id, kind, data FROM outside ORDER BY rowid")
+        return {name: (kind, json.loads(data)) for name, kind, data in rows}
+
     # ---- records
 
     def imports(self) -> list[str]:
@@ -300,6 +326,24 @@ class Store:
     def corpus(self, folders: Sequence[str]) -> StoredCorpus:
         """Return the records of some imports as one corpus."""
         return StoredCorpus(self.path, [self.path / "corpus" / folder for folder in folders])
+
+    # ---- what can be computed again
+
+    def array(self, name: str, folders: Sequence[str], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return an array over the records of some imports, from its file or made and written to it."""
+        import hashlib
+
+        import numpy as np
+
+        key = hashlib.blake2b("\0".join([name, *folders]).encode(), digest_size=8).hexdigest()
+        path = self.path / "cache" / f"{name}-{key}.npy"
+        try:
+            return np.asarray(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError):
+            made = make()
+        with replacing(path) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, made)
+        return made
 
     # ---- columns of votes
 

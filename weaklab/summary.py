@@ -7,26 +7,35 @@ from typing import TYPE_CHECKING, Any
 from weaklab.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from weaklab.project import Project, State
+    from weaklab.audit import Estimate
+    from weaklab.project import Project
+    from weaklab.training import State
 
 
 class Summary:
     """What the heuristics of a project do; a table in a notebook, text elsewhere, :meth:`to_pandas` for the numbers."""
 
-    def __init__(self, project: Project, state: State, frame: pd.DataFrame) -> None:
-        self._project, self._state, self._frame = project, state, frame
+    def __init__(self, project: Project, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
+        self._project, self._state, self._frame, self._estimates = project, state, frame, estimates
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the frame of :func:`weaklab.analysis.summary` with ``faults`` and ``location``."""
+        """Return the frame of :func:`weaklab.analysis.summary` with ``faults``, ``location`` and the estimated accuracy.
+
+        ``estimated_accuracy`` with its 95% interval ``estimated_low`` to ``estimated_high`` is over all records that a heuristic
+        votes on, from the ``n_audit`` ones that were drawn at random.
+        """
         counts = dict.fromkeys(self._state.votes.names, 0)
         for fault in self._state.votes.faults:
             counts[fault.heuristic] += fault.count
         places = [h.where for h in self._project.committee.heuristics]
-        return self._frame.assign(faults=list(counts.values()), location=places)
+        frame = self._frame.assign(faults=list(counts.values()), location=places)
+        for name, field in (("accuracy", "value"), ("low", "low"), ("high", "high")):
+            frame[f"estimated_{name}"] = [getattr(estimate, field) for estimate in self._estimates]
+        return frame.assign(n_audit=[estimate.n_audit for estimate in self._estimates])
 
     def table(self) -> Table:
         """Return what to show."""
@@ -42,11 +51,12 @@ class Summary:
                     f"{row.overlaps:.1%}",
                     f"{row.conflicts:.1%}",
                     judged,
+                    f"{row.estimated_accuracy:.2f} ({row.estimated_low:.2f}-{row.estimated_high:.2f})" if row.n_audit else "",
                     int(row.faults),
                     row.location,
                 ]
             )
-        columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "right on labels", "faults", "where"]
+        columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "right on labels", "right on all", "faults", "where"]
         status = self._project.status()
         notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
         notes += [f"not loaded: {message}" for message in self._project.load_errors]

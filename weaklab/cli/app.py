@@ -260,7 +260,7 @@ def ask(
             import json
 
             for a in asks:
-                row = {k: getattr(a, k) for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why")}
+                row = {k: getattr(a, k) for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why", "blind")}
                 print(json.dumps(row, ensure_ascii=False))
         else:
             show(asks.table())
@@ -311,6 +311,17 @@ def _status_text(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
 
+@app.command(epilog="Example: `weaklab evaluate spam`")
+def evaluate(project: Folder) -> None:
+    """Estimate how right the labels are, from the records that were drawn at random, and what more answers would bring.
+
+    Also tells whether labeling may stop, and whether people agree more often with a suggestion that they see.
+    """
+    with opened(project) as held:
+        tell_faults_of_files(held)
+        show(held.evaluate().table())
+
+
 @app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
 def export(
     project: Folder,
@@ -323,6 +334,71 @@ def export(
         tell_faults_of_files(held)
         count = held.export(file, min_confidence=min_confidence, include=include or ())
         print(f"wrote {count:,} rows to {file}")
+
+
+@app.command(epilog="Example: `weaklab simulate messages.csv --gold label --strategy margin --strategy entropy --out curves`")
+def simulate(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A file or folder of records, a folder in the WRENCH format, a project, or 'headlines', the sample.", show_default=False
+        ),
+    ],
+    gold: Annotated[str | None, typer.Option(help="Column with the truth, from which the questions are answered.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label names, separated by commas; by default those of the gold column.")] = None,
+    lfs: Annotated[list[Path] | None, typer.Option(help="File or folder of labeling functions; repeat for several.")] = None,
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none. By default naive_bayes.")
+    ] = None,
+    features: Annotated[str, typer.Option(help="Of the weak classifiers; see `weaklab list features`.")] = "auto",
+    label_model: Annotated[str | None, typer.Option(help="See `weaklab list label-models`; by default committee.")] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="Query strategy by name; repeat for several. By default 'default' and 'random'.")
+    ] = None,
+    all_strategies: Annotated[bool, typer.Option("--all-strategies", help="The default and every strategy that has a name.")] = False,
+    budget: Annotated[str, typer.Option(help="Numbers of labels to compare, separated by commas.")] = "20,50,100,200",
+    batch: Annotated[int, typer.Option(help="Questions between two trainings.", min=1)] = 10,
+    seeds: Annotated[int, typer.Option(help="How often each strategy is run.", min=1)] = 5,
+    out: Annotated[Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes to spread the runs over.", min=1)] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Compare query strategies on records whose labels are known: learning curves over several seeds.
+
+    Every run starts without labels, asks, is answered from the gold column, retrains and is measured.
+    """
+    from weaklab.cli.simulate import run_simulation, told
+
+    if strategy and all_strategies:
+        raise WeaklabError("--strategy names some strategies and --all-strategies takes all of them; give one of the two")
+    try:
+        with told(say):
+            found = run_simulation(
+                data,
+                gold=gold,
+                text=text,
+                labels=labels,
+                lfs=lfs or [],
+                classifiers=classifier or [],
+                features=features,
+                label_model=label_model,
+                strategies="all" if all_strategies else strategy or ("default", "random"),
+                budgets=budget,
+                batch=batch,
+                seeds=seeds,
+                jobs=jobs,
+                out=out,
+                progress=not quiet and sys.stderr.isatty(),
+            )
+            written = found.save(out) if out else []
+    except KeyboardInterrupt:
+        kept = f"finished runs are kept in {out}: the same command goes on" if out else "with --out FOLDER finished runs would be kept"
+        say(f"interrupted; {kept}")
+        sys.exit(INTERRUPTED)
+    show(found.table())
+    if written:
+        print(f"wrote {', '.join(str(path) for path in written)}")
 
 
 LISTS = {

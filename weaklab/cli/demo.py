@@ -14,7 +14,7 @@ from weaklab.base import ProjectError
 from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
 from weaklab.project import Project
 from weaklab.settings import FILE
-from weaklab.simulate import Round, replay
+from weaklab.simulation import Round, replay
 
 if TYPE_CHECKING:
     import pandas as pd

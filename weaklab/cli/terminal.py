@@ -128,14 +128,14 @@ class _Session:
         self._show(ask)
         start = time.monotonic()
         while True:
-            kind, value = self.answers.read(self.read(self._prompt(ask)), ask.suggestion)
+            kind, value = self.answers.read(self.read(self._prompt(ask)), None if ask.blind else ask.suggestion)
             if kind == "unclear":
                 self.say(f"  {value}")
                 continue
             seconds = time.monotonic() - start
             if kind == "label":
                 self.line.popleft()
-                self.project.label(ask, value, seconds=seconds, shown=True)
+                self.project.label(ask, value, seconds=seconds)
                 self.shown.append(ask)
                 self.given += 1
                 return True
@@ -181,10 +181,14 @@ class _Session:
     def _show(self, ask: Ask) -> None:
         text = clean(ask.text, MAX_SHOWN) or "(an empty record)"
         self.say(f"\n{text}")
-        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.why, 400)}")
+        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.shown_why, 400)}")
 
     def _prompt(self, ask: Ask) -> str:
-        suggested = f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})" if ask.suggestion else "no suggestion"
+        suggested = "no suggestion"
+        if ask.blind:
+            suggested = "hidden"
+        elif ask.suggestion:
+            suggested = f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})"
         if len(self.answers.labels) > 12:
             return f"  {suggested} > "
         return f"  {self.answers.choices()}   {suggested} > "

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from weaklab.base import ABSTAIN, Registry, WeaklabError
+from weaklab.rows import row_max, row_sum, top_two
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -104,11 +105,11 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
                 f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
             )
         soft = check_soft(scores, confidence, votes, self.n_classes_)
-        P = np.array(self._predict_proba(votes, soft), dtype=np.float64)
-        silent = (votes == ABSTAIN).all(axis=1) & ~_has_opinion(soft.scores, len(votes))
-        P[silent] = self._silent_proba()
-        P = np.clip(P, 0, None)
-        return np.asarray(P / P.sum(axis=1, keepdims=True))
+        P = np.array(self._predict_proba(votes, soft), dtype=np.float64, order="K")
+        P[_silent(votes, soft.scores)] = self._silent_proba()
+        np.maximum(P, 0, out=P)
+        P /= row_sum(P)[:, None]
+        return P
 
     def predict(self, L: ArrayLike, scores: Columns | None = None, confidence: Columns | None = None) -> NDArray[np.int64]:
         """Return the most probable class of each row, int (n,); never -1, see :meth:`label_or_abstain`."""
@@ -159,7 +160,7 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
     [0.0, 1.0]
     """
     p = np.asarray(P, dtype=np.float64)
-    entropy = (p * -np.log(np.where(p > 0, p, 1))).sum(axis=1)
+    entropy = row_sum(p * -np.log(np.where(p > 0, p, 1)))
     found = np.clip(1 - entropy / np.log(p.shape[1]), 0, 1)
     return np.asarray(np.where(found < 1e-12, 0.0, found))
 
@@ -173,24 +174,22 @@ def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     >>> is_tied(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
     [True, False]
     """
-    top = np.partition(P, -2, axis=1)[:, -2:]
-    return np.asarray(top[:, 1] - top[:, 0] < 1e-9)
+    first, second = top_two(P)
+    return np.asarray(first - second < 1e-9)
 
 
 def check_votes(L: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]:
-    """Return a label matrix as int (n, m), or raise a WeaklabError that names the first wrong vote."""
+    """Return a label matrix as int (n, m), int8 as it is, or raise a WeaklabError that names the first wrong vote."""
     votes = np.asarray(L)
     if votes.ndim != 2:
         raise WeaklabError(f"L must be a matrix of shape (records, heuristics), got shape {votes.shape}")
     if votes.dtype.kind not in "iu" and (votes.dtype.kind != "f" or not np.array_equal(votes, np.round(votes))):
         raise WeaklabError(f"L must hold integer codes, -1 abstains, got {votes.dtype}")
-    votes = votes.astype(np.int64)
     top = np.iinfo(np.int8).max if n_classes is None else n_classes - 1
-    wrong = np.argwhere((votes < ABSTAIN) | (votes > top))
-    if len(wrong):
-        i, j = wrong[0]
+    if votes.size and (votes.min() < ABSTAIN or votes.max() > top):
+        i, j = np.argwhere((votes < ABSTAIN) | (votes > top))[0]
         raise WeaklabError(f"L[{i}, {j}] is {votes[i, j]}, which is no label; wanted -1 (abstain) to {top}")
-    return votes
+    return votes if votes.dtype == np.int8 else votes.astype(np.int64)
 
 
 def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[np.int64]:
@@ -218,9 +217,12 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np
     return Soft(scores or {}, confidence or {})
 
 
-def _has_opinion(scores: Columns, n: int) -> NDArray[np.bool_]:
-    """Return bool (n,), True where some member's scores are not uniform."""
-    found = np.zeros(n, dtype=bool)
+def _silent(L: NDArray[np.integer[Any]], scores: Columns) -> NDArray[np.int64]:
+    """Return the rows without a vote on which no member's scores tell one class from another."""
+    silent = np.ones(len(L), dtype=bool)
+    for j in range(L.shape[1]):
+        silent &= L[:, j] == ABSTAIN
+    rows = np.flatnonzero(silent)
     for score in scores.values():
-        found |= np.ptp(score, axis=1) > 1e-6
-    return found
+        rows = rows[row_max(score[rows]) + row_max(-score[rows]) <= 1e-6]
+    return np.asarray(rows)

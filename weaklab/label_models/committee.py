@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weaklab.base import ABSTAIN
 from weaklab.label_models.base import LABEL_MODELS, LabelModel, Soft
-from weaklab.label_models.votes import coverage_weights, one_hot_sum, softmax
+from weaklab.label_models.votes import coverage_weights, one_hot_sum
+from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -140,15 +141,18 @@ class CommitteeModel(LabelModel):
     def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
         Z = one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence) + self.bias_
         for member, weight in self.member_weights_.items():
-            if member in soft.scores:
-                Z += weight * _centred_log(soft.scores[member])
+            if member in soft.scores and weight:
+                Z += _centred_log(soft.scores[member]) * weight
         return softmax(Z)
 
     def _silent_proba(self) -> NDArray[np.float64]:
         return np.asarray(softmax(self.bias_[None, :])[0])
 
 
-def _centred_log(scores: ArrayLike) -> NDArray[np.float64]:
-    """Return the log-probabilities (n, k) less their mean over the classes, so that a uniform row adds nothing."""
-    log = np.log(np.maximum(np.asarray(scores, dtype=np.float64), _FLOOR))
-    return np.asarray(log - log.mean(axis=1, keepdims=True))
+def _centred_log(scores: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return the log-probabilities (n, k) less their mean over the classes, so that a uniform row adds nothing; float32 stays so."""
+    given = np.asarray(scores)
+    log = np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), given.dtype.type(_FLOOR))
+    np.log(log, out=log)
+    log -= row_sum(log)[:, None] / log.dtype.type(log.shape[1])
+    return np.asarray(log)

@@ -8,7 +8,7 @@ import numpy as np
 
 from weaklab.base import ABSTAIN
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.votes import softmax
+from weaklab.rows import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

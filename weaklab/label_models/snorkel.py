@@ -89,4 +89,4 @@ class SnorkelLabelModel(LabelModel):
 
 def _padded(L: NDArray[np.int64]) -> NDArray[np.int64]:
     missing = max(0, _LEAST_HEURISTICS - L.shape[1])
-    return np.pad(L, ((0, 0), (0, missing)), constant_values=ABSTAIN)
+    return np.pad(L.astype(np.int64), ((0, 0), (0, missing)), constant_values=ABSTAIN)

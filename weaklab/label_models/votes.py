@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from weaklab.label_models.base import Columns, Soft
 
+FEW = 8
+"""Up to so many classes, comparing with each is faster than looking each vote up."""
+
 
 def one_hot_sum(L: NDArray[np.int64], k: int, weights: NDArray[np.floating[Any]], confidence: Columns | None = None) -> NDArray[np.float64]:
     """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n, k)."""
-    total = np.zeros((len(L), k))
-    for c in range(k):
-        total[:, c] = (c == L) @ weights
-        for j, sure in (confidence or {}).items():
-            total[:, c] -= np.where(L[:, j] == c, (1 - sure) * weights[j], 0)
-    return total
-
-
-def softmax(S: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the row-wise softmax of (n, k) log-odds."""
-    E = np.exp(S - S.max(axis=1, keepdims=True))
-    return np.asarray(E / E.sum(axis=1, keepdims=True))
+    total = np.zeros((len(L), k), order="F")  # whatever is done to it goes from class to class
+    wide = np.zeros((len(L), k + 1)) if k > FEW else total  # abstaining, -1, is counted in the last column
+    rows = np.arange(len(L)) if k > FEW else np.empty(0, dtype=np.int64)
+    for j in np.flatnonzero(weights).tolist():
+        count = weights[j] if j not in (confidence or {}) else weights[j] * (confidence or {})[j]
+        if k <= FEW:
+            for c in range(k):
+                total[:, c] += (L[:, j] == c) * count
+        else:
+            wide[rows, L[:, j]] += count
+    return total if k <= FEW else wide[:, :k]
 
 
 @LABEL_MODELS.named("majority_vote")
@@ -45,7 +48,7 @@ class MajorityVote(LabelModel):
 
     def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
         counts = one_hot_sum(L, self.n_classes_, np.ones(L.shape[1]), soft.confidence)
-        return counts + np.where(counts.sum(axis=1, keepdims=True) == 0, self.class_balance_, 0)
+        return counts + np.where(row_sum(counts)[:, None] == 0, self.class_balance_, 0)
 
 
 MAX_WEIGHT = 3.0

@@ -1,22 +1,55 @@
 """Query strategies: pure functions of arrays, higher scores are asked sooner; put a module here and it is found.
 
-A strategy names what it needs among :data:`ARGUMENTS` and returns one finite score a record.
+A strategy names what it needs among :data:`ARGUMENTS` and returns one finite score a record. Query functions of modAL become
+strategies by :func:`as_strategy`.
 """
 
-from weaklab.strategies.base import ARGUMENTS, STRATEGIES, Strategy, call_strategy, uniform
-from weaklab.strategies.disagreement import kl_to_consensus, vote_entropy
+from weaklab.strategies.base import ARGUMENTS, STRATEGIES, Strategy, call_strategy, in_drawn_order, in_turn, shortlist, uniform
+from weaklab.strategies.disagreement import kl_to_consensus, max_disagreement, vote_entropy
+from weaklab.strategies.hybrids import badge, shortlist_spread, uncertainty_diversity
+from weaklab.strategies.modal import as_strategy, from_modal, is_modal
+from weaklab.strategies.model_change import expected_error_reduction, expected_gradient_length, variance_reduction
+from weaklab.strategies.patterns import error_mass
+from weaklab.strategies.representative import (
+    cluster_representatives,
+    density_weighted,
+    exploration,
+    k_center,
+    kmeans_plus_plus,
+    typicality,
+)
 from weaklab.strategies.uncertainty import entropy, least_confidence, margin, random
 
 __all__ = [
     "ARGUMENTS",
     "STRATEGIES",
     "Strategy",
+    "as_strategy",
+    "badge",
     "call_strategy",
+    "cluster_representatives",
+    "density_weighted",
     "entropy",
+    "error_mass",
+    "expected_error_reduction",
+    "expected_gradient_length",
+    "exploration",
+    "from_modal",
+    "in_drawn_order",
+    "in_turn",
+    "is_modal",
+    "k_center",
     "kl_to_consensus",
+    "kmeans_plus_plus",
     "least_confidence",
     "margin",
+    "max_disagreement",
     "random",
+    "shortlist",
+    "shortlist_spread",
+    "typicality",
+    "uncertainty_diversity",
     "uniform",
+    "variance_reduction",
     "vote_entropy",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,43 +13,141 @@ from weaklab.base import Registry, WeaklabError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Rows = NDArray[np.integer[Any]]
+
 Strategy = Callable[..., "NDArray[np.floating[Any]]"]
+F = TypeVar("F", bound=Callable[..., Any])
 
 STRATEGIES: Registry[Strategy] = Registry("query strategy", package="weaklab.strategies")
 """Query strategies by name; register a function with ``@STRATEGIES.named("name")`` in a module of this package."""
 
 ARGUMENTS = {
-    "P": "float (n, k), class probabilities of the label model",
-    "L": "int (n, m), votes, -1 abstains",
-    "scores": "column of L -> float (n, k), for members that say how sure they are",
-    "keys": "uint64 (n,), a number made from each record's id",
+    "P": "float (n_records, k), class probabilities of the label model",
+    "L": "int (n_records, m), votes, -1 abstains",
+    "scores": "column of L -> float (n_records, k), for members that say how sure they are",
+    "keys": "uint64 (n_records,), a number made from each record's id",
     "seed": "int, changes from one batch to the next",
+    "y": "int (n_records,), manual labels, -1 unlabeled",
+    "eligible": "bool (n_records,), True where a record may be asked about",
+    "n": "int, size of the batch; a strategy that names it chooses the batch jointly: the n best eligible scores, in order",
+    "X": "float32 (n_records, d), features with rows of length 1 (or 0), scipy sparse or dense",
+    "E": "float32 (n_records, d), d at most 64, dense embeddings with rows of length 1 (or 0)",
 }
 """What a query strategy may ask for by naming a parameter; anything else needs a default."""
 
+FEATURES = ("X", "E")
+CONSTANT = ("seed", "n")
+
+
+def in_drawn_order(strategy: F) -> F:
+    """Mark a strategy whose answer may depend on the order of the rows: ties, sums, greedy choices, samples.
+
+    :func:`call_strategy` hands it the rows in an order drawn from their keys and the seed and puts the scores back, so that
+    the order of the records never matters, the first of equals is one drawn by lot, and the first rows are a random sample.
+
+    >>> @in_drawn_order
+    ... def first(P):
+    ...     return np.arange(len(P)) == 0
+    >>> pool = {"P": np.full((3, 2), 0.5), "keys": np.array([7, 8, 9], dtype=np.uint64), "seed": 0}
+    >>> turned = {**pool, "keys": pool["keys"][::-1]}
+    >>> call_strategy("first", first, pool).tolist() == call_strategy("first", first, turned)[::-1].tolist()
+    True
+    """
+    strategy.in_drawn_order = True  # type: ignore[attr-defined]
+    return strategy
+
 
 def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Call a strategy with the arguments that it names and check its answer: float (n,), finite.
+    """Call a strategy with the arguments that it names and check its answer: float (n_records,), finite.
+
+    Parameters
+    ----------
+    name : what to call it in messages
+    strategy : a function of some of :data:`ARGUMENTS`
+    pool : the arguments by name; only those that the strategy names are looked up, so a mapping may compute them on demand
 
     Raises
     ------
     WeaklabError
         It asks for something that is not there, or returns something that is not one finite score a record.
     """
-    wanted = {}
+    wanted: dict[str, Any] = {}
     for parameter in inspect.signature(strategy).parameters.values():
         if parameter.name in pool:
             wanted[parameter.name] = pool[parameter.name]
-        elif parameter.default is parameter.empty:
-            raise WeaklabError(
-                f"query strategy {name!r} asks for {parameter.name!r}; it may ask for {', '.join(ARGUMENTS)}; others need a default"
-            )
+        elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise WeaklabError(_missing(name, parameter.name))
+    order = None
+    if getattr(strategy, "in_drawn_order", False):
+        order = np.lexsort((pool["keys"], uniform(pool["keys"], pool["seed"])))
+        wanted = {argument: value if argument in CONSTANT else _rows(value, order) for argument, value in wanted.items()}
     scores = np.asarray(strategy(**wanted), dtype=np.float64)
     if scores.shape != (len(pool["P"]),) or not np.isfinite(scores).all():
         raise WeaklabError(
             f"query strategy {name!r} must return one finite score a record, shape ({len(pool['P'])},), got shape {scores.shape}"
         )
+    if order is None:
+        return scores
+    back = np.empty_like(scores)
+    back[order] = scores
+    return back
+
+
+def _rows(value: Any, order: Rows) -> Any:
+    return {j: column[order] for j, column in value.items()} if isinstance(value, Mapping) else value[order]
+
+
+def _missing(name: str, argument: str) -> str:
+    if argument in FEATURES:
+        return (
+            f"query strategy {name!r} needs features of the records, and there are none: give the project text or numeric columns,"
+            " or a weak classifier with features of its own; or choose a strategy without, such as 'margin'"
+        )
+    if argument in ARGUMENTS:
+        return f"query strategy {name!r} needs {argument!r} ({ARGUMENTS[argument]}), which this pool does not have"
+    return f"query strategy {name!r} asks for {argument!r}; it may ask for {', '.join(ARGUMENTS)}; others need a default"
+
+
+def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the scores of a batch that was chosen jointly: float (n_records,) in [0, 1].
+
+    The chosen rows score from 1 down to above 0.5 in their order, all others half of ``rest``, which is from 0 to 1.
+
+    >>> in_turn(np.array([2, 0]), np.array([0.0, 1.0, 0.0, 0.2])).tolist()
+    [0.75, 0.5, 1.0, 0.1]
+    """
+    scores = np.clip(np.asarray(rest, dtype=np.float64), 0, 1) / 2
+    scores[chosen] = 1 - np.arange(len(chosen)) / (2 * max(len(chosen), 1))
     return scores
+
+
+def shortlist(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
+    """Return the ``size`` eligible rows with the highest score, highest first, the first of equals first.
+
+    >>> shortlist(np.array([0.1, 0.9, 0.5, 0.9]), np.array([True, True, True, False]), 2).tolist()
+    [1, 2]
+    """
+    rows = np.flatnonzero(eligible)
+    return np.asarray(rows[np.argsort(-np.asarray(score)[rows], kind="stable")[:size]], dtype=np.int64)
+
+
+def drawn_shortlist(
+    score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], size: int, keys: NDArray[np.uint64], seed: int
+) -> NDArray[np.int64]:
+    """Return the ``size`` eligible rows with the highest score, highest first, equals in an order drawn from their keys.
+
+    As :func:`shortlist` for a strategy that is :func:`in_drawn_order`, without putting all rows of a large pool in order.
+
+    >>> rows = drawn_shortlist(np.array([0.1, 0.9, 0.5, 0.9]), np.full(4, True), 3, np.arange(4, dtype=np.uint64), 0)
+    >>> sorted(rows[:2].tolist()), rows[2:].tolist()
+    ([1, 3], [2])
+    """
+    rows = np.flatnonzero(eligible)
+    if size < len(rows):
+        least = np.partition(score[rows], len(rows) - size)[len(rows) - size]
+        rows = rows[score[rows] >= least]
+    order = np.lexsort((keys[rows], uniform(keys[rows], seed), -np.asarray(score)[rows]))
+    return np.asarray(rows[order[:size]], dtype=np.int64)
 
 
 def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:

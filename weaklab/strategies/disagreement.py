@@ -69,3 +69,32 @@ def kl_to_consensus(
     total, spoke, entropies = _soft_votes(L, scores, P.shape[1])
     count = np.maximum(spoke, 1)
     return np.maximum(_entropy(total / count[:, None]) - entropies / count, 0)
+
+
+@STRATEGIES.named("max_disagreement")
+def max_disagreement(
+    P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
+) -> NDArray[np.float64]:
+    """max_c KL(p_c || mean p) over the members: one member stands against the others.
+
+    In nats; 0 where nobody votes. :func:`kl_to_consensus` is the mean of what this is the maximum of.
+
+    McCallum and Nigam (1998), Employing EM and pool-based active learning for text classification, ICML; the maximum in
+    place of the mean as in modAL (Danka and Horvath, 2018, arXiv:1805.00979).
+
+    >>> max_disagreement(np.full((2, 2), 0.5), np.array([[0, 1, 1], [0, 0, 0]]), {}).round(3).tolist()
+    [1.099, 0.0]
+    """
+    total, spoke, _ = _soft_votes(L, scores, P.shape[1])
+    consensus = total / np.maximum(spoke, 1)[:, None]
+    surprise = np.log(1 / np.where(consensus > 0, consensus, 1))
+    found = np.zeros(len(L))
+    for j in range(L.shape[1]):
+        rows = np.flatnonzero(L[:, j] >= 0)
+        if j in scores:
+            p = np.asarray(scores[j], dtype=np.float64)[rows]
+            divergence = (p * surprise[rows]).sum(axis=1) - _entropy(p)
+        else:
+            divergence = surprise[rows, L[rows, j]]
+        found[rows] = np.maximum(found[rows], divergence)
+    return found

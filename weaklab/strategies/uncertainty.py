@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.label_models import confidence
+from weaklab.rows import row_max, top_two
 from weaklab.strategies.base import STRATEGIES, uniform
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def least_confidence(P: Probabilities) -> NDArray[np.float64]:
     >>> least_confidence(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
     [0.5, 0.1]
     """
-    return np.asarray(1 - P.max(axis=1), dtype=np.float64)
+    return np.asarray(1 - row_max(P), dtype=np.float64)
 
 
 @STRATEGIES.named("margin")
@@ -36,8 +37,8 @@ def margin(P: Probabilities) -> NDArray[np.float64]:
     >>> margin(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
     [1.0, 0.2]
     """
-    top = np.partition(P, -2, axis=1)[:, -2:]
-    return np.asarray(1 - (top[:, 1] - top[:, 0]), dtype=np.float64)
+    first, second = top_two(P)
+    return np.asarray(1 - (first - second), dtype=np.float64)
 
 
 @STRATEGIES.named("entropy")

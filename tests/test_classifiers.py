@@ -1,0 +1,514 @@
+"""Weak classifiers: the named ones, any other, calibration, promises of precision, and what training is given."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier
+
+import weaklab
+from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
+from weaklab.classifiers import CLASSIFIERS, WeakClassifier, folds_of
+from weaklab.classifiers.calibration import fit_temperature, precision_thresholds
+from weaklab.classifiers.linear import LogisticRegression, NaiveBayes
+from weaklab.classifiers.plain import GaussianBayes
+from weaklab.classifiers.reading import log_scores
+from weaklab.members import classifier_from_setting
+
+AB = LabelNames(["a", "b"])
+ABC = LabelNames(["a", "b", "c"])
+
+
+def texts(n, k, seed=0, d=400, words=8):
+    """Return sparse rows with a few words each, one or two of them telling of the class in general, and the classes."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, k, n)
+    X = np.zeros((n, d), dtype=np.float32)
+    for row in range(n):
+        X[row, rng.integers(k * 5, d, words)] = rng.random(words) + 0.2
+        X[row, y[row] * 5 + rng.integers(0, 5, 2)] = 1
+    return sparse.csr_array(X), y
+
+
+def names(n):
+    return [f"r{i}" for i in range(n)]
+
+
+def trained(estimator, X, y, labels=None, **settings):
+    given = {key: settings.pop(key) for key in ("also", "groups") if key in settings}
+    labels = labels or LabelNames([f"c{code}" for code in range(int(y.max()) + 1)])
+    return WeakClassifier(estimator, "tfidf", **settings).train(X, y, names(len(y)), labels, **given)
+
+
+def held_out(classifier):
+    return np.array(list(classifier.out_of_fold_.values()))
+
+
+# ---- the named ones
+
+
+@pytest.fixture(params=CLASSIFIERS.names())
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("dense", [False, True])
+def test_every_classifier_learns_from_sparse_and_from_dense_features(name, k, dense):
+    X, y = texts(360, k)
+    X = X.toarray() if dense else X
+    X[300:302] = 0 * X[300:302]  # records without a known word
+    classifier = trained(name, X[:80], y[:80])
+    scores = classifier.score(X[80:])
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+    assert (scores.argmax(axis=1) == y[80:]).mean() > 0.5 + 0.2 / k
+    assert (held_out(classifier).argmax(axis=1) == y[:80]).mean() > 0.4 + 0.2 / k
+
+
+@pytest.mark.parametrize("name", [n for n in CLASSIFIERS.names() if n != "complement_naive_bayes" and n != "naive_bayes"])
+def test_every_other_classifier_takes_negative_numbers(name):
+    X, y = texts(80, 2)
+    assert trained(name, X.toarray() - 0.5, y).is_ready
+
+
+def test_naive_bayes_says_what_to_use_with_negative_numbers():
+    X, y = texts(80, 2)
+    with pytest.raises(WeaklabError, match="use gaussian_naive_bayes or logistic_regression"):
+        trained("nb", X.toarray() - 0.5, y)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [n for n in CLASSIFIERS.names() if n not in ("naive_bayes", "complement_naive_bayes")])
+def test_training_is_balanced(name):
+    shares = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(240, 2)), (np.arange(240) % 12 == 0).astype(int)
+        X[y == 1] += 1
+        model = CLASSIFIERS[name](0).fit(X, y)
+        halfway = rng.normal(size=(1000, 2)) + 0.5
+        shares.append((log_scores(model, halfway, 2).argmax(axis=1) == 1).mean())
+    assert np.mean(shares) > 0.17  # an unbalanced one gives the class of a twelfth a twentieth to a tenth
+
+
+def test_every_classifier_is_the_same_for_the_same_seed_and_survives_labels_of_one_class_in_a_fold(name):
+    X, _ = texts(40, 2)
+    y = np.array([0] * 37 + [1] * 2 + [2])
+    first, second = trained(name, X, y, ABC), trained(name, X, y, ABC)
+    np.testing.assert_array_equal(first.score(X), second.score(X))
+    assert np.isfinite(held_out(first)).all()
+
+
+def test_every_classifier_works_where_no_record_has_any_feature(name):
+    y = np.array([0, 1] * 6)
+    classifier = trained(name, sparse.csr_array((12, 5), dtype=np.float32), y)
+    np.testing.assert_allclose(classifier.score(sparse.csr_array((3, 5), dtype=np.float32)), 0.5, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("alias", "full"),
+    [
+        ("nb", "naive_bayes"),
+        ("cnb", "complement_naive_bayes"),
+        ("gnb", "gaussian_naive_bayes"),
+        ("lr", "logistic_regression"),
+        ("svm", "linear_svm"),
+        ("knn", "k_nearest_neighbors"),
+        ("tree", "decision_tree"),
+        ("forest", "random_forest"),
+        ("mlp", "multilayer_perceptron"),
+    ],
+)
+def test_short_names_stand_for_long_ones(alias, full):
+    assert WeakClassifier(alias).name == full
+
+
+# ---- arithmetic of its own
+
+
+def weights(n, kind):
+    return np.ones(n) if kind == "equal" else np.random.default_rng(3).random(n) + 0.1
+
+
+@pytest.mark.parametrize("kind", ["equal", "unequal"])
+@pytest.mark.parametrize("k", [2, 4])
+@pytest.mark.parametrize("dense", [False, True])
+def test_naive_bayes_equals_multinomial_nb_in_the_model_and_in_every_fold(k, dense, kind):
+    X, y = texts(150, k)
+    X = X.toarray() if dense else X
+    weight, fold = weights(60, kind), np.arange(60) % 5
+    model = NaiveBayes()
+    Z = model.fit_out_of_fold(X[:60], y[:60], weight, fold)
+    peer = MultinomialNB(alpha=0.1, fit_prior=False).fit(X[:60], y[:60], weight)
+    np.testing.assert_allclose(model.predict_proba(X[60:]), peer.predict_proba(X[60:]), atol=1e-5)
+    for number in range(5):
+        inside = fold == number
+        part = MultinomialNB(alpha=0.1, fit_prior=False).fit(X[:60][~inside], y[:60][~inside], weight[~inside])
+        P = np.exp(Z[inside] - Z[inside].max(axis=1, keepdims=True))
+        np.testing.assert_allclose(P / P.sum(axis=1, keepdims=True), part.predict_proba(X[:60][inside]), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["equal", "unequal"])
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("shape", ["sparse wide", "dense narrow", "sparse long"])
+def test_logistic_regression_finds_the_optimum_of_scikit_learn_in_the_model_and_in_every_fold(shape, k, kind):
+    from sklearn.linear_model import LogisticRegression as Peer
+
+    X, y = texts(260, k, d=400 if "wide" in shape else 30)
+    X = X.toarray() if "dense" in shape else X
+    n = 60 if "wide" in shape else 160
+    weight, fold = weights(n, kind), np.arange(n) % 5
+    model = LogisticRegression(tol=1e-9)
+    Z = model.fit_out_of_fold(X[:n], y[:n], weight, fold)
+
+    def peer(rows):
+        share = 1 / np.bincount(y[:n][rows], weights=weight[rows])[y[:n][rows]]
+        balanced = weight[rows] * share * weight[rows].sum() / k
+        return Peer(C=10.0, tol=1e-10, max_iter=5000).fit(X[:n][rows].astype(np.float64), y[:n][rows], balanced)
+
+    whole = peer(np.arange(n))
+    np.testing.assert_allclose(model.predict_proba(X[n:]), whole.predict_proba(X[n:]), atol=1e-4)
+    np.testing.assert_allclose(model.coef_[1] - model.coef_[0], whole.coef_[0] if k == 2 else whole.coef_[1] - whole.coef_[0], atol=1e-3)
+    for number in range(5):
+        inside = fold == number
+        P = np.exp(Z[inside] - Z[inside].max(axis=1, keepdims=True))
+        part = peer(np.flatnonzero(~inside))
+        np.testing.assert_allclose(P / P.sum(axis=1, keepdims=True), part.predict_proba(X[:n][inside]), atol=1e-4)
+
+
+def test_columns_that_no_labeled_record_holds_have_no_coefficient():
+    X, y = texts(30, 2)
+    unseen = np.flatnonzero(np.asarray(X.sum(axis=0)).ravel() == 0)
+    assert len(unseen)
+    assert not LogisticRegression().fit(X, y).coef_[:, unseen].any()
+
+
+def test_gaussian_naive_bayes_on_sparse_features_equals_scikit_learns_on_dense_ones():
+    X, y = texts(150, 2)
+    y[:60] = np.arange(60) % 2  # equal priors
+    ours = GaussianBayes(0.1).fit(X[:60], y[:60]).log_scores(X[60:].astype(float))
+    theirs = GaussianNB(var_smoothing=0.1).fit(X[:60].toarray(), y[:60]).predict_log_proba(X[60:].toarray())
+    np.testing.assert_allclose(ours[:, 1] - ours[:, 0], theirs[:, 1] - theirs[:, 0], rtol=1e-4, atol=1e-4)
+
+
+# ---- any other classifier
+
+
+class OnlyDecides(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.middle_ = [np.asarray(X[y == c].mean(axis=0)).ravel() for c in self.classes_]
+        return self
+
+    def decision_function(self, X):
+        D = np.column_stack([X @ m for m in self.middle_])
+        return D[:, 1] - D[:, 0] if D.shape[1] == 2 else D
+
+
+class OnlyPredicts(OnlyDecides):
+    decision_function = None
+
+    def __getattribute__(self, name):
+        if name == "decision_function":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    def predict(self, X):
+        return self.classes_[np.column_stack([X @ m for m in self.middle_]).argmax(axis=1)]
+
+
+@pytest.mark.parametrize("estimator", [OnlyDecides(), OnlyPredicts()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_classifier_without_probabilities_gets_calibrated_ones(estimator, k):
+    X, y = texts(500, k)
+    scores = trained(estimator, X[:100], y[:100]).score(X[100:])
+    right = scores.argmax(axis=1) == y[100:]
+    assert right.mean() > 0.8
+    assert abs(scores.max(axis=1).mean() - right.mean()) < 0.1
+
+
+def test_bare_predictions_get_the_smoothed_out_of_fold_confusion():
+    class Constant(BaseEstimator):
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return np.zeros(X.shape[0], dtype=int)
+
+    y = np.array([0] * 15 + [1] * 5)
+    np.testing.assert_allclose(trained(Constant(), np.zeros((20, 1)), y, AB).score(np.zeros((1, 1))), [[16 / 22, 6 / 22]], rtol=1e-5)
+
+
+def test_an_estimator_that_takes_no_sparse_rows_is_given_dense_ones():
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    X, y = texts(300, 2, d=60)
+    for estimator in (GaussianNB(), LinearDiscriminantAnalysis()):
+        scores = trained(estimator, X[:100], y[:100]).score(X[100:])
+        assert (scores.argmax(axis=1) == y[100:]).mean() > 0.6
+
+
+def test_a_pipeline_is_a_classifier_too():
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    X, y = texts(300, 3)
+    scores = trained(make_pipeline(TruncatedSVD(20, random_state=0), LinearSVC()), X[:100], y[:100]).score(X[100:])
+    assert (scores.argmax(axis=1) == y[100:]).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (GaussianNB, r"is the class GaussianNB; wanted an object: write GaussianNB\(\)"),
+        (object(), "has no method fit"),
+        (7, "has no method fit"),
+        (sparse, "has no method fit"),
+        ("naive_bays", "did you mean 'naive_bayes'"),
+    ],
+)
+def test_what_is_no_classifier_is_refused(estimator, message):
+    with pytest.raises(WeaklabError, match=message):
+        WeakClassifier(estimator)
+
+
+def test_an_estimator_that_cannot_score_is_refused():
+    from sklearn.preprocessing import StandardScaler
+
+    with pytest.raises(HeuristicError, match="none of predict_proba, decision_function and predict"):
+        WeakClassifier(StandardScaler())
+
+
+def test_a_decision_function_with_a_column_a_pair_of_classes_is_refused():
+    from sklearn.svm import SVC
+
+    X, y = texts(100, 4)
+    with pytest.raises(WeaklabError, match="decision_function_shape='ovr'"):
+        trained(SVC(decision_function_shape="ovo"), X, y)
+
+
+# ---- calibration
+
+
+@pytest.mark.parametrize("estimator", [KNeighborsClassifier(1), "decision_tree", "knn", "lr"], ids=str)
+def test_a_classifier_that_only_memorises_ends_near_uniform(estimator):
+    away = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(500, 10)), rng.integers(0, 2, 500)
+        classifier = trained(estimator, X[:200], y[:200])
+        away += [np.abs(P - 0.5).mean() for P in (classifier.score(X), held_out(classifier))]
+    assert np.mean(away) < 0.05
+
+
+@pytest.mark.parametrize("truth", [0.2, 1.0, 5.0])
+def test_the_temperature_that_made_the_labels_is_found(truth):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(4000, 3)) * 4
+    P = np.exp(Z / truth) / np.exp(Z / truth).sum(axis=1, keepdims=True)
+    y = (rng.random((4000, 1)) > P.cumsum(axis=1)).sum(axis=1)
+    assert fit_temperature(Z, y) == pytest.approx(truth, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression", "random_forest", "linear_svm"])
+def test_calibration_leaves_the_best_class_and_lowers_the_log_loss(name):
+    X, y = texts(900, 3, d=60, words=20)
+    y = np.where(np.random.default_rng(1).random(900) < 0.2, (y + 1) % 3, y)  # nobody can be sure
+    plain, scaled = (trained(name, X[:100], y[:100], calibrate=c).score(X[100:]) for c in (False, True))
+    np.testing.assert_array_equal(plain.argmax(axis=1), scaled.argmax(axis=1))
+    loss = [-np.log(np.maximum(P[np.arange(800), y[100:]], 1e-9)).mean() for P in (plain, scaled)]
+    assert loss[1] < loss[0]
+
+
+def test_there_is_no_temperature_below_twenty_labels_or_when_not_wanted():
+    X, y = texts(40, 2)
+    assert trained("nb", X[:19], y[:19]).temperature_ is None
+    assert trained("nb", X[:20], y[:20]).temperature_ is not None
+    assert trained("nb", X, y, calibrate=False).temperature_ is None
+
+
+def test_a_class_without_labels_is_improbable_and_not_impossible():
+    X, y = texts(60, 2)
+    scores = trained("nb", X, y, ABC).score(X)
+    assert (scores[:, 2] > 0.001).all()
+    assert (scores[:, 2] < 0.1).all()
+
+
+# ---- promises of precision
+
+
+def test_four_of_five_thresholds_keep_the_promise_on_records_that_were_not_seen():
+    rng = np.random.default_rng(0)
+    kept, chosen = [], []
+    for _ in range(100):
+        sure = rng.random(4000) / 2 + 0.5
+        right = rng.random(4000) < sure
+        threshold = precision_thresholds(np.column_stack([sure, 1 - sure])[:300], np.where(right, 0, 1)[:300], 0.9)[0]
+        if np.isfinite(threshold):
+            kept.append(right[300:][sure[300:] >= threshold].mean() >= 0.9)
+        chosen.append(threshold)
+    assert np.mean(kept) > 0.75
+    assert np.median(chosen) < 0.93  # 0.8 keeps it exactly
+
+
+def test_a_class_whose_votes_never_keep_the_promise_gets_none():
+    scores = np.array([[0.9, 0.1]] * 40 + [[0.1, 0.9]] * 40)
+    y = np.array([0] * 40 + [1, 0] * 20)
+    assert precision_thresholds(scores, y, 0.9).tolist() == [0.9, np.inf]
+
+
+def test_fifteen_right_votes_are_too_few_for_a_promise_of_nine_in_ten_and_sixteen_are_not():
+    for n, kept in ((15, np.inf), (16, 0.8)):
+        assert precision_thresholds(np.array([[0.8, 0.2]] * n), np.zeros(n, dtype=int), 0.9)[0] == kept
+
+
+def test_equal_scores_are_kept_or_dropped_together():
+    scores, y = np.array([[0.8, 0.2]] * 40), np.array([0] * 30 + [1] * 10)
+    assert precision_thresholds(scores, y, 0.9)[0] == np.inf
+
+
+def test_a_classifier_votes_above_the_higher_of_threshold_and_least_probability():
+    X, y = texts(600, 2, d=60, words=20)
+    free, held, both = (
+        trained("nb", X[:150], y[:150], **s) for s in ({}, {"min_precision": 0.9}, {"min_precision": 0.9, "min_probability": 0.97})
+    )
+    np.testing.assert_allclose(free.thresholds_, 0.6)
+    assert (held.thresholds_ > 0.6).all()
+    np.testing.assert_array_equal(both.thresholds_, np.maximum(held.thresholds_, 0.97))
+    scores = held.score(X[150:])
+    ballot = held.ballot(scores)
+    voted = ballot.votes != ABSTAIN
+    assert 0 < voted.sum() < (free.ballot(scores).votes != ABSTAIN).sum()
+    assert (ballot.votes == y[150:])[voted].mean() > 0.88
+    assert (scores[voted].max(axis=1) >= held.thresholds_[ballot.votes[voted]] - 1e-6).all()
+
+
+@pytest.mark.parametrize("settings", [{"min_precision": 90}, {"min_precision": True}, {"min_probability": "0.9"}, {"calibrate": 1}])
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(HeuristicError, match=next(iter(settings))):
+        WeakClassifier("nb", **settings)
+
+
+# ---- further rows, groups
+
+
+def test_further_rows_teach_the_model_and_every_fold_and_get_no_score():
+    X, y = texts(200, 2)
+    flipped = 1 - y[:30]  # what the labels teach is wrong, and outweighed by what comes beside them
+    alone, taught = trained("nb", X[:30], flipped), trained("nb", X[:30], flipped, also=(X[30:], y[30:]))
+    assert (alone.score(X[30:]).argmax(axis=1) == y[30:]).mean() < 0.4
+    assert (taught.score(X[30:]).argmax(axis=1) == y[30:]).mean() > 0.6
+    assert (held_out(taught).argmax(axis=1) == y[:30]).mean() > 0.6
+    assert list(taught.out_of_fold_) == names(30)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS.names())
+def test_every_classifier_takes_weighted_further_rows_and_those_of_no_weight_are_not_there(name):
+    X, y = texts(90, 2)
+    alone, zero = trained(name, X[:40], y[:40]), trained(name, X[:40], y[:40], also=(X[40:], 1 - y[40:], np.zeros(50)))
+    np.testing.assert_array_equal(alone.score(X), zero.score(X))
+    small = trained(name, X[:40], y[:40], also=(X[40:], y[40:], np.full(50, 0.7)))
+    assert np.isfinite(small.score(X)).all()
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression", "gaussian_naive_bayes"])
+def test_a_row_of_weight_two_is_the_same_row_twice(name):
+    X, y = texts(80, 2)
+    twice = trained(name, X[:40], y[:40], also=(sparse.vstack([X[40:], X[40:]]), np.tile(y[40:], 2)))
+    heavy = trained(name, X[:40], y[:40], also=(X[40:], y[40:], np.full(40, 2.0)))
+    np.testing.assert_allclose(twice.score(X), heavy.score(X), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("also", "message"),
+    [
+        ((np.zeros((2, 3)), [0, 1]), "one row of 400 features"),
+        ((np.zeros((2, 400)), [0]), "one row of 400 features"),
+        ((np.zeros((2, 400)), [0, 5]), "holds the code 5; wanted codes 0 to 1"),
+        ((np.zeros((2, 400)), [0, -1]), "holds the code -1"),
+        ((np.zeros((2, 400)), [0, 1], [1, -1]), "weight that is negative"),
+        ([np.zeros((2, 400)), [0, 1]], r"must be \(X, y\)"),
+    ],
+)
+def test_further_rows_that_do_not_fit_are_refused(also, message):
+    X, y = texts(40, 2)
+    with pytest.raises(WeaklabError, match=message):
+        trained("nb", X, y, also=also)
+
+
+def test_records_of_a_group_are_held_out_together():
+    groups = [f"g{i % 13}" for i in range(60)]
+    fold = folds_of(np.arange(60) % 2, names(60), 5, groups)
+    assert all(len({f for f, g in zip(fold, groups, strict=True) if g == group}) == 1 for group in set(groups))
+    assert np.bincount(fold).min() >= 8
+    with pytest.raises(WeaklabError, match="one group a record, 60 in all, got 1"):
+        folds_of(np.zeros(60), names(60), 5, ["g"])
+
+
+def test_copies_in_one_group_do_not_vouch_for_one_another():
+    rng = np.random.default_rng(0)
+    X, y = np.repeat(rng.normal(size=(60, 5)), 3, axis=0), np.repeat(rng.integers(0, 2, 60), 3)
+    groups = np.repeat(np.arange(60), 3)
+    naive = trained("knn", X, y)
+    honest = trained("knn", X, y, groups=groups)
+    assert (held_out(naive).argmax(axis=1) == y).mean() > 0.9
+    assert (held_out(honest).argmax(axis=1) == y).mean() < 0.7
+
+
+# ---- the rest
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([0] * 5 + [1] * 5, None),
+        ([0] * 5 + [1] * 4, "1 more label is needed"),
+        ([0] * 9 + [1], "1 more label is needed, 1 of them at least of b"),
+        ([0] * 20, "2 more labels are needed, 2 of them at least of b"),
+        ([-1] * 20, "10 more labels are needed, 4 of them at least of two of a, b"),
+    ],
+)
+def test_a_classifier_says_which_labels_it_waits_for(y, said):
+    assert WeakClassifier().wanting(np.array(y), AB) == said
+
+
+def test_settings_come_back_from_a_spec_and_change_the_fingerprint():
+    made = WeakClassifier("svm", ["tfidf", ["word2vec", {"size": 9}]], min_precision=0.9, calibrate=False, seed=3)
+    assert WeakClassifier.from_spec(made.spec()).fingerprint == made.fingerprint
+    old = {
+        "kind": "classifier",
+        "estimator": "nb",
+        "features": ["tfidf", {}],
+        "name": "n",
+        "min_probability": None,
+        "min_labels": 10,
+        "seed": 0,
+    }
+    assert WeakClassifier.from_spec(old).calibrate
+    prints = {WeakClassifier("nb", **s).fingerprint for s in ({}, {"min_precision": 0.9}, {"calibrate": False}, {"min_probability": 0.9})}
+    assert len(prints) == 4
+
+
+def test_a_table_of_settings_makes_a_classifier():
+    made = classifier_from_setting({"estimator": "svm", "features": {"name": "word2vec", "size": 20}, "min_precision": 0.9})
+    assert (made.name, made.min_precision, made.features.settings()["size"]) == ("linear_svm", 0.9, 20)
+
+
+def test_a_float64_pool_is_scored_as_a_float32_one():
+    X, y = texts(100, 3)
+    for name in ("naive_bayes", "logistic_regression"):
+        classifier = trained(name, X[:50], y[:50])
+        np.testing.assert_allclose(classifier.score(X), classifier.score(X.astype(np.float64)), atol=1e-4)
+
+
+def test_votes_on_text_come_with_word_vectors_too():
+    corpus = weaklab.read([f"free prize money {i}" if i % 2 else f"lunch tomorrow friend {i}" for i in range(60)])
+    y = np.where(np.arange(60) < 30, np.arange(60) % 2, ABSTAIN)
+    for features in (["word2vec", {"size": 10}], {"name": "fasttext", "size": 10}):
+        classifier = WeakClassifier("gnb", features).fit(corpus, y, AB)
+        votes = classifier.vote(next(corpus.batches()), AB)
+        assert (votes == np.arange(60) % 2).mean() > 0.8

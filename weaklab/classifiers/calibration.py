@@ -1,0 +1,195 @@
+"""Probabilities that mean what they say: temperature scaling, and thresholds that keep a promised precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CALIBRATE_LABELS = 20
+"""From so many labels on: with fewer, each of the five models that score them has learned from less than sixteen, and says little
+about one that has learned from all."""
+LEVEL = 0.8
+"""How sure a promise of precision is, for each class. Measured on four text corpora with 50 to 200 labels and a promise of 0.9, 85
+to 100% of the classes that were voted for kept it on the other records, and 27 to 49% of these got a vote."""
+FLOOR = 1e-3
+"""A class that got no probability is given this much, so that one classifier cannot rule it out alone."""
+PRIOR = 0.1
+"""Ridge penalty on the log temperature: a tenfold temperature costs a quarter of a nat, less than one record that is wrongly sure,
+so that the labels decide from the start."""
+LOWEST, HIGHEST = 0.05, 1e5
+"""Temperatures that are looked at."""
+
+
+def softmax(Z: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
+    """Turn log-scores (n, k) into probabilities in place, and return them; a row of -inf becomes uniform.
+
+    >>> import numpy as np
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    import numpy as np
+
+    if Z.shape[1] == 2:
+        return _logistic(Z, temperature)
+    best = Z.max(axis=1, keepdims=True)
+    Z -= np.where(np.isfinite(best), best, 0)
+    if temperature != 1.0:
+        Z /= temperature
+    np.exp(Z, out=Z)
+    total = Z.sum(axis=1, keepdims=True)
+    lost = total[:, 0] == 0
+    if lost.any():
+        Z[lost], total[lost] = 1, Z.shape[1]
+    Z /= total
+    return Z
+
+
+def _logistic(Z: NDArray[Any], temperature: float) -> NDArray[Any]:
+    import numpy as np
+    from scipy.special import expit
+
+    with np.errstate(invalid="ignore"):
+        gap = Z[:, 1] - Z[:, 0]
+    if temperature != 1.0:
+        gap /= temperature
+    expit(gap, out=gap)
+    lost = np.isnan(gap)
+    if lost.any():
+        gap[lost] = 0.5
+    Z[:, 1] = gap
+    np.subtract(1, gap, out=Z[:, 0])
+    return Z
+
+
+def finite(Z: NDArray[Any]) -> NDArray[Any]:
+    """Return log-scores (n, k) where a class without any stands :data:`FLOOR` below the whole, and below all others.
+
+    >>> import numpy as np
+    >>> np.exp(finite(np.array([[np.log(0.25), np.log(0.75), -np.inf]]))).round(3).tolist()
+    [[0.25, 0.75, 0.001]]
+    """
+    import numpy as np
+
+    known = np.isfinite(Z)
+    if known.all():
+        return Z
+    best = np.where(known.any(axis=1), Z.max(axis=1, initial=-np.inf), 0)[:, None]
+    total = best + np.log(np.maximum(np.exp(np.where(known, Z - best, -np.inf)).sum(axis=1, keepdims=True), FLOOR))
+    lowest = np.where(known, Z, np.inf).min(axis=1, keepdims=True)
+    return np.where(known, Z, np.minimum(total + np.log(FLOOR), lowest))
+
+
+def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
+    """Return the temperature at which :func:`tempered` scores fit the labels best.
+
+    Penalised maximum likelihood: the minimum over t = ln temperature of
+
+        -sum_i log tempered(Z, e^t, n)[i, y_i] + PRIOR / 2 t^2
+
+    The prior is weak: scores that tell nothing of the labels get a high temperature, which makes them uniform.
+
+    Parameters
+    ----------
+    Z : float (n, k), log-scores of records that the classifier has not seen, finite
+    y : int (n,), their labels
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Z = np.array([[4.0, 0.0]] * 40)
+    >>> round(float(np.exp(4 / fit_temperature(Z, np.array([0] * 30 + [1] * 10)))), 1)  # as many to one are right
+    3.3
+    """
+    import numpy as np
+
+    Z = np.asarray(Z, dtype=np.float64)
+    Z = Z - Z.max(axis=1, keepdims=True)
+    n, k = Z.shape
+    every = np.arange(n)
+
+    def loss(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        P = np.exp(np.exp(-t)[:, None, None] * Z)
+        own = P[:, every, y] / P.sum(axis=2)
+        return np.asarray(-np.log((n * own + 1) / (n + k)).sum(axis=1) + PRIOR / 2 * t**2)
+
+    low, high = np.log(LOWEST), np.log(HIGHEST)
+    for _ in range(4):  # each time a tenth as wide as before
+        t = np.linspace(low, high, 21)
+        best = t[int(np.argmin(loss(t)))]
+        low, high = best - (t[1] - t[0]), best + (t[1] - t[0])
+    return float(np.exp(best))
+
+
+def tempered(Z: NDArray[Any], temperature: float, n_labels: int) -> NDArray[Any]:
+    """Return calibrated probabilities (n, k) of finite log-scores: (n_labels softmax(Z / temperature) + 1) / (n_labels + k).
+
+    Each class is given one label beside those that there are, the rule of succession of Laplace (1774), Memoire sur la
+    probabilite des causes par les evenemens: however well the classifier did on n labels, it may err on the next record.
+
+    >>> import numpy as np
+    >>> tempered(np.array([[50.0, 0.0]]), 1.0, 18).round(2).tolist()
+    [[0.95, 0.05]]
+    """
+    P = softmax(Z, temperature)
+    P *= n_labels / (n_labels + P.shape[1])
+    P += 1 / (n_labels + P.shape[1])
+    return P
+
+
+def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float) -> NDArray[np.float64]:
+    """Return for each class the lowest probability from which on its votes keep a promised precision: float (k,).
+
+    Of the votes for a class, the surest first, the longest run is taken whose precision is at least ``precision`` by the
+    one-sided lower bound of Clopper and Pearson at :data:`LEVEL`. A class gets inf where no run is: with a promise of 0.9
+    that takes 16 votes without an error, or 29 with one.
+
+    Parameters
+    ----------
+    scores : float (n, k), out-of-fold probabilities of labeled records
+    y : int (n,), their labels
+    precision : share of votes that shall be right, 0 to 1
+
+    References
+    ----------
+    Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = np.array([[0.9, 0.1]] * 20 + [[0.6, 0.4]] * 20)
+    >>> precision_thresholds(scores, np.array([0] * 30 + [1] * 10), 0.9).tolist()
+    [0.9, inf]
+    """
+    import numpy as np
+
+    vote, best = scores.argmax(axis=1), scores.max(axis=1).astype(np.float64)
+    thresholds = np.full(scores.shape[1], np.inf)
+    for code in np.unique(vote):
+        rows = np.flatnonzero(vote == code)
+        rows = rows[np.argsort(-best[rows], kind="stable")]
+        right = np.cumsum(y[rows] == code)
+        keeps = lower_bound(right, np.arange(1, len(rows) + 1)) >= precision
+        keeps[:-1] &= best[rows][1:] < best[rows][:-1]  # a threshold takes all of several equal probabilities or none
+        if keeps.any():
+            thresholds[code] = best[rows[np.flatnonzero(keeps)[-1]]]
+    return thresholds
+
+
+def lower_bound(right: NDArray[Any], n: NDArray[Any], level: float = LEVEL) -> NDArray[np.float64]:
+    """Return the one-sided lower confidence bound of a proportion, ``right`` of ``n``, of Clopper and Pearson (1934).
+
+    >>> import numpy as np
+    >>> lower_bound(np.array([0, 16]), np.array([16, 16])).round(3).tolist()
+    [0.0, 0.904]
+    """
+    import numpy as np
+    from scipy.special import betaincinv
+
+    return np.where(right > 0, betaincinv(np.maximum(right, 1), n - right + 1, 1 - level), 0.0)

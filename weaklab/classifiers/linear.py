@@ -1,0 +1,292 @@
+"""The two classifiers of every turn, with the arithmetic that lets them learn and score a large pool in milliseconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from weaklab.base import WeaklabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+    Rows = Any  # (n, d), sparse or dense
+
+NO_FOLD = -1
+"""The fold of rows that are trained on in every fold and never held out."""
+
+
+class LinearModel:
+    """A classifier whose log-scores are ``X @ coef_.T + intercept_``, up to a number that is the same for all classes.
+
+    Attributes
+    ----------
+    classes_ : int (k,), the codes that it has seen
+    coef_ : float (k, d)
+    intercept_ : float (k,)
+    """
+
+    classes_: NDArray[np.int64]
+    coef_: NDArray[np.float64]
+    intercept_: NDArray[np.float64]
+
+    def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Fit on all rows; return log-scores (n, k) of each row by a fit without its fold, -inf for classes not in there."""
+        raise NotImplementedError
+
+    def fit(self, X: Rows, y: NDArray[Any], sample_weight: Floats | None = None) -> Self:
+        """Fit on ``X`` (n, d), sparse or dense, and codes ``y`` int (n,)."""
+        import numpy as np
+
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        self.fit_out_of_fold(X, y, weight, np.full(len(y), NO_FOLD))
+        return self
+
+    def log_scores(self, X: Rows) -> NDArray[np.float32]:
+        """Return log-scores (n, k) less those of the first class: float32, or float64 for a float64 ``X``.
+
+        Only differences count, so that k - 1 products of the matrix with a vector are enough; SciPy does these several
+        times faster than one with a matrix of k columns. The result is in Fortran order: whatever is done to it next is
+        done to one class after the other.
+        """
+        import numpy as np
+
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        Z = np.zeros((X.shape[0], len(self.classes_)), dtype=dtype, order="F")
+        for code in range(1, len(self.classes_)):
+            Z[:, code] = X @ (self.coef_[code] - self.coef_[0]).astype(dtype)
+            Z[:, code] += dtype(self.intercept_[code] - self.intercept_[0])
+        return Z
+
+    def predict_proba(self, X: Rows) -> NDArray[np.float32]:
+        """Return the probabilities of :attr:`classes_`: (n, k)."""
+        from weaklab.classifiers.calibration import softmax
+
+        return softmax(self.log_scores(X))
+
+
+def compact(X: Rows) -> tuple[Any, NDArray[np.int64]]:
+    """Return the rows as CSR (n, d_seen) float64 with only the columns that hold anything, and which these are.
+
+    >>> import numpy as np
+    >>> rows, seen = compact(np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 3.0]]))
+    >>> rows.toarray().tolist(), seen.tolist()
+    ([[2.0, 0.0], [0.0, 3.0]], [1, 2])
+    """
+    import numpy as np
+    from scipy import sparse
+
+    rows = sparse.csr_array(X)
+    held = np.zeros(rows.shape[1], dtype=bool)
+    held[rows.indices] = True
+    seen = np.flatnonzero(held)
+    place = np.empty(len(held), dtype=rows.indices.dtype)
+    place[seen] = np.arange(len(seen))
+    data = np.asarray(rows.data, dtype=np.float64)
+    return sparse.csr_array((data, place[rows.indices], rows.indptr), shape=(rows.shape[0], len(seen))), seen
+
+
+class NaiveBayes(LinearModel):
+    """Multinomial Naive Bayes with equal class priors: what ``MultinomialNB(alpha=alpha, fit_prior=False)`` computes.
+
+    Counts are summed by fold in one pass; the fit without a fold is the sum of all less that of the fold.
+
+    Parameters
+    ----------
+    alpha : added to every count (Lidstone smoothing)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> NaiveBayes().fit(np.array([[3.0, 0.0], [0.0, 2.0]]), np.array([0, 1])).predict_proba(np.array([[1.0, 0.0]])).round(2).tolist()
+    [[0.96, 0.04]]
+    """
+
+    def __init__(self, alpha: float = 0.1) -> None:
+        self.alpha = alpha
+
+    def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
+        import numpy as np
+
+        rows, seen = compact(X)
+        if len(rows.data) and rows.data.min() < 0:
+            raise WeaklabError(
+                "naive_bayes takes counts or TF-IDF, and these features have negative values; "
+                "use gaussian_naive_bayes or logistic_regression with them"
+            )
+        self.classes_, code = np.unique(y, return_inverse=True)
+        k, d, folds = len(self.classes_), X.shape[1], int(fold.max()) + 1
+        row_of = np.repeat(np.arange(len(y)), np.diff(rows.indptr))
+        cell = ((fold * k + code)[row_of] % ((folds + 1) * k)) * len(seen) + rows.indices  # no fold is the last one
+        sums = np.bincount(cell, weights=rows.data * weight[row_of], minlength=(folds + 1) * k * len(seen))
+        sums = sums.reshape(folds + 1, k, len(seen))
+        whole = sums.sum(axis=0)
+        others, rest = self._log_probability(whole, d)
+        self.coef_ = np.repeat(rest[:, None], d, axis=1)
+        self.coef_[:, seen] = others
+        self.intercept_ = np.zeros(k)
+        if not folds:
+            return np.zeros((len(y), k))
+        left, _ = self._log_probability(np.maximum(whole - sums[:folds], 0), d)
+        told = left.transpose(0, 2, 1)[fold[row_of], rows.indices] * rows.data[:, None]
+        Z = np.stack([np.bincount(row_of, weights=told[:, j], minlength=len(y)) for j in range(k)], axis=1)
+        members = np.bincount(fold % (folds + 1) * k + code, minlength=(folds + 1) * k).reshape(folds + 1, k)
+        absent = members.sum(axis=0) == members
+        return np.where(absent[fold], -np.inf, Z)
+
+    def _log_probability(self, counts: NDArray[np.float64], d: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return log P(column | class) of the seen columns (..., k, d_seen), and of any other column (..., k)."""
+        import numpy as np
+
+        log_total = np.log(counts.sum(axis=-1, keepdims=True) + self.alpha * d)
+        return np.log(counts + self.alpha) - log_total, np.log(self.alpha) - log_total[..., 0]
+
+
+class LogisticRegression(LinearModel):
+    """Logistic regression with balanced classes: the optimum of scikit-learn's, found on what the labeled rows hold.
+
+    The penalty keeps the coefficients in the span of the labeled rows (the representer theorem: Kimeldorf and Wahba, 1971,
+    Some results on Tchebycheffian spline functions, J. Math. Anal. Appl. 33). With fewer rows than columns the problem is
+    therefore solved in coordinates of that span, the rows of the Cholesky factor of ``X @ X.T``, and the coefficients of
+    columns that no labeled row holds are 0. All folds are solved at once, starting from the solution of all rows.
+
+    Parameters
+    ----------
+    C : inverse of the penalty, as in scikit-learn
+    tol : largest entry of the gradient, of a loss that is a mean over rows, at which the search ends
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = LogisticRegression().fit(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), np.array([0, 1]))
+    >>> model.coef_.round(2).tolist()
+    [[0.82, -0.82, 0.0], [-0.82, 0.82, 0.0]]
+    """
+
+    MOST_SPAN = 1000
+    """With more rows than this, a dense square matrix of them costs more than it saves."""
+
+    def __init__(self, C: float = 10.0, tol: float = 1e-5) -> None:
+        self.C, self.tol = C, tol
+
+    def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
+        import numpy as np
+        from scipy.linalg import solve_triangular
+
+        rows, seen = compact(X)
+        n, d = len(y), X.shape[1]
+        self.classes_, code = np.unique(y, return_inverse=True)
+        k = len(self.classes_)
+        columns = 1 if k == 2 else k  # of two classes, the second against the first
+        span = n <= min(len(seen), self.MOST_SPAN)
+        A = _span(rows) if span else rows if len(seen) > n else rows.toarray()
+        V, b = self._solve(A, code, weight[:, None], np.zeros((A.shape[1], 1, columns)), np.zeros((1, columns)))
+        coef = _both(V[:, 0].T, axis=0)
+        self.coef_ = np.zeros((k, d))
+        self.coef_[:, seen] = (rows.T @ solve_triangular(A, coef.T, trans="T", lower=True)).T if span else coef
+        self.intercept_ = _both(b[0], axis=0)
+        folds = int(fold.max()) + 1
+        if not folds:
+            return np.zeros((n, k))
+        inside = weight[:, None] * (fold[:, None] != np.arange(folds))
+        V, b = self._solve(A, code, inside, np.repeat(V, folds, axis=1), np.repeat(b, folds, axis=0))
+        Z = (A @ V.reshape(A.shape[1], folds * columns)).reshape(n, folds, columns) + b
+        present = np.stack([inside[code == j].any(axis=0) for j in range(k)], axis=1)
+        return np.where(present[fold], _both(Z[np.arange(n), fold], axis=1), -np.inf)
+
+    def _balanced(self, code: NDArray[np.int64], weight: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+        """Weigh the rows of every problem so that its classes weigh the same: float (n, problems)."""
+        import numpy as np
+
+        by_class = np.stack([weight[code == j].sum(axis=0) for j in range(k)])
+        share = weight.sum(axis=0) / ((by_class > 0).sum(axis=0) * np.where(by_class > 0, by_class, 1))
+        return np.asarray(weight * share[code])
+
+    def _solve(
+        self, A: Any, code: NDArray[np.int64], weight: NDArray[np.float64], V0: NDArray[np.float64], b0: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Minimise, for each column of ``weight`` (n, p), C sum_i weight_i loss_i + |V|^2 / 2; return V (r, p, c) and b (p, c).
+
+        The problems do not touch one another, so they are solved as one whose variables are those of all.
+        """
+        import numpy as np
+        from scipy.optimize import minimize
+
+        n, (r, p, c) = len(code), V0.shape
+        k = int(code.max()) + 1
+        held = np.stack([weight[code == j].any(axis=0) for j in range(k)], axis=1)  # (p, k): a class without rows takes no part
+        scale = self.C * self._balanced(code, weight, k) * (held.sum(axis=1) > 1)
+        size = np.maximum(scale.sum(axis=0), 1e-300)
+        scale, ridge = scale / size, np.repeat(1 / size, c)
+        row_loss = _two_class_loss(code) if c == 1 else _softmax_loss(code, np.where(held, 0.0, -np.inf))
+        At, end = A.T, r * p * c
+
+        def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            V, b = theta[:end].reshape(r, p * c), theta[end:]
+            each, D = row_loss((A @ V + b).reshape(n, p, c))
+            D *= scale[:, :, None]
+            pull = ridge * V
+            gradient = np.empty_like(theta)
+            gradient[:end] = (At @ D.reshape(n, p * c) + pull).ravel()
+            gradient[end:] = D.sum(axis=0).ravel()
+            return float(np.vdot(scale, each) + 0.5 * np.vdot(pull, V)), gradient
+
+        start = np.concatenate([V0.ravel(), b0.ravel()])
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", options={"gtol": self.tol, "ftol": 64 * np.finfo(float).eps, "maxiter": 500}
+        ).x
+        return found[:end].reshape(r, p, c), found[end:].reshape(p, c)
+
+
+def _both(Z: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return log-scores of all classes; those of the second of two classes against the first are shared out between them."""
+    import numpy as np
+
+    return np.concatenate([-Z / 2, Z / 2], axis=axis) if Z.shape[axis] == 1 else Z
+
+
+def _two_class_loss(code: NDArray[np.int64]) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the function from log-odds (n, p, 1) to losses (n, p) and their derivatives (n, p, 1)."""
+    import numpy as np
+
+    sign = (2.0 * code - 1)[:, None]
+
+    def row_loss(Z: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        margin = sign * Z[:, :, 0]
+        small = np.exp(-np.abs(margin))
+        each = np.log1p(small) - np.minimum(margin, 0)
+        wrong = np.where(margin > 0, small, 1.0) / (1 + small)
+        return each, (-sign * wrong)[:, :, None]
+
+    return row_loss
+
+
+def _softmax_loss(code: NDArray[np.int64], shut: NDArray[Any]) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the function from log-scores (n, p, k) to losses (n, p), 0 for a class that is shut, and their derivatives."""
+    import numpy as np
+
+    every = np.arange(len(code))
+
+    def row_loss(Z: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        Z += shut
+        Z -= Z.max(axis=2, keepdims=True)
+        own = Z[every, :, code]
+        np.exp(Z, out=Z)
+        total = Z.sum(axis=2, keepdims=True)
+        Z /= total
+        Z[every, :, code] -= 1
+        return np.where(np.isfinite(own), np.log(total[:, :, 0]) - own, 0), Z
+
+    return row_loss
+
+
+def _span(rows: Any) -> NDArray[np.float64]:
+    """Return a lower triangular (n, n) whose rows have the inner products of ``rows``, equal rows made apart by a trifle."""
+    import numpy as np
+
+    K = (rows @ rows.T).toarray()
+    mean = np.trace(K) / len(K)
+    return np.asarray(np.linalg.cholesky(K + 1e-10 * max(mean, 1e-300) * np.eye(len(K))))

@@ -1,0 +1,135 @@
+"""The weak classifiers that have a name: each trains on few labels, with classes that weigh the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weaklab.base import Registry
+
+CLASSIFIERS: Registry[Callable[[int], Any]] = Registry("weak classifier")
+"""Ready-made classifiers by name; each is a function of a seed that returns an unfitted classifier."""
+
+SMALLEST_LEAF = 2
+"""A leaf of a single record is a memory of it."""
+
+
+@CLASSIFIERS.named("naive_bayes", "nb")
+def naive_bayes(seed: int) -> Any:
+    """Multinomial Naive Bayes; counts or TF-IDF; milliseconds on large pools.
+
+    Balanced by equal class priors.
+    """
+    from weaklab.classifiers.linear import NaiveBayes
+
+    return NaiveBayes(alpha=0.1)
+
+
+@CLASSIFIERS.named("complement_naive_bayes", "cnb")
+def complement_naive_bayes(seed: int) -> Any:
+    """Complement Naive Bayes, for classes of very different size; counts or TF-IDF.
+
+    Balanced by what it counts, all that is not of a class, and by equal priors.
+    """
+    from sklearn.naive_bayes import ComplementNB
+
+    return ComplementNB(alpha=0.1)
+
+
+@CLASSIFIERS.named("gaussian_naive_bayes", "gnb")
+def gaussian_naive_bayes(seed: int) -> Any:
+    """Gaussian Naive Bayes, for numeric columns and embeddings; takes any features.
+
+    Balanced by sample weights, which give the classes equal priors.
+    """
+    from weaklab.classifiers.plain import GaussianBayes
+
+    return GaussianBayes(var_smoothing=1e-3)
+
+
+@CLASSIFIERS.named("logistic_regression", "lr")
+def logistic_regression(seed: int) -> Any:
+    """Logistic regression; any features; milliseconds on large pools.
+
+    Balanced by class weights.
+    """
+    from weaklab.classifiers.linear import LogisticRegression
+
+    return LogisticRegression(C=10.0)
+
+
+@CLASSIFIERS.named("linear_svm", "svm")
+def linear_svm(seed: int) -> Any:
+    """Linear support vector machine; any features, TF-IDF above all.
+
+    Balanced by class weights.
+    """
+    from sklearn.svm import LinearSVC
+
+    return LinearSVC(class_weight="balanced", dual="auto", random_state=seed)
+
+
+@CLASSIFIERS.named("kernel_svm")
+def kernel_svm(seed: int) -> Any:
+    """Support vector machine with a Gaussian kernel, for curved borders in columns and embeddings; any features.
+
+    Balanced by class weights.
+    """
+    from sklearn.svm import SVC
+
+    return SVC(kernel="rbf", class_weight="balanced", random_state=seed)
+
+
+@CLASSIFIERS.named("k_nearest_neighbors", "knn")
+def k_nearest_neighbors(seed: int) -> Any:
+    """The five nearest labeled records by cosine, the nearer the heavier; any features.
+
+    Balanced by sample weights: a neighbour counts the less, the more records its class has.
+    """
+    from weaklab.classifiers.plain import Neighbors
+
+    return Neighbors(5)
+
+
+@CLASSIFIERS.named("decision_tree", "tree")
+def decision_tree(seed: int) -> Any:
+    """Decision tree, for few columns with sharp borders; any features.
+
+    Balanced by class weights.
+    """
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(min_samples_leaf=SMALLEST_LEAF, class_weight="balanced", random_state=seed)
+
+
+@CLASSIFIERS.named("random_forest", "forest")
+def random_forest(seed: int) -> Any:
+    """Random forest of a hundred trees, for tabular columns; any features.
+
+    Balanced by class weights within each tree's sample.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(100, min_samples_leaf=SMALLEST_LEAF, class_weight="balanced_subsample", random_state=seed)
+
+
+@CLASSIFIERS.named("perceptron")
+def perceptron(seed: int) -> Any:
+    """Perceptron, a linear border found one mistake at a time; any features.
+
+    Balanced by class weights.
+    """
+    from sklearn.linear_model import Perceptron
+
+    return Perceptron(class_weight="balanced", random_state=seed)
+
+
+@CLASSIFIERS.named("multilayer_perceptron", "mlp")
+def multilayer_perceptron(seed: int) -> Any:
+    """Neural network with one hidden layer of 50; any features, embeddings above all.
+
+    Balanced by oversampling: records of smaller classes are repeated. Wide features are projected on the labeled records.
+    """
+    from weaklab.classifiers.plain import Network
+
+    return Network(seed)

@@ -1,0 +1,388 @@
+"""The weak classifier: a voter of the committee that learns from the manual labels."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
+from weaklab.classifiers import reading
+from weaklab.classifiers.calibration import CALIBRATE_LABELS, finite, fit_temperature, precision_thresholds, softmax, tempered
+from weaklab.classifiers.folds import FOLDS, folds_of
+from weaklab.classifiers.linear import NO_FOLD
+from weaklab.classifiers.models import CLASSIFIERS
+from weaklab.corpus.records import ids_of
+from weaklab.features import feature_spec, features, features_from_spec
+from weaklab.heuristics import Ballot, Heuristic, Watch, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from weaklab.corpus import Corpus
+
+MIN_LABELS = 10
+MIN_PER_CLASS = 2
+
+
+class WeakClassifier(Heuristic):
+    """A classifier that trains on the manual labels and votes beside the labeling functions.
+
+    On a record that it trained on it votes out-of-fold, with a model that has not seen that record, so that nobody is
+    misled by how well it remembers. It abstains where it is unsure, and everywhere until it has enough labels.
+
+    Parameters
+    ----------
+    estimator : str or scikit-learn classifier
+        A name (``naive_bayes``, ``logistic_regression``, ...) or any unfitted classifier with ``predict_proba``,
+        ``decision_function`` or ``predict``. Bare predictions get the probabilities that the out-of-fold confusion gives them.
+    features : name, list, table, :class:`~weaklab.features.Features` or object with ``transform``
+        What it sees of a record, see :func:`weaklab.features.features`; ``auto`` is TF-IDF for text, numeric columns
+        otherwise.
+    name : str, optional
+    min_probability : float, optional
+        Abstain where the best class has less; by default a fifth of the way from guessing (1 / k) to certainty. The
+        ``committee`` label model weighs the probabilities themselves, those of an unsure classifier included.
+    min_precision : float, optional
+        The share of its votes for a class that shall be right, such as 0.9: a class is voted for only from the probability
+        on where the out-of-fold votes show that this is so (:func:`~weaklab.classifiers.calibration.precision_thresholds`),
+        and not at all if it is so nowhere. ``min_probability`` holds as well.
+    calibrate : bool
+        Scale the scores with a temperature found on the out-of-fold scores, from 20 manual labels on. A classifier that only
+        remembers gets a high one, which makes its scores uniform.
+    min_labels : int
+        Abstain wholly below so many manual labels, or while fewer than two classes have two labels each.
+    seed : int
+
+    Attributes
+    ----------
+    out_of_fold_ : record id -> float32 (k,), the scores of the records that it trained on
+    temperature_ : float, None while there are too few labels for one
+    thresholds_ : float (k,), the least probability with which it votes for each class; inf for a class that it never votes for
+    trained_on_ : int, manual labels
+
+    Examples
+    --------
+    >>> import weaklab
+    >>> corpus = weaklab.read(["free prize now", "win a free prize", "lunch at noon", "see you at lunch"] * 5)
+    >>> classifier = WeakClassifier("naive_bayes").fit(corpus, [1, 1, 0, 0] * 5, LabelNames(["ham", "spam"]))
+    >>> classifier.vote(next(weaklab.read(["a free prize"]).batches()), classifier.labels_).tolist()
+    [1]
+    """
+
+    def __init__(
+        self,
+        estimator: Any = "naive_bayes",
+        features: Any = "auto",
+        *,
+        name: str | None = None,
+        min_probability: float | None = None,
+        min_precision: float | None = None,
+        calibrate: bool = True,
+        min_labels: int = MIN_LABELS,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(estimator, str):
+            CLASSIFIERS[estimator]
+        else:
+            reading.check_estimator(estimator, CLASSIFIERS.names())
+        shares: dict[str, Any] = {"min_probability": min_probability, "min_precision": min_precision}
+        for setting, value in shares.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1):
+                raise HeuristicError(f"{setting} must be from 0 to 1, got {value!r}")
+        if not isinstance(calibrate, bool):
+            raise HeuristicError(f"calibrate must be true or false, got {calibrate!r}")
+        self.estimator = estimator
+        self.features = _features(features)
+        self.name = name or _default_name(estimator)
+        self.min_probability = min_probability
+        self.min_precision = min_precision
+        self.calibrate = calibrate
+        self.min_labels = min_labels
+        self.seed = seed
+        self.trained_on_ = 0
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "min_probability": self.min_probability,
+            "min_precision": self.min_precision,
+            "calibrate": self.calibrate,
+            "min_labels": self.min_labels,
+            "seed": self.seed,
+        }
+
+    show: Callable[[], Any] | None = None
+    """What to show in a notebook, set by the project that it is registered in."""
+
+    def __repr__(self) -> str:
+        return f"WeakClassifier({self.estimator!r}, {type(self.features).__name__.lower()!r}, name={self.name!r})"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.show is None else str(self.show()._repr_html_())
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the settings; what it learned is in :attr:`trained_on_` and not kept between runs."""
+        estimator = self.estimator if isinstance(self.estimator, str) else fingerprint.of_value(self.estimator)
+        return fingerprint.digest("classifier", estimator, self.features.fingerprint, repr(self._settings()))
+
+    def spec(self) -> dict[str, Any] | None:
+        held, estimator = feature_spec(self.features), _estimator_spec(self.estimator)
+        if estimator is None or held is None:
+            return None
+        return {"kind": "classifier", "estimator": estimator, "features": held, "name": self.name, **self._settings()}
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> WeakClassifier:
+        settings = {k: v for k, v in spec.items() if k not in ("kind", "estimator", "features")}
+        return cls(_estimator_from_spec(spec["estimator"]), features_from_spec(spec["features"]), **settings)
+
+    # ---- training
+
+    def fit(self, corpus: Corpus, y: Sequence[int] | NDArray[Any], labels: LabelNames) -> WeakClassifier:
+        """Fit features and classifier on a corpus: ``y`` int (n,), -1 is unlabeled."""
+        import numpy as np
+
+        self.features.fit(corpus)
+        codes = np.asarray(y, dtype=np.int64)
+        if codes.shape != (len(corpus),):
+            raise WeaklabError(f"y must hold one code a record, {len(corpus)} in all, got shape {codes.shape}")
+        rows = np.flatnonzero(codes != ABSTAIN)
+        ids = corpus.ids.to_pylist()
+        return self.train(self.features.transform_corpus(corpus)[rows], codes[rows], [str(ids[row]) for row in rows], labels)
+
+    def train(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        ids: Sequence[str],
+        labels: LabelNames,
+        *,
+        also: Any = None,
+        groups: Sequence[Any] | None = None,
+    ) -> WeakClassifier:
+        """Train on labeled rows; learn the model for unseen records, and the out-of-fold scores of these ones by id.
+
+        Parameters
+        ----------
+        X : (n, d) features, sparse or dense
+        y : int (n,) codes
+        ids : of the n records
+        labels : label names
+        also : (X2, y2) or (X2, y2, weights), optional
+            Further rows to train on, such as pseudo-labels and synthetic records, in the model and in every fold of it. They
+            are never scored, and neither count as labels nor calibrate anything.
+        groups : n names, optional
+            Records of one group, such as near-duplicates, are held out together.
+        """
+        import numpy as np
+
+        self.labels_ = labels
+        self.trained_on_ = len(y)
+        self.model_: Any = None
+        self.temperature_: float | None = None
+        self.confusion_: NDArray[np.float64] | None = None
+        self.out_of_fold_: dict[str, NDArray[np.float32]] = {}
+        self.thresholds_ = np.full(len(labels), self._least(len(labels)))
+        y = np.asarray(y, dtype=np.int64)
+        if self.wanting(y, labels) is not None:
+            return self
+        fold = folds_of(y, ids, FOLDS, groups)
+        rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a weak classifier on a handful of labels need not converge
+            Z = self._learn(rows, codes, weight, folds)[: len(y)]
+        scores = self._calibrated(Z, y)
+        self.out_of_fold_ = dict(zip(map(str, ids), scores, strict=True))
+        if self.min_precision is not None:
+            self.thresholds_ = np.maximum(self.thresholds_, precision_thresholds(scores, y, self.min_precision))
+        return self
+
+    def wanting(self, y: NDArray[Any], labels: LabelNames) -> str | None:
+        """Say which labels are missing before it can vote, None if there are enough: ``y`` int (n,), -1 is unlabeled.
+
+        >>> import numpy as np
+        >>> WeakClassifier().wanting(np.array([0, 0, 0, 1]), LabelNames(["ham", "spam"]))
+        '6 more labels are needed, 1 of them at least of spam'
+        """
+        import numpy as np
+
+        counts = np.bincount(np.asarray(y)[np.asarray(y) != ABSTAIN], minlength=len(labels))
+        short = np.maximum(MIN_PER_CLASS - counts, 0)
+        missing = int(np.sort(short)[:2].sum())
+        more = max(self.min_labels - int(counts.sum()), missing)
+        if more <= 0:
+            return None
+        said = f"{more} more label{'s are' if more > 1 else ' is'} needed"
+        if not missing:
+            return said
+        rare = [str(name) for name, lacks in zip(labels, short, strict=True) if lacks]
+        listed = ", ".join(rare[:10]) + (", ..." if len(rare) > 10 else "")
+        of = listed if len(rare) == 1 else f"{'one' if (short == 0).any() else 'two'} of {listed}"
+        return f"{said}, {missing} of them at least of {of}"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has labels enough to vote."""
+        return getattr(self, "model_", None) is not None
+
+    def _new(self) -> Any:
+        from sklearn.base import clone
+
+        return CLASSIFIERS[self.estimator](self.seed) if isinstance(self.estimator, str) else clone(self.estimator, safe=False)
+
+    def _learn(self, X: Any, y: NDArray[np.int64], weight: NDArray[np.float64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Fit the model; return out-of-fold log-scores (n, k), -inf for a class that the rest of the folds does not hold."""
+        import numpy as np
+
+        k = len(self.labels_)
+        model = self._new()
+        if hasattr(model, "fit_out_of_fold"):
+            Z = model.fit_out_of_fold(X, y, weight, fold)
+            self.model_ = model
+            Z = reading.spread(Z, model.classes_, k)
+            Z[np.isfinite(Z).sum(axis=1) < 2] = 0  # trained on one class alone it knows nothing
+            return np.asarray(Z)
+        self.model_ = reading.fit(model, X, y, weight)
+        Z = np.zeros((len(y), k))
+        for number in range(fold.max() + 1):
+            inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+            if len(np.unique(y[outside])) > 1:
+                part = reading.fit(self._new(), X[outside], y[outside], weight[outside])
+                Z[inside] = reading.log_scores(part, X[inside], k)
+        return Z
+
+    def _calibrated(self, Z: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Find the temperature, or the confusion of bare predictions, on out-of-fold log-scores; return what they become."""
+        import numpy as np
+
+        if reading.gives_only_votes(self.model_):
+            counts = np.ones((len(self.labels_), len(self.labels_)))
+            np.add.at(counts, (Z.argmax(axis=1), y), 1)
+            self.confusion_ = counts / counts.sum(axis=1, keepdims=True)
+        elif self.calibrate and len(y) >= CALIBRATE_LABELS:
+            self.temperature_ = fit_temperature(finite(Z), y)
+        return self._probabilities(Z)
+
+    def _probabilities(self, Z: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn log-scores (n, k) into probabilities float32 (n, k); ``Z`` is not to be used any more."""
+        import numpy as np
+
+        if self.confusion_ is not None:
+            return np.asarray(self.confusion_[Z.argmax(axis=1)], dtype=np.float32)
+        P = softmax(Z) if self.temperature_ is None else tempered(finite(Z), self.temperature_, self.trained_on_)
+        return np.asarray(P, dtype=np.float32)
+
+    # ---- voting
+
+    def score(self, X: Any) -> NDArray[np.float32]:
+        """Return the class probabilities of records it has not seen: ``X`` (n, d) to float32 (n, k)."""
+        import numpy as np
+
+        k = len(self.labels_)
+        if not self.is_ready:
+            return np.full((X.shape[0], k), 1 / k, dtype=np.float32)
+        return self._probabilities(reading.log_scores(self.model_, X, k))
+
+    def scores(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
+        """Return float32 (n, k) for a batch, out-of-fold for the records that it trained on."""
+        return self._honest(self.score(self.features.transform(batch)), ids_of(batch))
+
+    def _honest(self, scores: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float32]:
+        for row, name in enumerate(ids):
+            if name in self.out_of_fold_:
+                scores[row] = self.out_of_fold_[name]
+        return scores
+
+    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        if not self.is_ready:
+            return Ballot.blank(batch.num_rows)
+        return self.ballot(self.scores(batch))
+
+    def _least(self, k: int) -> float:
+        """Return the least probability with which it votes at all."""
+        return 1 / k + 0.2 * (1 - 1 / k) if self.min_probability is None else float(self.min_probability)
+
+    def ballot(self, scores: NDArray[np.float32]) -> Ballot:
+        """Turn scores float32 (n, k) into votes that abstain below :attr:`thresholds_`."""
+        import numpy as np
+
+        k = scores.shape[1]
+        least = np.asarray(getattr(self, "thresholds_", np.full(k, self._least(k))), dtype=np.float32)
+        best, votes = scores[:, 0].copy(), np.zeros(len(scores), dtype=np.int8)
+        for code in range(1, k):  # several times faster on a large pool than argmax over rows of a few numbers
+            better = scores[:, code] > best
+            votes[better] = code
+            np.maximum(best, scores[:, code], out=best)
+        votes[(best < least[votes]) | (best <= np.float32(1 / k))] = ABSTAIN
+        return Ballot(votes, scores=scores)
+
+
+def _joined(
+    X: Any, y: NDArray[np.int64], fold: NDArray[np.int64], also: Any, k: int
+) -> tuple[Any, NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return rows, codes, weights and folds of the labeled records and then of those that are only trained on."""
+    import numpy as np
+    from scipy import sparse
+
+    if also is None:
+        return X, y, np.ones(len(y)), fold
+    if not isinstance(also, tuple) or len(also) not in (2, 3):
+        raise WeaklabError(f"also must be (X, y) or (X, y, weights), got {type(also).__name__} of {len(also)}")
+    more = np.asarray(also[1], dtype=np.int64)
+    weight = np.asarray(also[2] if len(also) == 3 else np.ones(len(more)), dtype=np.float64)
+    if also[0].shape != (len(more), X.shape[1]) or weight.shape != more.shape:
+        raise WeaklabError(
+            f"also must hold one row of {X.shape[1]} features, one code and one weight a record, "
+            f"got {also[0].shape} features, {more.shape} codes and {weight.shape} weights"
+        )
+    if len(more) and not 0 <= more.min() <= more.max() < k:
+        raise WeaklabError(f"also holds the code {more.min() if more.min() < 0 else more.max()}; wanted codes 0 to {k - 1}")
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise WeaklabError("also holds a weight that is negative or no number; wanted weights of 0 or more")
+    held = weight > 0
+    blocks = [X, also[0][held]]
+    rows = sparse.vstack(blocks, format="csr") if any(map(sparse.issparse, blocks)) else np.vstack(blocks)
+    return (
+        rows,
+        np.concatenate([y, more[held]]),
+        np.concatenate([np.ones(len(y)), weight[held]]),
+        np.concatenate([fold, np.full(held.sum(), NO_FOLD)]),
+    )
+
+
+def _estimator_spec(estimator: Any) -> Any:
+    """Return JSON for a name or for one of scikit-learn's own classifiers with plain settings, None for anything else."""
+    if isinstance(estimator, str):
+        return estimator
+    if not hasattr(estimator, "get_params"):
+        return None
+    settings = estimator.get_params(deep=False)
+    plain = all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
+    module = type(estimator).__module__
+    return {"module": module, "class": type(estimator).__name__, "settings": settings} if plain and module.startswith("sklearn.") else None
+
+
+def _estimator_from_spec(spec: Any) -> Any:
+    if isinstance(spec, str):
+        return spec
+    if not spec["module"].startswith("sklearn."):
+        raise HeuristicError(
+            f"will not load {spec['module']}.{spec['class']}: only scikit-learn's own classifiers are made from a stored project"
+        )
+    return getattr(import_module(spec["module"]), spec["class"])(**spec["settings"])
+
+
+def _features(what: Any) -> Any:
+    return features(what)
+
+
+def _default_name(estimator: Any) -> str:
+    if isinstance(estimator, str):
+        names = [name for name in CLASSIFIERS.names() if CLASSIFIERS[name] is CLASSIFIERS[estimator]]
+        return names[0]
+    return str(type(estimator).__name__)

@@ -1,0 +1,27 @@
+"""Features for weak classifiers: fitted on a corpus without labels, then one row of numbers a record."""
+
+from weaklab.features.base import FEATURES, Features
+from weaklab.features.caching import fit_cached
+from weaklab.features.combine import Auto, Combined, Transformer, feature_spec, features, features_from_spec
+from weaklab.features.numbers import NumericColumns
+from weaklab.features.vectors import Doc2Vec, FastText, Word2Vec
+from weaklab.features.words import WORDS, Hashing, Tfidf
+
+__all__ = [
+    "FEATURES",
+    "WORDS",
+    "Auto",
+    "Combined",
+    "Doc2Vec",
+    "FastText",
+    "Features",
+    "Hashing",
+    "NumericColumns",
+    "Tfidf",
+    "Transformer",
+    "Word2Vec",
+    "feature_spec",
+    "features",
+    "features_from_spec",
+    "fit_cached",
+]

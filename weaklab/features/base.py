@@ -1,0 +1,66 @@
+"""What every feature set is, and the registry of their names."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import Registry
+from weaklab.corpus import Columns, Corpus
+from weaklab.heuristics import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    Matrix = Any  # scipy.sparse.csr_array or a dense (n, d) array
+
+FEATURES: Registry[type[Features]] = Registry("feature set")
+"""Feature sets by name; register a class with ``@FEATURES.named("name")``."""
+
+
+class Features(abc.ABC):
+    """What turns records into a matrix.
+
+    :meth:`fit` reads the corpus once, :meth:`transform` takes one batch; both are deterministic for a seed.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the settings."""
+        return fingerprint.of_value([type(self).__qualname__, self.settings()])
+
+    def settings(self) -> dict[str, Any]:
+        """Return what ``features(name, **settings)`` needs to make this again."""
+        return {k: v for k, v in vars(self).items() if not k.startswith("_") and not k.endswith("_")}
+
+    @abc.abstractmethod
+    def fit(self, corpus: Corpus) -> Features:
+        """Learn from all records, without labels; return self."""
+
+    @abc.abstractmethod
+    def transform(self, batch: pa.RecordBatch) -> Matrix:
+        """Return the (n, d) matrix of a batch."""
+
+    def transform_corpus(self, corpus: Corpus) -> Matrix:
+        """Return the matrix of a whole corpus."""
+        import numpy as np
+        from scipy import sparse
+
+        parts = [self.transform(batch) for batch in corpus.batches()]
+        return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.vstack(parts)
+
+    def state(self) -> dict[str, Any] | None:
+        """Return what :meth:`fit` learned, as arrays and JSON values by name; None if it cannot be written down."""
+        return None
+
+    def restore(self, state: Mapping[str, Any]) -> Features:
+        """Take over what :meth:`state` of a fitted feature set with the same settings returned; return self."""
+        raise NotImplementedError(f"{type(self).__name__} gives no state")
+
+
+def texts_of(corpus: Corpus) -> Iterator[str]:
+    """Yield the text of every record."""
+    for batch in corpus.batches():
+        yield from Columns(batch).text

@@ -1,0 +1,140 @@
+"""Fitted features of a corpus on disk: one file each, without pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from weaklab.heuristics.fingerprint import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from weaklab.corpus import Corpus
+    from weaklab.features.base import Features, Matrix
+
+_FORMAT = "1"
+"""Change it when what a feature set computes changes, so that files of before are not read."""
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file, or one of another version, raises somewhere on the way."""
+
+
+def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path) -> tuple[Features, Matrix]:
+    """Return features fitted on a corpus and its matrix, from a file of ``folder`` where they are there already.
+
+    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged is
+    made again; one that cannot be written is left.
+
+    Parameters
+    ----------
+    features : unfitted feature set
+    corpus : the records
+    key : what changes whenever the records change, such as the names of a project's imports
+    folder : where the files are; it is made if need be
+
+    Returns
+    -------
+    (Features, matrix)
+        The fitted features, and the (n, d) matrix of the corpus, sparse (CSR) or dense.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> from pathlib import Path
+    >>> folder, corpus = Path(tempfile.mkdtemp()), weaklab.read(["a b", "b c"])
+    >>> _, first = fit_cached(weaklab.features.features("tfidf"), corpus, "v1", folder)
+    >>> _, again = fit_cached(weaklab.features.features("tfidf"), corpus, "v1", folder)
+    >>> (first != again).nnz
+    0
+    """
+    path = folder / f"{digest('features', _FORMAT, features.fingerprint, key)}.npz"
+    held = _read(path)
+    if held is not None:
+        with contextlib.suppress(*_DAMAGED):
+            return features.restore(held["state"]), _matrix(held["matrix"])
+    fitted = features.fit(corpus)
+    X = fitted.transform_corpus(corpus)
+    state = fitted.state()
+    if state is not None:
+        _write(path, {"state": state, "matrix": _parts(X)})
+    return fitted, X
+
+
+def _parts(X: Matrix) -> dict[str, Any]:
+    from scipy import sparse
+
+    if not sparse.issparse(X):
+        return {"kind": "dense", "data": X}
+    kind = "csr_array" if isinstance(X, sparse.sparray) else "csr_matrix"
+    return {"kind": kind, "data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": list(X.shape)}
+
+
+def _matrix(parts: Mapping[str, Any]) -> Matrix:
+    from scipy import sparse
+
+    if parts["kind"] == "dense":
+        return parts["data"]
+    kind = {"csr_array": sparse.csr_array, "csr_matrix": sparse.csr_matrix}[parts["kind"]]
+    X = kind((parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
+    X.check_format()
+    return X
+
+
+def _flatten(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """Return ``value`` as JSON in which ``{"array": i}`` stands for the i-th array."""
+    import numpy as np
+
+    if isinstance(value, dict):
+        return {"table": {name: _flatten(part, arrays) for name, part in value.items()}}
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    return {"json": value}
+
+
+def _unflatten(node: dict[str, Any], arrays: Mapping[str, Any]) -> Any:
+    if "table" in node:
+        return {name: _unflatten(part, arrays) for name, part in node["table"].items()}
+    return arrays[f"a{node['array']}"] if "array" in node else node["json"]
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    import numpy as np
+
+    arrays: list[NDArray[Any]] = []
+    tree = json.dumps(_flatten(content, arrays)).encode()
+    named = {f"a{number}": array for number, array in enumerate(arrays)}
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as stream:
+            np.savez(stream, tree=np.frombuffer(tree, dtype=np.uint8), **named)  # type: ignore[arg-type]
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:  # a cache that cannot be written costs time, not answers
+        pass
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    import numpy as np
+
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays: dict[str, NDArray[np.generic]] = dict(file)
+        held: dict[str, Any] = _unflatten(json.loads(arrays["tree"].tobytes()), arrays)
+    except _DAMAGED:
+        return None
+    return held

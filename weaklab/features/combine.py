@@ -1,0 +1,164 @@
+"""Feature sets by name, with settings, side by side, and of objects that are not weaklab's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import WeaklabError, did_you_mean
+from weaklab.corpus import Columns, Corpus
+from weaklab.features.base import FEATURES, Features, texts_of
+from weaklab.heuristics import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from weaklab.features.base import Matrix
+
+
+class Combined(Features):
+    """Several feature sets side by side."""
+
+    def __init__(self, parts: Sequence[Features]) -> None:
+        self._parts = list(parts)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint.digest("combined", *(part.fingerprint for part in self._parts))
+
+    def settings(self) -> dict[str, Any]:
+        return {"parts": [[type(part).__name__, part.settings()] for part in self._parts]}
+
+    def fit(self, corpus: Corpus) -> Combined:
+        self._parts = [part.fit(corpus) for part in self._parts]
+        return self
+
+    def transform(self, batch: pa.RecordBatch) -> Matrix:
+        import numpy as np
+        from scipy import sparse
+
+        blocks = [part.transform(batch) for part in self._parts]
+        if any(sparse.issparse(block) for block in blocks):
+            return sparse.hstack([sparse.csr_array(block) for block in blocks], format="csr")
+        return np.hstack(blocks)
+
+    def state(self) -> dict[str, Any] | None:
+        states = [part.state() for part in self._parts]
+        return None if None in states else {str(number): state for number, state in enumerate(states)}
+
+    def restore(self, state: Mapping[str, Any]) -> Combined:
+        self._parts = [part.restore(state[str(number)]) for number, part in enumerate(self._parts)]
+        return self
+
+
+class Transformer(Features):
+    """Any object with ``fit`` and ``transform`` (or only ``transform`` or ``encode``) over a list of texts."""
+
+    def __init__(self, transformer: Any) -> None:
+        self._transformer = transformer
+        self._fitted = transformer
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint.of_value(self._transformer)
+
+    def fit(self, corpus: Corpus) -> Transformer:
+        if hasattr(self._transformer, "fit"):
+            import copy
+
+            fitted = copy.deepcopy(self._transformer)
+            returned = fitted.fit(list(texts_of(corpus)))
+            self._fitted = fitted if returned is None else returned
+        return self
+
+    def transform(self, batch: pa.RecordBatch) -> Matrix:
+        method = getattr(self._fitted, "transform", None) or self._fitted.encode
+        return method(list(Columns(batch).text))
+
+
+@FEATURES.named("auto")
+class Auto(Features):
+    """TF-IDF where the corpus has text, its numeric columns where it has none."""
+
+    def fit(self, corpus: Corpus) -> Auto:
+        self._kind = "tfidf" if corpus.roles.text else "columns"
+        self._inner = features(self._kind).fit(corpus)
+        return self
+
+    def transform(self, batch: pa.RecordBatch) -> Matrix:
+        return self._inner.transform(batch)
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": self._kind, "inner": self._inner.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> Auto:
+        self._kind = state["kind"]
+        self._inner = features(self._kind).restore(state["inner"])
+        return self
+
+
+def features(what: Any = "auto", **settings: Any) -> Features:
+    """Return a feature set.
+
+    Parameters
+    ----------
+    what : name, list, table, :class:`Features`, or object with ``transform`` or ``encode`` over a list of texts
+        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF where there is text and the numeric columns where
+        there is none. A name has settings as ``["word2vec", {"size": 50}]`` or ``{"name": "word2vec", "size": 50}``. Any
+        other list puts its parts side by side.
+    settings : of the named feature set
+
+    Examples
+    --------
+    >>> type(features("tfidf", min_df=2)).__name__
+    'Tfidf'
+    >>> features(["tfidf", {"name": "word2vec", "size": 50}]).settings()["parts"][1][1]["size"]
+    50
+    >>> features("tfdif")
+    Traceback (most recent call last):
+        ...
+    weaklab.base.UnknownNameError: no feature set named 'tfdif'; did you mean 'tfidf'? available: auto, columns, doc2vec, fasttext, ...
+    """
+    if isinstance(what, Features):
+        return what
+    if isinstance(what, str):
+        kind = FEATURES[what]
+        try:
+            return kind(**settings)
+        except TypeError as error:
+            raise WeaklabError(f"features {what!r}: {error}") from None
+    if isinstance(what, Mapping):
+        if "name" not in what:
+            raise WeaklabError(f"features {dict(what)!r} have no name; wanted a table such as {{'name': 'word2vec', 'size': 50}}")
+        return features(what["name"], **{k: v for k, v in what.items() if k != "name"})
+    if isinstance(what, (list, tuple)):
+        if len(what) == 2 and isinstance(what[0], str) and isinstance(what[1], Mapping) and "name" not in what[1]:
+            return features(what[0], **what[1])
+        if not what:
+            raise WeaklabError(f"features are an empty list; wanted at least one of {', '.join(FEATURES.names())}")
+        return Combined([features(part) for part in what])
+    if not isinstance(what, type) and (hasattr(what, "transform") or hasattr(what, "encode")):
+        return Transformer(what)
+    raise WeaklabError(f"cannot make features of {what!r};{did_you_mean(str(what), FEATURES.names())} wanted one of {FEATURES.names()}")
+
+
+def feature_spec(what: Features) -> Any:
+    """Return JSON from which a feature set can be made again, None if only its code can do that."""
+    if isinstance(what, Combined):
+        parts = [feature_spec(part) for part in what._parts]
+        return None if None in parts else parts
+    names = [name for name in FEATURES.names() if FEATURES[name] is type(what)]
+    return [names[0], what.settings()] if names else None
+
+
+def features_from_spec(spec: Any) -> Features:
+    """Make the feature set of a :func:`feature_spec`.
+
+    >>> features_from_spec(feature_spec(features(["tfidf", "columns"]))).fingerprint == features(["tfidf", "columns"]).fingerprint
+    True
+    """
+    if isinstance(spec[0], str):
+        return features(spec[0], **spec[1])
+    return Combined([features_from_spec(part) for part in spec])

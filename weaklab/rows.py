@@ -1,0 +1,75 @@
+"""Sums, maxima and the like over the rows of tall, narrow matrices.
+
+numpy reduces a short last axis slowly; going through the columns is ten times as fast for a handful of classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.floating[Any]]
+
+NARROW = 32
+"""Up to so many columns are gone through one by one."""
+
+
+def row_sum(A: Matrix) -> Matrix:
+    """Return the sums of the rows of (n, k): (n,).
+
+    >>> row_sum(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [3.0, 7.0]
+    """
+    if not 0 < A.shape[1] <= NARROW:
+        return np.asarray(A.sum(axis=1))
+    total = A[:, 0].copy()
+    for c in range(1, A.shape[1]):
+        total += A[:, c]
+    return total
+
+
+def row_max(A: Matrix) -> Matrix:
+    """Return the largest number of each row of (n, k): (n,).
+
+    >>> row_max(np.array([[1.0, 2.0], [4.0, 3.0]])).tolist()
+    [2.0, 4.0]
+    """
+    if not 0 < A.shape[1] <= NARROW:
+        return np.asarray(A.max(axis=1))
+    top = A[:, 0].copy()
+    for c in range(1, A.shape[1]):
+        np.maximum(top, A[:, c], out=top)
+    return top
+
+
+def top_two(A: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the largest and the second largest number of each row of (n, k), k at least 2: two (n,).
+
+    >>> [part.tolist() for part in top_two(np.array([[1.0, 2.0, 0.0], [4.0, 4.0, 3.0]]))]
+    [[2.0, 4.0], [1.0, 4.0]]
+    """
+    if A.shape[1] > NARROW:
+        top = np.partition(A, -2, axis=1)
+        return top[:, -1], top[:, -2]
+    first = np.maximum(A[:, 0], A[:, 1])
+    second = np.minimum(A[:, 0], A[:, 1])
+    for c in range(2, A.shape[1]):
+        np.maximum(second, np.minimum(first, A[:, c]), out=second)
+        np.maximum(first, A[:, c], out=first)
+    return first, second
+
+
+def softmax(S: Matrix) -> NDArray[np.float64]:
+    """Return the row-wise softmax of (n, k) log-odds.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    E = np.subtract(S, row_max(S)[:, None], dtype=np.float64)
+    np.exp(E, out=E)
+    E /= row_sum(E)[:, None]
+    return E

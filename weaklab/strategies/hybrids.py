@@ -1,0 +1,104 @@
+"""Query strategies that weigh uncertainty against likeness within the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.strategies.base import STRATEGIES, drawn_shortlist, in_drawn_order, in_turn, shortlist
+from weaklab.strategies.geometry import ZERO, cluster_medoids, d2_sample, nearest, squares_to_row
+from weaklab.strategies.uncertainty import margin
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Probabilities = NDArray[np.floating[Any]]
+    Embeddings = NDArray[np.floating[Any]]
+    Labels = NDArray[np.integer[Any]]
+    Mask = NDArray[np.bool_]
+
+UNCERTAIN = 10
+"""The batch is chosen among so many times its size of the most uncertain records, as in Zhdanov (2019)."""
+
+
+@STRATEGIES.named("uncertainty_diversity")
+@in_drawn_order
+def uncertainty_diversity(P: Probabilities, E: Embeddings, y: Labels, eligible: Mask, n: int) -> NDArray[np.float64]:
+    """(1 - margin) x min_j (1 - cosine(E_i, E_j)) over labeled and taken j, the best again and again: unsure and new.
+
+    Greedy on the 10 n most uncertain records. A product needs no weight between the two.
+
+    Brinker (2003), Incorporating diversity in active learning with support vector machines, ICML, whose sum it makes a
+    product, as Wu, Lin and Huang (2019), Active learning for regression using greedy sampling, Information Sciences.
+
+    >>> P, E = np.array([[0.5, 0.5], [0.5, 0.5], [0.6, 0.4]]), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> uncertainty_diversity(P, E, np.full(3, -1), np.full(3, True), n=2).tolist()
+    [1.0, 0.5, 0.75]
+    """
+    uncertain = margin(P)
+    rows = shortlist(uncertain, eligible, UNCERTAIN * n)
+    left, squares_to = nearest(E[rows], E[y >= 0])[1], squares_to_row(E[rows])
+    free = np.ones(len(rows), dtype=bool)
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(rows)):
+        best = int(np.argmax(np.where(free, uncertain[rows] * left, -1)))
+        chosen.append(best)
+        free[best] = False
+        left = np.minimum(left, squares_to(best))
+    return in_turn(rows[chosen], uncertain)
+
+
+@STRATEGIES.named("shortlist_spread")
+def shortlist_spread(P: Probabilities, E: Embeddings, eligible: Mask, n: int, keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
+    """k-means, weighted by 1 - margin, of the 10 n most uncertain records; the nearest to each centre, most uncertain first.
+
+    Where equal records leave fewer than n clusters, the most uncertain fill the batch.
+
+    Zhdanov (2019), Diverse mini-batch active learning, arXiv:1901.05954.
+
+    >>> E, keys = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.arange(3, dtype=np.uint64)
+    >>> shortlist_spread(np.array([[0.5, 0.5], [0.5, 0.5], [0.6, 0.4]]), E, np.full(3, True), 2, keys, seed=0).tolist()
+    [1.0, 0.5, 0.75]
+    """
+    uncertain = margin(P)
+    rows = drawn_shortlist(uncertain, eligible, UNCERTAIN * n, keys, seed)
+    if not len(rows):
+        return in_turn(rows, uncertain)
+    weights = uncertain[rows] if uncertain[rows].any() else None
+    medoids, _ = cluster_medoids(E[rows], n, seed, weights)
+    taken = np.zeros(len(rows), dtype=bool)
+    taken[medoids] = True
+    return in_turn(np.concatenate([rows[taken], rows[~taken]])[:n], uncertain)
+
+
+@STRATEGIES.named("badge")
+@in_drawn_order
+def badge(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
+    """k-means++ on the gradients (P_i - e_best) x E_i of the log loss at the predicted class: large and different gradients.
+
+    The first is the largest gradient, each next one is drawn with a chance proportional to its squared distance to the
+    nearest one before. The (k x d) gradients are never made: <g_i, g_j> = <P_i - e, P_j - e> <E_i, E_j>.
+
+    Ash, Zhang, Krishnamurthy, Langford and Agarwal (2020), Deep batch active learning by diverse, uncertain gradient lower
+    bounds, ICLR.
+
+    >>> P, E = np.array([[0.5, 0.5], [0.5, 0.5], [0.6, 0.4]]), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> badge(P, E, np.full(3, True), n=2, seed=0).round(2).tolist()
+    [1.0, 0.12, 0.75]
+    """
+    rows = np.flatnonzero(eligible)
+    q = np.array(P, dtype=np.float64)
+    q[np.arange(len(q)), q.argmax(axis=1)] -= 1
+    square = (q**2).sum(axis=1) * np.einsum("ij,ij->i", E, E)
+    pool, x, own = q[rows], E[rows], square[rows]
+
+    def squares_to(row: int) -> NDArray[np.float64]:
+        lengths = own + own[row]
+        found = lengths - 2 * (pool @ pool[row]) * (x @ x[row])
+        return np.where(found > ZERO * lengths, found, 0)
+
+    chosen = (
+        d2_sample(np.full(len(rows), np.inf), squares_to, n, np.random.default_rng(seed), first=int(np.argmax(own))) if len(rows) else []
+    )
+    return in_turn(rows[chosen], square / 2)

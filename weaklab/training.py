@@ -1,0 +1,259 @@
+"""Training a committee on manual labels: weak classifiers, label model, probabilities, all over one corpus in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.base import ABSTAIN, LabelNames
+from weaklab.classifiers import WeakClassifier, folds_of
+from weaklab.committee import Votes, assemble
+from weaklab.heuristics import Ballot, Heuristic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from weaklab.label_models import LabelModel
+
+FOLDS = 20
+"""Folds in which the label model is judged on labels that it was not fitted on."""
+MOST_PSEUDO = 5
+"""At most so many pseudo-labels of a class for each manual label of it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the committee thinks, as of one training.
+
+    Attributes
+    ----------
+    votes : what every member votes
+    P : float (n, k), the label model's probabilities
+    model : the fitted label model
+    y : int (n,), the manual labels that it was trained on, -1 is unlabeled
+    pseudo : row numbers that a classifier was trained on beside the manual labels, with the committee's own label
+    """
+
+    votes: Votes
+    P: NDArray[np.float64]
+    model: LabelModel
+    y: NDArray[np.int64]
+    pseudo: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class More:
+    """Labeled records outside the corpus that the committee learns from as well.
+
+    Attributes
+    ----------
+    matrix : classifier -> (r, d) features of these records
+    y : int (r,) codes
+    """
+
+    matrix: Callable[[Any], Any]
+    y: NDArray[np.int64]
+
+
+class Trainer:
+    """Trains a committee on the manual labels of one corpus, as often as there are new ones.
+
+    Parameters
+    ----------
+    heuristics : the members, in the order of the columns
+    labels : label names
+    columns : heuristic name -> :class:`Ballot` over all records, for every member that does not learn
+    matrix : classifier -> the (n, d) features of all records, which it fits to the corpus the first time
+    ids : of the records at some row numbers
+    label_model : name of the label model
+    pseudo_labels : confidence from which a record is given to the classifiers with the committee's own label, None for never
+    """
+
+    def __init__(
+        self,
+        heuristics: Sequence[Heuristic],
+        labels: LabelNames,
+        n: int,
+        columns: Mapping[str, Ballot],
+        matrix: Callable[[WeakClassifier], Any],
+        ids: Callable[[NDArray[np.int64]], Sequence[str]],
+        *,
+        label_model: str = "committee",
+        pseudo_labels: float | None = None,
+    ) -> None:
+        self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
+        self._matrix, self._ids = matrix, ids
+        self.label_model, self.pseudo_labels = label_model, pseudo_labels
+
+    @property
+    def classifiers(self) -> list[WeakClassifier]:
+        """The members that learn."""
+        return [h for h in self.heuristics if isinstance(h, WeakClassifier)]
+
+    def train(self, y: NDArray[np.int64], more: More | None = None) -> State:
+        """Train on manual labels int (n,), -1 is unlabeled, and on labeled records outside the corpus, if there are any."""
+        state = self._train(y, more)
+        if self.pseudo_labels is None or not self.classifiers:
+            return state
+        rows = pseudo_rows(state.P, y, self.pseudo_labels)
+        if not len(rows):
+            return state
+        before = self._out_of_fold_loss(y)
+        again = self._train(y, more, rows, state.P[rows].argmax(axis=1))
+        if self._out_of_fold_loss(y) < before and not collapsed(state.P, again.P):
+            return again
+        return self._train(y, more)
+
+    def _out_of_fold_loss(self, y: NDArray[np.int64]) -> float:
+        """Mean over the classifiers and the labeled records of -log of what the true class got out-of-fold, in nats."""
+        rows = np.flatnonzero(y != ABSTAIN)
+        ids = [str(name) for name in self._ids(rows)]
+        ready = [c for c in self.classifiers if c.is_ready]
+        told = [max(float(c.out_of_fold_[name][code]), 1e-6) for c in ready for name, code in zip(ids, y[rows], strict=True)]
+        return float(-np.log(told).mean()) if told else float("inf")
+
+    def _train(
+        self, y: NDArray[np.int64], more: More | None, pseudo: NDArray[np.int64] | None = None, codes: NDArray[np.int64] | None = None
+    ) -> State:
+        pseudo = np.empty(0, dtype=np.int64) if pseudo is None else pseudo
+        rows = np.flatnonzero(y != ABSTAIN)
+        ids = [str(name) for name in self._ids(rows)]
+        ballots = []
+        for heuristic in self.heuristics:
+            if isinstance(heuristic, WeakClassifier):
+                ballots.append(self._learn(heuristic, y, rows, ids, more, pseudo, codes))
+            else:
+                ballots.append(self.columns[heuristic.name])
+        votes = assemble(self.heuristics, ballots, self.labels, self.n)
+        model = self._model().fit(votes.L, y, votes.scores, votes.confidence)
+        return State(votes, model.predict_proba(votes.L, votes.scores, votes.confidence), model, y, pseudo)
+
+    def _model(self) -> LabelModel:
+        from weaklab.label_models import label_model
+
+        model: LabelModel = label_model(self.label_model).set_params(n_classes=len(self.labels))
+        return model
+
+    def _learn(
+        self,
+        classifier: WeakClassifier,
+        y: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        ids: Sequence[str],
+        more: More | None,
+        pseudo: NDArray[np.int64],
+        codes: NDArray[np.int64] | None,
+    ) -> Ballot:
+        """Train a classifier on the manual labels and let it vote, out-of-fold where it trained."""
+        if len(rows) < classifier.min_labels:
+            classifier.train(np.empty((len(rows), 1)), y[rows], ids, self.labels)
+            return Ballot.blank(self.n)
+        X = self._matrix(classifier)
+        also = []
+        if codes is not None:
+            also.append((X[pseudo], codes))
+        if more is not None:
+            also.append((more.matrix(classifier), more.y))
+        classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked(also))
+        if not classifier.is_ready:
+            return Ballot.blank(self.n)
+        scores = classifier.score(X)
+        scores[rows] = [classifier.out_of_fold_[name] for name in ids]
+        return classifier.ballot(scores)
+
+    def predict_without(self, state: State, column: int) -> NDArray[np.float64]:
+        """Return what the committee says without one of its members: probabilities float (n, k)."""
+        votes = state.votes
+        L = votes.L.copy()
+        L[:, column] = ABSTAIN
+        scores = {j: s for j, s in votes.scores.items() if j != column}
+        sure = {j: c for j, c in votes.confidence.items() if j != column}
+        return self._model().fit(L, state.y, scores, sure).predict_proba(L, scores, sure)
+
+    def cross_fitted(self, state: State, folds: int = FOLDS) -> NDArray[np.float64]:
+        """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
+
+        The rows are those with a label in ``state.y``, in order; members' scores are out-of-fold already.
+        """
+        votes, y = state.votes, state.y
+        rows = np.flatnonzero(y != ABSTAIN)
+        P = np.zeros((len(rows), len(self.labels)))
+        if not len(rows):
+            return P
+        fold = folds_of(y[rows], [str(name) for name in self._ids(rows)], folds)
+        for number in range(fold.max() + 1):
+            out = rows[fold == number]
+            held = y.copy()
+            held[out] = ABSTAIN
+            model = self._model().fit(votes.L, held, votes.scores, votes.confidence)
+            scores = {j: s[out] for j, s in votes.scores.items()}
+            sure = {j: c[out] for j, c in votes.confidence.items()}
+            P[fold == number] = model.predict_proba(votes.L[out], scores, sure)
+        return P
+
+
+def judge(heuristics: Sequence[Heuristic], state: State, batch: pa.RecordBatch) -> tuple[Votes, NDArray[np.float64]]:
+    """Return what a trained committee says of records that are not in its corpus: votes, and probabilities float (n, k)."""
+    labels = state.votes.labels
+    ballots = [heuristic.evaluate(batch, labels) for heuristic in heuristics]
+    votes = assemble(heuristics, ballots, labels, batch.num_rows)
+    n, k = batch.num_rows, len(labels)
+    for j in state.votes.scores:
+        votes.scores.setdefault(j, np.full((n, k), 1 / k, dtype=np.float32))
+    for j in state.votes.confidence:
+        votes.confidence.setdefault(j, np.ones(n, dtype=np.float32))
+    return votes, state.model.predict_proba(votes.L, votes.scores, votes.confidence)
+
+
+def pseudo_rows(P: NDArray[np.float64], y: NDArray[np.int64], confidence: float) -> NDArray[np.int64]:
+    """Return the rows that may be trained on with their most probable class: int (r,).
+
+    Cost-effective active learning of Wang, Zhang, Li, Zhang and Lin (2017), Cost-effective active learning for deep image
+    classification, IEEE TCSVT: unlabeled records whose class is all but certain. So that no class grows by itself, a class
+    gets at most five for each manual label of it, the surest first.
+
+    Parameters
+    ----------
+    P : float (n, k)
+    y : int (n,), manual labels, -1 is unlabeled
+    confidence : the least :func:`weaklab.confidence`, 0 to 1
+
+    Examples
+    --------
+    >>> P = np.array([[0.999, 0.001], [0.6, 0.4], [0.001, 0.999], [0.5, 0.5]])
+    >>> pseudo_rows(P, np.array([-1, 0, -1, 1]), 0.9).tolist()
+    [0, 2]
+    """
+    from weaklab.label_models import confidence as sureness
+
+    sure = sureness(P)
+    best = P.argmax(axis=1)
+    candidates = np.flatnonzero((y == ABSTAIN) & (sure >= confidence))
+    order = candidates[np.argsort(-sure[candidates], kind="stable")]
+    chosen = [order[best[order] == code][: MOST_PSEUDO * int((y == code).sum())] for code in range(P.shape[1])]
+    return np.sort(np.concatenate(chosen))
+
+
+def collapsed(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
+    """Whether some class has less than half or more than twice the share of records that it had: ``P`` float (n, k) of each.
+
+    >>> collapsed(np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[0.9, 0.1], [0.9, 0.1]]))
+    True
+    """
+    first, second = before.mean(axis=0), after.mean(axis=0)
+    return bool((second < first / 2).any() or (second > 2 * first).any())
+
+
+def _stacked(parts: Sequence[tuple[Any, NDArray[np.int64]]]) -> tuple[Any, NDArray[np.int64]] | None:
+    if not parts:
+        return None
+    from scipy import sparse
+
+    y = np.concatenate([codes for _, codes in parts])
+    blocks = [X for X, _ in parts]
+    return (sparse.vstack(blocks, format="csr") if sparse.issparse(blocks[0]) else np.vstack(blocks)), y
