@@ -213,6 +213,26 @@ def test_a_person_at_a_real_terminal(project):
         assert held.history()["seconds"].dropna().gt(0).all()
 
 
+def test_enter_does_not_accept_what_is_hidden(project):
+    settings = (project / "weaklab.toml").read_text()
+    (project / "weaklab.toml").write_text(settings.replace("blind_share = 0.05", "blind_share = 1.0"))
+    done = run("label", project, stdin="\nham\nq\n")
+    assert "hidden" in done.stdout
+    assert "spam (confidence" not in done.stdout
+    assert "1 labels given" in done.stdout
+    with weaklab.Project(project) as held:
+        assert held.history()["suggestion_shown"].tolist() == [False]
+
+
+def test_evaluate_tells_what_is_known_and_what_to_do(project):
+    assert "no accuracy has been measured yet" in run("evaluate", project).stdout
+    run("label", project, stdin="spam\nham\nspam\nham\nspam\nham\n")
+    shown = run("evaluate", project).stdout
+    assert "accuracy after 6 labels" in shown
+    assert "labels as exported" in shown
+    assert "Go on:" in shown or "You may stop" in shown
+
+
 def test_the_end_of_the_input_leaves_with_everything_stored(project):
     done = run("label", project, stdin="1\n2")
     assert "2 labels given" in done.stdout

@@ -165,6 +165,45 @@ def test_a_classifier_that_memorises_its_labels_gets_no_weight_beyond_its_out_of
     assert with_memoriser > alone - 0.01
 
 
+# ---- weak classifiers in a cell
+
+
+def test_a_classifier_in_a_cell_shows_its_accuracy_its_votes_and_what_surprises():
+    held = project()
+    classifier = held.weak_classifier("svm", features="tfidf", name="machine")
+    assert "more labels are needed" in classifier._repr_html_()
+    for _ in range(3):
+        answer(held, 10)
+    shown = classifier._repr_html_()
+    assert "out-of-fold" in shown
+    preview = held.preview("machine")
+    assert 0.5 < preview.accuracy <= 1
+    assert preview.accuracy_low <= preview.accuracy <= preview.accuracy_high
+    assert preview.n_records == 200
+    assert len(preview.to_pandas()) <= 10
+    assert (preview.to_pandas()["vote"] != preview.to_pandas()["committee"]).any() or preview.to_pandas()["manual"].notna().any()
+    with pytest.raises(WeaklabError, match="is no weak classifier; the weak classifiers are naive_bayes, machine"):
+        held.preview("ham words")
+
+
+def test_features_are_fitted_once_and_kept_in_the_project():
+    held = project()
+    for _ in range(2):
+        answer(held, 10)
+    labels = held.labels()
+    held.close()
+    files = {path.name: path.stat().st_mtime_ns for path in (held.path / "cache").iterdir()}
+    assert files
+    again = Project("p")
+    pd.testing.assert_frame_equal(again.labels(), labels)
+    assert {path.name: path.stat().st_mtime_ns for path in (held.path / "cache").iterdir()} == files
+    again.close()
+    for path in (held.path / "cache").iterdir():
+        path.write_bytes(b"damaged")
+    with Project("p") as last:
+        pd.testing.assert_frame_equal(last.labels(), labels)
+
+
 # ---- near-duplicates
 
 

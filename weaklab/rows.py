@@ -69,6 +69,13 @@ def softmax(S: Matrix) -> NDArray[np.float64]:
     >>> softmax(np.array([[0.0, 0.0]])).tolist()
     [[0.5, 0.5]]
     """
+    if S.shape[1] == 2:
+        from scipy.special import expit
+
+        P = np.empty(S.shape, order="F")
+        expit(np.subtract(S[:, 1], S[:, 0], dtype=np.float64), out=P[:, 1])
+        np.subtract(1, P[:, 1], out=P[:, 0])
+        return P
     E = np.subtract(S, row_max(S)[:, None], dtype=np.float64)
     np.exp(E, out=E)
     E /= row_sum(E)[:, None]

@@ -315,10 +315,10 @@ class WeakClassifier(Heuristic):
         least = np.asarray(getattr(self, "thresholds_", np.full(k, self._least(k))), dtype=np.float32)
         best, votes = scores[:, 0].copy(), np.zeros(len(scores), dtype=np.int8)
         for code in range(1, k):  # several times faster on a large pool than argmax over rows of a few numbers
-            better = scores[:, code] > best
-            votes[better] = code
+            np.putmask(votes, scores[:, code] > best, np.int8(code))
             np.maximum(best, scores[:, code], out=best)
-        votes[(best < least[votes]) | (best <= np.float32(1 / k))] = ABSTAIN
+        wanted = least[0] if (least == least[0]).all() else least[votes]
+        np.putmask(votes, (best < wanted) | (best <= np.float32(1 / k)), np.int8(ABSTAIN))
         return Ballot(votes, scores=scores)
 
 

@@ -224,5 +224,6 @@ def _silent(L: NDArray[np.integer[Any]], scores: Columns) -> NDArray[np.int64]:
         silent &= L[:, j] == ABSTAIN
     rows = np.flatnonzero(silent)
     for score in scores.values():
+        rows = rows[np.abs(score[rows, 0] - score[rows, 1]) <= 1e-6]  # leaves few to look at closely
         rows = rows[row_max(score[rows]) + row_max(-score[rows]) <= 1e-6]
     return np.asarray(rows)
