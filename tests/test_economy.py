@@ -115,6 +115,30 @@ def test_evaluate_tells_the_accuracy_of_all_and_leaves_the_project_as_it_was():
     assert "<table>" in found._repr_html_()
 
 
+def test_records_that_came_after_the_random_picks_are_not_taken_to_be_like_those_before():
+    held = project(random_share=0.5)
+    for _ in range(4):
+        answer(held, 10)
+    before = held.evaluate().accuracy
+    late = messages(400, seed=9).assign(id=lambda f: "late" + f.id)
+    held.add_records(late, gold="gold")
+    after = held.evaluate().accuracy
+    assert not np.isnan(before.value)
+    assert np.isnan(after.value)
+    assert after.low < 0.4 < 0.9 < after.high
+    answer(held, 40, pd.concat([messages(), late]))
+    assert not np.isnan(held.evaluate().accuracy.value)
+
+
+def test_evaluate_with_every_record_labeled_says_so():
+    frame = messages(20)
+    held = project(frame=frame)
+    held.label_many(dict(zip(frame.id, frame.gold, strict=True)))
+    found = held.evaluate()
+    assert (found.accuracy.value, found.accuracy.low) == (1, 1)
+    assert str(found.stopping) == "Every record has a label."
+
+
 def test_evaluate_without_any_label_says_what_is_missing():
     shown = str(project().evaluate())
     assert "no accuracy has been measured yet" in shown
@@ -204,6 +228,54 @@ def test_features_are_fitted_once_and_kept_in_the_project():
         pd.testing.assert_frame_equal(last.labels(), labels)
 
 
+class Broken(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        raise RuntimeError("no license")
+
+    def predict_proba(self, X):
+        raise NotImplementedError
+
+
+def test_a_classifier_that_fails_leaves_a_fault_and_the_others_go_on():
+    held = project()
+    held.weak_classifier(Broken(), name="broken")
+    with pytest.warns(weaklab.WeaklabWarning, match=r"broken.*RuntimeError: no license"):
+        answer(held, 10)
+    answer(held, 10)
+    assert [fault.heuristic for fault in held.faults] == ["broken"]
+    assert held.summary().to_pandas().loc["naive_bayes", "coverage"] > 0.5
+    assert held.summary().to_pandas().loc["broken", "coverage"] == 0
+    held.ask(3)
+
+
+def test_a_missing_number_counts_as_the_mean():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(100, 2)), columns=["x", "y"]).assign(id=[f"r{i}" for i in range(100)])
+    frame.loc[[0, 7], "x"] = [np.nan, np.inf]
+    held = Project("p", labels=["no", "yes"])
+    held.add_records(frame)
+    held.weak_classifier("lr")
+    held.label_many({f"r{i}": "yes" if frame.x[i] > 0 else "no" for i in range(20, 60)})
+    held.run(progress=False)
+    assert held.faults == []
+    labels = held.labels()["label"][60:]
+    assert (labels == np.where(frame.x[60:] > 0, "yes", "no")).mean() > 0.8
+
+
+def test_a_label_that_is_called_by_a_number_is_that_label():
+    held = Project("p", labels=["1", "2", "3"])
+    held.add_records(["one", "two"])
+    assert held.label(held.ask(1)[0], 1).label == "1"
+
+
+def test_a_database_that_is_gone_is_told_and_not_begun_anew():
+    project().close()
+    (held := weaklab.Project("p").path / "weaklab.db").unlink()
+    with pytest.raises(WeaklabError, match="put a backup in its place"):
+        Project("p")
+    assert not held.exists()
+
+
 # ---- near-duplicates
 
 
@@ -224,6 +296,37 @@ def test_a_near_duplicate_shares_the_answer_and_is_not_asked_about():
     assert "copy-m3" not in {ask.id for ask in held.ask(100)}
     held.export("labels.csv")
     assert pd.read_csv("labels.csv", index_col="id").loc["copy-m3", "shared_from"] == "m3"
+
+
+def test_a_function_that_tells_near_duplicates_apart_does_not_upset_the_estimates():
+    frame = pd.DataFrame({"id": list("abcdx"), "text": ["Great movie!!!", "great movie", "Great movie", "great  movie", "Bad lunch"]})
+    held = Project("p", labels=["ham", "spam"], timeout=None)
+    held.add_records(frame)
+    held.add(weaklab.pattern("spam", "!", name="shouts"))
+    held.label("a", "spam")
+    assert held.summary().to_pandas().loc["shouts", "estimated_low"] == 1
+    assert held.evaluate().n_labels == 1
+
+
+def test_near_duplicates_do_not_meet_in_a_batch_and_are_held_out_together():
+    words = [f"message number {'abcdefghij'[i // 4]} about a thing that nobody can tell from the next {i // 4}" for i in range(40)]
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(40)], "text": words, "gold": ["ham", "spam"] * 20})
+    held = project(frame=frame, random_share=0)
+    assert len({ask.text for ask in held.ask(10)}) == 10
+    assert len(held.ask(40)) == 10
+    rng = np.random.default_rng(0)
+    held.label_many({f"r{i}": ("ham", "spam")[label] for i, label in zip(range(40), rng.integers(0, 2, 10).repeat(4), strict=True)})
+    held.run(progress=False)
+    judged = held.summary().to_pandas().loc["naive_bayes"]
+    assert np.isnan(judged.accuracy) or judged.accuracy < 0.8
+
+
+def test_records_that_differ_in_another_column_share_no_answer():
+    frame = pd.DataFrame({"id": list("abc"), "text": ["Invoice attached, please pay"] * 3, "amount": [10, 10, 99_000]})
+    held = Project("p", labels=["fraud", "fine"])
+    held.add_records(frame)
+    held.label("a", "fine")
+    assert held.labels()["shared_from"].tolist() == [None, "a", None]
 
 
 def test_answers_that_contradict_one_another_are_not_shared():
@@ -295,7 +398,7 @@ def test_pseudo_labels_are_off_unless_asked_for_and_then_train_the_classifiers()
     assert used[1] > 20
 
 
-def test_pseudo_labels_that_make_a_class_vanish_or_the_classifiers_worse_are_dropped():
+def test_what_functions_alone_are_sure_of_is_no_pseudo_label():
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 2, 600)
     X = np.column_stack([truth + rng.normal(0, 0.2, 600), rng.normal(0, 1, 600)])
@@ -303,11 +406,26 @@ def test_pseudo_labels_that_make_a_class_vanish_or_the_classifiers_worse_are_dro
     wrong[:40] = ABSTAIN
     loop = Loop(X, ["a", "b"], wrong, classifiers=["logistic_regression"], pseudo_labels=0.5, label_model="coverage_vote")
     loop.label(np.arange(40), truth[:40])
-    alone = Loop(X, ["a", "b"], wrong, classifiers=["logistic_regression"], label_model="coverage_vote")
-    alone.label(np.arange(40), truth[:40])
-    assert (pseudo_rows(alone.P, alone.y, 0.5) >= 40).sum() > 100
-    assert len(loop.state.pseudo) == 0
-    np.testing.assert_array_equal(loop.P, alone.P)
+    assert (pseudo_rows(loop.P, loop.y, 0.5) >= 40).sum() > 100
+    assert len(loop.state.pseudo) < 20
+
+
+def test_out_of_fold_scores_know_nothing_of_pseudo_labels_which_know_of_every_label():
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 2, 400)
+    X = np.column_stack([truth + rng.normal(0, 0.3, 400), rng.normal(size=400)])
+    L = np.where(rng.random((400, 3)) < 0.9, truth[:, None], 1 - truth[:, None])
+    told = []
+    for confidence in (None, 0.5):
+        loop = Loop(X, ["a", "b"], L, classifiers=["logistic_regression"], pseudo_labels=confidence)
+        loop.trainer._pseudo_helps = lambda y, more: True
+        loop.label(np.arange(30), truth[:30])
+        told.append(loop.state.votes.scores[3][:30])
+    assert len(loop.state.pseudo) > 0
+    np.testing.assert_array_equal(*told)
+
+
+def test_a_training_in_which_a_class_shrinks_to_less_than_half_is_a_collapse():
     assert collapsed(np.full((4, 2), 0.5), np.tile([0.9, 0.1], (4, 1)))
     assert not collapsed(np.full((4, 2), 0.5), np.tile([0.6, 0.4], (4, 1)))
 
@@ -338,9 +456,49 @@ def test_a_stream_asks_within_its_budget_and_its_labels_train_but_are_in_no_expo
 
 def test_a_streamed_record_that_was_asked_about_is_not_asked_twice_and_text_alone_will_do():
     held = project(random_share=0)
-    first = [ask.text for ask in held.stream(["a prize at lunch"] * 3, budget=1.0)]
-    assert first == ["a prize at lunch"]
+    first = list(held.stream(["a prize at lunch"] * 3, budget=1.0))
+    assert [ask.text for ask in first] == ["a prize at lunch"]
+    again = next(held.stream(["a prize at lunch"], budget=1.0))  # nobody has answered yet
+    held.label(again, "spam")
     assert list(held.stream(["a prize at lunch"], budget=1.0)) == []
+    assert held.status()["labels_outside"] == 1
+
+
+def test_a_streamed_record_keeps_the_types_of_its_columns_and_a_wrong_one_is_told():
+    frame = messages(60).assign(when=pd.Timestamp("2026-01-02"), size=3)
+    held = project(frame=frame)
+    record = {"id": "new", "text": "a prize at lunch", "when": pd.Timestamp("2026-03-04").to_pydatetime(), "size": 7}
+    for ask in held.stream([record], budget=1.0):
+        held.label(ask, "spam")
+    for ask in held.synthesize(2):
+        held.label(ask, "ham")
+    held.run(progress=False)
+    held.close()
+    again = Project("p")
+    answer(again, 10, frame)
+    assert again.run(progress=False) is not None
+    with pytest.raises(WeaklabError, match="does not have the types of"):
+        next(again.stream([{"text": "x", "size": "large"}], budget=1.0))
+
+
+def test_a_streamed_record_that_is_imported_later_counts_once():
+    held = project(random_share=0)
+    ask = next(held.stream([{"id": "later", "text": "a prize at lunch"}], budget=1.0))
+    held.label(ask, "spam")
+    assert held.status()["labels_outside"] == 1
+    held.add_records([{"id": "later", "text": "a prize at lunch", "gold": "spam"}], gold="gold")
+    assert (held.status()["labels_outside"], held.status()["manual_labels"]) == (0, 1)
+    assert held._more(held._last_event()) is None
+
+
+def test_a_stream_passes_by_a_corpus_whose_ids_are_numbers_and_a_frame_is_a_stream_of_its_rows():
+    held = Project("p", labels=["ham", "spam"], random_share=0)
+    held.add_records(pd.DataFrame({"id": range(40), "text": messages(40).text}))
+    asked = [ask.text for ask in held.stream(pd.DataFrame({"text": ["a prize", "a train"]}), budget=1.0)]
+    assert set(asked) <= {"a prize", "a train"}
+    assert asked
+    with pytest.raises(WeaklabError, match="got one text, 'hello'"):
+        next(held.stream("hello"))
 
 
 def test_a_stream_of_what_is_no_record_says_what_is_wanted():
@@ -405,7 +563,13 @@ def test_the_loop_over_arrays_beats_random_questions():
 
 def test_the_loop_says_what_is_wrong_with_labels_and_votes():
     loop = Loop(np.eye(4), ["a", "b"])
-    with pytest.raises(WeaklabError, match="codes from -1 to 1, got"):
+    with pytest.raises(WeaklabError, match="2 is not a label"):
         loop.label([0], [2])
+    with pytest.raises(WeaklabError, match="one label a record"):
+        loop.label([0, 1], [1])
+    with pytest.raises(WeaklabError, match="rows must be from 0 to 3"):
+        loop.label([-1], [1])
+    with pytest.raises(WeaklabError, match="1 missing values"):
+        Loop([[1.0, float("nan")]], ["a", "b"])
     with pytest.raises(WeaklabError, match="one row a record"):
         Loop(np.eye(4), ["a", "b"], L=np.zeros((3, 2), dtype=int))

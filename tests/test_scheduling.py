@@ -161,7 +161,7 @@ def test_a_function_of_ones_own_is_a_strategy():
         ("margn", "no query strategy named 'margn'; did you mean 'margin'"),
         ({"margin": -1.0}, "needs weights"),
         ({}, "needs weights"),
-        (lambda P: np.full(len(P), np.nan), "one finite score a record"),
+        (lambda P: np.full(len(P), np.nan), "4 are NaN or infinite"),
         (lambda P: P, "one finite score a record"),
         (lambda texts: texts, "asks for 'texts'"),
     ],

@@ -186,7 +186,7 @@ def estimate_exported(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
     """
     found = estimate_accuracy(correct, sample, learned=learned)
     gain = (len(sample) - float(_checked(correct, sample).sum())) / max(sample.n_records, 1)
-    value, low, high = (min(1.0, share + gain) for share in (found.value, found.low, found.high))
+    value, low, high = (float(np.minimum(1.0, share + gain)) for share in (found.value, found.low, found.high))  # nan stays nan
     return Estimate(value, low, high, found.n_audit, found.n_eff)
 
 

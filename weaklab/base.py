@@ -129,7 +129,7 @@ class LabelNames(Sequence[str]):
         return f"LabelNames({list(self._names)})"
 
     def code(self, vote: Any) -> int:
-        """Return the code of a vote: a name, a code, or None / ABSTAIN for no vote.
+        """Return the code of a vote: a name, a code, or None / ABSTAIN for no vote. A number that is a name is that name.
 
         Raises
         ------
@@ -145,6 +145,8 @@ class LabelNames(Sequence[str]):
         elif type(vote).__name__ not in ("bool", "bool_"):
             with contextlib.suppress(TypeError, ValueError):
                 code = operator.index(vote)
+                if str(code) in self._codes:  # a label may be called 1, as stars are
+                    return self._codes[str(code)]
                 if ABSTAIN <= code < len(self._names):
                     return code
         raise UnknownLabelError(self.unknown(vote))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.strategies.base import uniform
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,7 +34,7 @@ def unit_rows(X: Any) -> Any:
     return rows / np.where(lengths > 0, lengths, 1)
 
 
-def embed(X: Any, size: int = SIZE, seed: int = 0) -> NDArray[np.float32]:
+def embed(X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> NDArray[np.float32]:
     """Return dense embeddings of the rows of a feature matrix: float32 (n, at most ``size``), rows of length 1 or 0.
 
     Wide matrices are projected on their first right singular vectors (latent semantic analysis: Deerwester and others, 1990,
@@ -44,6 +46,7 @@ def embed(X: Any, size: int = SIZE, seed: int = 0) -> NDArray[np.float32]:
     X : (n, d) sparse or dense
     size : dimensions
     seed : of the sample and the projection
+    keys : uint64 (n,), a number for each record, by which the sample is drawn whatever the order of the records
 
     Examples
     --------
@@ -61,7 +64,9 @@ def embed(X: Any, size: int = SIZE, seed: int = 0) -> NDArray[np.float32]:
         return np.asarray(rows.todense() if sparse.issparse(rows) else rows, dtype=np.float32)
     sample = rows
     if n > SAMPLE_ROWS:
-        sample = rows[np.sort(np.random.default_rng(seed).choice(n, SAMPLE_ROWS, replace=False))]
+        drawn = uniform(np.arange(n, dtype=np.uint64) if keys is None else keys, seed)
+        sample = rows[np.sort(np.argpartition(drawn, SAMPLE_ROWS)[:SAMPLE_ROWS])]
     components = min(size, *sample.shape)
-    _, _, directions = randomized_svd(sample, components, n_iter=3, random_state=seed)
+    # not transposed, so that the random matrix goes by the columns and the order of the records does not matter
+    _, _, directions = randomized_svd(sample, components, n_iter=3, random_state=seed, transpose=False)
     return np.asarray(unit_rows(np.asarray(rows @ directions.T.astype(np.float32))))

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.audit import Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported, estimate_precision
+from weaklab.audit import Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported
 from weaklab.base import ABSTAIN
 from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
 from weaklab.store import LABEL, Event
 from weaklab.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from weaklab.history import History
-    from weaklab.training import State, Trainer
+    from weaklab.training import More, State, Trainer
 
 PREFIXES = (0.4, 0.6, 0.8, 1.0)
 """The learning curve is drawn through the committees that these shares of the labels make."""
@@ -72,7 +72,7 @@ class Evaluation:
 
 
 def _cells(estimate: Estimate) -> list[Any]:
-    return [f"{estimate.value:.1%}" if estimate.n_audit else None, f"{estimate.low:.1%}", f"{estimate.high:.1%}", estimate.n_audit]
+    return [None if np.isnan(estimate.value) else f"{estimate.value:.1%}", f"{estimate.low:.1%}", f"{estimate.high:.1%}", estimate.n_audit]
 
 
 class Answers:
@@ -82,31 +82,64 @@ class Answers:
     ----------
     rows : int (n,), row numbers
     codes : int (n,)
-    sample : for estimates over all records
+    strata : int, the row numbers at which the strata of the corpus end
     """
 
-    def __init__(self, history: History, rows: Mapping[str, int], codes: Mapping[str, int], shared: NDArray[np.int64]) -> None:
-        first = {record: event for record, event in history.first_labels().items() if record in rows}
+    def __init__(
+        self,
+        history: History,
+        rows: Mapping[str, int],
+        codes: Mapping[str, int],
+        shared: NDArray[np.int64],
+        imports: Sequence[tuple[int, str]],
+    ) -> None:
+        first = {record: event for record, event in history.first_labels().items() if record in rows and record in codes}
         order = sorted(first, key=lambda record: first[record].id)
         self.rows = np.array([rows[record] for record in order], dtype=np.int64)
         self.codes = np.array([codes[record] for record in order], dtype=np.int64)
         events = [first[record] for record in order]
         at_random = [event.picked_by == "random" and event.asked_after is not None for event in events]
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
-        given = [event.id for event in events]
-        # a near-duplicate of a labeled record leaves the pool with it, and its correctness is taken to be the same
+        self.given = given = [event.id for event in events]
+        # a near-duplicate of a labeled record leaves the pool with it
         place = {int(row): i for i, row in enumerate(self.rows)}
-        self.mates = np.array([place[source] for source in shared[shared >= 0].tolist()], dtype=np.int64)
-        self.sample = Sample(
-            len(rows),
-            np.array(at_random + [False] * len(self.mates), dtype=bool),
-            np.array(turn + [-1] * len(self.mates), dtype=np.int64),
-            np.array(given + [given[i] for i in self.mates.tolist()], dtype=np.int64),
-        )
+        self.mate_rows = np.flatnonzero(shared >= 0)
+        self.mates = np.array([place[source] for source in shared[self.mate_rows].tolist()], dtype=np.int64)
+        self._at_random = np.array(at_random + [False] * len(self.mates), dtype=bool)
+        self._turn = np.array(turn + [-1] * len(self.mates), dtype=np.int64)
+        self._given = np.array(given + [given[i] for i in self.mates.tolist()], dtype=np.int64)
+        self.strata = strata_of(imports, [event.at for event, drawn in zip(events, at_random, strict=True) if drawn])
+        if self.strata[-1] != len(rows):
+            self.strata = np.array([len(rows)])
 
-    def with_mates(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values, one a labeled record, with those of the near-duplicates behind."""
-        return np.concatenate([values, values[self.mates]])
+    def parts(self, among: NDArray[np.bool_] | None = None) -> list[tuple[int, NDArray[np.bool_], Sample]]:
+        """Return for each stratum its number of records, which of :attr:`all_rows` are in it, and its sample.
+
+        Records that were imported after records had been drawn never had a chance to be, so they are a stratum of their own.
+
+        Parameters
+        ----------
+        among : bool (n,), the records to look at, by default all
+        """
+        found = []
+        for low, high in pairwise([0, *self.strata.tolist()]):
+            inside = (self.all_rows >= low) & (self.all_rows < high)
+            size = high - low
+            if among is not None:
+                inside &= among[self.all_rows]
+                size = int(among[low:high].sum())
+            found.append((size, inside, Sample(size, self._at_random[inside], self._turn[inside], self._given[inside])))
+        return found
+
+    @property
+    def all_rows(self) -> NDArray[np.int64]:
+        """The labeled rows, and behind them those of the near-duplicates that share an answer."""
+        return np.concatenate([self.rows, self.mate_rows])
+
+    @property
+    def all_codes(self) -> NDArray[np.int64]:
+        """The answers for :attr:`all_rows`."""
+        return np.concatenate([self.codes, self.codes[self.mates]])
 
     def first(self, count: int, n: int) -> NDArray[np.int64]:
         """Return the codes int (n,) as they were after so many answers, -1 is unlabeled."""
@@ -115,10 +148,8 @@ class Answers:
         return y
 
 
-def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every: int) -> Evaluation:
+def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every: int, more: Callable[[int], More | None]) -> Evaluation:
     """Judge a committee by the answers given so far, without judging anything by what it was trained on.
-
-    Leaves the classifiers of the trainer as all answers make them.
 
     Parameters
     ----------
@@ -126,6 +157,7 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
     answers : its manual labels
     events : its history
     every : how many labels make a round
+    more : returns the labeled records outside the corpus as of an event
     """
     n, total = trainer.n, len(answers.rows)
     wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
@@ -133,31 +165,34 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
     points, predicted, state, correct = [], {}, None, np.zeros(0)
     for count in counts:
         y = answers.first(count, n)
-        state = trainer.train(y)
+        state = trainer.train(y, more(answers.given[count - 1] if count else 0))
         predicted[count] = state.P.argmax(axis=1)
         correct = _correct(trainer, state, answers)
-        estimate = estimate_accuracy(answers.with_mates(correct), answers.sample)
-        if estimate.n_audit and count:
+        estimate = _estimated(correct, answers)
+        if not np.isnan(estimate.value) and count:
             points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
     assert state is not None
-    curve = forecast(points, [total + extra for extra in AHEAD] if total else [])
+    curve = forecast(points, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
     y = answers.first(total, n)
     rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
     rest = y == ABSTAIN
     agreements = [kappa(predicted[a][rest], predicted[b][rest]) for a, b in pairwise(rounds) if a > 0]
     return Evaluation(
-        estimate_exported(answers.with_mates(correct), answers.sample),
-        estimate_accuracy(answers.with_mates(correct), answers.sample),
+        _estimated(correct, answers, exported=True),
+        _estimated(correct, answers),
         dict(zip(state.votes.names, estimates(state, answers), strict=True)),
         curve,
-        stopping_signal(agreements, curve.gain(EXTRA)),
+        Signal(True, "Every record has a label.") if not rest.any() else stopping_signal(agreements, curve.gain(EXTRA)),
         bias_of(events),
         total,
     )
 
 
 def _correct(trainer: Trainer, state: State, answers: Answers) -> NDArray[np.float64]:
-    """Return whether the committee is right on each labeled record, ties by their chance, as if it did not know the label."""
+    """Return whether the committee is right on each record with an answer, ties by their chance, as if it did not know the label.
+
+    A near-duplicate is as its source: the committee has been trained on the same words.
+    """
     P = state.P[answers.rows].copy()
     known = np.flatnonzero(state.y != ABSTAIN)
     place = {int(row): i for i, row in enumerate(known)}
@@ -167,7 +202,8 @@ def _correct(trainer: Trainer, state: State, answers: Answers) -> NDArray[np.flo
     if not len(P):
         return np.zeros(0)
     hit = P.max(axis=1)[:, None] - 1e-9 <= P
-    return np.asarray(hit[np.arange(len(P)), answers.codes] / hit.sum(axis=1))
+    right = np.asarray(hit[np.arange(len(P)), answers.codes] / hit.sum(axis=1))
+    return np.concatenate([right, right[answers.mates]])
 
 
 def estimates(state: State, answers: Answers) -> list[Estimate]:
@@ -177,11 +213,75 @@ def estimates(state: State, answers: Answers) -> list[Estimate]:
 
 def _of_heuristic(state: State, j: int, answers: Answers) -> Estimate:
     learned = j in state.votes.scores
-    votes = state.votes.L[answers.rows, j]
-    right, voted = (votes == answers.codes).astype(float), votes != ABSTAIN
-    return estimate_precision(
-        answers.with_mates(right), answers.with_mates(voted), int((state.votes.L[:, j] != ABSTAIN).sum()), answers.sample, learned=learned
-    )
+    votes = state.votes.L[:, j]
+    mine = votes[answers.all_rows]
+    return _estimated((mine == answers.all_codes).astype(float), answers, among=votes != ABSTAIN, learned=learned)
+
+
+def _estimated(
+    correct: NDArray[np.float64],
+    answers: Answers,
+    *,
+    among: NDArray[np.bool_] | None = None,
+    exported: bool = False,
+    learned: bool = False,
+) -> Estimate:
+    """Estimate a share over the strata of the corpus, or over some of its records: ``correct`` is for ``answers.all_rows``."""
+    parts = [part for part in answers.parts(among) if part[0]]
+    found = []
+    for size, inside, sample in parts:
+        one = estimate_exported(correct[inside], sample) if exported else estimate_accuracy(correct[inside], sample, learned=learned)
+        found.append((size, one))
+    return combined(found)
+
+
+def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
+    """Return the estimate over strata from (number of records, estimate) of each.
+
+    Intervals of independent estimates are joined by the squared distances of their bounds: Zou and Donner (2008), Construction of
+    confidence limits about effect measures: a general approach, Statistics in Medicine. Of a stratum without a random pick only
+    what is certain is known, and the whole has no value then.
+
+    >>> combined([(10, Estimate(1.0, 1.0, 1.0, 0, float("inf"))), (10, Estimate(0.5, 0.2, 0.8, 9, 9.0))]).low
+    0.6
+    """
+    total = sum(size for size, _ in parts)
+    if len(parts) == 1 or not total:
+        return parts[0][1] if parts else Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
+    low = high = value = below = above = 0.0
+    for size, one in parts:
+        share = size / total
+        value += share * one.value
+        if np.isnan(one.value):
+            low, high = low + share * one.low, high + share * one.high
+        else:
+            low, high = low + share * one.value, high + share * one.value
+            below, above = below + (share * (one.value - one.low)) ** 2, above + (share * (one.high - one.value)) ** 2
+    n_audit = sum(one.n_audit for _, one in parts)
+    n_eff = float("inf") if all(np.isinf(one.n_eff) for _, one in parts) else sum(one.n_eff for _, one in parts if np.isfinite(one.n_eff))
+    return Estimate(value, low - below**0.5, high + above**0.5, n_audit, float(n_eff))
+
+
+def strata_of(imports: Sequence[tuple[int, str]], drawn: Sequence[str]) -> NDArray[np.int64]:
+    """Return the row numbers at which the strata end: a new one begins with each import before which records were drawn.
+
+    Parameters
+    ----------
+    imports : (records, UTC time), oldest first
+    drawn : UTC times of the answers to random picks
+
+    >>> strata_of([(100, "2026-01-01"), (50, "2026-01-02"), (10, "2026-01-04")], ["2026-01-03"]).tolist()
+    [150, 160]
+    """
+    ends: list[int] = []
+    before, end = 0, 0
+    for records, at in imports:
+        seen = sum(time < at for time in drawn)
+        if ends and seen == before:
+            ends.pop()
+        end, before = end + records, seen
+        ends.append(end)
+    return np.array(ends or [0], dtype=np.int64)
 
 
 def bias_of(events: Sequence[Event]) -> Bias:

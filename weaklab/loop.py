@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, FaultWarning, LabelNames, WeaklabError, warn
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import soft_scores
 from weaklab.embeddings import embed, unit_rows
@@ -66,11 +66,11 @@ class Views:
         if self._E is None:
             features = self._features
             assert features is not None
-            self._E = self._keep(lambda: embed(features()))
+            self._E = self._keep(lambda: embed(features(), keys=self.keys))
         return np.asarray(self._E)
 
-    def pool(self, state: State, y: NDArray[np.int64]) -> Pool:
-        """Return what a scheduler chooses from."""
+    def pool(self, state: State, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> Pool:
+        """Return what a scheduler chooses from; near-duplicates have the same number in ``groups``, int (n,)."""
         there = self._features is not None
         return Pool(
             state.P,
@@ -81,6 +81,7 @@ class Views:
             self.vectors,
             self.X if there else None,
             self.E if there else None,
+            groups,
         )
 
 
@@ -136,6 +137,7 @@ class Loop:
         from weaklab.label_models.base import check_votes
 
         self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
+        X = _matrix(X)
         n = int(X.shape[0])
         votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels)).astype(np.int8)
         if len(votes) != n:
@@ -167,8 +169,13 @@ class Loop:
     def state(self) -> State:
         """What the committee thinks now; trained when it is asked for after new labels."""
         if self._state is None:
-            self._state = self.trainer.train(self.y)
+            self._state = self.trainer.train(self.y.copy())
+            for fault in self._state.votes.faults:
+                warn(str(fault), FaultWarning)
         return self._state
+
+    def __repr__(self) -> str:
+        return f"Loop({len(self.y):,} records, labels={list(self.labels)}, {self.n_labels:,} labeled)"
 
     @property
     def P(self) -> NDArray[np.float64]:  # noqa: N802 - the field's name for it
@@ -185,12 +192,33 @@ class Loop:
         return self.scheduler.pick(self.views.pool(self.state, self.y.copy()), n, self.y == ABSTAIN, turn=self.n_labels)
 
     def label(self, rows: Sequence[int] | NDArray[np.integer[Any]], codes: ArrayLike) -> None:
-        """Give labels: ``codes`` int, one for each row number; -1 takes a label back."""
-        given = np.asarray(codes)
-        if given.dtype.kind not in "iu" or given.min(initial=0) < ABSTAIN or given.max(initial=0) >= len(self.labels):
-            raise WeaklabError(f"labels must be codes from -1 to {len(self.labels) - 1}, got {given.tolist()[:10]}")
-        self.y[np.asarray(rows, dtype=np.int64)] = given
+        """Give labels, names or codes, one for each row number; -1 or None takes a label back."""
+        given = np.array([self.labels.code(code) for code in np.atleast_1d(np.asarray(codes, dtype=object)).tolist()], dtype=np.int64)
+        places = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        if places.shape != given.shape:
+            raise WeaklabError(f"{len(places)} records and {len(given)} labels; wanted one label a record")
+        if places.min(initial=0) < 0 or places.max(initial=0) >= len(self.y):
+            raise WeaklabError(f"rows must be from 0 to {len(self.y) - 1}, got {places.tolist()[:10]}")
+        self.y[places] = given
         self._state = None
+
+
+def _matrix(X: Any) -> Any:
+    """Return features as a matrix, or raise a WeaklabError that says what they are instead."""
+    from scipy import sparse
+
+    if not sparse.issparse(X):
+        try:
+            X = np.asarray(X, dtype=None if hasattr(X, "dtype") else np.float64)
+            X = X if X.dtype.kind == "f" else X.astype(np.float64)
+        except (TypeError, ValueError):
+            raise WeaklabError(f"X must hold numbers, shape (records, features), got {type(X).__name__}") from None
+    if X.ndim != 2:
+        raise WeaklabError(f"X must be a matrix of shape (records, features), got shape {X.shape}")
+    wrong = np.isnan(X.data if sparse.issparse(X) else X).sum()
+    if wrong:
+        raise WeaklabError(f"X holds {wrong} missing values (NaN); fill them first, with the column's mean for example")
+    return X.tocsr() if sparse.issparse(X) else X
 
 
 class Column(Heuristic):

@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import WeaklabError
-from weaklab.corpus import Columns, Corpus, Record, ids_of, records
+from weaklab.corpus import Columns, Corpus, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -36,12 +36,14 @@ class Outside:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._held: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._held: dict[str, bytes] = {}
+        self._last = 0
         self.sync()
 
     def sync(self) -> None:
         """Read what was added since, by this process or another."""
-        self._held = self._store.outside()
+        for number, name, _, data in self._store.outside(self._last):
+            self._last, self._held[name] = number, data
 
     @property
     def ids(self) -> list[str]:
@@ -50,31 +52,51 @@ class Outside:
     def __contains__(self, name: object) -> bool:
         return name in self._held
 
-    def kind(self, name: str) -> str:
-        """Return ``stream`` or ``synthetic``."""
-        return self._held[name][0]
-
-    def add(self, kind: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Keep records (id, columns); when this returns they are on disk."""
-        self._store.add_outside((name, kind, dict(data)) for name, data in rows)
+    def add(self, kind: str, batch: pa.RecordBatch) -> None:
+        """Keep the records of a batch, ``stream`` or ``synthetic``; when this returns they are on disk."""
+        self._store.add_outside((name, kind, _packed(batch.slice(row, 1))) for row, name in enumerate(ids_of(batch)))
         self.sync()
 
     def batch(self, ids: Sequence[str], corpus: Corpus) -> pa.RecordBatch:
         """Return some of them in the form of the records of a corpus; columns that they do not have are empty."""
-        return as_batch([{**self._held[name][1], corpus.roles.id: name} for name in ids], corpus)
+        return as_batch([row for name in ids for row in _unpacked(self._held[name])], corpus)
 
-    def record(self, name: str, corpus: Corpus) -> Record:
-        """Return one of them as heuristics see it."""
-        return next(iter(records(self.batch([name], corpus))))
+
+def _packed(batch: pa.RecordBatch) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _unpacked(data: bytes) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(data) as reader:
+        return list(reader.read_all().to_pylist())
 
 
 def as_batch(rows: Sequence[Mapping[str, Any]], corpus: Corpus) -> pa.RecordBatch:
-    """Return rows of columns as a batch of the corpus's schema; a column that a row does not have is empty."""
+    """Return rows of columns as a batch of the corpus's schema; a column that a row does not have is empty.
+
+    Raises
+    ------
+    WeaklabError
+        A value does not fit the type of its column.
+    """
     import pyarrow as pa
 
     schema = corpus_schema(corpus)
+    place = schema.get_field_index(corpus.roles.id)
+    schema = schema.set(place, schema.field(place).with_type(pa.string()))  # ids of elsewhere are texts
     whole = [{name: row.get(name) for name in schema.names} for row in rows]
-    return pa.RecordBatch.from_pylist(whole, schema=schema)
+    try:
+        return pa.RecordBatch.from_pylist(whole, schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError, OverflowError) as error:
+        kinds = ", ".join(f"{field.name} {field.type}" for field in schema)
+        raise WeaklabError(f"a record does not have the types of {corpus.name}, {kinds}: {error}") from None
 
 
 def as_row(record: Any, corpus: Corpus) -> tuple[str, dict[str, Any]]:

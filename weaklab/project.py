@@ -110,8 +110,8 @@ class Project:
         self._folders: list[str] = []
         self._rows: dict[str, int] = {}
         self._features: dict[str, Any] = {}
-        self._views: Views | None = None
         self._groups: NDArray[np.int64] | None = None
+        self._told: list[Fault] = []
         self._forget()
 
     # ---- opening
@@ -197,6 +197,8 @@ class Project:
         schema = None if self._corpus is None else self._corpus.schema
         count = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, skip_known).run(self.session)
         self._refresh_corpus()
+        self._history.sync()
+        self._retrain_when_due()
         return count
 
     def _refresh_corpus(self) -> None:
@@ -206,12 +208,13 @@ class Project:
             self._corpus = self._store.corpus(folders)
             self._rows = {str(name): row for row, name in enumerate(self._corpus.ids.to_pylist())}
             self._features.clear()
-            self._views = self._groups = None
+            self._groups = None
             self._forget()
 
     def _forget(self) -> None:
         """Compute votes and training anew when they are wanted."""
         self._trainer: Trainer | None = None
+        self._views: Views | None = None
         self._state: State | None = None
         self._trained_through = 0
 
@@ -225,6 +228,11 @@ class Project:
             There is none yet.
         """
         self._refresh_corpus()
+        return self._records
+
+    @property
+    def _records(self) -> StoredCorpus:
+        """The records as of the last look at the imports, so that one call sees the same ones throughout."""
         if self._corpus is None:
             raise ProjectError(f"{self.path} holds no record yet; next: project.add_records(...) or `weaklab import {self.path} FILE`")
         return self._corpus
@@ -280,7 +288,7 @@ class Project:
         column = self._state.votes.names.index(name)
         others = self._trainer.predict_without(self._state, column)
         scores = self._state.votes.scores.get(column)
-        return preview(classifier, lambda rows: texts_of(self.corpus, rows), scores, others, self._codes(), self.label_names)
+        return preview(classifier, lambda rows: texts_of(self._records, rows), scores, others, self._codes(), self.label_names)
 
     def remove(self, name: str) -> None:
         """Take out a heuristic that was registered in a session; one that stands in a file is taken out of the file."""
@@ -303,7 +311,7 @@ class Project:
         if not isinstance(sample, int):
             return try_on(chosen, sample, self.label_names)
         rows = np.unique(np.linspace(0, len(self.corpus) - 1, min(TRIAL_ROWS, len(self))).astype(np.int64))
-        return try_on(chosen, as_corpus(self.corpus.take(rows)), self.label_names, show=sample)
+        return try_on(chosen, as_corpus(self._records.take(rows)), self.label_names, show=sample)
 
     # ---- votes and training
 
@@ -325,12 +333,16 @@ class Project:
         """Return record -> label, the last one that stands; as of event ``through``, by default now."""
         self._refresh_corpus()
         self._history.sync()
+        return self._manual(through)
+
+    def _manual(self, through: int | None = None) -> dict[str, str]:
+        """Return :meth:`manual_labels` as of the last look at the events and the imports."""
         return {record: label for record, label in self._history.labels(through).items() if record in self._rows}
 
     def _codes(self, through: int | None = None) -> NDArray[np.int64]:
         """Return the manual labels as codes int (n,), -1 is unlabeled."""
         y = np.full(len(self._rows), ABSTAIN, dtype=np.int64)
-        for record, label in self.manual_labels(through).items():
+        for record, label in self._manual(through).items():
             y[self._rows[record]] = self.label_names.code(label)
         return y
 
@@ -338,24 +350,30 @@ class Project:
         """Return the state as of the last training, computing what is not there."""
         self._refresh_corpus()
         self._history.sync()
+        through = self._store.get_meta("trained_through")
+        if through is not None and through > self._trained_through:
+            self._state = None  # another process has trained on more labels
         if self._state is None:
-            through = self._store.get_meta("trained_through")
             self._train(self._history.last if through is None else through, progress)
         assert self._state is not None
         return self._state
 
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()
-        if self._trainer is None or fresh:
+        if self._trainer is None or fresh or self._trainer.heuristics != self.committee.heuristics:
+            self._forget()
             self._trainer = self._make_trainer(progress, fresh)
         self._state = self._trainer.train(self._codes(through), self._more(through))
+        for fault in self._state.votes.faults:
+            if fault.heuristic in {c.name for c in self.committee.classifiers} and fault not in self._told:
+                self._told.append(fault)
+                warn(str(fault), FaultWarning)
         self._trained_through = through
-        if through != self._store.get_meta("trained_through"):
-            self._store.set_meta("trained_through", through)
+        self._store.raise_meta("trained_through", through)
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         """Vote with every member that does not learn, and get ready to train those that do."""
-        corpus = self.corpus
+        corpus = self._records
         found = [
             self.committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh)
             for folder in self._folders
@@ -375,26 +393,29 @@ class Project:
             lambda rows: [str(corpus.ids[int(row)]) for row in rows],
             label_model=self.settings.label_model,
             pseudo_labels=self.settings.pseudo_labels or None,
+            groups=self._near_groups(),
         )
 
     def _matrix(self, classifier: WeakClassifier) -> Any:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""
         key = classifier.features.fingerprint
         if key not in self._features:
-            self._features[key] = fit_cached(classifier.features, self.corpus, "/".join(self._folders), self.path / "cache")
+            self._features[key] = fit_cached(classifier.features, self._records, "/".join(self._folders), self.path / "cache")
         classifier.features, X = self._features[key]
         return X
 
     def _more(self, through: int) -> More | None:
         """Return the labeled records outside the corpus, which classifiers learn from as well."""
         labels = self._history.labels(through)
-        ids = [name for name in self._outside.ids if name in labels]
+        if any(name not in self._rows and name not in self._outside for name in labels):
+            self._outside.sync()  # another process has labeled records of a stream
+        ids = [name for name in self._outside.ids if name in labels and name not in self._rows]
         if not ids:
             return None
 
         def matrix(classifier: WeakClassifier) -> Any:
             self._matrix(classifier)
-            return classifier.features.transform(self._outside.batch(ids, self.corpus))
+            return classifier.features.transform(self._outside.batch(ids, self._records))
 
         return More(matrix, np.array([self.label_names.code(labels[name]) for name in ids], dtype=np.int64))
 
@@ -403,13 +424,12 @@ class Project:
     @property
     def scheduler(self) -> Scheduler:
         """What picks the records to ask about, as the settings say."""
-        return self._scheduler(self.settings.strategy)
+        return self._scheduler(self.settings.strategy, self.settings.cold_start)
 
-    def _scheduler(self, strategy: Any) -> Scheduler:
+    def _scheduler(self, strategy: Any, cold_start: str) -> Scheduler:
         from weaklab.scheduler import Scheduler
 
-        settings = self.settings
-        return Scheduler(strategy, random_share=settings.random_share, cold_start=settings.cold_start or None, seed=settings.seed)
+        return Scheduler(strategy, random_share=self.settings.random_share, cold_start=cold_start or None, seed=self.settings.seed)
 
     def ask(self, n: int = 10, *, again: bool = False, strategy: Any = None, lease: bool = True) -> Asks:
         """Return the n records that a person should label next.
@@ -420,22 +440,23 @@ class Project:
         Parameters
         ----------
         again : whether records that have a label may come, too
-        strategy : name, function or mapping of name to weight, by default that of the settings
+        strategy : name, function or mapping of name to weight, by default that of the settings; one that is given here is used
+            from the first question on, without a cold start
         lease : keep other sessions from being shown the same records for a while
         """
         state = self._ensure()
-        scheduler = self.scheduler if strategy is None else self._scheduler(strategy)
+        scheduler = self.scheduler if strategy is None else self._scheduler(strategy, cold_start="")
         while True:
             turn = self._history.last
             eligible = self._eligible(again)
-            picks = scheduler.pick(self._view().pool(state, self._codes()), n, eligible, turn=turn)
+            picks = scheduler.pick(self._view().pool(state, self._codes(), self._near_groups()), n, eligible, turn=turn)
             asks = make_asks(
                 picks,
-                self.corpus,
+                self._records,
                 state.votes,
                 state.P,
                 asked_after=turn,
-                blind=self._blind([str(self.corpus.ids[pick.row]) for pick in picks]),
+                blind=self._blind([str(self._records.ids[pick.row]) for pick in picks]),
             )
             if not lease or not asks:
                 return asks
@@ -472,18 +493,26 @@ class Project:
         """
         from weaklab.stream import StreamSampler
 
+        if isinstance(records, str):
+            raise WeaklabError(f"a stream is a row of records, got one text, {clean(records, 60)!r}; wanted [text] or any iterator")
+        if hasattr(records, "to_dict"):
+            records = records.to_dict("records")
         sampler = sampler or StreamSampler(budget, strategy, random_share=self.settings.random_share, seed=self.settings.seed)
+        self._ensure()
+        closed = {name for name in self._history.closed((LABEL, SKIP)) if name in self._outside}
         for record in records:
-            name, columns = as_row(record, self.corpus)
-            if name in self._rows or name in self._outside:
-                continue
+            name, columns = as_row(record, self._records)
             state = self._ensure()
-            batch = as_batch([{**columns, self.corpus.roles.id: name}], self.corpus)
+            if name in self._rows or name in closed:
+                continue
+            closed.add(name)
+            batch = as_batch([{**columns, self._records.roles.id: name}], self._records)
             votes, P = judge(self.committee.heuristics, state, batch)
             decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
             if decision.ask:
-                self._outside.add(STREAM, [(name, columns)])
-                pick = Pick(0, RANDOM if decision.audit else sampler.name, decision.score, decision.probability)
+                self._outside.add(STREAM, batch)
+                chance = decision.audit_probability if decision.audit else decision.probability
+                pick = Pick(0, RANDOM if decision.audit else sampler.name, decision.score, chance)
                 yield make_asks([pick], as_corpus(batch), votes, P, blind=self._blind([name]))[0]
 
     def synthesize(self, n: int = 10) -> Asks:
@@ -502,15 +531,15 @@ class Project:
         def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
             return judge(self.committee.heuristics, state, batch)[1]
 
-        made = synthesized(self.corpus, predict, state.P, self._view().keys, n, self.settings.seed + self._history.last)
+        made = synthesized(self._records, predict, state.P, self._view().keys, n, self.settings.seed + self._history.last)
         made = [(name, columns, origin) for name, columns, origin in made if name not in self._outside]
         if not made:
             return Asks()
-        self._outside.add(SYNTHETIC, [(name, columns) for name, columns, _ in made])
-        batch = self._outside.batch([name for name, _, _ in made], self.corpus)
+        batch = as_batch([{**columns, self._records.roles.id: name} for name, columns, _ in made], self._records)
         votes, P = judge(self.committee.heuristics, state, batch)
         picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
         asks = make_asks(picks, as_corpus(batch), votes, P)
+        self._outside.add(SYNTHETIC, batch)
         return Asks(
             replace(ask, synthetic=True, why=f"made of {origin}; {ask.why}") for ask, (_, _, origin) in zip(asks, made, strict=True)
         )
@@ -519,18 +548,27 @@ class Project:
         """Return bool (n,), True for the records that may be asked now."""
         eligible = np.ones(len(self._rows), dtype=bool)
         closed = (LABEL, SKIP) if not again else (SKIP,)
-        unwanted = {*self._history.closed(closed), *self._store.asked_by_others(self.session, LEASE_SECONDS)}
-        eligible[[self._rows[record] for record in unwanted if record in self._rows]] = False
         if not again:
             eligible[self._shared() >= 0] = False
+            eligible[self._at(self._history.closed((REQUEUE,)))] = True
+        eligible[self._at(self._history.closed(closed))] = False
+        elsewhere = self._at(self._store.asked_by_others(self.session, LEASE_SECONDS))
+        eligible[elsewhere] = False
+        groups = self._near_groups()
+        if groups is not None and len(elsewhere):
+            eligible[np.isin(groups, groups[elsewhere])] = False
         return eligible
+
+    def _at(self, records: Iterable[str]) -> NDArray[np.int64]:
+        """Return the row numbers of records, leaving out those that are not in the corpus."""
+        return np.array([self._rows[record] for record in records if record in self._rows], dtype=np.int64)
 
     def _blind(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Draw which records are shown without the suggestion."""
         from weaklab.loop import keys_of
         from weaklab.strategies import uniform
 
-        return np.asarray(uniform(keys_of(ids), self.settings.seed * 7_919 + 1) < self.settings.blind_share)
+        return np.asarray(uniform(keys_of([f"blind {name}" for name in ids]), self.settings.seed) < self.settings.blind_share)
 
     def _view(self) -> Views:
         """Return what strategies see of the records; computed when wanted, once."""
@@ -539,9 +577,9 @@ class Project:
             from weaklab.scheduler import text_vectors
 
             def vectors(rows: NDArray[np.int64]) -> Any:
-                return text_vectors(texts_of(self.corpus, rows))
+                return text_vectors(texts_of(self._records, rows))
 
-            text = bool(self.corpus.roles.text)
+            text = bool(self._records.roles.text)
             self._views = Views(
                 keys_of(list(self._rows)),
                 self._any_features if self._has_features() else None,
@@ -551,16 +589,8 @@ class Project:
         return self._views
 
     def _has_features(self) -> bool:
-        """Whether there is anything to measure distances on: a classifier's features, or the default ones of the records."""
-        if self.committee.classifiers:
-            return True
-        if not (self.corpus.roles.text or numeric_columns(next(self.corpus.batches()))):
-            return False
-        try:
-            self._any_features()
-        except WeaklabError:  # texts without a word
-            return False
-        return True
+        """Whether there may be something to measure distances on: text, numbers, or a classifier's own features."""
+        return bool(self.committee.classifiers or self._records.roles.text or numeric_columns(next(self._records.batches())))
 
     def _any_features(self) -> Any:
         """Return the features that strategies look at."""
@@ -570,21 +600,38 @@ class Project:
         """Return the first weak classifier, or one like those that users get, whose features strategies look at."""
         return next(iter(self.committee.classifiers), None) or WeakClassifier()
 
+    def _near_groups(self) -> NDArray[np.int64] | None:
+        """Return the group of each record, int (n,), near-duplicates in one; None where there is no text or nothing is shared."""
+        if not self.settings.share_answers or not self._records.roles.text:
+            return None
+        if self._groups is None:
+            self._groups = self._store.array(f"duplicates-{self.settings.share_answers}", self._folders, self._near_duplicates)
+        return self._groups
+
     def _shared(self) -> NDArray[np.int64]:
         """Return int (n,): for each record without an answer the row of a near-duplicate whose answer it shares, -1 for none."""
-        if not self.settings.share_answers or not self.corpus.roles.text:
-            return np.full(len(self._rows), -1, dtype=np.int64)
-        if self._groups is None:
-            self._groups = self._store.array(f"duplicates-{self.settings.share_answers}", self._folders, lambda: self._near_duplicates())
         from weaklab.analysis import shared_answers
 
-        return shared_answers(self._groups, self._codes())
+        groups = self._near_groups()
+        return np.full(len(self._rows), ABSTAIN, dtype=np.int64) if groups is None else shared_answers(groups, self._codes())
 
     def _near_duplicates(self) -> NDArray[np.int64]:
         from weaklab.duplicates import near_duplicates
+        from weaklab.loop import keys_of
 
-        texts = [text for batch in self.corpus.batches() for text in Columns(batch).text]
-        return near_duplicates(texts, self._view().keys, similarity=self.settings.share_answers)
+        texts: list[str] = []
+        others: list[str] = []
+        for batch in self._records.batches():
+            columns = Columns(batch)
+            texts += columns.text
+            besides = [columns[name] for name in columns.names if name not in (*columns.roles.text, columns.roles.id)]
+            others += [repr(row) for row in zip(*besides, strict=True)] if besides else [""] * len(columns)
+        keys = keys_of(list(self._rows))
+        groups = near_duplicates(texts, keys, similarity=self.settings.share_answers)
+        first: dict[tuple[int, str], int] = {}
+        for row in np.argsort(keys, kind="stable").tolist():
+            groups[row] = first.setdefault((int(groups[row]), others[row]), row)
+        return groups
 
     # ---- answers
 
@@ -662,6 +709,8 @@ class Project:
         name = ask.id if ask else record.record_id if isinstance(record, Record) else str(record)
         self._refresh_corpus()
         if name not in self._rows and name not in self._outside:
+            self._outside.sync()  # another process may have streamed it
+        if name not in self._rows and name not in self._outside:
             hint = did_you_mean(name, list(self._rows)[:10_000])
             raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
         return Event(
@@ -721,16 +770,16 @@ class Project:
         P = self.probabilities()
         y, shared = self._codes(), self._shared()
         names = np.array([*self.label_names, None], dtype=object)
-        ids = np.array([*self.corpus.ids.to_pylist(), None], dtype=object)
-        frame = pd.DataFrame({self.corpus.roles.id: ids[:-1]})
+        ids = np.array([*self._records.ids.to_pylist(), None], dtype=object)
+        frame = pd.DataFrame({self._records.roles.id: ids[:-1]})
+        shares = pd.DataFrame(P, columns=[f"p_{name}" for name in self.label_names])
         frame["label"] = pd.Series(names[np.where(is_tied(P), ABSTAIN, P.argmax(axis=1))], dtype=object)
-        for code, name in enumerate(self.label_names):
-            frame[f"p_{name}"] = P[:, code]
+        frame = pd.concat([frame, shares], axis=1)
         frame["confidence"] = confidence(P)
         frame["manual"] = y != ABSTAIN
         frame["shared_from"] = pd.Series(ids[shared], dtype=object)
         for place, name in enumerate(checked_columns(include, frame.columns), 1):
-            frame.insert(place, name, self.corpus.column(name).to_pandas())
+            frame.insert(place, name, self._records.column(name).to_pandas())
         return frame
 
     def probabilities(self) -> NDArray[np.float64]:
@@ -767,7 +816,7 @@ class Project:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
         frame = self.labels()
         frame.loc[frame["confidence"] < min_confidence, "label"] = None
-        table = labels_table(frame, self.corpus, include)
+        table = labels_table(frame, self._records, include)
         with replacing(path) as temporary:
             WRITERS[path.suffix.lower()](table, temporary)
         return int(table.num_rows)
@@ -785,8 +834,8 @@ class Project:
         """Return the manual labels in the order in which they were given."""
         from weaklab.evaluation import Answers
 
-        codes = {record: self.label_names.code(label) for record, label in self.manual_labels().items()}
-        return Answers(self._history, self._rows, codes, self._shared())
+        codes = {record: self.label_names.code(label) for record, label in self._manual().items()}
+        return Answers(self._history, self._rows, codes, self._shared(), self._store.import_sizes())
 
     def status(self) -> dict[str, Any]:
         """Return the project in numbers.
@@ -804,8 +853,8 @@ class Project:
         found: dict[str, Any] = {
             "records": len(self._rows),
             "heuristics": len(self.committee),
-            "manual_labels": len(self.manual_labels()),
-            "labels_outside": sum(name in self._outside for name in self._history.labels()),
+            "manual_labels": len(self._manual()),
+            "labels_outside": sum(name in self._outside and name not in self._rows for name in self._history.labels()),
             "shared_labels": int((self._shared() >= 0).sum()),
             "labels_since_training": self._history.labels_since(self._trained_through),
             "coverage": float(analysis.covered(state.votes.L).mean()) if len(self.committee) else 0.0,
@@ -814,23 +863,25 @@ class Project:
             "expected_shares": analysis.label_shares(P, self.label_names),
             "faults": sum(fault.count for fault in state.votes.faults),
         }
-        if self.corpus.roles.gold is not None:
-            gold = [self.label_names.parse(name) for name in self.corpus.gold()]
+        if self._records.roles.gold is not None:
+            gold = [self.label_names.parse(name) for name in self._records.gold()]
             found["accuracy"] = analysis.expected_accuracy(P, gold)
         return found
 
     def evaluate(self) -> Evaluation:
         """Estimate how right the labels are, from the records drawn at random, and what more labels would bring.
 
-        The committee is trained again on parts of the labels, so this takes several times as long as :meth:`run`.
+        The committee is trained on all labels first, as by :meth:`run`, and then again on parts of them, so this takes several
+        times as long.
         """
         from weaklab.evaluation import evaluate
 
         self._train(self._last_event(), progress=False)
         assert self._trainer is not None
-        found = evaluate(self._trainer, self._given(), self._store.events(), self.settings.retrain_every or 10)
-        self._train(self._history.last, progress=False)
-        return found
+        try:
+            return evaluate(self._trainer, self._given(), self._store.events(), self.settings.retrain_every or 10, self._more)
+        finally:
+            self._state = None  # the classifiers have been trained on parts of the labels
 
     def votes(self) -> Votes:
         """Return what every member votes on every record: the label matrix, scores, confidences and faults."""

@@ -46,6 +46,7 @@ class Pool:
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     features : returns the (n, d) features with rows of length 1, called when a strategy asks for ``X``; optional
     embeddings : returns float (n, d) dense vectors with rows of length 1, called when a strategy asks for ``E``; optional
+    groups : int (n,), near-duplicates have the same number; optional
     """
 
     P: NDArray[np.floating[Any]]
@@ -56,6 +57,17 @@ class Pool:
     vectors: Callable[[NDArray[np.int64]], Any] | None = None
     features: Callable[[], Any] | None = None
     embeddings: Callable[[], Any] | None = None
+    groups: NDArray[np.integer[Any]] | None = None
+
+    def has_embeddings(self) -> bool:
+        """Whether there are embeddings: texts without a word have none."""
+        if self.embeddings is None:
+            return False
+        try:
+            self.embeddings()
+        except WeaklabError:
+            return False
+        return True
 
     def arguments(self, eligible: NDArray[np.bool_], n: int, seed: int) -> Mapping[str, Any]:
         """Return what strategies may ask for by name; features and embeddings are computed when they are asked for."""
@@ -148,16 +160,17 @@ class Scheduler:
         self.strategies = _weighted(strategy)
         self._fallback = _weighted(WITHOUT_FEATURES) if strategy == DEFAULT_STRATEGY else self.strategies
         self.cold_start = _weighted(cold_start) if cold_start else None
-        self.random_share = 0.0 if set(self.strategies) == {RANDOM} else random_share
+        self._only_random = [given for given, _ in self.strategies.values()] == [STRATEGIES[RANDOM]]
+        self.random_share = 0.0 if self._only_random else random_share
         self.diversity = diversity
         self.seed = seed
 
     def is_cold(self, pool: Pool) -> bool:
         """Whether the labels are too few to learn from, so that the cold start goes first."""
-        if self.cold_start is None or pool.embeddings is None or set(self.strategies) == {RANDOM}:
+        if self.cold_start is None or self._only_random:
             return False
         labels = 0 if pool.y is None else int((pool.y != ABSTAIN).sum())
-        return labels < COLD_LABELS
+        return labels < COLD_LABELS and pool.has_embeddings()
 
     def scores(self, pool: Pool, turn: int = 0, eligible: NDArray[np.bool_] | None = None, n: int = 1) -> NDArray[np.float64]:
         """Return the mixed score of every record, float (n_records,); from 0 to 1 where strategies are mixed."""
@@ -168,7 +181,7 @@ class Scheduler:
         """Return the strategies for this turn."""
         if self.cold_start is not None and self.is_cold(pool):
             return self.cold_start
-        return self._fallback if pool.embeddings is None else self.strategies
+        return self.strategies if self._fallback is self.strategies or pool.has_embeddings() else self._fallback
 
     @staticmethod
     def _score(strategies: Mapping[str, tuple[Strategy, float]], given: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -192,7 +205,8 @@ class Scheduler:
         Returns
         -------
         list of Pick
-            In the order in which to ask; the random ones stand among the others.
+            In the order in which to ask; the random ones stand among the others. Fewer than n where the rest of the pool is
+            near-duplicates of these.
         """
         if n < 1:
             raise WeaklabError(f"ask for at least one record, got {n}")
@@ -202,12 +216,15 @@ class Scheduler:
         if n == 0:
             return []
         draw = uniform(pool.keys, self.seed * 1_000_003 + turn)
-        if set(self.strategies) == {RANDOM}:
+        if self._only_random:
             return [Pick(int(row), RANDOM, float(draw[row]), n / size, size) for row in lowest(draw, np.flatnonzero(free), n)]
         wanted = n * self.random_share
         n_random = int(wanted) + int(uniform(np.array([turn], dtype=np.uint64), self.seed)[0] < wanted % 1)
         audit = lowest(draw, np.flatnonzero(free), n_random)
         free[audit] = False
+        if pool.groups is not None:
+            free &= _one_of_each(pool.groups, free, audit, draw)
+        n = n_random + min(n - n_random, int(free.sum()))
         picks = []
         if n > n_random:
             strategies = self._chosen(pool)
@@ -251,6 +268,17 @@ class Scheduler:
         return [int(shortlist[i]) for i in taken]
 
 
+def _one_of_each(
+    groups: NDArray[np.integer[Any]], free: NDArray[np.bool_], taken: NDArray[np.int64], draw: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return bool (n,), True for one free record of each group, drawn by lot, and for none of the groups of those taken."""
+    rows = np.flatnonzero(free & ~np.isin(groups, groups[taken]))
+    rows = rows[np.argsort(draw[rows], kind="stable")]
+    one = np.zeros(len(groups), dtype=bool)
+    one[rows[np.unique(groups[rows], return_index=True)[1]]] = True
+    return one
+
+
 def chooses_batches(strategy: Strategy) -> bool:
     """Whether a strategy chooses the records of a batch together, which it says by naming the argument ``n``."""
     return "n" in inspect.signature(strategy).parameters
@@ -277,7 +305,12 @@ def _weighted(strategy: str | Strategy | Mapping[str, float]) -> dict[str, tuple
         return {name: (STRATEGIES[name], 1.0)}
     if callable(strategy):
         return {getattr(strategy, "__name__", "strategy"): (as_strategy(strategy), 1.0)}
-    mix = {name: (STRATEGIES[name], float(weight)) for name, weight in strategy.items()}
+    if not isinstance(strategy, Mapping):
+        raise WeaklabError(f"a strategy is a name, a function or a mapping of names to weights, got {strategy!r}")
+    try:
+        mix = {name: (STRATEGIES[name], float(weight)) for name, weight in strategy.items()}
+    except (TypeError, ValueError):
+        raise WeaklabError(f"the weights of a mix of strategies must be numbers, got {dict(strategy)}") from None
     if not mix or any(weight < 0 for _, weight in mix.values()) or not sum(weight for _, weight in mix.values()):
         raise WeaklabError(f"a mix of strategies needs weights, none negative and not all 0, got {dict(strategy)}")
     return mix

@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS asks (
     strategy TEXT NOT NULL, score REAL NOT NULL, probability REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS members (
     name TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT, fingerprint TEXT NOT NULL, location TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outside (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outside (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL, at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
@@ -124,6 +124,8 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         file = self.path / DATABASE
+        if (not file.exists() or not file.stat().st_size) and any((self.path / "corpus").glob("[!.]*")):
+            raise ProjectError(f"{file}: is not there or empty, and there are records in {self.path / 'corpus'}; put a backup in its place")
         db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             found = self._prepare(db)
@@ -191,6 +193,16 @@ class Store:
         """Keep a JSON value."""
         with self._transaction() as db:
             db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))
+
+    def raise_meta(self, key: str, value: int) -> None:
+        """Keep a number, unless a higher one is there."""
+        if int(self.get_meta(key, -1)) < value:
+            with self._transaction() as db:
+                db.execute(
+                    "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value "
+                    "WHERE CAST(value AS INTEGER) < CAST(excluded.value AS INTEGER)",
+                    (key, json.dumps(value)),
+                )
 
     # ---- events
 
@@ -267,24 +279,24 @@ class Store:
 
     # ---- records outside the corpus
 
-    def add_outside(self, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
-        """Keep records (id, kind, columns) that are no part of the corpus; one that is there already stays as it is."""
+    def add_outside(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
+        """Keep records (id, kind, Arrow) that are no part of the corpus; one that is there already stays as it is."""
         with self._transaction() as db:
-            db.executemany(
-                "INSERT OR IGNORE INTO outside VALUES (?, ?, ?, ?)",
-                [(name, kind, json.dumps(data, default=str), now()) for name, kind, data in rows],
-            )
+            db.executemany("INSERT OR IGNORE INTO outside VALUES (?, ?, ?, ?)", [(*row, now()) for row in rows])
 
-    def outside(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Return id -> (kind, columns) of the records outside the corpus, oldest first."""
-        rows = self._rows("SELECT id, kind, data FROM outside ORDER BY rowid")
-        return {name: (kind, json.loads(data)) for name, kind, data in rows}
+    def outside(self, after: int = 0) -> list[tuple[int, str, str, bytes]]:
+        """Return (number, id, kind, Arrow) of the records outside the corpus with a number above ``after``, oldest first."""
+        return self._rows("SELECT rowid, id, kind, data FROM outside WHERE rowid > ? ORDER BY rowid", after)
 
     # ---- records
 
     def imports(self) -> list[str]:
         """Return the folders of the imports, oldest first."""
         return [row[0] for row in self._rows("SELECT folder FROM imports ORDER BY id")]
+
+    def import_sizes(self) -> list[tuple[int, str]]:
+        """Return (records, UTC time) of the imports, oldest first."""
+        return self._rows("SELECT records, at FROM imports ORDER BY id")
 
     def add_import(
         self, batches: Iterable[pa.RecordBatch], source: str, check: Callable[[list[str]], Any], events: Callable[[], list[Event]]

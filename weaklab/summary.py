@@ -42,7 +42,7 @@ class Summary:
         frame = self.to_pandas()
         rows = []
         for name, row in frame.iterrows():
-            judged = f"{row.accuracy:.2f} ({row.accuracy_low:.2f}-{row.accuracy_high:.2f}, n={row.n_labels})" if row.n_labels else ""
+            judged = _share(row.accuracy, row.accuracy_low, row.accuracy_high, row.n_labels)
             rows.append(
                 [
                     name,
@@ -51,7 +51,9 @@ class Summary:
                     f"{row.overlaps:.1%}",
                     f"{row.conflicts:.1%}",
                     judged,
-                    f"{row.estimated_accuracy:.2f} ({row.estimated_low:.2f}-{row.estimated_high:.2f})" if row.n_audit else "",
+                    f"{row.estimated_accuracy:.2f} ({row.estimated_low:.2f}-{row.estimated_high:.2f}, n={row.n_audit})"
+                    if row.n_audit
+                    else "",
                     int(row.faults),
                     row.location,
                 ]
@@ -84,3 +86,7 @@ class Summary:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _share(value: float, low: float, high: float, n: int) -> str:
+    return f"{value:.2f} ({low:.2f}-{high:.2f}, n={n})" if n and value == value else ""

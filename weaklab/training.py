@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, LabelNames
+from weaklab.base import ABSTAIN, Fault, LabelNames
 from weaklab.classifiers import WeakClassifier, folds_of
 from weaklab.committee import Votes, assemble
 from weaklab.heuristics import Ballot, Heuristic
@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
     from weaklab.label_models import LabelModel
 
+    Pseudo = tuple[NDArray[np.int64], NDArray[np.int64]]  # row numbers, codes
+
 FOLDS = 20
 """Folds in which the label model is judged on labels that it was not fitted on."""
+GUARD_FOLDS = 5
+"""Folds in which pseudo-labels are judged, at every training, which so takes about ten times as long."""
+OUT_OF_FOLD = ("out_of_fold_", "temperature_", "confusion_", "thresholds_")
+"""What a classifier knows from records held out."""
+OWN_PROBABILITY = 0.8
+"""What the classifiers must give a class by themselves before the committee's label for it trains them."""
 MOST_PSEUDO = 5
 """At most so many pseudo-labels of a class for each manual label of it."""
 
@@ -72,6 +80,7 @@ class Trainer:
     ids : of the records at some row numbers
     label_model : name of the label model
     pseudo_labels : confidence from which a record is given to the classifiers with the committee's own label, None for never
+    groups : int (n,), near-duplicates have the same number and are held out together; optional
     """
 
     def __init__(
@@ -85,7 +94,9 @@ class Trainer:
         *,
         label_model: str = "committee",
         pseudo_labels: float | None = None,
+        groups: NDArray[np.int64] | None = None,
     ) -> None:
+        self.groups = groups
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
         self.label_model, self.pseudo_labels = label_model, pseudo_labels
@@ -97,41 +108,85 @@ class Trainer:
 
     def train(self, y: NDArray[np.int64], more: More | None = None) -> State:
         """Train on manual labels int (n,), -1 is unlabeled, and on labeled records outside the corpus, if there are any."""
-        state = self._train(y, more)
-        if self.pseudo_labels is None or not self.classifiers:
-            return state
-        rows = pseudo_rows(state.P, y, self.pseudo_labels)
-        if not len(rows):
-            return state
-        before = self._out_of_fold_loss(y)
-        again = self._train(y, more, rows, state.P[rows].argmax(axis=1))
-        if self._out_of_fold_loss(y) < before and not collapsed(state.P, again.P):
-            return again
+        if self.pseudo_labels is not None and self.classifiers and self._pseudo_helps(y, more):
+            state = self._train(y, more)
+            again = self._train(y, more, self._pseudo(state))
+            if not collapsed(state.P, again.P):
+                return again
         return self._train(y, more)
 
-    def _out_of_fold_loss(self, y: NDArray[np.int64]) -> float:
-        """Mean over the classifiers and the labeled records of -log of what the true class got out-of-fold, in nats."""
-        rows = np.flatnonzero(y != ABSTAIN)
-        ids = [str(name) for name in self._ids(rows)]
-        ready = [c for c in self.classifiers if c.is_ready]
-        told = [max(float(c.out_of_fold_[name][code]), 1e-6) for c in ready for name, code in zip(ids, y[rows], strict=True)]
-        return float(-np.log(told).mean()) if told else float("inf")
+    def _pseudo(self, state: State) -> Pseudo:
+        """Return the rows whose label the committee is sure of and the classifiers by themselves rather sure.
 
-    def _train(
-        self, y: NDArray[np.int64], more: More | None, pseudo: NDArray[np.int64] | None = None, codes: NDArray[np.int64] | None = None
-    ) -> State:
-        pseudo = np.empty(0, dtype=np.int64) if pseudo is None else pseudo
+        What functions alone are sure of would teach the classifiers their mistakes.
+        """
+        assert self.pseudo_labels is not None
+        rows, P = pseudo_rows(state.P, state.y, self.pseudo_labels), state.P
+        if not state.votes.scores:
+            rows = rows[:0]
+        else:
+            own = np.mean([scores[rows] for scores in state.votes.scores.values()], axis=0)
+            rows = rows[(own.argmax(axis=1) == P[rows].argmax(axis=1)) & (own.max(axis=1) >= OWN_PROBABILITY)]
+        return rows, P[rows].argmax(axis=1)
+
+    def _pseudo_helps(self, y: NDArray[np.int64], more: More | None) -> bool:
+        """Whether labels that nothing has seen, neither training nor pseudo-labels, are told better with pseudo-labels."""
+        labeled = np.flatnonzero(y != ABSTAIN)
+        if len(labeled) < 2 * GUARD_FOLDS:
+            return False
+        fold = self._folds(y, GUARD_FOLDS)
+        gain, used = 0.0, 0
+        for number in range(GUARD_FOLDS):
+            out = labeled[fold == number]
+            held = y.copy()
+            held[out] = ABSTAIN
+            state = self._train(held, more)
+            pseudo = self._pseudo(state)
+            used += len(pseudo[0])
+            if len(pseudo[0]):
+                again = self._train(held, more, pseudo)
+                gain += float((np.log(np.maximum(again.P[out, y[out]], 1e-6)) - np.log(np.maximum(state.P[out, y[out]], 1e-6))).sum())
+        return bool(used and gain > 0)
+
+    def _folds(self, y: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+        """Deal the labeled rows to folds, near-duplicates to one."""
         rows = np.flatnonzero(y != ABSTAIN)
-        ids = [str(name) for name in self._ids(rows)]
+        return folds_of(y[rows], self._names(rows), folds, None if self.groups is None else self.groups[rows].tolist())
+
+    def _names(self, rows: NDArray[np.int64]) -> list[str]:
+        return [str(name) for name in self._ids(rows)]
+
+    def _train(self, y: NDArray[np.int64], more: More | None, pseudo: Pseudo | None = None) -> State:
+        rows = np.flatnonzero(y != ABSTAIN)
+        ids = self._names(rows)
         ballots = []
         for heuristic in self.heuristics:
             if isinstance(heuristic, WeakClassifier):
-                ballots.append(self._learn(heuristic, y, rows, ids, more, pseudo, codes))
+                ballots.append(self._tried(heuristic, y, rows, ids, more, pseudo))
             else:
                 ballots.append(self.columns[heuristic.name])
         votes = assemble(self.heuristics, ballots, self.labels, self.n)
         model = self._model().fit(votes.L, y, votes.scores, votes.confidence)
-        return State(votes, model.predict_proba(votes.L, votes.scores, votes.confidence), model, y, pseudo)
+        P = model.predict_proba(votes.L, votes.scores, votes.confidence)
+        return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
+
+    def _tried(
+        self,
+        classifier: WeakClassifier,
+        y: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        ids: Sequence[str],
+        more: More | None,
+        pseudo: Pseudo | None,
+    ) -> Ballot:
+        """Let a classifier learn and vote; one that fails abstains on everything and leaves a fault."""
+        try:
+            return self._learn(classifier, y, rows, ids, more, pseudo)
+        except Exception as error:  # a classifier may be anybody's code
+            classifier.model_ = None
+            ballot = Ballot.blank(self.n)
+            ballot.faults = [Fault(classifier.name, type(error).__name__, str(error), classifier.location, (), self.n)]
+            return ballot
 
     def _model(self) -> LabelModel:
         from weaklab.label_models import label_model
@@ -146,22 +201,23 @@ class Trainer:
         rows: NDArray[np.int64],
         ids: Sequence[str],
         more: More | None,
-        pseudo: NDArray[np.int64],
-        codes: NDArray[np.int64] | None,
+        pseudo: Pseudo | None,
     ) -> Ballot:
         """Train a classifier on the manual labels and let it vote, out-of-fold where it trained."""
         if len(rows) < classifier.min_labels:
             classifier.train(np.empty((len(rows), 1)), y[rows], ids, self.labels)
             return Ballot.blank(self.n)
         X = self._matrix(classifier)
-        also = []
-        if codes is not None:
-            also.append((X[pseudo], codes))
-        if more is not None:
-            also.append((more.matrix(classifier), more.y))
-        classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked(also))
+        groups = None if self.groups is None else self.groups[rows].tolist()
+        also = [] if more is None else [(more.matrix(classifier), more.y)]
+        classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked(also), groups=groups)
         if not classifier.is_ready:
             return Ballot.blank(self.n)
+        if pseudo is not None:
+            # pseudo-labels know of every label, so what was told out-of-fold without them stays, and what follows from it
+            honest = {name: getattr(classifier, name) for name in OUT_OF_FOLD}
+            classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked([*also, (X[pseudo[0]], pseudo[1])]), groups=groups)
+            vars(classifier).update(honest)
         scores = classifier.score(X)
         scores[rows] = [classifier.out_of_fold_[name] for name in ids]
         return classifier.ballot(scores)
@@ -185,7 +241,7 @@ class Trainer:
         P = np.zeros((len(rows), len(self.labels)))
         if not len(rows):
             return P
-        fold = folds_of(y[rows], [str(name) for name in self._ids(rows)], folds)
+        fold = self._folds(y, folds)
         for number in range(fold.max() + 1):
             out = rows[fold == number]
             held = y.copy()

@@ -60,8 +60,9 @@ class NumericColumns(Features):
             try:
                 lists = [value for value in values if hasattr(value, "__len__")]
                 width = len(lists[0]) if lists else 1
-                empty = np.full(width, np.nan)
-                parts.append(np.array([empty if v is None else v for v in values], dtype=np.float64).reshape(len(values), width))
+                empty = np.full(width, np.nan) if lists else np.nan
+                raw = np.array([empty if v is None else v for v in values], dtype=np.float64).reshape(len(values), width)
+                parts.append(np.where(np.isfinite(raw), raw, np.nan))
             except (TypeError, ValueError):
                 raise WeaklabError(f"column {name!r} cannot be a feature: wanted numbers, or lists of numbers of one length") from None
         return np.hstack(parts)

@@ -81,8 +81,14 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     if getattr(strategy, "in_drawn_order", False):
         order = np.lexsort((pool["keys"], uniform(pool["keys"], pool["seed"])))
         wanted = {argument: value if argument in CONSTANT else _rows(value, order) for argument, value in wanted.items()}
-    scores = np.asarray(strategy(**wanted), dtype=np.float64)
-    if scores.shape != (len(pool["P"]),) or not np.isfinite(scores).all():
+    answer = strategy(**wanted)
+    try:
+        scores = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise WeaklabError(f"query strategy {name!r} must return one number a record, got {type(answer).__name__}") from None
+    if scores.shape == (len(pool["P"]),) and not np.isfinite(scores).all():
+        raise WeaklabError(f"query strategy {name!r} must return finite scores; {int((~np.isfinite(scores)).sum())} are NaN or infinite")
+    if scores.shape != (len(pool["P"]),):
         raise WeaklabError(
             f"query strategy {name!r} must return one finite score a record, shape ({len(pool['P'])},), got shape {scores.shape}"
         )
