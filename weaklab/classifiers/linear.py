@@ -171,7 +171,7 @@ class LogisticRegression(LinearModel):
     MOST_SPAN = 1000
     """With more rows than this, a dense square matrix of them costs more than it saves."""
 
-    def __init__(self, C: float = 10.0, tol: float = 1e-5) -> None:
+    def __init__(self, C: float = 10.0, tol: float = 1e-4) -> None:
         self.C, self.tol = C, tol
 
     def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -259,11 +259,10 @@ def _newton(
     ``A`` is (n, r) and ``start`` (r + 1, p), intercepts last; returns the like of it. Ends where no entry of a gradient exceeds ``tol``.
     """
     import numpy as np
-    from scipy.linalg import cho_factor, cho_solve
-    from scipy.linalg.blas import dsyrk
     from scipy.special import expit
 
     B = np.hstack([A.toarray() if hasattr(A, "toarray") else A, np.ones((len(code), 1))])
+    single = B.astype(np.float32)
     pull = np.tile(ridge, (B.shape[1], 1))
     pull[-1] = 0
     sign, T = (2.0 * code - 1)[:, None], start
@@ -282,9 +281,8 @@ def _newton(
         step = np.zeros_like(T)
         bend = scale * P * (1 - P)
         for j in open_.tolist():
-            H = dsyrk(1.0, (B * np.sqrt(bend[:, j, None])).T, lower=1)  # the lower half is enough
-            H.flat[:: len(H) + 1] += pull[:, j] + 1e-12 * ridge[j]  # an intercept that no row holds stays where it is
-            step[:, j] = cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient[:, j], check_finite=False)
+            ridges = pull[:, j] + 1e-12 * ridge[j]  # an intercept that no row holds stays where it is
+            step[:, j] = _newton_step(B, single, np.sqrt(bend[:, j]), ridges, gradient[:, j])
         size = np.ones(T.shape[1])
         while True:
             new = T - size * step
@@ -296,6 +294,28 @@ def _newton(
             size[worse] /= 2
         T, before = new, now
     return T
+
+
+def _newton_step(
+    B: NDArray[np.float64],
+    single: NDArray[np.float32],
+    root: NDArray[np.float64],
+    ridge: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Solve ((root B)' (root B) + diag(ridge)) x = gradient, in single precision where that will do: the gradient says when to stop."""
+    import numpy as np
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+    from scipy.linalg.blas import dsyrk, ssyrk
+
+    try:
+        H = ssyrk(1.0, (single * root[:, None].astype(np.float32)).T, lower=1)  # the lower half is enough
+        H.flat[:: len(H) + 1] += ridge
+        return np.asarray(cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False))
+    except LinAlgError:
+        H = dsyrk(1.0, (B * root[:, None]).T, lower=1)
+        H.flat[:: len(H) + 1] += ridge
+        return np.asarray(cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False))
 
 
 def _both(Z: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -135,7 +135,7 @@ class CommitteeModel(LabelModel):
             return value, gradient
 
         bounds = [(-3, 3)] * (1 + c) + [(None, None)] * (m + k)
-        found = minimize(loss, np.zeros(1 + c + m + k), jac=True, method="L-BFGS-B", bounds=bounds).x
+        found = minimize(loss, np.zeros(1 + c + m + k), jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-3}).x
         return found[0], found[1 : 1 + c], found[1 + c : 1 + c + m], found[1 + c + m :]
 
     def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
