@@ -25,7 +25,7 @@ RANDOM_SHARE = 0.2
 """Share of each batch that is drawn uniformly at random, so that accuracy can be measured on an unbiased sample."""
 COLD_START = "typicality"
 COLD_LABELS = 10
-"""While there are fewer manual labels, the first questions go to the typical records of clusters."""
+"""While there are fewer manual labels than that, or than classes, the first questions go to the typical records of clusters."""
 SHORTLIST = 10
 """Diversity is looked for among so many times the batch size of the best records."""
 NEAR_DUPLICATE = 0.85
@@ -170,7 +170,7 @@ class Scheduler:
         if self.cold_start is None or self._only_random:
             return False
         labels = 0 if pool.y is None else int((pool.y != ABSTAIN).sum())
-        return labels < COLD_LABELS and pool.has_embeddings()
+        return labels < max(COLD_LABELS, pool.P.shape[1]) and pool.has_embeddings()
 
     def scores(self, pool: Pool, turn: int = 0, eligible: NDArray[np.bool_] | None = None, n: int = 1) -> NDArray[np.float64]:
         """Return the mixed score of every record, float (n_records,); from 0 to 1 where strategies are mixed."""
