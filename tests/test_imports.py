@@ -12,7 +12,7 @@ LAYERS = [
     "base", "rows", "duplicates", "corpus", "heuristics", "processes", "tables", "features", "classifiers", "committee",
     "label_models", "analysis", "audit", "forecast", "preview", "strategies", "embeddings", "stream", "synthesis", "scheduler",
     "training", "loop", "settings", "store", "history", "intake", "members", "roster", "outside", "evaluation", "asks", "exports",
-    "summary", "project", "datasets", "experiment", "runs", "plots", "simulation", "cli",
+    "summary", "workbench", "project", "datasets", "experiment", "runs", "plots", "simulation", "cli",
 ]  # fmt: skip
 """A module imports only modules that stand before it, and those of its own package."""
 HEAVY = ("torch", "snorkel", "gensim", "sklearn", "pandas")

@@ -23,16 +23,13 @@ from weaklab.base import (
     UnknownLabelError,
     WeaklabError,
     did_you_mean,
-    merge_faults,
     warn,
 )
 from weaklab.classifiers import WeakClassifier
-from weaklab.committee import Committee, Votes, join, soft_scores, try_on
-from weaklab.corpus import Columns, Corpus, read
+from weaklab.committee import Committee, Votes, soft_scores, try_on
+from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Record
 from weaklab.exports import WRITERS, checked_columns, labels_table
-from weaklab.features import fit_cached
-from weaklab.features.numbers import numeric_columns
 from weaklab.heuristics import Heuristic, as_heuristic, labeling_function
 from weaklab.history import History
 from weaklab.intake import IMPORTED, Intake
@@ -45,7 +42,8 @@ from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus
 from weaklab.strategies import margin
 from weaklab.summary import Summary
 from weaklab.tables import Table, clean
-from weaklab.training import More, State, Trainer, judge
+from weaklab.training import More, State, judge
+from weaklab.workbench import Workbench
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +51,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.evaluation import Answers, Evaluation
-    from weaklab.loop import Views
     from weaklab.preview import Preview
     from weaklab.scheduler import Scheduler
     from weaklab.stream import StreamSampler
@@ -106,11 +103,9 @@ class Project:
         self._roster = Roster(self.path, self.settings, self.label_names, self._store)
         self._history = History(self._store)
         self._outside = Outside(self._store)
-        self._corpus: StoredCorpus | None = None
         self._folders: list[str] = []
         self._rows: dict[str, int] = {}
-        self._features: dict[str, Any] = {}
-        self._groups: NDArray[np.int64] | None = None
+        self._bench_: Workbench | None = None
         self._told: list[Fault] = []
         self._forget()
 
@@ -194,7 +189,7 @@ class Project:
         """
         corpus = read(data, text=text, id=id, label=label, gold=gold, encoding=encoding)
         self._refresh_corpus()
-        schema = None if self._corpus is None else self._corpus.schema
+        schema = None if self._bench_ is None else self._bench_.corpus.schema
         count = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, skip_known).run(self.session)
         self._refresh_corpus()
         self._history.sync()
@@ -205,18 +200,17 @@ class Project:
         folders = self._store.imports()
         if folders != self._folders:
             self._folders = folders
-            self._corpus = self._store.corpus(folders)
-            self._rows = {str(name): row for row, name in enumerate(self._corpus.ids.to_pylist())}
-            self._features.clear()
-            self._groups = None
+            corpus = self._store.corpus(folders)
+            self._rows = {str(name): row for row, name in enumerate(corpus.ids.to_pylist())}
+            self._bench_ = Workbench(self._store, corpus, folders, list(self._rows), lambda: self.committee, self.settings)
             self._forget()
 
     def _forget(self) -> None:
         """Compute votes and training anew when they are wanted."""
-        self._trainer: Trainer | None = None
-        self._views: Views | None = None
         self._state: State | None = None
         self._trained_through = 0
+        if self._bench_ is not None:
+            self._bench_.forget()
 
     @property
     def corpus(self) -> Corpus:
@@ -233,9 +227,13 @@ class Project:
     @property
     def _records(self) -> StoredCorpus:
         """The records as of the last look at the imports, so that one call sees the same ones throughout."""
-        if self._corpus is None:
+        return self._bench.corpus
+
+    @property
+    def _bench(self) -> Workbench:
+        if self._bench_ is None:
             raise ProjectError(f"{self.path} holds no record yet; next: project.add_records(...) or `weaklab import {self.path} FILE`")
-        return self._corpus
+        return self._bench_
 
     def __len__(self) -> int:
         self._refresh_corpus()
@@ -283,10 +281,9 @@ class Project:
             names = [c.name for c in self.committee.classifiers]
             raise HeuristicError(f"{name!r} is no weak classifier; the weak classifiers are {', '.join(names) or 'none yet'}")
         self._train(self._last_event(), progress=False)
-        assert self._trainer is not None
         assert self._state is not None
         column = self._state.votes.names.index(name)
-        others = self._trainer.predict_without(self._state, column)
+        others = self._bench.trainer(progress=False).predict_without(self._state, column)
         scores = self._state.votes.scores.get(column)
         return preview(classifier, lambda rows: texts_of(self._records, rows), scores, others, self._codes(), self.label_names)
 
@@ -360,49 +357,13 @@ class Project:
 
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()
-        if self._trainer is None or fresh or self._trainer.heuristics != self.committee.heuristics:
-            self._forget()
-            self._trainer = self._make_trainer(progress, fresh)
-        self._state = self._trainer.train(self._codes(through), self._more(through))
+        self._state = self._bench.trainer(progress, fresh).train(self._codes(through), self._more(through))
         for fault in self._state.votes.faults:
             if fault.heuristic in {c.name for c in self.committee.classifiers} and fault not in self._told:
                 self._told.append(fault)
                 warn(str(fault), FaultWarning)
         self._trained_through = through
         self._store.raise_meta("trained_through", through)
-
-    def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
-        """Vote with every member that does not learn, and get ready to train those that do."""
-        corpus = self._records
-        found = [
-            self.committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh)
-            for folder in self._folders
-        ]
-        members = self.committee.heuristics
-        columns = {h.name: join([part[h.name] for part, _ in found]) for h in members if not isinstance(h, WeakClassifier)}
-        computed = {name for _, names in found for name in names}
-        for fault in merge_faults(fault for ballot in columns.values() for fault in ballot.faults):
-            if fault.heuristic in computed:
-                warn(str(fault), FaultWarning)
-        return Trainer(
-            members,
-            self.label_names,
-            len(corpus),
-            columns,
-            self._matrix,
-            lambda rows: [str(corpus.ids[int(row)]) for row in rows],
-            label_model=self.settings.label_model,
-            pseudo_labels=self.settings.pseudo_labels or None,
-            groups=self._near_groups(),
-        )
-
-    def _matrix(self, classifier: WeakClassifier) -> Any:
-        """Return the features of all records for a classifier, fitted to the corpus the first time."""
-        key = classifier.features.fingerprint
-        if key not in self._features:
-            self._features[key] = fit_cached(classifier.features, self._records, "/".join(self._folders), self.path / "cache")
-        classifier.features, X = self._features[key]
-        return X
 
     def _more(self, through: int) -> More | None:
         """Return the labeled records outside the corpus, which classifiers learn from as well."""
@@ -414,7 +375,7 @@ class Project:
             return None
 
         def matrix(classifier: WeakClassifier) -> Any:
-            self._matrix(classifier)
+            self._bench.matrix(classifier)
             return classifier.features.transform(self._outside.batch(ids, self._records))
 
         return More(matrix, np.array([self.label_names.code(labels[name]) for name in ids], dtype=np.int64))
@@ -449,7 +410,7 @@ class Project:
         while True:
             turn = self._history.last
             eligible = self._eligible(again)
-            picks = scheduler.pick(self._view().pool(state, self._codes(), self._near_groups()), n, eligible, turn=turn)
+            picks = scheduler.pick(self._bench.views.pool(state, self._codes(), self._bench.groups), n, eligible, turn=turn)
             asks = make_asks(
                 picks,
                 self._records,
@@ -531,7 +492,7 @@ class Project:
         def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
             return judge(self.committee.heuristics, state, batch)[1]
 
-        made = synthesized(self._records, predict, state.P, self._view().keys, n, self.settings.seed + self._history.last)
+        made = synthesized(self._records, predict, state.P, self._bench.views.keys, n, self.settings.seed + self._history.last)
         made = [(name, columns, origin) for name, columns, origin in made if name not in self._outside]
         if not made:
             return Asks()
@@ -554,7 +515,7 @@ class Project:
         eligible[self._at(self._history.closed(closed))] = False
         elsewhere = self._at(self._store.asked_by_others(self.session, LEASE_SECONDS))
         eligible[elsewhere] = False
-        groups = self._near_groups()
+        groups = self._bench.groups
         if groups is not None and len(elsewhere):
             eligible[np.isin(groups, groups[elsewhere])] = False
         return eligible
@@ -570,68 +531,12 @@ class Project:
 
         return np.asarray(uniform(keys_of([f"blind {name}" for name in ids]), self.settings.seed) < self.settings.blind_share)
 
-    def _view(self) -> Views:
-        """Return what strategies see of the records; computed when wanted, once."""
-        if self._views is None:
-            from weaklab.loop import Views, keys_of
-            from weaklab.scheduler import text_vectors
-
-            def vectors(rows: NDArray[np.int64]) -> Any:
-                return text_vectors(texts_of(self._records, rows))
-
-            text = bool(self._records.roles.text)
-            self._views = Views(
-                keys_of(list(self._rows)),
-                self._any_features if self._has_features() else None,
-                vectors if text else None,
-                lambda make: self._store.array("embeddings-" + self._basis().features.fingerprint[:16], self._folders, make),
-            )
-        return self._views
-
-    def _has_features(self) -> bool:
-        """Whether there may be something to measure distances on: text, numbers, or a classifier's own features."""
-        return bool(self.committee.classifiers or self._records.roles.text or numeric_columns(next(self._records.batches())))
-
-    def _any_features(self) -> Any:
-        """Return the features that strategies look at."""
-        return self._matrix(self._basis())
-
-    def _basis(self) -> WeakClassifier:
-        """Return the first weak classifier, or one like those that users get, whose features strategies look at."""
-        return next(iter(self.committee.classifiers), None) or WeakClassifier()
-
-    def _near_groups(self) -> NDArray[np.int64] | None:
-        """Return the group of each record, int (n,), near-duplicates in one; None where there is no text or nothing is shared."""
-        if not self.settings.share_answers or not self._records.roles.text:
-            return None
-        if self._groups is None:
-            self._groups = self._store.array(f"duplicates-{self.settings.share_answers}", self._folders, self._near_duplicates)
-        return self._groups
-
     def _shared(self) -> NDArray[np.int64]:
         """Return int (n,): for each record without an answer the row of a near-duplicate whose answer it shares, -1 for none."""
         from weaklab.analysis import shared_answers
 
-        groups = self._near_groups()
+        groups = self._bench.groups
         return np.full(len(self._rows), ABSTAIN, dtype=np.int64) if groups is None else shared_answers(groups, self._codes())
-
-    def _near_duplicates(self) -> NDArray[np.int64]:
-        from weaklab.duplicates import near_duplicates
-        from weaklab.loop import keys_of
-
-        texts: list[str] = []
-        others: list[str] = []
-        for batch in self._records.batches():
-            columns = Columns(batch)
-            texts += columns.text
-            besides = [columns[name] for name in columns.names if name not in (*columns.roles.text, columns.roles.id)]
-            others += [repr(row) for row in zip(*besides, strict=True)] if besides else [""] * len(columns)
-        keys = keys_of(list(self._rows))
-        groups = near_duplicates(texts, keys, similarity=self.settings.share_answers)
-        first: dict[tuple[int, str], int] = {}
-        for row in np.argsort(keys, kind="stable").tolist():
-            groups[row] = first.setdefault((int(groups[row]), others[row]), row)
-        return groups
 
     # ---- answers
 
@@ -877,9 +782,9 @@ class Project:
         from weaklab.evaluation import evaluate
 
         self._train(self._last_event(), progress=False)
-        assert self._trainer is not None
+        trainer = self._bench.trainer(progress=False)
         try:
-            return evaluate(self._trainer, self._given(), self._store.events(), self.settings.retrain_every or 10, self._more)
+            return evaluate(trainer, self._given(), self._store.events(), self.settings.retrain_every or 10, self._more)
         finally:
             self._state = None  # the classifiers have been trained on parts of the labels
 

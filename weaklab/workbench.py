@@ -1,0 +1,145 @@
+"""What a project computes from its records and heuristics, and keeps while they stay the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.asks import texts_of
+from weaklab.base import FaultWarning, merge_faults, warn
+from weaklab.classifiers import WeakClassifier
+from weaklab.committee import join
+from weaklab.corpus import Columns
+from weaklab.features import fit_cached
+from weaklab.features.numbers import numeric_columns
+from weaklab.training import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from weaklab.committee import Committee
+    from weaklab.loop import Views
+    from weaklab.settings import Settings
+    from weaklab.store import Store, StoredCorpus
+
+
+class Workbench:
+    """Votes, features, embeddings and near-duplicates of one corpus.
+
+    Parameters
+    ----------
+    store : of the project, which keeps on disk what takes long
+    corpus : the records
+    folders : the imports that they came in
+    ids : of the records, in their order
+    committee : returns the members as they are now
+    settings : of the project
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        corpus: StoredCorpus,
+        folders: Sequence[str],
+        ids: Sequence[str],
+        committee: Callable[[], Committee],
+        settings: Settings,
+    ) -> None:
+        self.corpus = corpus
+        self._store, self._folders, self._ids, self._committee, self._settings = store, list(folders), ids, committee, settings
+        self._features: dict[str, Any] = {}
+        self._groups: NDArray[np.int64] | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Look anew at the members of the committee; what depends on the records alone is kept."""
+        self._trainer: Trainer | None = None
+        self._views: Views | None = None
+
+    def trainer(self, progress: bool, fresh: bool = False) -> Trainer:
+        """Return what trains the committee, after letting those vote that do not learn and have not voted; all with ``fresh``."""
+        if self._trainer is None or fresh or self._trainer.heuristics != self._committee().heuristics:
+            self.forget()
+            self._trainer = self._make_trainer(progress, fresh)
+        return self._trainer
+
+    def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
+        committee, corpus = self._committee(), self.corpus
+        found = [
+            committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh) for folder in self._folders
+        ]
+        columns = {h.name: join([part[h.name] for part, _ in found]) for h in committee.heuristics if not isinstance(h, WeakClassifier)}
+        computed = {name for _, names in found for name in names}
+        for fault in merge_faults(fault for ballot in columns.values() for fault in ballot.faults):
+            if fault.heuristic in computed:
+                warn(str(fault), FaultWarning)
+        return Trainer(
+            committee.heuristics,
+            committee.labels,
+            len(corpus),
+            columns,
+            self.matrix,
+            lambda rows: [self._ids[row] for row in rows.tolist()],
+            label_model=self._settings.label_model,
+            pseudo_labels=self._settings.pseudo_labels or None,
+            groups=self.groups,
+        )
+
+    def matrix(self, classifier: WeakClassifier) -> Any:
+        """Return the features of all records for a classifier, fitted to the corpus the first time."""
+        key = classifier.features.fingerprint
+        if key not in self._features:
+            self._features[key] = fit_cached(classifier.features, self.corpus, "/".join(self._folders), self._store.path / "cache")
+        classifier.features, X = self._features[key]
+        return X
+
+    @property
+    def views(self) -> Views:
+        """What strategies see of the records."""
+        if self._views is None:
+            from weaklab.loop import Views, keys_of
+            from weaklab.scheduler import text_vectors
+
+            # strategies look at the features of the first weak classifier, or at those that one would have by default
+            basis = next(iter(self._committee().classifiers), None)
+            text = bool(self.corpus.roles.text)
+            there = basis is not None or text or numeric_columns(next(self.corpus.batches()))
+            learner = basis or WeakClassifier()
+            self._views = Views(
+                keys_of(self._ids),
+                (lambda: self.matrix(learner)) if there else None,
+                (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
+                lambda make: self._store.array(f"embeddings-{learner.features.fingerprint[:16]}", self._folders, make),
+            )
+        return self._views
+
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """The group of each record, int (n,), near-duplicates in one; None where there is no text or nothing is shared."""
+        if not self._settings.share_answers or not self.corpus.roles.text:
+            return None
+        if self._groups is None:
+            self._groups = self._store.array(f"duplicates-{self._settings.share_answers}", self._folders, self._near_duplicates)
+        return self._groups
+
+    def _near_duplicates(self) -> NDArray[np.int64]:
+        """Put records into one group whose texts are alike and whose other columns are equal."""
+        from weaklab.duplicates import near_duplicates
+        from weaklab.loop import keys_of
+
+        texts: list[str] = []
+        others: list[str] = []
+        for batch in self.corpus.batches():
+            columns = Columns(batch)
+            texts += columns.text
+            besides = [columns[name] for name in columns.names if name not in (*columns.roles.text, columns.roles.id)]
+            others += [repr(row) for row in zip(*besides, strict=True)] if besides else [""] * len(columns)
+        keys = keys_of(self._ids)
+        groups = near_duplicates(texts, keys, similarity=self._settings.share_answers)
+        first: dict[tuple[int, str], int] = {}
+        for row in np.argsort(keys, kind="stable").tolist():
+            groups[row] = first.setdefault((int(groups[row]), others[row]), row)
+        return groups
