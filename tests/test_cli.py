@@ -226,9 +226,9 @@ def test_enter_does_not_accept_what_is_hidden(project):
 
 def test_evaluate_tells_what_is_known_and_what_to_do(project):
     assert "no accuracy has been measured yet" in run("evaluate", project).stdout
-    run("label", project, stdin="spam\nham\nspam\nham\nspam\nham\n")
+    run("label", project, stdin="spam\nham\nspam\nham\nq\n")
     shown = run("evaluate", project).stdout
-    assert "accuracy after 6 labels" in shown
+    assert "accuracy after 4 labels" in shown
     assert "labels as exported" in shown
     assert "Go on:" in shown or "You may stop" in shown
 
