@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import weaklab
-from weaklab.base import WeaklabError, WeaklabWarning
+from weaklab.base import FaultWarning, WeaklabError, WeaklabWarning
 from weaklab.cli.simulate import run_simulation
 from weaklab.experiment import measures, prepare
 from weaklab.plots import spaced
@@ -477,3 +477,9 @@ def test_mistakes_on_the_command_line_are_one_line(tmp_path):
     assert "no query strategy named 'x'" in run(tmp_path / "mail.csv", "--gold", "truth", "--strategy", "x", code=1).stderr
     with pytest.raises(WeaklabError, match="--budget takes numbers of labels, such as 20,50,100, got 'many'"):
         run_simulation("mail.csv", gold="truth", labels=None, lfs=[], classifiers=[], label_model=None, budgets="many")
+
+
+def test_a_classifier_that_cannot_train_ends_a_simulation_with_its_reason():
+    rows = [{"x": float(i % 7) - 3, "y": float(i % 5), "truth": ("a", "b")[i % 2]} for i in range(60)]
+    with pytest.warns(FaultWarning, match="negative"), pytest.raises(WeaklabError, match=r"classifiers that work: naive_bayes.*negative"):
+        simulate(rows, gold="truth", features="columns", budgets=[20], seeds=1, progress=False)

@@ -58,7 +58,7 @@ class Evaluation:
         rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
         notes = [
             f"Estimated from the {self.accuracy.n_audit} records drawn at random; the others were picked for being hard.",
-            f"Forecast for the committee: {self.forecast}",
+            *([f"Forecast for the committee: {self.forecast}"] if len(self.forecast.at) or not self.forecast.n_points else []),
             str(self.stopping),
             f"Acceptance bias: {self.acceptance_bias}",
         ]
@@ -162,7 +162,7 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
     n, total = trainer.n, len(answers.rows)
     wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
     counts = sorted(count for count in wanted if 0 < count <= total) or [0]
-    points, predicted, state, correct = [], {}, None, np.zeros(0)
+    points, predicted = [], {}
     for count in counts:
         y = answers.first(count, n)
         state = trainer.train(y, more(answers.given[count - 1] if count else 0))
@@ -171,15 +171,13 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
         estimate = _estimated(correct, answers)
         if not np.isnan(estimate.value) and count:
             points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
-    assert state is not None
     curve = forecast(points, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
-    y = answers.first(total, n)
     rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
     rest = y == ABSTAIN
     agreements = [kappa(predicted[a][rest], predicted[b][rest]) for a, b in pairwise(rounds) if a > 0]
     return Evaluation(
         _estimated(correct, answers, exported=True),
-        _estimated(correct, answers),
+        estimate,
         dict(zip(state.votes.names, estimates(state, answers), strict=True)),
         curve,
         Signal(True, "Every record has a label.") if not rest.any() else stopping_signal(agreements, curve.gain(EXTRA)),

@@ -140,6 +140,10 @@ class Experiment:
         return rounds
 
     def _measure(self, loop: Loop) -> dict[str, Any]:
+        broken = {classifier.name for classifier in self.classifiers}
+        fault = next((fault for fault in loop.state.votes.faults if fault.heuristic in broken), None)
+        if fault is not None:
+            raise WeaklabError(f"a simulation needs classifiers that work: {fault}")
         found = {"n_labels": loop.n_labels, **measures(loop.P, loop.y, self.pool.gold)}
         if self.test is not None:
             from weaklab.analysis import expected_accuracy

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, FaultWarning, LabelNames, WeaklabError, warn
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import soft_scores
 from weaklab.embeddings import embed, unit_rows
@@ -170,8 +170,6 @@ class Loop:
         """What the committee thinks now; trained when it is asked for after new labels."""
         if self._state is None:
             self._state = self.trainer.train(self.y.copy())
-            for fault in self._state.votes.faults:
-                warn(str(fault), FaultWarning)
         return self._state
 
     def __repr__(self) -> str:

@@ -16,14 +16,12 @@ from weaklab.asks import Ask, Asks, make_asks, texts_of
 from weaklab.base import (
     ABSTAIN,
     Fault,
-    FaultWarning,
     HeuristicError,
     LabelNames,
     ProjectError,
     UnknownLabelError,
     WeaklabError,
     did_you_mean,
-    warn,
 )
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, soft_scores, try_on
@@ -106,7 +104,6 @@ class Project:
         self._folders: list[str] = []
         self._rows: dict[str, int] = {}
         self._bench_: Workbench | None = None
-        self._told: list[Fault] = []
         self._forget()
 
     # ---- opening
@@ -358,10 +355,6 @@ class Project:
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()
         self._state = self._bench.trainer(progress, fresh).train(self._codes(through), self._more(through))
-        for fault in self._state.votes.faults:
-            if fault.heuristic in {c.name for c in self.committee.classifiers} and fault not in self._told:
-                self._told.append(fault)
-                warn(str(fault), FaultWarning)
         self._trained_through = through
         self._store.raise_meta("trained_through", through)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, Fault, LabelNames
+from weaklab.base import ABSTAIN, Fault, FaultWarning, LabelNames, warn
 from weaklab.classifiers import WeakClassifier, folds_of
 from weaklab.committee import Votes, assemble
 from weaklab.heuristics import Ballot, Heuristic
@@ -97,6 +97,7 @@ class Trainer:
         groups: NDArray[np.int64] | None = None,
     ) -> None:
         self.groups = groups
+        self._told: list[Fault] = []
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
         self.label_model, self.pseudo_labels = label_model, pseudo_labels
@@ -161,32 +162,26 @@ class Trainer:
         ids = self._names(rows)
         ballots = []
         for heuristic in self.heuristics:
-            if isinstance(heuristic, WeakClassifier):
-                ballots.append(self._tried(heuristic, y, rows, ids, more, pseudo))
-            else:
+            if not isinstance(heuristic, WeakClassifier):
                 ballots.append(self.columns[heuristic.name])
+                continue
+            try:
+                ballots.append(self._learn(heuristic, y, rows, ids, more, pseudo))
+            except Exception as error:  # a classifier may be anybody's code
+                ballots.append(self._failed(heuristic, error))
         votes = assemble(self.heuristics, ballots, self.labels, self.n)
         model = self._model().fit(votes.L, y, votes.scores, votes.confidence)
         P = model.predict_proba(votes.L, votes.scores, votes.confidence)
         return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
 
-    def _tried(
-        self,
-        classifier: WeakClassifier,
-        y: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        ids: Sequence[str],
-        more: More | None,
-        pseudo: Pseudo | None,
-    ) -> Ballot:
-        """Let a classifier learn and vote; one that fails abstains on everything and leaves a fault."""
-        try:
-            return self._learn(classifier, y, rows, ids, more, pseudo)
-        except Exception as error:  # a classifier may be anybody's code
-            classifier.model_ = None
-            ballot = Ballot.blank(self.n)
-            ballot.faults = [Fault(classifier.name, type(error).__name__, str(error), classifier.location, (), self.n)]
-            return ballot
+    def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
+        """Let a classifier that failed abstain on everything and leave a fault, told once."""
+        classifier.model_ = None
+        fault = Fault(classifier.name, type(error).__name__, str(error), classifier.location, (), self.n)
+        if fault not in self._told:
+            self._told.append(fault)
+            warn(str(fault), FaultWarning)
+        return Ballot(Ballot.blank(self.n).votes, faults=[fault])
 
     def _model(self) -> LabelModel:
         from weaklab.label_models import label_model
