@@ -108,3 +108,11 @@ def test_a_vote_counts_its_confidence():
     P = CommitteeModel().fit(votes, confidence=sure).predict_proba(votes, confidence=sure)
     np.testing.assert_allclose(P[0], [0.5, 0.5])
     assert P[1, 0] > 0.6
+
+
+def test_scores_of_whole_numbers_are_probabilities_like_others():
+    L, truth = np.array([[0, -1], [1, -1]] * 10), np.array([0, 1] * 10)
+    whole, real = np.eye(2, dtype=int)[truth], np.eye(2)[truth]
+    P = CommitteeModel().fit(L, truth, {1: whole}).predict_proba(L, {1: whole})
+    assert np.isfinite(P).all()
+    np.testing.assert_array_equal(P, CommitteeModel().fit(L, truth, {1: real}).predict_proba(L, {1: real}))

@@ -152,7 +152,6 @@ class CommitteeModel(LabelModel):
 def _centred_log(scores: ArrayLike) -> NDArray[np.floating[Any]]:
     """Return the log-probabilities (n, k) less their mean over the classes, so that a uniform row adds nothing; float32 stays so."""
     given = np.asarray(scores)
-    log = np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), given.dtype.type(_FLOOR))
-    np.log(log, out=log)
-    log -= row_sum(log)[:, None] / log.dtype.type(log.shape[1])
+    log = np.log(np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), _FLOOR))
+    log -= row_sum(log)[:, None] / log.shape[1]
     return np.asarray(log)

@@ -20,17 +20,17 @@ FEW = 8
 
 def one_hot_sum(L: NDArray[np.int64], k: int, weights: NDArray[np.floating[Any]], confidence: Columns | None = None) -> NDArray[np.float64]:
     """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n, k)."""
-    total = np.zeros((len(L), k), order="F")  # whatever is done to it goes from class to class
-    wide = np.zeros((len(L), k + 1)) if k > FEW else total  # abstaining, -1, is counted in the last column
-    rows = np.arange(len(L)) if k > FEW else np.empty(0, dtype=np.int64)
-    for j in np.flatnonzero(weights).tolist():
-        count = weights[j] if j not in (confidence or {}) else weights[j] * (confidence or {})[j]
-        if k <= FEW:
-            for c in range(k):
-                total[:, c] += (L[:, j] == c) * count
-        else:
+    counts = {j: weights[j] * (confidence or {}).get(j, 1.0) for j in np.flatnonzero(weights).tolist()}
+    if k > FEW:
+        wide, rows = np.zeros((len(L), k + 1)), np.arange(len(L))  # abstaining, -1, is counted in the last column
+        for j, count in counts.items():
             wide[rows, L[:, j]] += count
-    return total if k <= FEW else wide[:, :k]
+        return wide[:, :k]
+    total = np.zeros((len(L), k), order="F")  # whatever is done to it goes from class to class
+    for j, count in counts.items():
+        for c in range(k):
+            total[:, c] += (L[:, j] == c) * count
+    return total
 
 
 @LABEL_MODELS.named("majority_vote")
