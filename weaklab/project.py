@@ -172,8 +172,8 @@ class Project:
     ) -> int:
         """Copy records into the project; return how many are new.
 
-        Takes what :func:`weaklab.read` takes. Labels in the column ``label`` become manual labels; ``gold`` is kept for
-        measuring. Records stay in the order of the imports.
+        Takes what :func:`weaklab.read` takes. Labels in the column ``label`` become manual labels, of which the committee learns
+        at the next :meth:`run`; ``gold`` is kept for measuring. Records stay in the order of the imports.
 
         Parameters
         ----------
@@ -189,8 +189,6 @@ class Project:
         schema = None if self._bench_ is None else self._bench_.corpus.schema
         count = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, skip_known).run(self.session)
         self._refresh_corpus()
-        self._history.sync()
-        self._retrain_when_due()
         return count
 
     def _refresh_corpus(self) -> None:
