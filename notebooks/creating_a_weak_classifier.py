@@ -57,11 +57,14 @@ for rule in (
 project.run(progress=False)
 
 # %% [markdown]
-# The rules leave most records without a vote. You know which of these are clickbait. Which rule says so?
+# The rules leave most records without a vote. You know which of these are clickbait. Which rule says so? The committee
+# carries over what the rules say to records that read alike, and is not sure of it.
 
 # %%
+rules = project.committee.vote(project.corpus, progress=False)
+silent = (rules.L == ABSTAIN).all(axis=1)
 labels = project.labels().merge(headlines[["id", "text"]], on="id")
-labels[labels["label"].isna()][["id", "text"]].sample(8, random_state=4)
+labels[silent][["id", "text", "label", "confidence"]].sample(8, random_state=4)
 
 # %% [markdown]
 # ## One line

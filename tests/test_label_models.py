@@ -3,7 +3,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from weaklab.base import WeaklabError
+from weaklab.embeddings import unit_rows
 from weaklab.label_models import CommitteeModel, CoverageVote, DawidSkene, LabelModel, MajorityVote, confidence, label_model
+from weaklab.label_models.voters import Pairs, vote_shares, vote_weights
 from weaklab.label_models.votes import coverage_weights
 from weaklab.rows import softmax
 
@@ -26,8 +29,10 @@ def test_coverage_vote_is_the_softmax_of_weighted_votes():
     np.testing.assert_allclose(CoverageVote().fit(L).predict_proba(L)[0], softmax(np.array([[w[0] + w[1], w[2]]]))[0])
 
 
-def test_the_committee_model_without_labels_is_the_coverage_vote():
-    np.testing.assert_allclose(CommitteeModel().fit(L).predict_proba(L), CoverageVote().fit(L).predict_proba(L))
+def test_the_committee_model_without_labels_is_the_softmax_of_votes_by_their_weights():
+    pairs = Pairs.of(L, np.ones(len(L), dtype=int), 2)
+    w = 1.5 * vote_weights(pairs) * vote_shares(pairs)
+    np.testing.assert_allclose(CommitteeModel().fit(L).predict_proba(L)[0], softmax(np.array([[w[0] + w[1], w[2]]]))[0])
 
 
 def test_manual_labels_turn_the_weight_of_a_heuristic_that_is_always_wrong():
@@ -116,3 +121,62 @@ def test_scores_of_whole_numbers_are_probabilities_like_others():
     P = CommitteeModel().fit(L, truth, {1: whole}).predict_proba(L, {1: whole})
     assert np.isfinite(P).all()
     np.testing.assert_array_equal(P, CommitteeModel().fit(L, truth, {1: real}).predict_proba(L, {1: real}))
+
+
+def test_the_highest_code_of_all_is_a_class_and_the_next_one_is_refused():
+    top = np.array([[126], [0]], dtype=np.int8)
+    assert MajorityVote().fit(top, np.array([0, 126])).n_classes_ == 127
+    with pytest.raises(WeaklabError, match=r"L\[0, 0\] is 127, which is no label; wanted -1 \(abstain\) to 126"):
+        MajorityVote().fit(top + np.int8([[1], [0]]))
+    with pytest.raises(WeaklabError, match=r"wanted -1 \(unlabeled\) to 126"):
+        MajorityVote().fit(top, [127, 0])
+
+
+ROWS = np.array([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"confidence": {0: np.array([1.0, 0.0, 0.5])}}, r"confidence\[0\] holds 0; wanted numbers above 0 and up to 1"),
+        ({"confidence": {0: np.array([1.0, -0.5, 0.5])}}, r"confidence\[0\] holds -0\.5"),
+        ({"confidence": {1: np.array([1.0, 2.0, 0.5])}}, r"confidence\[1\] holds 2;"),
+        ({"confidence": {0: np.array([1.0, np.nan, 0.5])}}, r"confidence\[0\] holds NaN"),
+        ({"scores": {1: np.array([[2.0, -1.5], [0.5, 0.5], [0, 1]])}}, r"scores\[1\] holds -1\.5, .* pass logits through a softmax"),
+        ({"scores": {1: np.array([[np.inf, 0], [0.5, 0.5], [0, 1]])}}, r"scores\[1\] holds NaN or infinity"),
+        ({"features": ROWS * 1.01}, r"length 1\.01; .* weaklab\.embeddings\.unit_rows"),
+        ({"features": np.float32(ROWS * 1e30)}, "features have a row of length"),
+        ({"features": np.where(ROWS == 1, np.inf, ROWS)}, "features hold NaN or infinity"),
+    ],
+)
+def test_what_members_say_is_checked(given, message):
+    votes = [[0, 1], [1, -1], [0, 0]]
+    with pytest.raises(WeaklabError, match=message):
+        CommitteeModel().fit(votes, **given)
+    with pytest.raises(WeaklabError, match=message):
+        CommitteeModel().fit(votes).predict_proba(votes, **given)
+
+
+def test_rounding_is_no_mistake():
+    rows = unit_rows(np.random.default_rng(0).normal(size=(500, 128)))
+    votes = np.tile([[0, 1], [1, -1]], (250, 1))
+    scores = {1: np.tile([[1 + 1e-7, -1e-7]], (500, 1))}
+    for E in (rows, rows.astype(np.float16), rows.astype(np.float64)):
+        P = CommitteeModel().fit(votes, None, scores, {0: np.full(500, 1 + 1e-7)}, E).predict_proba(votes, scores)
+        assert np.isfinite(P).all()
+    empty = MajorityVote().fit(votes).predict_proba(votes[:0], {1: rows[:0, :2]}, {0: np.ones(0)}, rows[:0])
+    assert empty.shape == (0, 2)
+
+
+def test_labels_look_at_features_as_probabilities_do():
+    angle = np.linspace(0, 1.5, 40)
+    E = np.column_stack([np.cos(angle), np.sin(angle)])
+    votes = np.where(np.arange(40)[:, None] % 4 == 0, [[0, -1]] * 20 + [[-1, 1]] * 20, -1)
+    model = CommitteeModel().fit(votes, features=E)
+    silent = np.full((2, 2), -1)
+    assert model.predict(silent, features=E[[1, 38]]).tolist() == [0, 1]
+    assert model.label_or_abstain(silent).tolist() == [-1, -1]
+    assert model.label_or_abstain(silent, features=E[[1, 38]]).tolist() == [0, 1]
+    own = model.instance_proba_
+    np.testing.assert_array_equal(model.predict(votes, instance=own), model.predict_proba(votes, instance=own).argmax(axis=1))
+    assert model.label_or_abstain(votes, instance=own)[[1, 38]].tolist() == [0, 1]

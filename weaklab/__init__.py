@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from weaklab.base import ABSTAIN, WeaklabError, WeaklabWarning
     from weaklab.classifiers import WeakClassifier
     from weaklab.committee import Committee
+    from weaklab.compare import compare_label_models
     from weaklab.corpus import Corpus, read
+    from weaklab.crowd import Crowd
     from weaklab.heuristics import keywords, labeling_function, pattern
     from weaklab.label_models import confidence, label_model
     from weaklab.loop import Loop
@@ -28,6 +30,7 @@ _HOMES = {
     "ABSTAIN": "base",
     "Committee": "committee",
     "Corpus": "corpus",
+    "Crowd": "crowd",
     "Loop": "loop",
     "Project": "project",
     "Scheduler": "scheduler",
@@ -35,6 +38,7 @@ _HOMES = {
     "WeakClassifier": "classifiers",
     "WeaklabError": "base",
     "WeaklabWarning": "base",
+    "compare_label_models": "compare",
     "confidence": "label_models",
     "keywords": "heuristics",
     "label_model": "label_models",
@@ -50,6 +54,7 @@ __all__ = [
     "ABSTAIN",
     "Committee",
     "Corpus",
+    "Crowd",
     "Loop",
     "Project",
     "Scheduler",
@@ -57,6 +62,7 @@ __all__ = [
     "WeakClassifier",
     "WeaklabError",
     "WeaklabWarning",
+    "compare_label_models",
     "confidence",
     "datasets",
     "features",

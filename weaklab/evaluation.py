@@ -11,6 +11,8 @@ import numpy as np
 from weaklab.audit import Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported
 from weaklab.base import ABSTAIN
 from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
+from weaklab.promises import held_out
+from weaklab.reliability import hits_of
 from weaklab.store import LABEL, Event
 from weaklab.tables import Table
 
@@ -82,6 +84,8 @@ class Answers:
     ----------
     rows : int (n,), row numbers
     codes : int (n,)
+    at_random : bool (n,), drawn at random
+    among_all : bool (n,), drawn at random when all records were there that are there now
     strata : int, the row numbers at which the strata of the corpus end
     """
 
@@ -99,8 +103,12 @@ class Answers:
         self.codes = np.array([codes[record] for record in order], dtype=np.int64)
         events = [first[record] for record in order]
         at_random = [event.picked_by == "random" and event.asked_after is not None for event in events]
+        last_import = max((at for _, at in imports), default="")
+        self.at_random = np.array(at_random, dtype=bool)
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
         self.given = given = [event.id for event in events]
+        asked = self._asked(events, turn, imports)
+        self.among_all = self.at_random & np.array([at >= last_import for at in asked], dtype=bool)
         # a near-duplicate of a labeled record leaves the pool with it
         place = {int(row): i for i, row in enumerate(self.rows)}
         self.mate_rows = np.flatnonzero(shared >= 0)
@@ -108,9 +116,27 @@ class Answers:
         self._at_random = np.array(at_random + [False] * len(self.mates), dtype=bool)
         self._turn = np.array(turn + [-1] * len(self.mates), dtype=np.int64)
         self._given = np.array(given + [given[i] for i in self.mates.tolist()], dtype=np.int64)
-        self.strata = strata_of(imports, [event.at for event, drawn in zip(events, at_random, strict=True) if drawn])
+        self.strata = strata_of(imports, [at for at, drawn in zip(asked, at_random, strict=True) if drawn])
         if self.strata[-1] != len(rows):
             self.strata = np.array([len(rows)])
+
+    def _asked(self, events: Sequence[Event], turn: Sequence[int], imports: Sequence[tuple[int, str]]) -> list[str]:
+        """Return for each answer the latest UTC time that it was surely not asked for before: answers may come long after an import.
+
+        It was asked for after the answers that were known then, and after an import that its record came in, or without which the
+        pool would have been smaller than it was.
+        """
+        known = np.searchsorted(self.given, turn, side="right")
+        times = ["", *(event.at for event in events)]
+        asked = [times[count] for count in known.tolist()]
+        pool = np.array([event.pool_size or 0 for event in events], dtype=np.int64)
+        end = 0
+        for records, at in imports:
+            unlabeled = end - np.concatenate([[0], np.cumsum(self.rows < end)])[known]
+            after = (self.rows >= end) | (pool > unlabeled)
+            asked = [max(time, at) if later else time for time, later in zip(asked, after.tolist(), strict=True)]
+            end += records
+        return asked
 
     def parts(self, among: NDArray[np.bool_] | None = None) -> list[tuple[int, NDArray[np.bool_], Sample]]:
         """Return for each stratum its number of records, which of :attr:`all_rows` are in it, and its sample.
@@ -191,16 +217,7 @@ def _correct(trainer: Trainer, state: State, answers: Answers) -> NDArray[np.flo
 
     A near-duplicate is as its source: the committee has been trained on the same words.
     """
-    P = state.P[answers.rows].copy()
-    known = np.flatnonzero(state.y != ABSTAIN)
-    place = {int(row): i for i, row in enumerate(known)}
-    inside = np.array([i for i, row in enumerate(answers.rows.tolist()) if row in place], dtype=np.int64)
-    if len(inside):
-        P[inside] = trainer.cross_fitted(state)[[place[row] for row in answers.rows[inside].tolist()]]
-    if not len(P):
-        return np.zeros(0)
-    hit = P.max(axis=1)[:, None] - 1e-9 <= P
-    right = np.asarray(hit[np.arange(len(P)), answers.codes] / hit.sum(axis=1))
+    right = hits_of(held_out(trainer, state, answers.rows), answers.codes)
     return np.concatenate([right, right[answers.mates]])
 
 
@@ -266,7 +283,7 @@ def strata_of(imports: Sequence[tuple[int, str]], drawn: Sequence[str]) -> NDArr
     Parameters
     ----------
     imports : (records, UTC time), oldest first
-    drawn : UTC times of the answers to random picks
+    drawn : UTC times at which random picks were drawn
 
     >>> strata_of([(100, "2026-01-01"), (50, "2026-01-02"), (10, "2026-01-04")], ["2026-01-03"]).tolist()
     [150, 160]

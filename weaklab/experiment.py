@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ class Records:
     gold : int (n,), the truth
     ballots : heuristic -> its votes, for every member that does not learn
     matrices : classifier -> (n, d) features
-    X : (n, d) features for strategies, None where there are none
+    X : (n, d) features for strategies, those of the first classifier if there is one; None where there are none
     texts : their texts, None for tabular data
     """
 
@@ -82,7 +82,7 @@ class Experiment:
         return len(self.pool)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("keys", "views")}
+        return {name: value for name, value in vars(self).items() if name not in ("keys", "views", "_test_embeddings")}
 
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
@@ -116,6 +116,7 @@ class Experiment:
             lambda classifier: pool.matrices[classifier.name],
             lambda rows: [pool.ids[row] for row in rows],
             label_model=self.label_model,
+            embeddings=self.views.learnable,
         )
         loop.views = self.views
         return loop
@@ -124,36 +125,54 @@ class Experiment:
         self, scheduler: Scheduler, seed: int, n_labels: int, batch: int, on_turn: Callable[[int], None] = lambda n_labels: None
     ) -> list[dict[str, Any]]:
         """Answer from gold until there are ``n_labels`` labels; return what was measured before and after each batch."""
+        rounds: list[dict[str, Any]] = []
+        for loop, seconds in self.turns(scheduler, seed, n_labels, batch):
+            rounds.append({**self._measure(loop), "seconds": seconds})
+            if len(rounds) > 1:
+                on_turn(loop.n_labels)
+        return rounds
+
+    def turns(self, scheduler: Scheduler, seed: int, n_labels: int, batch: int) -> Iterator[tuple[Loop, float]]:
+        """Answer from gold until there are ``n_labels`` labels; yield the trained loop before and after each batch.
+
+        It is one loop throughout. Beside it are the seconds that the batch took, from asking to the new probabilities.
+
+        Raises
+        ------
+        WeaklabError
+            A classifier failed. In a project that leaves a fault; here it would be measured as a classifier that knows nothing.
+        """
         loop = self.loop(scheduler, seed)
         start = time.perf_counter()
-        rounds = [{**self._measure(loop), "seconds": time.perf_counter() - start}]
+        yield self._trained(loop), time.perf_counter() - start
         while loop.n_labels < n_labels:
             start = time.perf_counter()
             rows = np.array([pick.row for pick in loop.ask(min(batch, n_labels - loop.n_labels))], dtype=np.int64)
             if not len(rows):
                 break
             loop.label(rows, self.pool.gold[rows])
-            _ = loop.P
-            seconds = time.perf_counter() - start
-            rounds.append({**self._measure(loop), "seconds": seconds})
-            on_turn(loop.n_labels)
-        return rounds
+            yield self._trained(loop), time.perf_counter() - start
 
-    def _measure(self, loop: Loop) -> dict[str, Any]:
+    def _trained(self, loop: Loop) -> Loop:
         broken = {classifier.name for classifier in self.classifiers}
         fault = next((fault for fault in loop.state.votes.faults if fault.heuristic in broken), None)
         if fault is not None:
             raise WeaklabError(f"a simulation needs classifiers that work: {fault}")
+        return loop
+
+    def _measure(self, loop: Loop) -> dict[str, Any]:
         found = {"n_labels": loop.n_labels, **measures(loop.P, loop.y, self.pool.gold)}
         if self.test is not None:
             from weaklab.analysis import expected_accuracy
 
-            found["test_accuracy"] = expected_accuracy(self._test_probabilities(loop, self.test), self.test.gold)
+            found["test_accuracy"] = expected_accuracy(self.test_probabilities(loop), self.test.gold)
         return found
 
-    def _test_probabilities(self, loop: Loop, test: Records) -> NDArray[np.float64]:
-        """Return what the committee says of records that it has never seen: float (n_test, k)."""
-        members = loop.trainer.heuristics
+    def test_probabilities(self, loop: Loop) -> NDArray[np.float64]:
+        """Return what the committee of a loop says of the records held out, which it has never seen: float (n_test, k)."""
+        test, members = self.test, loop.trainer.heuristics
+        if test is None:
+            raise WeaklabError("this experiment holds no records out; prepare it with test=0.2 or other records")
         fixed = iter(test.ballots.values())
         ballots = []
         for member in members:
@@ -164,7 +183,13 @@ class Experiment:
             else:
                 ballots.append(Ballot.blank(len(test)))
         votes = assemble(members, ballots, self.labels, len(test))
-        return np.asarray(loop.state.model.predict_proba(votes.L, votes.scores, votes.confidence))
+        features = None if loop.state.instance is None else self._test_embeddings
+        return np.asarray(loop.state.model.predict_proba(votes.L, votes.scores, votes.confidence, features))
+
+    @cached_property
+    def _test_embeddings(self) -> NDArray[np.float32]:
+        assert self.test is not None
+        return self.views.embedding(self.test.X)
 
 
 def measures(P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]], gold: NDArray[np.integer[Any]]) -> dict[str, float]:
@@ -431,10 +456,14 @@ def _vectorise(
         pool.matrices[learner.name], outside = known[key]
         if held is not None:
             held[1].matrices[learner.name] = outside
+    parts = [(corpus, pool), *([held] if held else [])]
     if learners:
-        pool.X = pool.matrices[learners[0].name]
+        for _, records in parts:
+            records.X = records.matrices[learners[0].name]
     elif corpus.roles.text:
-        pool.X = features_of(features).fit(corpus).transform_corpus(corpus)
+        fitted = features_of(features).fit(corpus)
+        for part, records in parts:
+            records.X = fitted.transform_corpus(part)
 
 
 def _seeded(classifier: WeakClassifier, seed: int) -> WeakClassifier:

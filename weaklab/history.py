@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weaklab.annotators import settle
 from weaklab.store import LABEL, UNDO, Event, Store
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class History:
         self._by_record: dict[str, list[Event]] = {}
         self._undone: set[int] = set()
         self._label_events: list[int] = []
+        self._changed = 0  # the last event that can have changed a label
+        self._settled: dict[str, str] | None = None
 
     def sync(self) -> None:
         """Read the events that were written since, by this process or another."""
@@ -34,6 +37,8 @@ class History:
             self._by_record.setdefault(event.record, []).append(event)
             if event.kind == LABEL:
                 self._label_events.append(event.id)
+            if event.kind in (LABEL, UNDO):
+                self._changed, self._settled = event.id, None
 
     def standing(self, record: str, through: int | None = None) -> list[Event]:
         """Return the events of a record that were not undone, oldest first, as of event ``through``."""
@@ -44,12 +49,20 @@ class History:
         return [e for e in events if e.kind != UNDO and e.id <= through and e.id not in undone]
 
     def labels(self, through: int | None = None) -> dict[str, str]:
-        """Return record -> label, the last one that stands."""
+        """Return record -> label: the last one that stands, the consensus where several people labeled a record differently."""
+        if through is not None and through < self._changed:
+            return settle(self.opinions(through))
+        if self._settled is None:
+            self._settled = settle(self.opinions())
+        return dict(self._settled)
+
+    def opinions(self, through: int | None = None) -> dict[str, dict[str, Event]]:
+        """Return record -> annotator -> the last label of theirs that stands."""
         found = {}
         for record in self._by_record:
-            labels = [e.label for e in self.standing(record, through) if e.kind == LABEL]
-            if labels and labels[-1] is not None:
-                found[record] = labels[-1]
+            labels = {e.annotator: e for e in self.standing(record, through) if e.kind == LABEL and e.label is not None}
+            if labels:
+                found[record] = labels
         return found
 
     def first_labels(self) -> dict[str, Event]:

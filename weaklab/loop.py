@@ -9,10 +9,10 @@ import numpy as np
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import soft_scores
-from weaklab.embeddings import embed, unit_rows
+from weaklab.embeddings import SIZE, WIDE, Embedding, embed, unit_rows
 from weaklab.features import Features
 from weaklab.heuristics import Ballot, Heuristic
-from weaklab.scheduler import Pick, Pool, Scheduler
+from weaklab.scheduler import RANDOM, Pick, Pool, Scheduler
 from weaklab.training import State, Trainer
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from weaklab.corpus import Corpus
+    from weaklab.explain import Explanation
+    from weaklab.promises import PromisedLabels
+    from weaklab.reliability import Reliability
 
 
 def keys_of(ids: Sequence[str]) -> NDArray[np.uint64]:
@@ -31,6 +34,11 @@ def keys_of(ids: Sequence[str]) -> NDArray[np.uint64]:
     return np.asarray(pd.util.hash_array(np.array(ids, dtype=object), categorize=False), dtype=np.uint64)
 
 
+def _array(values: Any, kind: Any) -> NDArray[Any]:
+    """Return an array that can be kept on disk, an empty one for None."""
+    return np.zeros((0, 0), dtype=kind) if values is None else np.asarray(values)
+
+
 class Views:
     """What strategies see of the records beside votes and probabilities; computed when wanted, once.
 
@@ -38,7 +46,7 @@ class Views:
     ----------
     keys : uint64 (n,), a number made from each record's id
     features : returns the (n, d) feature matrix, None where there is none
-    keep : takes a function that makes the embeddings and may return those of an earlier time; optional
+    keep : takes a name and a function that makes an array, and may return that of an earlier time; optional
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     """
 
@@ -47,12 +55,14 @@ class Views:
         keys: NDArray[np.uint64],
         features: Callable[[], Any] | None = None,
         vectors: Callable[[NDArray[np.int64]], Any] | None = None,
-        keep: Callable[[Callable[[], NDArray[np.float32]]], NDArray[np.float32]] = lambda make: make(),
+        keep: Callable[[str, Callable[[], NDArray[Any]]], NDArray[Any]] = lambda name, make: make(),
     ) -> None:
         self.keys, self.vectors, self._keep = keys, vectors, keep
         self._features = features
         self._X: Any = None
         self._E: Any = None
+        self._wide: Any = None
+        self._embedding: Embedding | None = None
 
     def X(self) -> Any:  # noqa: N802 - the name that strategies ask for
         """Return the features with rows of length 1."""
@@ -64,10 +74,39 @@ class Views:
     def E(self) -> NDArray[np.float32]:  # noqa: N802 - the name that strategies ask for
         """Return dense embeddings with rows of length 1: float32 (n, at most 64)."""
         if self._E is None:
+            wide = self.wide()
+            projected = self.embedding.directions is not None  # else the columns come in no order
+            self._E = unit_rows(wide[:, :SIZE]) if projected else embed(wide, SIZE, keys=self.keys)
+        return np.asarray(self._E)
+
+    @property
+    def embedding(self) -> Embedding:
+        """What makes embeddings of features; fitted to the records the first time."""
+        if self._embedding is None:
             features = self._features
             assert features is not None
-            self._E = self._keep(lambda: embed(features(), keys=self.keys))
-        return np.asarray(self._E)
+            made: list[Embedding] = []
+
+            def fitted() -> Embedding:
+                made.append(made[0] if made else Embedding.fit(features(), WIDE, keys=self.keys))
+                return made[0]
+
+            columns = self._keep("columns", lambda: _array(fitted().columns, np.int64))
+            directions = self._keep("directions", lambda: _array(fitted().directions, np.float32))
+            self._embedding = Embedding(columns if len(columns) else None, directions if len(directions) else None)
+        return self._embedding
+
+    def wide(self) -> NDArray[np.float32]:
+        """Return embeddings to learn from, with rows of length 1: float32 (n, at most 128)."""
+        if self._wide is None:
+            assert self._features is not None
+            self._wide = self.embedding(self._features())
+        return np.asarray(self._wide)
+
+    @property
+    def learnable(self) -> Callable[[], NDArray[np.float32]] | None:
+        """What returns the embeddings to learn from; None where there are no features."""
+        return None if self._features is None else self.wide
 
     def pool(self, state: State, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> Pool:
         """Return what a scheduler chooses from; near-duplicates have the same number in ``groups``, int (n,)."""
@@ -101,6 +140,7 @@ class Loop:
     keys : uint64 (n,), a number that tells each record from the others; by default made from its place
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; None for never
+    use_features : whether the label model looks at ``X``, too, where it can; classifiers do in any case
     seed : of everything random
 
     Attributes
@@ -132,6 +172,7 @@ class Loop:
         keys: NDArray[np.uint64] | None = None,
         vectors: Callable[[NDArray[np.int64]], Any] | None = None,
         pseudo_labels: float | None = None,
+        use_features: bool = True,
         seed: int = 0,
     ) -> None:
         from weaklab.label_models.base import check_votes
@@ -144,6 +185,7 @@ class Loop:
             raise WeaklabError(f"L has {len(votes)} rows and X {n}; wanted one row a record in both")
         self.scheduler = scheduler or Scheduler(seed=seed)
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
+        self._drawn = np.zeros(n, dtype=bool)
         self._keys = np.arange(n, dtype=np.uint64) if keys is None else keys
         members: list[Heuristic] = [Column(f"heuristic {j}") for j in range(votes.shape[1])]
         columns = {member.name: Ballot(votes[:, j].copy()) for j, member in enumerate(members)}
@@ -152,6 +194,7 @@ class Loop:
             if learner.name in [member.name for member in members]:
                 learner.name = f"{learner.name} {len(members)}"
             members.append(learner)
+        self.views = Views(self._keys, lambda: X, vectors)
         self.trainer = Trainer(
             members,
             self.labels,
@@ -161,8 +204,8 @@ class Loop:
             lambda rows: [f"{key:016x}" for key in self._keys[rows]],
             label_model=label_model,
             pseudo_labels=pseudo_labels,
+            embeddings=self.views.learnable if use_features else None,
         )
-        self.views = Views(self._keys, lambda: X, vectors)
         self._state: State | None = None
 
     @property
@@ -185,9 +228,20 @@ class Loop:
         """How many records have a label."""
         return int((self.y != ABSTAIN).sum())
 
-    def ask(self, n: int = 10) -> list[Pick]:
-        """Return the n records to label next, none that has a label."""
-        return self.scheduler.pick(self.views.pool(self.state, self.y.copy()), n, self.y == ABSTAIN, turn=self.n_labels)
+    def ask(self, n: int = 10, *, strategy: Any = None) -> list[Pick]:
+        """Return the n records to label next, none that has a label.
+
+        Parameters
+        ----------
+        strategy : for this batch alone, used from the first question on; ``"random"`` asks for audit labels
+        """
+        scheduler = self.scheduler
+        if strategy is not None:
+            scheduler = Scheduler(strategy, random_share=scheduler.random_share, cold_start=None, seed=scheduler.seed)
+        picks = scheduler.pick(self.views.pool(self.state, self.y.copy()), n, self.y == ABSTAIN, turn=self.n_labels)
+        for pick in picks:
+            self._drawn[pick.row] = pick.strategy == RANDOM
+        return picks
 
     def label(self, rows: Sequence[int] | NDArray[np.integer[Any]], codes: ArrayLike) -> None:
         """Give labels, names or codes, one for each row number; -1 or None takes a label back."""
@@ -199,6 +253,67 @@ class Loop:
             raise WeaklabError(f"rows must be from 0 to {len(self.y) - 1}, got {places.tolist()[:10]}")
         self.y[places] = given
         self._state = None
+
+    @property
+    def at_random(self) -> NDArray[np.bool_]:
+        """Whether each record has a label and was drawn at random when it was asked about: bool (n,), the audit labels."""
+        return np.asarray(self._drawn & (self.y != ABSTAIN))
+
+    def _audited(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the rows of the audit labels, and what the committee says of them without knowing these: float (r, k)."""
+        from weaklab.promises import held_out
+
+        rows = np.flatnonzero(self.at_random)
+        return rows, held_out(self.trainer, self.state, rows)
+
+    def label_or_abstain(self, precision: float = 0.95) -> PromisedLabels:
+        """Return labels of which at least this share is right, with 95 % confidence; records of which less is sure have none.
+
+        Labels that were given stand. What the others must be like follows from the answers to the questions that were drawn at
+        random, see :func:`weaklab.reliability.threshold_for`; where these are too few, no other record gets a label, and what is
+        shown says how many it takes.
+
+        Parameters
+        ----------
+        precision : between 0 and 1
+
+        Examples
+        --------
+        >>> X = np.repeat(np.eye(2), 100, axis=0)
+        >>> truth = np.repeat([0, 1], 100)
+        >>> loop = Loop(X, ["a", "b"])
+        >>> rows = [pick.row for pick in loop.ask(70, strategy="random")]
+        >>> loop.label(rows, truth[rows])
+        >>> loop.label_or_abstain(precision=0.95).coverage
+        1.0
+        """
+        from weaklab.promises import promise
+
+        rows, P = self._audited()
+        return promise(self.state.P, self.y, P, self.y[rows], precision, self.labels)
+
+    def reliability(self, bins: int = 15) -> Reliability:
+        """Return how often the committee is right, by how probable it says its label is, judged by the audit labels.
+
+        Raises
+        ------
+        WeaklabError
+            No record that was drawn at random has a label.
+        """
+        from weaklab.promises import audited_reliability
+
+        rows, P = self._audited()
+        return audited_reliability(P, self.y[rows], bins)
+
+    def explain(self, row: int) -> Explanation:
+        """Return what each member contributed to the committee's opinion of one record, adding up to its log-odds."""
+        from weaklab.explain import explain
+
+        if not 0 <= row < len(self.y):
+            raise WeaklabError(f"row must be from 0 to {len(self.y) - 1}, got {row}")
+        return explain(
+            self.state.model, self.state.votes, int(row), instance=self.state.instance, manual=self.labels.name(int(self.y[row]))
+        )
 
 
 def _matrix(X: Any) -> Any:

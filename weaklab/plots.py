@@ -1,4 +1,4 @@
-"""Learning curves, drawn with matplotlib where it is installed."""
+"""Learning curves and reliability diagrams, drawn with matplotlib where it is installed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from weaklab.reliability import Reliability
 
 NO_MATPLOTLIB = "plots need matplotlib: pip install 'weaklab[plot]'"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -89,6 +91,50 @@ def learning_curves(
             figure.supxlabel("manual labels", fontsize=10)
             figure.supylabel(ylabel, fontsize=10)
             figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
+    """Draw how often labels are right against how probable they are, and below how many records there are of each; return a Figure.
+
+    Each point stands at the mean probability of its bin, with the exact 95% interval of the share that is right. On the dashed line
+    probabilities are what they say; below it the committee is too sure of itself.
+
+    Parameters
+    ----------
+    found : what :func:`weaklab.reliability.reliability` returned
+
+    Raises
+    ------
+    WeaklabError
+        matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError:
+        raise WeaklabError(NO_MATPLOTLIB) from None
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 5.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        left = float(found.low.min())
+        margin = 0.02 * (1 - left)
+        upper.plot([left, 1], [left, 1], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
+        upper.vlines(found.confidence, found.right_low, found.right_high, color=COLOURS[0], alpha=0.35, linewidth=3)
+        upper.plot(found.confidence, found.right, color=COLOURS[0], marker="o", markersize=5, linewidth=1.4)
+        lower.bar(found.low, found.n, width=0.96 * (found.high - found.low), align="edge", color=COLOURS[0], alpha=0.6, linewidth=0)
+        bottom = max(0.0, float(np.floor(10 * min(left, float(found.right_low.min()))) / 10))
+        for axes, limits in ((upper, (bottom, 1.02)), (lower, (0.0, 1.08 * float(found.n.max())))):
+            _frame(axes, limits, 1.0)
+            axes.set_xlim(left - margin, 1 + margin)
+        lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        upper.set_ylabel("share right")
+        lower.set_ylabel("records")
+        lower.set_xlabel("probability of the label")
+        upper.set_title(title or f"expected calibration error {found.ece:.3f} on {int(found.n.sum()):,} records", loc="left", fontsize=11)
+        upper.text(0.97, 0.05, "bars: 95 % intervals", transform=upper.transAxes, ha="right", fontsize=8, color=GREY)
+        figure.align_ylabels([upper, lower])
     return figure
 
 

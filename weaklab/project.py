@@ -22,6 +22,7 @@ from weaklab.base import (
     UnknownLabelError,
     WeaklabError,
     did_you_mean,
+    warn,
 )
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, soft_scores, try_on
@@ -48,8 +49,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.crowd import Crowd
     from weaklab.evaluation import Answers, Evaluation
+    from weaklab.explain import Explanation
     from weaklab.preview import Preview
+    from weaklab.promises import PromisedLabels
+    from weaklab.reliability import Reliability
     from weaklab.scheduler import Scheduler
     from weaklab.stream import StreamSampler
 
@@ -254,6 +259,34 @@ class Project:
 
         return register if function is None else register(function)
 
+    def add_crowd(self, data: Any, *, item: str = "item", worker: str = "worker", label: str = "label", name: str = "crowd") -> Crowd:
+        """Register the labels of a crowd as one heuristic, and return the :class:`weaklab.Crowd` with what each worker is worth.
+
+        It votes the consensus of the workers on each record, with its probability as the confidence; a hundred workers are one line
+        in the summary, and one vote, weighed like any other: three labeling functions that agree on something else can outvote it.
+        The votes are kept; call it again when there are more records or labels.
+
+        Parameters
+        ----------
+        data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
+        item, worker, label : names of the columns; items are record ids
+        name : of the heuristic
+
+        Raises
+        ------
+        WeaklabError
+            A label is none of the project's, or no item is a record.
+        """
+        from weaklab.annotators import CrowdVotes, check_items
+        from weaklab.crowd import Crowd
+
+        self._refresh_corpus()
+        crowd = Crowd(data, item, worker, label, list(self.label_names))
+        check_items(crowd, self._rows)
+        self.add(CrowdVotes(name, crowd))
+        self._bench.trainer(progress=False)  # keeps the votes, for nothing else remembers them
+        return crowd
+
     def weak_classifier(self, estimator: Any = "naive_bayes", features: Any = "auto", **settings: Any) -> WeakClassifier:
         """Make a weak classifier and register it; takes what :class:`weaklab.WeakClassifier` takes.
 
@@ -322,7 +355,10 @@ class Project:
         return self._history.last
 
     def manual_labels(self, through: int | None = None) -> dict[str, str]:
-        """Return record -> label, the last one that stands; as of event ``through``, by default now."""
+        """Return record -> label, the last one that stands, or the consensus of several people (see :meth:`annotators`).
+
+        As of event ``through``, by default now.
+        """
         self._refresh_corpus()
         self._history.sync()
         return self._manual(through)
@@ -459,7 +495,7 @@ class Project:
                 continue
             closed.add(name)
             batch = as_batch([{**columns, self._records.roles.id: name}], self._records)
-            votes, P = judge(self.committee.heuristics, state, batch)
+            votes, P = judge(self.committee.heuristics, state, batch, self._bench.embed(batch) if state.instance is not None else None)
             decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
             if decision.ask:
                 self._outside.add(STREAM, batch)
@@ -481,14 +517,14 @@ class Project:
         state = self._ensure()
 
         def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
-            return judge(self.committee.heuristics, state, batch)[1]
+            return judge(self.committee.heuristics, state, batch, self._bench.embed(batch) if state.instance is not None else None)[1]
 
         made = synthesized(self._records, predict, state.P, self._bench.views.keys, n, self.settings.seed + self._history.last)
         made = [(name, columns, origin) for name, columns, origin in made if name not in self._outside]
         if not made:
             return Asks()
         batch = as_batch([{**columns, self._records.roles.id: name} for name, columns, _ in made], self._records)
-        votes, P = judge(self.committee.heuristics, state, batch)
+        votes, P = judge(self.committee.heuristics, state, batch, self._bench.embed(batch) if state.instance is not None else None)
         picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
         asks = make_asks(picks, as_corpus(batch), votes, P)
         self._outside.add(SYNTHETIC, batch)
@@ -534,7 +570,9 @@ class Project:
     def label(
         self, record: Any, label: Any, *, seconds: float | None = None, shown: bool | None = None, annotator: str | None = None
     ) -> Event:
-        """Store a manual label; when this returns it is on disk. A second label for a record replaces the first.
+        """Store a manual label; when this returns it is on disk. A second label of the same annotator replaces the first.
+
+        Where several annotators labeled a record differently, their consensus stands, see :meth:`annotators`.
 
         After every ``retrain_every`` labels the committee is retrained.
 
@@ -602,7 +640,7 @@ class Project:
         shown: bool | None = None,
     ) -> Event:
         ask = record if isinstance(record, Ask) else None
-        name = ask.id if ask else record.record_id if isinstance(record, Record) else str(record)
+        name = _name_of(record)
         self._refresh_corpus()
         if name not in self._rows and name not in self._outside:
             self._outside.sync()  # another process may have streamed it
@@ -634,6 +672,37 @@ class Project:
             self._train(self._history.last, progress=False)
         elif self._state is not None and self._trained_through != through:
             self._state = None
+
+    def annotators(self) -> pd.DataFrame:
+        """Return one row a person who labeled: labels, agreement with others, and estimated accuracy with a 95% interval.
+
+        Where people labeled a record differently, the manual label is their consensus, each person weighted by how often they seem
+        to be right where several labeled a record; where that does not tell, the later label stands.
+        See :func:`weaklab.annotators.annotator_table` for the columns.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+        >>> _ = project.add_records([{"id": "a", "text": "win a prize"}, {"id": "b", "text": "lunch"}])
+        >>> for person, label in [("Ann", "spam"), ("Bob", "spam"), ("Eve", "ham")]:
+        ...     _ = project.label("a", label, annotator=person)
+        >>> project.manual_labels(), project.disputes()["record"].tolist()
+        ({'a': 'spam'}, ['a'])
+        >>> project.annotators()[["annotator", "labels", "agreement"]].values.tolist()
+        [['Ann', 1, 0.5], ['Bob', 1, 0.5], ['Eve', 1, 0.0]]
+        """
+        from weaklab.annotators import annotator_table
+
+        self._history.sync()
+        return annotator_table(self._history.opinions())
+
+    def disputes(self) -> pd.DataFrame:
+        """Return the records that people labeled differently: ``record``, the ``label`` that stands, and all ``opinions``."""
+        from weaklab.annotators import dispute_table
+
+        self._history.sync()
+        return dispute_table(self._history.opinions(), self._history.labels())
 
     def release(self) -> None:
         """Let other sessions have the records that this one was shown and did not answer."""
@@ -691,7 +760,86 @@ class Project:
         y, shared = self._codes(), self._shared()
         return np.where(shared >= 0, y[shared], y)
 
-    def export(self, path: str | Path, *, min_confidence: float = 0.0, include: Sequence[str] = ()) -> int:
+    def label_or_abstain(self, precision: float = 0.95) -> PromisedLabels:
+        """Return labels of which at least this share is right, with 95 % confidence; records of which less is sure have none.
+
+        Manual labels stand, and those that near-duplicates share. How sure the committee must be of the others follows from the
+        answers to the questions that were drawn at random, see :func:`weaklab.reliability.threshold_for`; where these are too few, no
+        other record gets a label, and what is shown says how many it takes: at least 59 for 0.95. ``ask(n, strategy="random")``
+        asks for them.
+
+        Parameters
+        ----------
+        precision : between 0 and 1
+
+        Examples
+        --------
+        >>> import tempfile, weaklab
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+        >>> _ = project.add_records(["prize draw", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> project.label_or_abstain()
+        0 of 2 records get a label (0.0%), 0 of them from a person
+        ...
+        No label can be promised to be right with precision 0.95: that takes 59 random answers or more, and there are 0; ...
+        """
+        from weaklab.promises import promise
+
+        state = self._ensure()
+        audit, truth, notes = self._audited(state)
+        ids = self._records.ids.to_pylist()
+        return promise(state.P, self._answers(), audit, truth, precision, list(self.label_names), ids=ids, notes=notes)
+
+    def reliability(self, bins: int = 15) -> Reliability:
+        """Return how often the committee is right, by how probable it says its label is.
+
+        Judged by the answers to the questions that were drawn at random, of each of which the committee is made not to know.
+
+        Raises
+        ------
+        WeaklabError
+            There is none.
+        """
+        from weaklab.promises import audited_reliability
+
+        audit, truth, notes = self._audited(self._ensure())
+        return audited_reliability(audit, truth, bins, notes)
+
+    def _audited(self, state: State) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
+        """Return what the committee says of the records drawn at random without knowing their labels, these, and what is left out."""
+        from weaklab.promises import held_out
+
+        answers = self._given()
+        mine = answers.among_all
+        earlier = int(answers.at_random.sum() - mine.sum())
+        notes = [f"{earlier:,} earlier random answers are left out: they say nothing about the records that were added since."]
+        audit = held_out(self._bench.trainer(progress=False), state, answers.rows[mine])
+        return audit, answers.codes[mine], notes if earlier else []
+
+    def explain(self, record: Any) -> Explanation:
+        """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds.
+
+        Parameters
+        ----------
+        record : an :class:`Ask`, a record, or an id
+
+        Raises
+        ------
+        ProjectError
+            There is no such record in the corpus.
+        WeaklabError
+            The label model does not add up what its members say.
+        """
+        from weaklab.explain import explain
+
+        state = self._ensure()
+        name = _name_of(record)
+        if name not in self._rows:
+            raise ProjectError(f"no record {name!r} among those of the corpus;{did_you_mean(name, list(self._rows)[:10_000])} wanted an id")
+        row = self._rows[name]
+        text = texts_of(self._records, [row])[0] if self._records.roles.text else ""
+        return explain(state.model, state.votes, row, instance=state.instance, record=name, text=text, manual=self._manual().get(name))
+
+    def export(self, path: str | Path, *, min_confidence: float = 0.0, precision: float | None = None, include: Sequence[str] = ()) -> int:
         """Write :meth:`labels` to a Parquet, CSV or JSONL file, by its suffix; return the number of rows.
 
         The file is there whole or not at all.
@@ -699,6 +847,8 @@ class Project:
         Parameters
         ----------
         min_confidence : leave the label empty below this confidence, 0 to 1
+        precision : leave the label empty where :meth:`label_or_abstain` gives none, between 0 and 1; with a warning where that
+            leaves manual labels alone
         include : columns of the records to write beside the labels, such as the text
         """
         path = Path(path)
@@ -710,8 +860,15 @@ class Project:
             raise ProjectError(f"{path} is a folder; wanted a file name")
         if not 0 <= min_confidence <= 1:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
+        if precision is not None and min_confidence:
+            raise ProjectError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
         frame = self.labels()
         frame.loc[frame["confidence"] < min_confidence, "label"] = None
+        if precision is not None:
+            kept = self.label_or_abstain(precision)
+            frame.loc[kept.codes == ABSTAIN, "label"] = None
+            if not kept.threshold.kept:
+                warn(str(kept.threshold))
         table = labels_table(frame, self._records, include)
         with replacing(path) as temporary:
             WRITERS[path.suffix.lower()](table, temporary)
@@ -806,6 +963,11 @@ class Project:
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() if len(self) else Table(repr(self), [], [])._repr_html_()
+
+
+def _name_of(record: Any) -> str:
+    """Return the id of what stands for a record: an ask, a record or an id."""
+    return record.id if isinstance(record, Ask) else record.record_id if isinstance(record, Record) else str(record)
 
 
 def _check_names(settings: Settings, where: str) -> None:

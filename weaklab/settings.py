@@ -29,6 +29,7 @@ class Settings:
     labeling_functions : files and folders, relative to the project folder
     weak_classifiers : names, or tables with ``estimator``, ``features``, ``name``, ``min_probability``, ``min_labels``, ``seed``
     label_model : name
+    use_features : whether the label model looks at the records themselves, where it can
     retrain_every : retrain after so many new labels; 0 only on demand
     strategy : query strategy, or a table of strategy to weight
     random_share : share of every batch drawn at random
@@ -44,6 +45,7 @@ class Settings:
     labeling_functions: list[str] = field(default_factory=lambda: ["labeling_functions"])
     weak_classifiers: list[Any] = field(default_factory=list)
     label_model: str = "committee"
+    use_features: bool = True
     retrain_every: int = 10
     strategy: Any = DEFAULT_STRATEGY
     random_share: float = RANDOM_SHARE
@@ -62,6 +64,8 @@ class Settings:
                 setattr(self, name, 0)
             elif isinstance(value, bool) or not isinstance(value, kind) or value < 0:
                 raise WeaklabError(f"setting {name} must be a number, 0 or more, got {value!r}")
+        if not isinstance(self.use_features, bool):
+            raise WeaklabError(f"setting use_features must be true or false, got {self.use_features!r}")
         for name in ("random_share", "blind_share", "share_answers", "pseudo_labels"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
@@ -118,6 +122,7 @@ _HELP = {
     "labeling_functions": "Files and folders with labeling functions, relative to this folder.",
     "weak_classifiers": 'Names ("naive_bayes"), or tables: { estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
     "label_model": "See `weaklab list label-models`.",
+    "use_features": "Whether the label model looks at the records themselves; false leaves it to votes and weak classifiers.",
     "retrain_every": "Retrain after so many new labels; 0 is on demand only.",
     "strategy": "'default', a query strategy, or several with weights; see `weaklab list strategies`.",
     "random_share": "Share of each batch that is drawn at random, to measure accuracy.",

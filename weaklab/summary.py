@@ -61,6 +61,9 @@ class Summary:
         columns = ["heuristic", "votes", "coverage", "overlaps", "conflicts", "right on labels", "right on all", "faults", "where"]
         status = self._project.status()
         notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
+        disputed = len(self._project.disputes())
+        if disputed:
+            notes.append(f"{disputed:,} records were labeled differently by several people: see disputes() and annotators()")
         notes += [f"not loaded: {message}" for message in self._project.load_errors]
         return Table(f"{self._project.path.name or self._project.path}: {status['records']:,} records", columns, rows, notes)
 

@@ -53,6 +53,11 @@ class State:
     y: NDArray[np.int64]
     pseudo: NDArray[np.int64]
 
+    @property
+    def instance(self) -> NDArray[np.float64] | None:
+        """What the label model's own member says of the records by their features, float (n, k); None where it has none."""
+        return self.model.instance_proba_
+
 
 @dataclass(frozen=True)
 class More:
@@ -81,6 +86,7 @@ class Trainer:
     label_model : name of the label model
     pseudo_labels : confidence from which a record is given to the classifiers with the committee's own label, None for never
     groups : int (n,), near-duplicates have the same number and are held out together; optional
+    embeddings : returns float (n, d) with rows of length 1, by which the label model looks at the records themselves; optional
     """
 
     def __init__(
@@ -95,8 +101,9 @@ class Trainer:
         label_model: str = "committee",
         pseudo_labels: float | None = None,
         groups: NDArray[np.int64] | None = None,
+        embeddings: Callable[[], NDArray[np.float32]] | None = None,
     ) -> None:
-        self.groups = groups
+        self.groups, self._embeddings = groups, embeddings
         self._told: list[Fault] = []
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
@@ -170,9 +177,15 @@ class Trainer:
             except Exception as error:  # a classifier may be anybody's code
                 ballots.append(self._failed(heuristic, error))
         votes = assemble(self.heuristics, ballots, self.labels, self.n)
-        model = self._model().fit(votes.L, y, votes.scores, votes.confidence)
-        P = model.predict_proba(votes.L, votes.scores, votes.confidence)
+        model = self._model()
+        P = model.fit_predict_proba(votes.L, y, votes.scores, votes.confidence, self._features(votes))
         return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
+
+    def _features(self, votes: Votes) -> NDArray[np.float32] | None:
+        """Return what the label model may know of the records beside votes, None where there is nothing or it has no use for it."""
+        if self._embeddings is None or not self._model().wants_features(votes.L, votes.scores):
+            return None
+        return self._embeddings()
 
     def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
         """Let a classifier that failed abstain on everything and leave a fault, told once."""
@@ -224,7 +237,7 @@ class Trainer:
         L[:, column] = ABSTAIN
         scores = {j: s for j, s in votes.scores.items() if j != column}
         sure = {j: c for j, c in votes.confidence.items() if j != column}
-        return self._model().fit(L, state.y, scores, sure).predict_proba(L, scores, sure)
+        return self._model().fit_predict_proba(L, state.y, scores, sure, self._features(votes))
 
     def cross_fitted(self, state: State, folds: int = FOLDS) -> NDArray[np.float64]:
         """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
@@ -236,19 +249,19 @@ class Trainer:
         P = np.zeros((len(rows), len(self.labels)))
         if not len(rows):
             return P
-        fold = self._folds(y, folds)
+        fold, features = self._folds(y, folds), self._features(votes)
         for number in range(fold.max() + 1):
             out = rows[fold == number]
             held = y.copy()
             held[out] = ABSTAIN
-            model = self._model().fit(votes.L, held, votes.scores, votes.confidence)
-            scores = {j: s[out] for j, s in votes.scores.items()}
-            sure = {j: c[out] for j, c in votes.confidence.items()}
-            P[fold == number] = model.predict_proba(votes.L[out], scores, sure)
+            found = self._model().fit_predict_proba(votes.L, held, votes.scores, votes.confidence, features)
+            P[fold == number] = found[out]
         return P
 
 
-def judge(heuristics: Sequence[Heuristic], state: State, batch: pa.RecordBatch) -> tuple[Votes, NDArray[np.float64]]:
+def judge(
+    heuristics: Sequence[Heuristic], state: State, batch: pa.RecordBatch, embeddings: NDArray[np.float32] | None = None
+) -> tuple[Votes, NDArray[np.float64]]:
     """Return what a trained committee says of records that are not in its corpus: votes, and probabilities float (n, k)."""
     labels = state.votes.labels
     ballots = [heuristic.evaluate(batch, labels) for heuristic in heuristics]
@@ -258,7 +271,7 @@ def judge(heuristics: Sequence[Heuristic], state: State, batch: pa.RecordBatch) 
         votes.scores.setdefault(j, np.full((n, k), 1 / k, dtype=np.float32))
     for j in state.votes.confidence:
         votes.confidence.setdefault(j, np.ones(n, dtype=np.float32))
-    return votes, state.model.predict_proba(votes.L, votes.scores, votes.confidence)
+    return votes, state.model.predict_proba(votes.L, votes.scores, votes.confidence, embeddings)
 
 
 def pseudo_rows(P: NDArray[np.float64], y: NDArray[np.int64], confidence: float) -> NDArray[np.int64]:

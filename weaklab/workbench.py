@@ -18,6 +18,7 @@ from weaklab.training import Trainer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from weaklab.committee import Committee
@@ -52,6 +53,7 @@ class Workbench:
         self._store, self._folders, self._ids, self._committee, self._settings = store, list(folders), ids, committee, settings
         self._features: dict[str, Any] = {}
         self._groups: NDArray[np.int64] | None = None
+        self._default = WeakClassifier()
         self.forget()
 
     def forget(self) -> None:
@@ -86,7 +88,20 @@ class Workbench:
             label_model=self._settings.label_model,
             pseudo_labels=self._settings.pseudo_labels or None,
             groups=self.groups,
+            embeddings=self.views.learnable if self._settings.use_features else None,
         )
+
+    def embed(self, batch: pa.RecordBatch) -> NDArray[np.float32] | None:
+        """Return embeddings of records that are not in the corpus, None where there are no features."""
+        if self.views.learnable is None:
+            return None
+        self.matrix(self._basis)  # fits its features
+        return self.views.embedding(self._basis.features.transform(batch))
+
+    @property
+    def _basis(self) -> WeakClassifier:
+        """The classifier whose features strategies look at: the first, or what one would be by default."""
+        return next(iter(self._committee().classifiers), None) or self._default
 
     def matrix(self, classifier: WeakClassifier) -> Any:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""
@@ -103,16 +118,13 @@ class Workbench:
             from weaklab.loop import Views, keys_of
             from weaklab.scheduler import text_vectors
 
-            # strategies look at the features of the first weak classifier, or at those that one would have by default
-            basis = next(iter(self._committee().classifiers), None)
-            text = bool(self.corpus.roles.text)
-            there = basis is not None or text or numeric_columns(next(self.corpus.batches()))
-            learner = basis or WeakClassifier()
+            learner, text = self._basis, bool(self.corpus.roles.text)
+            there = learner is not self._default or text or numeric_columns(next(self.corpus.batches()))
             self._views = Views(
                 keys_of(self._ids),
                 (lambda: self.matrix(learner)) if there else None,
                 (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
-                lambda make: self._store.array(f"embeddings-{learner.features.fingerprint[:16]}", self._folders, make),
+                lambda name, make: self._store.array(f"embedding-{name}-{learner.features.fingerprint[:16]}", self._folders, make),
             )
         return self._views
 

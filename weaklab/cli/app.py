@@ -322,17 +322,48 @@ def evaluate(project: Folder) -> None:
         show(held.evaluate().table())
 
 
+@app.command(epilog="Example: `weaklab reliability spam --plot reliability.png`")
+def reliability(
+    project: Folder,
+    bins: Annotated[int, typer.Option(help="Bins of equal width from 0 to 1.", min=1)] = 15,
+    plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
+) -> None:
+    """Show how often labels are right, by how probable the committee says they are; judged by the records drawn at random."""
+    with opened(project) as held:
+        tell_faults_of_files(held)
+        found = held.reliability(bins)
+        if plot is not None:
+            found.plot(plot)
+        show(found.table())
+        if plot is not None:
+            print(f"wrote {plot}")
+
+
+@app.command(epilog="Example: `weaklab explain spam 17`")
+def explain(
+    project: Folder,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
+) -> None:
+    """Show why a record got its label: what each heuristic adds to its log-odds against the next label."""
+    with opened(project) as held:
+        tell_faults_of_files(held)
+        show(held.explain(record).table())
+
+
 @app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
 def export(
     project: Folder,
     file: Annotated[Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)],
     min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
+    precision: Annotated[
+        float | None, typer.Option(help="Leave labels empty so that at least this share of the others is right, such as 0.95.")
+    ] = None,
     include: Annotated[list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")] = None,
 ) -> None:
     """Write id, label, one probability a class, confidence, and whether the label is manual."""
     with opened(project) as held:
         tell_faults_of_files(held)
-        count = held.export(file, min_confidence=min_confidence, include=include or ())
+        count = held.export(file, min_confidence=min_confidence, precision=precision, include=include or ())
         print(f"wrote {count:,} rows to {file}")
 
 

@@ -595,7 +595,7 @@ def _csv_problem(path: Path, message: str, names: list[str], done: int, encoding
             f"{path}, row {int(row):,} (the header is row 1): {got} values for {wanted} columns, in {_short(text)}; "
             "put quotes around a value that holds a separator, and close every quote"
         )
-    changed = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL)
+    changed = re.search(r"In CSV column #(\d+):(?: Row #\d+:)? CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL)
     if changed and "UTF8" not in message:
         number, kind, value = changed.groups()
         name = names[int(number)] if int(number) < len(names) else number

@@ -80,22 +80,33 @@ class Transformer(Features):
 
 @FEATURES.named("auto")
 class Auto(Features):
-    """TF-IDF where the corpus has text, its numeric columns where it has none."""
+    """TF-IDF of words and of characters where the corpus has text, its numeric columns where it has none.
+
+    Parameters
+    ----------
+    text : feature sets to put side by side where there is text
+    """
+
+    def __init__(self, text: Sequence[str] = ("tfidf", "characters")) -> None:
+        self.text = list(text)
 
     def fit(self, corpus: Corpus) -> Auto:
-        self._kind = "tfidf" if corpus.roles.text else "columns"
-        self._inner = features(self._kind).fit(corpus)
+        self._has_text = bool(corpus.roles.text)
+        self._inner = self._made().fit(corpus)
         return self
+
+    def _made(self) -> Features:
+        return features(self.text if self._has_text else "columns")
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         return self._inner.transform(batch)
 
     def state(self) -> dict[str, Any]:
-        return {"kind": self._kind, "inner": self._inner.state()}
+        return {"text": self._has_text, "inner": self._inner.state()}
 
     def restore(self, state: Mapping[str, Any]) -> Auto:
-        self._kind = state["kind"]
-        self._inner = features(self._kind).restore(state["inner"])
+        self._has_text = state["text"]
+        self._inner = self._made().restore(state["inner"])
         return self
 
 
@@ -105,9 +116,9 @@ def features(what: Any = "auto", **settings: Any) -> Features:
     Parameters
     ----------
     what : name, list, table, :class:`Features`, or object with ``transform`` or ``encode`` over a list of texts
-        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF where there is text and the numeric columns where
-        there is none. A name has settings as ``["word2vec", {"size": 50}]`` or ``{"name": "word2vec", "size": 50}``. Any
-        other list puts its parts side by side.
+        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF of words and characters where there is text and
+        the numeric columns where there is none. A name has settings as ``["word2vec", {"size": 50}]`` or
+        ``{"name": "word2vec", "size": 50}``. Any other list puts its parts side by side.
     settings : of the named feature set
 
     Examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import WeaklabError
@@ -19,9 +20,13 @@ WORDS = r"(?u)\b\w+\b|[!?%$€£#@…]"
 """What counts as a word: letters and digits, and the signs that give a tone away."""
 
 
+MOST_OF_A_TEXT, MOST_CHARACTERS = 1_000_000, 20_000
+"""So many characters of a text are looked at for words, and for parts of words: one huge record must not hold up all."""
+
+
 @FEATURES.named("tfidf")
 class Tfidf(Features):
-    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``).
+    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``), of the first million characters of a text.
 
     Parameters
     ----------
@@ -38,6 +43,7 @@ class Tfidf(Features):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         return TfidfVectorizer(
+            preprocessor=partial(_beginning, length=MOST_OF_A_TEXT),
             ngram_range=self.ngrams,
             min_df=self.min_df,
             max_features=self.max_features,
@@ -66,6 +72,42 @@ class Tfidf(Features):
         self._vectorizer = self._new({word: column for column, word in enumerate(state["vocabulary"])})
         self._vectorizer.idf_ = state["idf"]
         return self
+
+
+@FEATURES.named("characters")
+class Characters(Tfidf):
+    """TF-IDF of character n-grams within words, sublinear counts: endings, spellings, parts of compounds.
+
+    Of a long text, the first 20,000 characters count.
+
+    Parameters
+    ----------
+    ngrams : (int, int), shortest and longest n-gram, in characters; a word has a space before and after it
+    min_df : int, how many records must hold an n-gram
+    max_features : int or None, keep the most frequent
+    """
+
+    def __init__(self, ngrams: Sequence[int] = (2, 4), min_df: int = 2, max_features: int | None = 100_000) -> None:
+        super().__init__(ngrams, min_df, max_features)
+
+    def _new(self, vocabulary: dict[str, int] | None = None) -> Any:
+        import numpy as np
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        return TfidfVectorizer(
+            analyzer="char_wb",
+            preprocessor=partial(_beginning, length=MOST_CHARACTERS),
+            ngram_range=self.ngrams,
+            min_df=self.min_df,
+            max_features=self.max_features,
+            sublinear_tf=True,
+            dtype=np.float32,
+            vocabulary=vocabulary,
+        )
+
+
+def _beginning(text: str, length: int) -> str:
+    return text[:length].lower()
 
 
 @FEATURES.named("hashing")

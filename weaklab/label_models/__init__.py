@@ -4,9 +4,16 @@ from typing import Any
 
 from weaklab.label_models.base import LABEL_MODELS, LabelModel, confidence, is_tied
 from weaklab.label_models.committee import CommitteeModel
+from weaklab.label_models.crowdlab import Crowdlab
 from weaklab.label_models.dawid_skene import DawidSkene
+from weaklab.label_models.glad import Glad
+from weaklab.label_models.hierarchical import HierarchicalDawidSkene
+from weaklab.label_models.one_coin import OneCoin
+from weaklab.label_models.refinery import RefineryVote
 from weaklab.label_models.snorkel import SnorkelLabelModel
+from weaklab.label_models.triplets import TripletModel
 from weaklab.label_models.votes import CoverageVote, MajorityVote
+from weaklab.label_models.weighted import WeightedVote
 
 DEFAULT = "committee"
 
@@ -15,10 +22,17 @@ __all__ = [
     "LABEL_MODELS",
     "CommitteeModel",
     "CoverageVote",
+    "Crowdlab",
     "DawidSkene",
+    "Glad",
+    "HierarchicalDawidSkene",
     "LabelModel",
     "MajorityVote",
+    "OneCoin",
+    "RefineryVote",
     "SnorkelLabelModel",
+    "TripletModel",
+    "WeightedVote",
     "confidence",
     "is_tied",
     "label_model",

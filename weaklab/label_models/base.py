@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from weaklab.base import ABSTAIN, Registry, WeaklabError
+from weaklab.base import ABSTAIN, MAX_CLASSES, Registry, WeaklabError, warn
 from weaklab.rows import row_max, row_sum, top_two
 
 if TYPE_CHECKING:
@@ -31,13 +31,17 @@ class Soft:
     ----------
     scores : column -> float (n, k), class probabilities of weak classifiers, uniform where one has no opinion
     confidence : column -> float (n,) in (0, 1], how much each vote counts; votes of other columns count 1
+    features : float (n, d), what the records are like; None where nothing is known of that
+    instance : float (n, k), what the model's own member says of the records by their features; None where it says nothing
     """
 
     scores: Columns = field(default_factory=dict)
     confidence: Columns = field(default_factory=dict)
+    features: NDArray[np.floating[Any]] | None = None
+    instance: NDArray[np.floating[Any]] | None = None
 
     def rows(self, rows: NDArray[np.integer[Any]]) -> Soft:
-        """Return the same for some rows."""
+        """Return scores and confidence of some rows."""
         return Soft({j: s[rows] for j, s in self.scores.items()}, {j: c[rows] for j, c in self.confidence.items()})
 
 
@@ -66,7 +70,14 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         self.n_classes = n_classes
         self.class_balance = class_balance
 
-    def fit(self, L: ArrayLike, y: ArrayLike | None = None, scores: Columns | None = None, confidence: Columns | None = None) -> LabelModel:
+    def fit(
+        self,
+        L: ArrayLike,
+        y: ArrayLike | None = None,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+    ) -> LabelModel:
         """Learn from votes, and from manual labels where there are any.
 
         Parameters
@@ -75,6 +86,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         y : int (n,), manual labels, -1 is unlabeled
         scores : column of ``L`` -> float (n, k), the class probabilities of weak classifiers, out-of-fold on labeled rows
         confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is
+        features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
+            :func:`weaklab.embeddings.embed`; models other than the default one ignore them
 
         Raises
         ------
@@ -83,20 +96,178 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         """
         votes = check_votes(L, self.n_classes)
         codes = np.full(len(votes), ABSTAIN) if y is None else check_labels(y, len(votes), self.n_classes)
-        self.n_classes_ = int(self.n_classes or max(2, 1 + max(votes.max(initial=-1), codes.max(initial=-1))))
+        self.n_classes_ = int(self.n_classes or max(2, 1 + max(int(votes.max(initial=-1)), int(codes.max(initial=-1)))))
         self.n_features_in_ = votes.shape[1]
         self.class_balance_ = self._balance(codes)
-        self._fit(votes, codes, check_soft(scores, confidence, votes, self.n_classes_))
+        self._fit(votes, codes, check_soft(scores, confidence, votes, self.n_classes_, features))
         return self
 
-    def predict_proba(self, L: ArrayLike, scores: Columns | None = None, confidence: Columns | None = None) -> NDArray[np.float64]:
+    instance_proba_: NDArray[np.float64] | None = None
+    """What a model's own member says of the records that it was fitted on, cross-fitted, float (n, k); None where it has none."""
+
+    def wants_features(self, L: ArrayLike, scores: Columns | None = None) -> bool:
+        """Whether ``features`` would make a difference with these votes; to be asked before they are computed."""
+        return False
+
+    def fit_predict_proba(
+        self,
+        L: ArrayLike,
+        y: ArrayLike | None = None,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
+        """Fit, and return the class probabilities of these records, float (n, k).
+
+        With ``features`` that is better than ``fit`` and then ``predict_proba``: what is said of a record by its features then
+        comes from a model that has not learned from it (scikit-learn's ``TargetEncoder.fit_transform`` is such another).
+        """
+        self.fit(L, y, scores, confidence, features)
+        return self.predict_proba(L, scores, confidence, instance=self.instance_proba_)
+
+    def predict_proba(
+        self,
+        L: ArrayLike,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+        *,
+        instance: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
         """Return class probabilities float (n, k); rows sum to 1.
+
+        Parameters
+        ----------
+        L, scores, confidence, features : as in :meth:`fit`; without features, votes and scores decide
+        instance : float (n, k), in the place of features: :attr:`instance_proba_` for the records that the model was fitted on
 
         Raises
         ------
         NotFittedError
             ``fit`` comes first.
         """
+        votes, soft = self._checked(L, scores, confidence, features, instance)
+        P = np.array(self._predict_proba(votes, soft), dtype=np.float64, order="K")
+        P[_silent(votes, soft)] = self._silent_proba()
+        np.maximum(P, 0, out=P)
+        P /= row_sum(P)[:, None]
+        return P
+
+    def predict(
+        self,
+        L: ArrayLike,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+        *,
+        instance: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the most probable class of each row, int (n,); never -1, see :meth:`label_or_abstain`.
+
+        Parameters are those of :meth:`predict_proba`.
+        """
+        P = self.predict_proba(L, scores, confidence, features, instance=instance)
+        return np.asarray(P.argmax(axis=1), dtype=np.int64)
+
+    def label_or_abstain(
+        self,
+        L: ArrayLike,
+        min_confidence: float = 0.0,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+        *,
+        instance: ArrayLike | None = None,
+        precision: float | None = None,
+        audit: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the class of each row, int (n,), -1 where nothing tells the best two apart or confidence is too low.
+
+        Parameters
+        ----------
+        L, scores, confidence, features, instance : as in :meth:`predict_proba`
+        min_confidence : 0 to 1, one minus the normalised entropy of the row, see :func:`confidence`
+        precision : between 0 and 1, in the place of ``min_confidence``: at least this share of the labels is right, with 95 %
+            confidence, see :func:`weaklab.reliability.threshold_for`; where that cannot be promised there is no label, and a warning
+        audit : int (n,), needed for ``precision``: the labels of a random sample of these rows that the model was not fitted
+            on, -1 elsewhere
+
+        Raises
+        ------
+        WeaklabError
+            ``precision`` comes without ``audit`` or with ``min_confidence``, or one of them has a wrong shape or value.
+        """
+        P = self.predict_proba(L, scores, confidence, features, instance=instance)
+        sure, tied = how_sure(P), is_tied(P)
+        if precision is not None:
+            if min_confidence:
+                raise WeaklabError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
+            min_confidence = self._promise(P, sure, tied, precision, audit)
+        return np.where((sure < min_confidence) | tied, ABSTAIN, P.argmax(axis=1))
+
+    def _promise(
+        self, P: NDArray[np.float64], sure: NDArray[np.float64], tied: NDArray[np.bool_], precision: float, audit: ArrayLike | None
+    ) -> float:
+        """Return the confidence from which labels are right with this precision, infinity where there is none."""
+        from weaklab.reliability import threshold_for
+
+        if audit is None:
+            raise WeaklabError(
+                f"precision={precision!r} is a promise that only labels can back; give audit, the labels of a random sample of these rows "
+                "which the model was not fitted on, -1 elsewhere"
+            )
+        y = check_labels(audit, len(P), self.n_classes_)
+        rows = np.flatnonzero((y != ABSTAIN) & ~tied)
+        threshold = threshold_for(sure[rows], P[rows].argmax(axis=1) == y[rows], precision)
+        if not threshold.kept:
+            warn(str(threshold))
+        return threshold.min_confidence
+
+    own_members: tuple[str, ...] = ()
+    """What a model adds to the log-odds beside the columns of ``L``, by name, in the order of the rows of :meth:`contributions`."""
+
+    def contributions(
+        self,
+        L: ArrayLike,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+        *,
+        instance: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
+        """Return what each member adds to the log-probability of each class: float (n, m + r + 1, k).
+
+        Along axis 1 stand the m columns of ``L``, the r :attr:`own_members`, and last what every record gets. The softmax of
+        their sum is :meth:`predict_proba`.
+
+        Raises
+        ------
+        WeaklabError
+            This model does not add up what its members say, so no part of the sum is due to one of them.
+        """
+        votes, soft = self._checked(L, scores, confidence, features, instance)
+        parts = np.array(self._contributions(votes, soft), dtype=np.float64)
+        silent = _silent(votes, soft)
+        parts[silent, :-1] = 0
+        parts[silent, -1] = np.log(np.maximum(self._silent_proba(), 1e-300))
+        return parts
+
+    def _contributions(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.floating[Any]]:
+        """Return the parts of an additive model, (n, m + r + 1, k); ``L`` and ``soft`` are checked."""
+        raise WeaklabError(
+            f"{type(self).__name__} does not add up what its members say, so it cannot tell what each contributed; "
+            "use the label model 'committee' to explain labels"
+        )
+
+    def _checked(
+        self,
+        L: ArrayLike,
+        scores: Columns | None,
+        confidence: Columns | None,
+        features: ArrayLike | None = None,
+        instance: ArrayLike | None = None,
+    ) -> tuple[NDArray[np.int64], Soft]:
+        """Return votes and what members say of them, or raise where they do not fit what the model was fitted on."""
         if not hasattr(self, "class_balance_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(L) first")
         votes = check_votes(L, self.n_classes_)
@@ -104,29 +275,16 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             raise WeaklabError(
                 f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
             )
-        soft = check_soft(scores, confidence, votes, self.n_classes_)
-        P = np.array(self._predict_proba(votes, soft), dtype=np.float64, order="K")
-        P[_silent(votes, soft.scores)] = self._silent_proba()
-        np.maximum(P, 0, out=P)
-        P /= row_sum(P)[:, None]
-        return P
+        soft = check_soft(scores, confidence, votes, self.n_classes_, features)
+        if instance is not None:
+            if np.shape(instance) != (len(votes), self.n_classes_):
+                raise WeaklabError(f"instance has shape {np.shape(instance)}; wanted {(len(votes), self.n_classes_)}")
+            return votes, replace(soft, instance=np.asarray(instance))
+        return votes, replace(soft, instance=self._by_features(soft.features)) if soft.features is not None else soft
 
-    def predict(self, L: ArrayLike, scores: Columns | None = None, confidence: Columns | None = None) -> NDArray[np.int64]:
-        """Return the most probable class of each row, int (n,); never -1, see :meth:`label_or_abstain`."""
-        return np.asarray(self.predict_proba(L, scores, confidence).argmax(axis=1), dtype=np.int64)
-
-    def label_or_abstain(
-        self, L: ArrayLike, min_confidence: float = 0.0, scores: Columns | None = None, confidence: Columns | None = None
-    ) -> NDArray[np.int64]:
-        """Return the class of each row, int (n,), -1 where nothing tells the best two apart or confidence is too low.
-
-        Parameters
-        ----------
-        min_confidence : 0 to 1, one minus the normalised entropy of the row, see :func:`confidence`
-        """
-        P = self.predict_proba(L, scores, confidence)
-        unsure = (how_sure(P) < min_confidence) | is_tied(P)
-        return np.where(unsure, ABSTAIN, P.argmax(axis=1))
+    def _by_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]] | None:
+        """Return what a model's own member says of new records, (n, k), if it has one."""
+        return None
 
     @abc.abstractmethod
     def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
@@ -185,7 +343,7 @@ def check_votes(L: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]
         raise WeaklabError(f"L must be a matrix of shape (records, heuristics), got shape {votes.shape}")
     if votes.dtype.kind not in "iu" and (votes.dtype.kind != "f" or not np.array_equal(votes, np.round(votes))):
         raise WeaklabError(f"L must hold integer codes, -1 abstains, got {votes.dtype}")
-    top = np.iinfo(np.int8).max if n_classes is None else n_classes - 1
+    top = (n_classes or MAX_CLASSES) - 1
     if votes.size and (votes.min() < ABSTAIN or votes.max() > top):
         i, j = np.argwhere((votes < ABSTAIN) | (votes > top))[0]
         raise WeaklabError(f"L[{i}, {j}] is {votes[i, j]}, which is no label; wanted -1 (abstain) to {top}")
@@ -199,31 +357,62 @@ def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[
         raise WeaklabError(f"y must hold one code a record, {n} in all, got shape {codes.shape}")
     if codes.dtype.kind not in "iu":
         raise WeaklabError(f"y must hold integer codes, -1 is unlabeled, got {codes.dtype}")
-    top = np.iinfo(np.int8).max if n_classes is None else n_classes - 1
+    top = (n_classes or MAX_CLASSES) - 1
     if n and (codes.min() < ABSTAIN or codes.max() > top):
         raise WeaklabError(f"y holds {codes.min()} to {codes.max()}; wanted -1 (unlabeled) to {top}")
     return codes.astype(np.int64)
 
 
-def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np.int64], k: int) -> Soft:
-    """Return what members say of their votes, or raise a WeaklabError where a shape or a number is wrong."""
+ROUNDING = 1e-6
+"""So far beyond its bounds a probability may be by rounding: eight times the precision of float32."""
+LONGEST = 1 + 1e-3
+"""Features may be so long: rows of length 1 in float16, whose precision is 0.001."""
+
+
+def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np.int64], k: int, features: ArrayLike | None = None) -> Soft:
+    """Return what members say of their votes, or raise a WeaklabError where a shape or a number is wrong.
+
+    Rows of scores need not sum to 1.
+    """
     n, m = L.shape
     for name, given, shape in (("scores", scores, (n, k)), ("confidence", confidence, (n,))):
         for j, values in (given or {}).items():
             if not 0 <= j < m or np.shape(values) != shape:
                 raise WeaklabError(f"{name}[{j}] has shape {np.shape(values)}; wanted a column of L from 0 to {m - 1}, and shape {shape}")
-            if not np.isfinite(values).all():
+            least, most = float(np.min(values, initial=1)), float(np.max(values, initial=0))  # NaN if there is one
+            if not np.isfinite([least, most]).all():
                 raise WeaklabError(f"{name}[{j}] holds NaN or infinity; a row without an opinion is uniform, a plain vote has confidence 1")
-    return Soft(scores or {}, confidence or {})
+            if name == "scores" and least < -ROUNDING:
+                raise WeaklabError(f"scores[{j}] holds {least:g}, and scores are probabilities; pass logits through a softmax first")
+            if name == "confidence" and not (least > 0 and most <= 1 + ROUNDING):
+                wrong = most if least > 0 else least
+                raise WeaklabError(f"confidence[{j}] holds {wrong:g}; wanted numbers above 0 and up to 1, where 1 is a plain vote")
+    if features is None:
+        return Soft(scores or {}, confidence or {})
+    E = np.asarray(features)
+    if E.ndim != 2 or len(E) != n or E.dtype.kind != "f":
+        raise WeaklabError(
+            f"features must be a dense matrix of floats with {n} rows, got shape {E.shape} of {E.dtype}; see weaklab.embeddings.embed"
+        )
+    squares = np.einsum("ij,ij->i", E, E, dtype=np.result_type(E, np.float32))
+    longest = float(np.sqrt(squares.max(initial=0)))  # NaN if there is one
+    if not longest <= LONGEST:
+        if not np.isfinite(E).all():
+            raise WeaklabError("features hold NaN or infinity; wanted finite numbers, a row of zeros where nothing is known of a record")
+        raise WeaklabError(
+            f"features have a row of length {longest:g}; wanted rows of length 1, or 0 where nothing is known of a record: "
+            "pass weaklab.embeddings.unit_rows(features)"
+        )
+    return Soft(scores or {}, confidence or {}, E)
 
 
-def _silent(L: NDArray[np.integer[Any]], scores: Columns) -> NDArray[np.int64]:
+def _silent(L: NDArray[np.integer[Any]], soft: Soft) -> NDArray[np.int64]:
     """Return the rows without a vote on which no member's scores tell one class from another."""
     silent = np.ones(len(L), dtype=bool)
     for j in range(L.shape[1]):
         silent &= L[:, j] == ABSTAIN
     rows = np.flatnonzero(silent)
-    for score in scores.values():
+    for score in (*soft.scores.values(), *(() if soft.instance is None else (soft.instance,))):
         rows = rows[np.abs(score[rows, 0] - score[rows, 1]) <= 1e-6]  # leaves few to look at closely
         rows = rows[row_max(score[rows]) + row_max(-score[rows]) <= 1e-6]
     return np.asarray(rows)

@@ -1,0 +1,174 @@
+"""Several people label the same records: whose label stands, and how good each of them is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import weaklab as wl
+from weaklab.annotators import annotator_table, dispute_table, settle
+from weaklab.base import WeaklabError
+from weaklab.store import Event
+
+
+def opinions(*answers):
+    """Return record -> annotator -> event from (record, annotator, label), oldest first."""
+    found = {}
+    for number, (record, annotator, label) in enumerate(answers, 1):
+        found.setdefault(record, {})[annotator] = Event("label", record, label, annotator=annotator, id=number)
+    return found
+
+
+@pytest.fixture
+def project(tmp_path):
+    with wl.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, retrain_every=0) as project:
+        project.add_records([{"id": str(i), "text": f"message {i}"} for i in range(60)])
+        yield project
+
+
+def test_of_two_people_the_later_one_stands():
+    assert settle(opinions(("a", "Ann", "ham"), ("a", "Bob", "spam"))) == {"a": "spam"}
+    assert settle(opinions(("a", "Bob", "spam"), ("a", "Ann", "ham"), ("b", "Bob", "ham"))) == {"a": "ham", "b": "ham"}
+
+
+def test_of_two_people_the_later_one_stands_however_often_they_disagree():
+    answers = [(str(i), who, "spam" if i % 3 or (who == "Bob" and i < 9) else "ham") for i in range(30) for who in ("Ann", "Bob")]
+    settled = settle(opinions(*answers))
+    assert all(settled[str(i)] == ("spam" if i % 3 or i < 9 else "ham") for i in range(30))
+
+
+def test_the_majority_of_several_stands_also_against_the_last():
+    assert settle(opinions(("a", "Ann", "ham"), ("a", "Bob", "ham"), ("a", "Eve", "spam"))) == {"a": "ham"}
+
+
+def test_someone_who_is_mostly_right_stands_against_a_later_one_who_is_mostly_wrong():
+    agreed = [(f"r{i}", who, "ham" if i % 2 else "spam") for i in range(20) for who in ("Ann", "Cid", "Dan")]
+    wrong = [(f"r{i}", "Eve", "ham" if i % 4 > 1 else "spam") for i in range(20)]
+    settled = settle(opinions(*agreed, *wrong, ("x", "Ann", "ham"), ("x", "Eve", "spam")))
+    assert settled["x"] == "ham"
+    assert settled["r3"] == "ham"
+
+
+def test_agreement_counts_the_labels_of_others_on_the_same_records():
+    frame = annotator_table(
+        opinions(
+            ("a", "Ann", "ham"), ("a", "Bob", "ham"), ("a", "Eve", "spam"), ("b", "Ann", "ham"), ("b", "Bob", "ham"), ("c", "Zoe", "ham")
+        )
+    ).set_index("annotator")
+    assert frame["labels"].tolist() == [2, 2, 1, 1]
+    assert frame["shared"].tolist() == [2, 2, 1, 0]
+    np.testing.assert_allclose(frame["agreement"], [2 / 3, 2 / 3, 0, np.nan])
+    assert frame.loc["Zoe", ["accuracy", "low", "high"]].isna().all()
+    assert frame.loc["Ann", "accuracy"] > frame.loc["Eve", "accuracy"]
+    assert (frame["low"] < frame["high"])[:3].all()
+
+
+def test_one_person_alone_has_no_agreement_and_no_accuracy():
+    frame = annotator_table(opinions(("a", "Ann", "ham"), ("b", "Ann", "spam")))
+    assert frame[["annotator", "labels", "shared"]].values.tolist() == [["Ann", 2, 0]]
+    assert frame[["agreement", "accuracy", "low", "high"]].isna().all(axis=None)
+    assert annotator_table({}).empty
+
+
+def test_disputes_show_what_everybody_said():
+    said = opinions(("a", "Ann", "ham"), ("a", "Bob", "spam"), ("b", "Ann", "ham"), ("b", "Bob", "ham"))
+    frame = dispute_table(said, settle(said))
+    assert frame.values.tolist() == [["a", "spam", {"Ann": "ham", "Bob": "spam"}]]
+
+
+def test_one_person_changes_a_label_as_before(project):
+    project.label("1", "ham")
+    project.label("1", "spam")
+    assert project.manual_labels() == {"1": "spam"}
+    assert project.disputes().empty
+    project.undo()
+    assert project.manual_labels() == {"1": "ham"}
+
+
+def test_the_manual_label_is_the_consensus_and_the_committee_learns_from_it(project):
+    for person, label in [("Ann", "ham"), ("Bob", "ham"), ("Eve", "spam")]:
+        project.label("1", label, annotator=person)
+    assert project.manual_labels() == {"1": "ham"}
+    assert project.disputes()["record"].tolist() == ["1"]
+    assert project.labels().set_index("id").loc["1", "label"] == "ham"
+    assert "1 records were labeled differently" in repr(project.run(progress=False))
+    project.undo()  # Eve's
+    assert project.disputes().empty
+
+
+def test_labels_as_of_an_earlier_moment_are_those_that_stood_then(project):
+    moments = [project.label("1", label, annotator=person).id for person, label in [("Ann", "ham"), ("Bob", "spam"), ("Eve", "ham")]]
+    assert [project.manual_labels(through)["1"] for through in moments] == ["ham", "spam", "ham"]
+
+
+def test_what_stands_is_settled_again_only_when_a_label_may_have_changed(project, monkeypatch):
+    from weaklab import history
+
+    calls = []
+    monkeypatch.setattr(history, "settle", lambda opinions: calls.append(1) or settle(opinions))
+    first = project.label("1", "ham").id
+    assert project.manual_labels() == project.manual_labels(first) == {"1": "ham"}
+    project.skip("2")
+    assert project.manual_labels() == project.manual_labels(first) == {"1": "ham"}
+    assert len(calls) == 1
+    project.label("1", "spam", annotator="Bob")
+    assert (project.manual_labels(), project.manual_labels(first)) == ({"1": "spam"}, {"1": "ham"})
+    project.undo()
+    assert project.manual_labels() == {"1": "ham"}
+    assert len(calls) == 4  # two of now, one of then
+
+
+def test_the_consensus_of_planted_people_is_more_often_right_than_the_last_word(project):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 60)
+    right = {"Ann": 0.95, "Bob": 0.9, "Cid": 0.85, "Eve": 0.5}
+    said = {person: np.where(rng.random(60) < p, truth, 1 - truth) for person, p in right.items()}
+    for person in right:
+        project.label_many([(str(i), int(said[person][i])) for i in range(60)], annotator=person)
+    names = np.array(["ham", "spam"])
+    found = project.manual_labels()
+    assert np.mean([found[str(i)] == names[truth[i]] for i in range(60)]) > 0.9 > (said["Eve"] == truth).mean()
+    frame = project.annotators().set_index("annotator")
+    assert frame.loc["Eve", "accuracy"] < frame.drop("Eve")["accuracy"].min()
+    assert all(frame.loc[person, "low"] <= (said[person] == truth).mean() <= frame.loc[person, "high"] for person in right)
+
+
+def crowd_rows():
+    """Return labels of nine workers on twenty records, two of them contrary, and a record that is not there."""
+    rng = np.random.default_rng(1)
+    rows = [(str(i), f"w{j}", ["ham", "spam"][(i % 2) ^ (j > 6) ^ (rng.random() < 0.1)]) for i in range(20) for j in range(9)]
+    return pd.DataFrame([*rows, ("elsewhere", "w1", "ham")], columns=["task", "by", "answer"])
+
+
+def test_a_crowd_is_one_heuristic_that_votes_its_consensus(project):
+    crowd = project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
+    votes = project.votes()
+    assert votes.names == ["crowd"]
+    assert (votes.L[:20, 0] == np.arange(20) % 2).all()
+    assert (votes.L[20:] == -1).all()
+    assert 0.5 < votes.confidence[0][:20].min() <= 1
+    assert len(crowd.workers) == 9
+    assert project.labels()["label"].tolist()[:4] == ["ham", "spam", "ham", "spam"]
+
+
+def test_a_crowd_is_one_vote_that_three_functions_outvote(project):
+    project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
+    for number in range(3):
+        project.add(wl.keywords("spam", ["message 2"], name=f"spam{number}"))
+    labels = project.labels().set_index("id")["label"]
+    assert (labels["2"], labels["4"]) == ("spam", "ham")
+
+
+def test_the_votes_of_a_crowd_are_there_when_the_project_is_opened_again(project):
+    project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
+    path = project.path
+    with wl.Project(path) as again:
+        assert (again.votes().L[:20, 0] == np.arange(20) % 2).all()
+
+
+def test_a_crowd_that_does_not_fit_the_project_is_refused(project):
+    frame = crowd_rows()
+    with pytest.raises(WeaklabError, match="none of the 1 items is the id of a record"):
+        project.add_crowd(frame[frame["task"] == "elsewhere"], item="task", worker="by", label="answer")
+    with pytest.raises(WeaklabError, match="'eggs' is not a label"):
+        project.add_crowd(frame.assign(answer="eggs"), item="task", worker="by", label="answer")
+    assert project.votes().names == []

@@ -1,0 +1,209 @@
+"""Labels of a crowd: reading them, the consensus, and how good each worker is."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import weaklab as wl
+from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.crowd import _order, annotator_quality
+
+ROWS = [("a", "Ann", "cat"), ("a", "Bob", "dog"), ("b", "Bob", "dog"), ("c", "Ann", "cat")]
+
+
+def table(rows=ROWS):
+    return pd.DataFrame(rows, columns=["item", "worker", "label"])
+
+
+def planted(seed, n=400, m=30, k=2, each=6, low=0.55, high=0.95):
+    """Return the labels of m workers, the truth, and how often each worker is right."""
+    rng = np.random.default_rng(seed)
+    truth, right = rng.integers(0, k, n), rng.uniform(low, high, m)
+    L = np.full((n, m), ABSTAIN)
+    for i in range(n):
+        who = rng.choice(m, each, replace=False)
+        L[i, who] = np.where(rng.random(each) < right[who], truth[i], (truth[i] + rng.integers(1, k, each)) % k)
+    return L, truth, right
+
+
+def test_a_row_a_label_becomes_a_matrix_with_a_column_a_worker():
+    crowd = wl.Crowd(table())
+    assert (crowd.items, crowd.workers, list(crowd.labels)) == (["a", "b", "c"], ["Ann", "Bob"], ["cat", "dog"])
+    assert crowd.L.dtype == np.int8
+    assert crowd.L.tolist() == [[0, 1], [-1, 1], [0, -1]]
+    assert crowd.confidence == {}
+    assert repr(crowd) == "Crowd(4 labels of 3 items by 2 workers)"
+
+
+@pytest.mark.parametrize("kind", ["arrow", "csv", "parquet", "dicts"])
+def test_it_reads_tables_files_and_lists_alike(kind, tmp_path):
+    frame = table()
+    frame.to_csv(tmp_path / "votes.csv", index=False)
+    frame.to_parquet(tmp_path / "votes.parquet")
+    data = {
+        "arrow": pa.Table.from_pandas(frame),
+        "csv": tmp_path / "votes.csv",
+        "parquet": str(tmp_path / "votes.parquet"),
+        "dicts": frame.to_dict("records"),
+    }[kind]
+    crowd = wl.Crowd(data)
+    assert crowd.workers == ["Ann", "Bob"]
+    assert crowd.L.tolist() == [[0, 1], [-1, 1], [0, -1]]
+
+
+def test_columns_have_names_of_their_own_and_numbers_are_labels_by_size():
+    frame = pd.DataFrame({"task": [1, 2, 3], "by": [7, 7, 8], "stars": [10, 2, 2]})
+    crowd = wl.Crowd(frame, item="task", worker="by", label="stars")
+    assert (crowd.items, crowd.workers, list(crowd.labels)) == (["1", "2", "3"], ["7", "8"], ["2", "10"])
+    assert crowd.L.tolist() == [[1, -1], [0, -1], [-1, 0]]
+
+
+def test_names_that_float_reads_as_no_finite_number_are_sorted_as_names():
+    for names in itertools.permutations(["10", "2", "inf", "nan", "b"]):
+        assert sorted(names, key=_order) == ["2", "10", "b", "inf", "nan"]
+
+
+def test_labels_may_be_given_in_an_order_and_with_ones_that_nobody_gave():
+    crowd = wl.Crowd(table(), labels=["dog", "bird", "cat"])
+    assert crowd.L.tolist() == [[2, 0], [-1, 0], [2, -1]]
+    assert crowd.probabilities().shape == (3, 3)
+
+
+def test_of_repeated_labels_the_most_frequent_counts_with_its_share_and_of_tied_ones_the_last():
+    again = [("a", "Ann", "dog"), ("a", "Ann", "cat"), ("c", "Ann", "dog"), ("b", "Bob", "dog")]
+    crowd = wl.Crowd(table(ROWS + again))
+    assert (crowd.n_repeated, crowd.n_contradicted) == (3, 2)
+    assert crowd.L.tolist() == [[0, 1], [-1, 1], [1, -1]]
+    np.testing.assert_allclose(crowd.confidence[0], [2 / 3, 1, 1 / 2])
+    assert list(crowd.confidence) == [0]
+    assert "3 given repeatedly (2 not always the same)" in repr(crowd)
+
+
+def test_shares_of_repeated_labels_take_memory_in_proportion_to_these():
+    rows = [(str(i), str(i), label) for i in range(2000) for label in ("cat", "dog")]
+    crowd = wl.Crowd(table(rows))
+    assert len(crowd.confidence) == crowd.n_contradicted == 2000
+    held = list(vars(crowd.confidence).values())
+    assert not any(isinstance(part, np.ndarray) for part in held)
+    assert sum(len(numbers) for known in held if isinstance(known, dict) for pair in known.values() for numbers in pair) == 4000
+    assert crowd.confidence[7].sum() == 1999.5
+    assert 2000 not in crowd.confidence
+
+
+def test_a_model_that_is_given_keeps_its_settings_and_is_not_fitted():
+    model = wl.label_model("hierarchical_dawid_skene", damping=0.5)
+    crowd = wl.Crowd(table())
+    found = crowd.fit(model)
+    assert (found.damping, found.n_classes) == (0.5, 2)
+    assert model.n_classes is None
+    assert not hasattr(model, "confusion_")
+    crowd.quality(model)
+    assert not hasattr(model, "confusion_")
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (table().drop(columns="worker"), "no column 'worker'"),
+        (table().assign(label=[None, "cat", "dog", "cat"]), "column 'label', row 1: nothing there"),
+        (table().assign(item=["a", "a", np.nan, "c"]), "column 'item', row 3: nothing there"),
+        (table([]), "holds no label"),
+        (table().assign(label="cat"), "every label is 'cat'"),
+        (table().assign(label=[[1]] * 4), "wanted text"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_told_where(frame, message):
+    with pytest.raises(WeaklabError, match=message):
+        wl.Crowd(frame)
+
+
+def test_a_label_that_is_none_is_told_with_its_row():
+    with pytest.raises(WeaklabError, match="row 2: 'dog' is not a label; the labels are 'cat', 'fox'"):
+        wl.Crowd(table(), labels=["cat", "fox"])
+    with pytest.raises(WeaklabError, match="three columns"):
+        wl.Crowd(table(), item="worker")
+
+
+def test_the_consensus_names_the_label_of_each_item_and_none_where_nothing_tells():
+    rows = [("a", w, "cat") for w in "vwxyz"] + [("b", w, "dog") for w in "vwxyz"] + [("c", "v", "cat"), ("c", "w", "dog")]
+    frame = wl.Crowd(table(rows)).consensus("majority_vote")
+    assert frame["label"].tolist() == ["cat", "dog", None]
+    assert frame["n_labels"].tolist() == [5, 5, 2]
+    np.testing.assert_allclose(frame[["p_cat", "p_dog"]].sum(axis=1), 1)
+
+
+def test_a_known_truth_is_the_consensus_and_teaches_who_is_right():
+    L, truth, _ = planted(3)
+    i, j = np.nonzero(L >= 0)
+    crowd = wl.Crowd(pd.DataFrame({"item": i, "worker": j, "label": L[i, j]}))
+    truth = truth[[int(name) for name in crowd.items]]
+    known = np.where(np.arange(len(truth)) < 50, truth, ABSTAIN)
+    P = crowd.probabilities(y=known)
+    np.testing.assert_array_equal(P[:50].argmax(axis=1), truth[:50])
+    assert P[:50].max(axis=1).min() == 1
+
+
+def test_intervals_of_known_truth_are_those_of_jeffreys():
+    from scipy.stats import beta
+
+    L = np.array([[0], [0], [1], [1], [-1]])
+    row = annotator_quality(L, np.eye(2)[[0, 0, 1, 0, 1]], level=0.9).iloc[0]
+    assert row["n_labels"] == 4
+    np.testing.assert_allclose(row[["low", "accuracy", "high"]].astype(float), beta.ppf([0.05, 0.5, 0.95], 3.5, 1.5))
+
+
+def test_doubt_about_the_truth_makes_an_interval_wider_and_no_knowledge_tells_nothing():
+    L = np.zeros((40, 1), dtype=int)
+    sure = np.where(np.arange(40)[:, None] < 30, [[1.0, 0.0]], [[0.0, 1.0]])
+    doubtful = 0.8 * sure + 0.1
+    none = np.full((40, 2), 0.5)
+    width = [float((q := annotator_quality(L, P).iloc[0])["high"] - q["low"]) for P in (sure, doubtful, none)]
+    assert width[0] < width[1] < width[2]
+    assert width[2] > 0.95
+
+
+@pytest.mark.parametrize(("k", "each", "low", "high"), [(2, 6, 0.55, 0.95), (2, 8, 0.5, 0.8), (3, 5, 0.5, 0.95)])
+def test_nineteen_in_twenty_intervals_hold_the_planted_accuracy(k, each, low, high):
+    held, by_hard_labels = [], []
+    for seed in range(6):
+        L, _, right = planted(seed, k=k, each=each, low=low, high=high)
+        P = wl.label_model("hierarchical_dawid_skene", n_classes=k).fit(L).predict_proba(L)
+        for found, q in ((held, annotator_quality(L, P)), (by_hard_labels, annotator_quality(L, np.eye(k)[P.argmax(axis=1)]))):
+            found.append(((q["low"] <= right) & (right <= q["high"])).mean())
+    assert np.mean(held) >= 0.93
+    assert np.mean(held) > np.mean(by_hard_labels)
+
+
+def test_quality_ranks_good_workers_above_bad_ones():
+    L, _, right = planted(1)
+    i, j = np.nonzero(L >= 0)
+    frame = wl.Crowd(pd.DataFrame({"item": i, "worker": j, "label": L[i, j]})).quality()
+    found = frame.set_index("worker")["accuracy"]
+    assert np.corrcoef([found[str(j)] for j in range(30)], right)[0, 1] > 0.85
+    assert frame["n_labels"].sum() == len(i)
+
+
+def test_the_confusion_of_a_worker_counts_what_was_given_for_what():
+    rows = [("a", "Ann", "cat"), ("b", "Ann", "cat"), ("c", "Ann", "dog"), ("c", "Bob", "dog")]
+    crowd = wl.Crowd(table(rows))
+    found = crowd.confusion("Ann", y=[0, 1, 1])
+    assert found.loc["cat"].tolist() == [1, 0]
+    assert found.loc["dog"].tolist() == [1, 1]
+    with pytest.raises(WeaklabError, match="no worker named 'Anne'; did you mean 'Ann'"):
+        crowd.confusion("Anne")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: annotator_quality([[0]], [[1.0, 0.0]], level=95), "level must be between 0 and 1"),
+        (lambda: annotator_quality([[0], [1]], [[1.0, 0.0]]), "P must hold a row a record, 2 in all"),
+        (lambda: annotator_quality([[0]], [[1.0, 0.0]], names=["a", "b"]), "names must name each of the 1"),
+    ],
+)
+def test_quality_refuses_what_does_not_fit(call, message):
+    with pytest.raises(WeaklabError, match=message):
+        call()

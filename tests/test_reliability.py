@@ -1,0 +1,342 @@
+"""Promises of precision are kept, and reliability is what happened."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+import weaklab
+from weaklab.base import WeaklabError, WeaklabWarning
+from weaklab.label_models import CoverageVote, MajorityVote
+from weaklab.metrics import ece
+from weaklab.promises import audited_reliability, promise
+from weaklab.reliability import clopper_pearson, least_audit, lower_bound, reliability, slice_sizes, threshold_for
+
+
+def best_of_all_slices(confidence, right, precision):
+    """The search that a promise must not be chosen by: the largest slice whose bound reaches the precision."""
+    order = np.argsort(-confidence)
+    good = np.cumsum(right[order])
+    passing = [n for n in range(1, len(good) + 1) if lower_bound(good[n - 1], n) >= precision]
+    return confidence[order][passing[-1] - 1] if passing else np.inf
+
+
+def test_a_promise_is_kept_where_the_best_of_all_slices_breaks_it():
+    """79.5 % are right at every confidence, so that to promise 80 % is wrong: 2.5 % against 20 % of 400 draws."""
+    rng = np.random.default_rng(0)
+    broken, naive = [], []
+    for _ in range(400):
+        confidence, right = rng.random(400), rng.random(400) < 0.795
+        broken.append(threshold_for(confidence, right, precision=0.8).kept)
+        naive.append(np.isfinite(best_of_all_slices(confidence, right, 0.8)))
+    assert np.mean(broken) <= 0.05
+    assert np.mean(naive) > 0.1
+
+
+@pytest.mark.parametrize("levels", [0, 5])
+@pytest.mark.parametrize("n_audit", [100, 400])
+def test_a_promise_is_kept_where_surer_records_are_righter(n_audit, levels):
+    """Also where only ``levels`` different confidences occur."""
+    rng = np.random.default_rng(n_audit + levels)
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    grid, chance = (np.floor(levels * grid) / levels, 0.79 + 0.05 * np.floor(levels * grid)) if levels else (grid, 0.7 + 0.3 * grid**0.5)
+    broken, covered = [], []
+    for _ in range(400):
+        drawn = rng.integers(0, len(grid), n_audit)
+        found = threshold_for(grid[drawn], rng.random(n_audit) < chance[drawn])
+        broken.append(found.kept and chance[grid >= found.min_confidence].mean() < 0.95)
+        covered.append(found.coverage)
+    assert np.mean(broken) <= 0.05
+    if n_audit == 400:
+        assert np.mean(covered) > 0.05  # a promise of nothing is no achievement
+
+
+def test_slices_are_the_smallest_that_pass_with_one_wrong_record_more():
+    for size, wrong in zip(slice_sizes(230), range(6), strict=False):
+        assert lower_bound(size - wrong, size) >= 0.95 > lower_bound(size - 1 - wrong, size - 1)
+    assert slice_sizes(230)[-1] == 230
+    assert slice_sizes(58) == []
+    assert slice_sizes(59) == [59]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(51, 99).map(lambda x: x / 100), st.integers(55, 98).map(lambda x: x / 100))
+def test_the_least_number_of_random_answers_is_where_all_right_suffices(precision, level):
+    least = least_audit(precision, level)
+    assert threshold_for(np.ones(least), np.ones(least, dtype=bool), precision, level).kept
+    assert least == 1 or not threshold_for(np.ones(least - 1), np.ones(least - 1, dtype=bool), precision, level).kept
+
+
+def test_the_first_slice_that_fails_ends_it():
+    right = np.ones(200, dtype=bool)
+    right[60:70] = False
+    found = threshold_for(np.linspace(1, 0, 200), right)
+    assert (found.n, found.right, found.n_audit) == (59, 59, 200)
+    right[0] = False
+    lost = threshold_for(np.linspace(1, 0, 200), right)
+    assert (lost.kept, lost.min_confidence, lost.coverage) == (False, np.inf, 0)
+    assert "58 of 59 random answers agree" in str(lost)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=20, max_size=60), st.randoms())
+def test_the_order_of_the_records_says_nothing_and_equals_stay_together(records, random):
+    confidence, right = (np.array(column) for column in zip(*records, strict=True))
+    found = threshold_for(confidence, right, precision=0.7, level=0.8)
+    assert found.n == ((confidence >= found.min_confidence).sum() if found.kept else found.n)
+    order = np.array(random.sample(range(len(right)), len(right)))
+    assert threshold_for(confidence[order], right[order], precision=0.7, level=0.8) == found
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 80), st.data())
+def test_bounds_are_those_of_the_binomial_tails(n, data):
+    right = data.draw(st.integers(0, n))
+    low, high = clopper_pearson(right, n)
+    assert binom.sf(right - 1, n, low) == pytest.approx(0.025 if right else 1)
+    assert binom.cdf(right, n, high) == pytest.approx(0.025 if right < n else 1)
+
+
+def test_tied_records_get_no_label_and_do_not_count_against_the_others():
+    audit = np.array([[0.9, 0.1]] * 60 + [[0.5, 0.5]] * 40)
+    found = promise(audit, np.full(100, -1), audit, np.zeros(100, dtype=int), 0.95, ["a", "b"])
+    assert (found.threshold.n, found.threshold.n_audit) == (60, 60)
+    assert found.labels == ["a"] * 60 + [None] * 40
+
+
+def planted(n=400, wrong=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, n)
+    votes = np.where(rng.random((n, 3)) < wrong, 1 - truth[:, None], truth[:, None])
+    votes[rng.random((n, 3)) < 0.3] = -1
+    return votes, truth
+
+
+def test_a_label_model_labels_what_an_audit_backs():
+    L, truth = planted(3000, wrong=0.15)
+    model = CoverageVote().fit(L)
+    every = model.label_or_abstain(L)
+    codes = model.label_or_abstain(L, precision=0.95, audit=np.where(np.arange(3000) < 500, truth, -1))
+    assert (every == truth)[every >= 0].mean() < 0.9
+    assert (codes == truth)[codes >= 0].mean() >= 0.95
+    assert (codes >= 0).mean() > 0.5
+
+
+def test_a_label_model_promises_nothing_without_enough_audit_labels():
+    L, truth = planted()
+    model = MajorityVote().fit(L)
+    with pytest.warns(WeaklabWarning, match="59 random answers or more, and there are 3[0-9]; get 2[0-9] more"):
+        codes = model.label_or_abstain(L, precision=0.95, audit=np.where(np.arange(len(L)) < 40, truth, -1))
+    assert (codes == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": 0.95}, "a promise that only labels can back; give audit"),
+        ({"precision": 0.95, "min_confidence": 0.5, "audit": np.zeros(400, int)}, "leave min_confidence=0.5 out"),
+        ({"precision": 1.0, "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
+        ({"precision": 0.9, "audit": np.zeros(9, int)}, "one code a record, 400 in all"),
+    ],
+)
+def test_mistakes_with_a_promise_are_named(options, message):
+    L, _ = planted()
+    with pytest.raises(WeaklabError, match=message):
+        MajorityVote().fit(L).label_or_abstain(L, **options)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "message"),
+    [
+        ([0.5], [True, False], "a number and a bool for each audit record"),
+        ([0.5, 0.4], [1, 0], "right of int64"),
+        ([0.5, np.nan], [True, False], "NaN or infinity"),
+    ],
+)
+def test_mistakes_with_a_threshold_are_named(confidence, right, message):
+    with pytest.raises(WeaklabError, match=message):
+        threshold_for(confidence, right)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(1, 20))
+def test_reliability_adds_up_to_the_calibration_error(seed, k, bins):
+    rng = np.random.default_rng(seed)
+    P, y = rng.dirichlet(np.ones(k), 30), rng.integers(-1, k, 30)
+    y[0] = 0
+    found = reliability(P, y, bins)
+    assert found.n.sum() == (y >= 0).sum()
+    assert (found.n * np.abs(found.gap)).sum() / found.n.sum() == pytest.approx(ece(P, y, bins)) == pytest.approx(found.ece)
+    assert ((found.low - 1e-9 <= found.confidence) & (found.confidence <= found.high + 1e-9)).all()
+    assert ((found.right_low <= found.right) & (found.right <= found.right_high)).all()
+
+
+def test_reliability_shows_how_far_a_committee_is_too_sure():
+    P = np.array([[0.9, 0.1]] * 10 + [[0.6, 0.4]] * 10)
+    found = reliability(P, [0] * 5 + [1] * 5 + [0] * 6 + [1] * 4, bins=10)
+    frame = found.to_pandas()
+    assert frame["gap"].tolist() == pytest.approx([0.0, -0.4])
+    assert frame["n"].tolist() == [10, 10]
+    assert found.ece == pytest.approx(0.2)
+
+
+def test_the_diagram_has_a_point_a_bin_and_a_bar_a_bin(tmp_path):
+    P = np.array([[0.9, 0.1]] * 10 + [[0.6, 0.4]] * 10)
+    found = reliability(P, [0] * 20)
+    figure = found.plot(tmp_path / "diagram.png")
+    upper, lower = figure.axes
+    assert upper.lines[1].get_xydata() == pytest.approx(np.column_stack([found.confidence, found.right]))
+    assert [bar.get_height() for bar in lower.patches] == [10, 10]
+    assert (tmp_path / "diagram.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_reliability_without_random_answers_says_how_to_get_them():
+    with pytest.raises(WeaklabError, match=r"no record that was drawn at random has a label.*strategy='random'"):
+        audited_reliability(np.empty((0, 2)), np.empty(0, dtype=int))
+
+
+def corpus(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, n)
+    X = np.eye(2)[truth] + rng.normal(0, 0.25, (n, 2))
+    return X, truth
+
+
+def test_a_loop_counts_only_what_it_drew_at_random():
+    X, truth = corpus()
+    loop = weaklab.Loop(X, ["a", "b"], classifiers=["logistic_regression"])
+    picks = loop.ask(10)
+    rows = [pick.row for pick in picks]
+    loop.label([*rows, 299], truth[[*rows, 299]])
+    assert set(np.flatnonzero(loop.at_random)) == {pick.row for pick in picks if pick.strategy == "random"}
+    asked = [pick.row for pick in loop.ask(70, strategy="random")]
+    assert loop.at_random.sum() == 2
+    loop.label(asked, truth[asked])
+    assert loop.at_random.sum() == 72
+    assert loop.reliability().n.sum() == 72
+
+
+def test_a_loop_labels_what_it_may_promise_and_keeps_what_it_was_given():
+    X, truth = corpus()
+    loop = weaklab.Loop(X, ["a", "b"], classifiers=["logistic_regression"])
+    first = [pick.row for pick in loop.ask(20, strategy="random")]
+    loop.label(first, truth[first])
+    little = loop.label_or_abstain(precision=0.95)
+    assert set(np.flatnonzero(little.codes >= 0)) == set(first)
+    assert "59 random answers or more, and there are 20; get 39 more with ask(39, strategy='random')" in repr(little)
+    asked = [pick.row for pick in loop.ask(60, strategy="random")]
+    loop.label(asked, truth[asked])
+    found = loop.label_or_abstain(precision=0.95)
+    assert found.threshold.kept
+    assert (found.codes == truth)[found.codes >= 0].mean() >= 0.95
+    assert found.coverage > 0.5
+    assert found.labels[first[0]] == "ab"[truth[first[0]]]
+
+
+def test_a_loop_is_not_judged_by_what_it_was_told():
+    """Labels are noise: a committee that is judged on labels that it has seen could promise a lot."""
+    rng = np.random.default_rng(1)
+    X, truth = rng.normal(size=(300, 40)), rng.integers(0, 2, 300)
+    loop = weaklab.Loop(X, ["a", "b"], classifiers=["logistic_regression"])
+    asked = [pick.row for pick in loop.ask(150, strategy="random")]
+    loop.label(asked, truth[asked])
+    assert loop.label_or_abstain(precision=0.8).coverage == 0.5
+
+
+PRIZES = ["win a prize", "free prize draw", "your prize waits"]
+LUNCHES = ["lunch at noon", "meet for lunch", "lunch again"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, retrain_every=0, share_answers=0) as made:
+        texts = [f"{(PRIZES + LUNCHES)[i % 6]} {i}" for i in range(120)]
+        made.add_records([{"id": f"r{i}", "text": text} for i, text in enumerate(texts)])
+        made.add(weaklab.keywords("spam", ["prize"]))
+        made.add(weaklab.keywords("ham", ["lunch"]))
+        yield made
+
+
+def answer(project, n, strategy="random"):
+    project.label_many([(ask, "spam" if "prize" in ask.text else "ham") for ask in project.ask(n, strategy=strategy)])
+
+
+def test_a_project_exports_what_it_may_promise(project, tmp_path):
+    answer(project, 20)
+    with pytest.warns(WeaklabWarning, match="there are 20; get 39 more"):
+        project.export(tmp_path / "little.csv", precision=0.95)
+    assert pd.read_csv(tmp_path / "little.csv")["label"].notna().sum() == 20
+    answer(project, 45)
+    project.export(tmp_path / "all.csv", precision=0.95)
+    assert pd.read_csv(tmp_path / "all.csv")["label"].notna().mean() > 0.9
+    frame = project.label_or_abstain(0.95).to_pandas()
+    assert frame["manual"].sum() == 65
+    assert frame["id"].tolist() == project.labels()["id"].tolist()
+    with pytest.raises(WeaklabError, match=r"leave min_confidence=0\.5 out"):
+        project.export(tmp_path / "x.csv", precision=0.95, min_confidence=0.5)
+
+
+def test_a_project_judges_by_random_answers_alone(project):
+    project.label_many({f"r{i}": "spam" if i % 6 < 3 else "ham" for i in range(60)})
+    with pytest.raises(WeaklabError, match="no record that was drawn at random has a label"):
+        project.reliability()
+    assert project.label_or_abstain().threshold.n_audit == 0
+
+
+def test_random_answers_from_before_an_import_back_nothing_that_came_later(project):
+    answer(project, 65)
+    assert project.label_or_abstain().coverage > 0.9
+    project.add_records([{"id": f"late{i}", "text": f"late lunch {i}"} for i in range(10)])
+    found = project.label_or_abstain()
+    assert found.coverage == pytest.approx(65 / 130)
+    assert "65 earlier random answers are left out" in repr(found)
+
+
+def right(asks):
+    return [(ask, "spam" if "prize" in ask.text else "ham") for ask in asks]
+
+
+def test_what_was_drawn_before_an_import_and_answered_after_it_says_nothing_about_what_came(project):
+    asks = project.ask(65, strategy="random")
+    project.add_records([{"id": f"late{i}", "text": f"late lunch {i}"} for i in range(10)])
+    project.label_many(right(asks))
+    found = project.label_or_abstain()
+    assert found.coverage == pytest.approx(65 / 130)
+    assert "65 earlier random answers are left out" in repr(found)
+    assert np.isnan(project.evaluate().committee.value)
+
+
+@pytest.mark.parametrize("answered", [0, 30])
+def test_what_was_drawn_after_an_import_counts_however_small_it_was(project, answered):
+    if answered:
+        answer(project, answered)
+    project.add_records([{"id": "late", "text": "late lunch"}])
+    asks = project.ask(60, strategy="random")
+    project.label_many(right(asks[:1]))
+    project.label_many(right(asks[1:]))
+    answer(project, 5)
+    found = project.label_or_abstain()
+    assert found.threshold.n_audit == 65
+    assert found.coverage > 0.9
+
+
+def test_the_command_line_shows_reliability_explains_and_exports_a_promise(project):
+    answer(project, 65)
+    command = [sys.executable, "-c", "from weaklab.cli import main; main()"]
+
+    def run(*arguments):
+        return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, check=True, encoding="utf-8").stdout
+
+    folder = project.path
+    shown = run("reliability", folder, "--plot", "diagram.svg")
+    assert "expected calibration error" in shown
+    assert "Judged by 65 random answers" in shown
+    assert "wrote diagram.svg" in shown
+    assert "wrote 120 rows" in run("export", folder, "out.csv", "--precision", "0.95")
+    assert pd.read_csv("out.csv")["label"].notna().mean() > 0.9
+    assert "spam rather than ham" in run("explain", folder, "r0")
