@@ -9,6 +9,8 @@ from weaklab.annotators import annotator_table, dispute_table, settle
 from weaklab.base import WeaklabError
 from weaklab.store import Event
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*items of the crowd are no record")
+
 
 def opinions(*answers):
     """Return record -> annotator -> event from (record, annotator, label), oldest first."""
@@ -172,3 +174,10 @@ def test_a_crowd_that_does_not_fit_the_project_is_refused(project):
     with pytest.raises(WeaklabError, match="'eggs' is not a label"):
         project.add_crowd(frame.assign(answer="eggs"), item="task", worker="by", label="answer")
     assert project.votes().names == []
+
+
+def test_items_of_a_crowd_that_are_no_record_are_told(tmp_path):
+    with wl.Project(tmp_path / "p", labels=["a", "b"]) as project:
+        project.add_records([{"id": "1", "text": "one"}])
+        with pytest.warns(UserWarning, match="1 of the 2 items of the crowd are no record"):
+            project.add_crowd([{"item": "1", "worker": "w", "label": "a"}, {"item": "77", "worker": "w", "label": "b"}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError, warn
 from weaklab.corpus import ids_of
 from weaklab.heuristics import Ballot, Heuristic, Watch
 
@@ -161,8 +161,13 @@ def crowd_probability(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def check_items(crowd: Crowd, known: Mapping[str, Any]) -> None:
-    """Raise a WeaklabError if none of the items of a crowd is a record."""
+    """Raise a WeaklabError if none of the items of a crowd is a record, and warn if some are none."""
     if not any(item in known for item in crowd.items):
         raise WeaklabError(
             f"none of the {len(crowd.items):,} items is the id of a record (the first is {crowd.items[0]!r}); wanted a column of record ids"
+        )
+    strange = [item for item in crowd.items if item not in known]
+    if strange:
+        warn(
+            f"{len(strange):,} of the {len(crowd.items):,} items of the crowd are no record (the first is {strange[0]!r}) and were left out"
         )

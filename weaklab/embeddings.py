@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.rows import one_thread
 from weaklab.strategies.base import uniform
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Embedding:
                 columns = np.sort(np.argsort(-occurs, kind="stable")[:MOST_COLUMNS])
             sample = sample[:, columns]
         # not transposed, so that the random matrix goes by the columns and the order of the records does not matter
-        _, _, directions = randomized_svd(sample, min(size, *sample.shape), n_iter=3, random_state=seed, transpose=False)
+        with one_thread():
+            _, _, directions = randomized_svd(sample, min(size, *sample.shape), n_iter=3, random_state=seed, transpose=False)
         return cls(columns, np.ascontiguousarray(directions.T, dtype=np.float32))
 
     def __call__(self, X: Any) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from weaklab.promises import held_out
 from weaklab.reliability import hits_of
 from weaklab.store import LABEL, Event
 from weaklab.tables import Table
+from weaklab.training import FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +175,10 @@ class Answers:
         return y
 
 
+FEW_FOLDS = 5
+"""Folds for what the committee was in earlier rounds, of which only the trend is wanted."""
+
+
 def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every: int, more: Callable[[int], More | None]) -> Evaluation:
     """Judge a committee by the answers given so far, without judging anything by what it was trained on.
 
@@ -193,7 +198,7 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
         y = answers.first(count, n)
         state = trainer.train(y, more(answers.given[count - 1] if count else 0))
         predicted[count] = state.P.argmax(axis=1)
-        correct = _correct(trainer, state, answers)
+        correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
         estimate = _estimated(correct, answers)
         if not np.isnan(estimate.value) and count:
             points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
@@ -212,12 +217,12 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
     )
 
 
-def _correct(trainer: Trainer, state: State, answers: Answers) -> NDArray[np.float64]:
+def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> NDArray[np.float64]:
     """Return whether the committee is right on each record with an answer, ties by their chance, as if it did not know the label.
 
     A near-duplicate is as its source: the committee has been trained on the same words.
     """
-    right = hits_of(held_out(trainer, state, answers.rows), answers.codes)
+    right = hits_of(held_out(trainer, state, answers.rows, folds), answers.codes)
     return np.concatenate([right, right[answers.mates]])
 
 

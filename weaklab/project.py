@@ -270,12 +270,12 @@ class Project:
         ----------
         data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
         item, worker, label : names of the columns; items are record ids
-        name : of the heuristic
+        name : of the heuristic; one of the same name is replaced
 
         Raises
         ------
         WeaklabError
-            A label is none of the project's, or no item is a record.
+            A label is none of the project's, or no item is a record. Where some are none, that is a warning.
         """
         from weaklab.annotators import CrowdVotes, check_items
         from weaklab.crowd import Crowd

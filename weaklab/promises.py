@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from weaklab.training import State, Trainer
 
 
-def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int | None = None) -> NDArray[np.float64]:
     """Return what a committee says of some rows as if it did not know their labels: float (len(rows), k)."""
     P = state.P[rows].copy()
     known = np.flatnonzero(state.y != ABSTAIN)
     inside = state.y[rows] != ABSTAIN
     if inside.any():
-        P[inside] = trainer.cross_fitted(state)[np.searchsorted(known, rows[inside])]
+        told = trainer.cross_fitted(state) if folds is None else trainer.cross_fitted(state, folds)
+        P[inside] = told[np.searchsorted(known, rows[inside])]
     return P
 
 

@@ -80,3 +80,19 @@ def softmax(S: Matrix) -> NDArray[np.float64]:
     np.exp(E, out=E)
     E /= row_sum(E)[:, None]
     return E
+
+
+def one_thread() -> Any:
+    """Return a context in which linear algebra uses one thread.
+
+    Matrices of a hundred columns gain nothing from more, and where two processes each start as many threads as there are cores,
+    these wait for each other most of the time.
+
+    >>> with one_thread():
+    ...     np.eye(2) @ np.eye(2)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")

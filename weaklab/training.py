@@ -11,6 +11,7 @@ from weaklab.base import ABSTAIN, Fault, FaultWarning, LabelNames, warn
 from weaklab.classifiers import WeakClassifier, folds_of
 from weaklab.committee import Votes, assemble
 from weaklab.heuristics import Ballot, Heuristic
+from weaklab.rows import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,6 +117,11 @@ class Trainer:
 
     def train(self, y: NDArray[np.int64], more: More | None = None) -> State:
         """Train on manual labels int (n,), -1 is unlabeled, and on labeled records outside the corpus, if there are any."""
+        with one_thread():
+            return self._best(y, more)
+
+    def _best(self, y: NDArray[np.int64], more: More | None) -> State:
+        """Train with pseudo-labels where these help, else without."""
         if self.pseudo_labels is not None and self.classifiers and self._pseudo_helps(y, more):
             state = self._train(y, more)
             again = self._train(y, more, self._pseudo(state))
@@ -250,12 +256,13 @@ class Trainer:
         if not len(rows):
             return P
         fold, features = self._folds(y, folds), self._features(votes)
-        for number in range(fold.max() + 1):
-            out = rows[fold == number]
-            held = y.copy()
-            held[out] = ABSTAIN
-            found = self._model().fit_predict_proba(votes.L, held, votes.scores, votes.confidence, features)
-            P[fold == number] = found[out]
+        with one_thread():
+            for number in range(fold.max() + 1):
+                out = rows[fold == number]
+                held = y.copy()
+                held[out] = ABSTAIN
+                found = self._model().fit_predict_proba(votes.L, held, votes.scores, votes.confidence, features)
+                P[fold == number] = found[out]
         return P
 
 

@@ -365,6 +365,8 @@ def export(
         tell_faults_of_files(held)
         count = held.export(file, min_confidence=min_confidence, precision=precision, include=include or ())
         print(f"wrote {count:,} rows to {file}")
+        if precision is not None:
+            show(held.label_or_abstain(precision).table())
 
 
 @app.command(epilog="Example: `weaklab simulate messages.csv --gold label --strategy margin --strategy entropy --out curves`")

@@ -389,6 +389,10 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np
                 raise WeaklabError(f"confidence[{j}] holds {wrong:g}; wanted numbers above 0 and up to 1, where 1 is a plain vote")
     if features is None:
         return Soft(scores or {}, confidence or {})
+    if hasattr(features, "tocsr"):
+        raise WeaklabError(
+            f"features are a sparse matrix of shape {np.shape(features)}; wanted dense ones: weaklab.embeddings.embed(features)"
+        )
     E = np.asarray(features)
     if E.ndim != 2 or len(E) != n or E.dtype.kind != "f":
         raise WeaklabError(

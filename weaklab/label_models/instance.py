@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.rows import row_max, row_sum, softmax
+from weaklab.rows import one_thread, row_max, row_sum, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ OWN_WEIGHT = 0.5
 """What the first round adds to the soft labels that the second one learns from, as its share of log-probabilities."""
 GOLD_WEIGHT = 3.0
 """How many records that the votes are sure of one manual label is worth."""
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 """It learns from so many records at most, and from all that have a manual label."""
 SCALES = np.geomspace(1, 40, 16)
 
@@ -93,6 +93,10 @@ class InstanceMember:
             others say of these rows
         y : int (n,), manual labels, -1 is unlabeled
         """
+        with one_thread():
+            return self._fit(soft_labels, y, k)
+
+    def _fit(self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int) -> InstanceMember:
         n, fold = len(self._X), _folds(self._hash)
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
         X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
