@@ -5,6 +5,8 @@ numpy reduces a short last axis slowly; going through the columns is ten times a
 
 from __future__ import annotations
 
+import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +95,12 @@ def one_thread() -> Any:
     array([[1., 0.],
            [0., 1.]])
     """
-    from threadpoolctl import threadpool_limits
+    return _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
 
-    return threadpool_limits(limits=1, user_api="blas")
+
+@functools.cache
+def _libraries(scipy_too: bool) -> Any:
+    """Look for the libraries of linear algebra, which takes milliseconds: once, and again when scipy has brought its own."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
