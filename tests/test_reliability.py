@@ -340,3 +340,10 @@ def test_the_command_line_shows_reliability_explains_and_exports_a_promise(proje
     assert "wrote 120 rows" in run("export", folder, "out.csv", "--precision", "0.95")
     assert pd.read_csv("out.csv")["label"].notna().mean() > 0.9
     assert "spam rather than ham" in run("explain", folder, "r0")
+
+
+def test_several_questions_about_one_state_are_worked_out_once(project, monkeypatch):
+    answer(project, 65)
+    promised = project.label_or_abstain().codes.tolist()
+    monkeypatch.setattr("weaklab.label_models.CommitteeModel.fit_predict_proba", lambda *given: pytest.fail("fitted again"))
+    assert project.label_or_abstain().codes.tolist() == promised

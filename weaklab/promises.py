@@ -11,6 +11,7 @@ from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.label_models.base import confidence, is_tied
 from weaklab.reliability import BINS, Reliability, Threshold, reliability, threshold_for
 from weaklab.tables import Table
+from weaklab.training import FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from weaklab.training import State, Trainer
 
 
-def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int | None = None) -> NDArray[np.float64]:
+def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int = FOLDS) -> NDArray[np.float64]:
     """Return what a committee says of some rows as if it did not know their labels: float (len(rows), k)."""
     P = state.P[rows].copy()
     known = np.flatnonzero(state.y != ABSTAIN)
     inside = state.y[rows] != ABSTAIN
     if inside.any():
-        told = trainer.cross_fitted(state) if folds is None else trainer.cross_fitted(state, folds)
-        P[inside] = told[np.searchsorted(known, rows[inside])]
+        P[inside] = trainer.cross_fitted(state, folds)[np.searchsorted(known, rows[inside])]
     return P
 
 

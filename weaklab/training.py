@@ -106,6 +106,7 @@ class Trainer:
     ) -> None:
         self.groups, self._embeddings = groups, embeddings
         self._told: list[Fault] = []
+        self._last_cross_fitted: tuple[State, int, NDArray[np.float64]] | None = None
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
         self.label_model, self.pseudo_labels = label_model, pseudo_labels
@@ -248,8 +249,12 @@ class Trainer:
     def cross_fitted(self, state: State, folds: int = FOLDS) -> NDArray[np.float64]:
         """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
 
-        The rows are those with a label in ``state.y``, in order; members' scores are out-of-fold already.
+        The rows are those with a label in ``state.y``, in order; members' scores are out-of-fold already. The last result is kept,
+        for several questions about one state.
         """
+        last = self._last_cross_fitted
+        if last is not None and last[0] is state and last[1] == folds:
+            return last[2].copy()
         votes, y = state.votes, state.y
         rows = np.flatnonzero(y != ABSTAIN)
         P = np.zeros((len(rows), len(self.labels)))
@@ -263,6 +268,7 @@ class Trainer:
                 held[out] = ABSTAIN
                 found = self._model().fit_predict_proba(votes.L, held, votes.scores, votes.confidence, features)
                 P[fold == number] = found[out]
+        self._last_cross_fitted = state, folds, P.copy()
         return P
 
 

@@ -43,15 +43,18 @@ class Tfidf(Features):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         return TfidfVectorizer(
-            preprocessor=partial(_beginning, length=MOST_OF_A_TEXT),
             ngram_range=self.ngrams,
             min_df=self.min_df,
             max_features=self.max_features,
             sublinear_tf=True,
-            token_pattern=WORDS,
             dtype=np.float32,
             vocabulary=vocabulary,
+            **self._reading(),
         )
+
+    def _reading(self) -> dict[str, Any]:
+        """Return how a text is taken apart."""
+        return {"token_pattern": WORDS, "preprocessor": partial(_beginning, length=MOST_OF_A_TEXT)}
 
     def fit(self, corpus: Corpus) -> Tfidf:
         self._vectorizer = self._new()
@@ -90,20 +93,8 @@ class Characters(Tfidf):
     def __init__(self, ngrams: Sequence[int] = (2, 4), min_df: int = 2, max_features: int | None = 100_000) -> None:
         super().__init__(ngrams, min_df, max_features)
 
-    def _new(self, vocabulary: dict[str, int] | None = None) -> Any:
-        import numpy as np
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        return TfidfVectorizer(
-            analyzer="char_wb",
-            preprocessor=partial(_beginning, length=MOST_CHARACTERS),
-            ngram_range=self.ngrams,
-            min_df=self.min_df,
-            max_features=self.max_features,
-            sublinear_tf=True,
-            dtype=np.float32,
-            vocabulary=vocabulary,
-        )
+    def _reading(self) -> dict[str, Any]:
+        return {"analyzer": "char_wb", "preprocessor": partial(_beginning, length=MOST_CHARACTERS)}
 
 
 def _beginning(text: str, length: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.label_models.base import LABEL_MODELS, LabelModel, Soft
 from weaklab.label_models.hierarchical import HierarchicalDawidSkene, VoteList
-from weaklab.label_models.instance import InstanceMember, centred_log
+from weaklab.label_models.instance import FLOOR, InstanceMember, centred_log
 from weaklab.label_models.voters import Pairs, annotators, vote_shares, vote_weights
 from weaklab.label_models.votes import one_hot_sum
 from weaklab.label_models.weighted import unique_votes
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_FLOOR = 1e-3
-"""Probabilities of members are kept this far from 0, so that one of them cannot decide alone."""
 VOTE_SCALE, CLASS_SCALE = 1.5, 0.3
 """A vote that nothing is known of adds 1.5 + 0.3 ln(k - 1) to its class: 82 % for a lone vote of two classes, 72 % of six."""
 LEAST_TAUGHT = 10
@@ -134,7 +132,7 @@ class CommitteeModel(LabelModel):
         k, m = self.n_classes_, L.shape[1]
         self._members = sorted(soft.scores)
         self._look_at_votes(L, soft)
-        self._prior = np.zeros(k) if self.class_balance is None else np.log(np.maximum(self.class_balance_, _FLOOR))
+        self._prior = np.zeros(k) if self.class_balance is None else np.log(np.maximum(self.class_balance_, FLOOR))
         self.n_labels_ = int((y != ABSTAIN).sum())
         self._instance: InstanceMember | None = None
         S = self._sum_of_votes(L, soft)

@@ -27,6 +27,8 @@ GOLD_WEIGHT = 3.0
 """How many records that the votes are sure of one manual label is worth."""
 MOST_ROWS = 10_000
 """It learns from so many records at most, and from all that have a manual label."""
+FLOOR = 1e-3
+"""Probabilities are kept this far from 0, so that no member and no class balance decides alone."""
 SCALES = np.geomspace(1, 40, 16)
 
 
@@ -36,11 +38,7 @@ def folds_by_content(E: Matrix) -> NDArray[np.int64]:
     >>> folds_by_content(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).tolist()
     [3, 4, 3]
     """
-    return _folds(_hashes(E))
-
-
-def _folds(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return np.asarray(hashes % np.uint64(FOLDS), dtype=np.int64)
+    return np.asarray(_hashes(E) % np.uint64(FOLDS), dtype=np.int64)
 
 
 def _hashes(E: Matrix) -> NDArray[np.uint64]:
@@ -78,11 +76,11 @@ class InstanceMember:
 
     def __init__(self, E: Matrix, use: NDArray[np.bool_]) -> None:
         self.n_features = E.shape[1]
-        self._X, self._hash = _with_constant(E), _hashes(E)
-        rows = np.flatnonzero(use)
-        order = np.argsort(self._hash[rows], kind="stable")
-        self._use = np.zeros(len(E), dtype=bool)
-        self._use[rows[order[:MOST_ROWS]]] = True
+        self._X, self._fold, self._use = _with_constant(E), folds_by_content(E), use
+        if np.count_nonzero(use) > MOST_ROWS:
+            rows = np.flatnonzero(use)
+            self._use = np.zeros(len(E), dtype=bool)
+            self._use[rows[np.argsort(_hashes(E[rows]), kind="stable")[:MOST_ROWS]]] = True
 
     def fit(self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int) -> InstanceMember:
         """Learn from soft labels and manual labels; keep no records.
@@ -97,7 +95,7 @@ class InstanceMember:
             return self._fit(soft_labels, y, k)
 
     def _fit(self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int) -> InstanceMember:
-        n, fold = len(self._X), _folds(self._hash)
+        n, fold = len(self._X), self._fold
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
         X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
         F, targets = np.zeros((n, k), dtype=np.float32), np.zeros((len(rows), k))
@@ -111,7 +109,7 @@ class InstanceMember:
         self.proba_ = softmax(self._scale * F)
         everything = np.ones(len(rows), dtype=bool)
         self.coefficients_ = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
-        del self._X, self._hash, self._use
+        del self._X, self._fold, self._use
         return self
 
     def predict_proba(self, E: Matrix) -> Floats:
@@ -169,9 +167,9 @@ def _scale(F: Floats, T: Floats, w: Floats) -> float:
     return float(SCALES[int(np.argmin(losses))])
 
 
-def centred_log(scores: Matrix, floor: float = 1e-3) -> Matrix:
+def centred_log(scores: Matrix) -> Matrix:
     """Return log-probabilities (n, k) less their mean over the classes, so that a uniform row adds nothing; float32 stays so."""
     given = np.asarray(scores)
-    log = np.log(np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), floor))
+    log = np.log(np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), FLOOR))
     log -= row_sum(log)[:, None] / log.shape[1]
     return log
