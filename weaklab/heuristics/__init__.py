@@ -1,16 +1,8 @@
 """Heuristics: labeling functions in every form, and the base class of all voters."""
 
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
-from weaklab.heuristics.functions import (
-    ColumnVotes,
-    Keywords,
-    LabelingFunction,
-    Pattern,
-    check_examples,
-    keywords,
-    labeling_function,
-    pattern,
-)
+from weaklab.heuristics.declared import ColumnVotes, Keywords, Pattern, keywords, pattern
+from weaklab.heuristics.functions import LabelingFunction, check_examples, labeling_function
 from weaklab.heuristics.loading import Loaded, as_heuristic, load
 from weaklab.heuristics.snorkel import SnorkelFunction
 

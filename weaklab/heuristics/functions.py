@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from numbers import Integral
@@ -133,7 +132,7 @@ class LabelingFunction(Heuristic):
         _check_signature(function, self.name, self.location)
         self.function = function
         self.batch_form = batch
-        self.examples = _example_pairs(examples, self.name)
+        self.examples = example_pairs(examples, self.name)
         self.version = version
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
@@ -284,7 +283,7 @@ def _check_signature(function: Any, name: str, location: str) -> None:
     if isinstance(function, Heuristic) or hasattr(function, "_resources"):  # the latter is Snorkel's
         raise HeuristicError(f"{name!r}{where} is a heuristic already; register it as it is, without @labeling_function")
     if not callable(function):
-        raise HeuristicError(f"a labeling function must be a function of a record, got {type(function).__name__} {_short(function)}")
+        raise HeuristicError(f"a labeling function must be a function of a record, got {type(function).__name__} {shortened(function)}")
     if not isinstance(name, str):
         raise HeuristicError(f"the name of a labeling function{where} must be text, got {type(name).__name__} {name!r}")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
@@ -300,7 +299,8 @@ def _check_signature(function: Any, name: str, location: str) -> None:
         pass
 
 
-def _example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]:
+def example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]:
+    """Return examples as (record, wanted vote) pairs, or raise a HeuristicError."""
     if examples is None:
         return ()
     pairs: Any = examples.items() if isinstance(examples, Mapping) else examples
@@ -310,7 +310,7 @@ def _example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]
         found = ((None, None),)
     if not all(isinstance(record, (str, Mapping)) for record, _ in found):
         raise HeuristicError(
-            f"examples of {name!r} must be a dict of text to label, or pairs of a record (text or dict) and a label, got {_short(examples)}"
+            f"examples of {name!r} must be a dict of text to label or pairs of a record (text or dict) and label, got {shortened(examples)}"
         )
     return found
 
@@ -319,7 +319,7 @@ def check_examples(heuristic: Heuristic, labels: LabelNames) -> None:
     """Raise a HeuristicError for the first example on which a heuristic does not vote as promised."""
     where = f"{heuristic.name} ({heuristic.location})" if heuristic.location else heuristic.name
     for record, wanted in heuristic.examples or ():
-        shown = _short(record)
+        shown = shortened(record)
         try:
             expected = labels.code(split_vote(wanted)[0])
         except UnknownLabelError as error:
@@ -347,7 +347,8 @@ def _example_batch(heuristic: Heuristic, record: Any, what: str) -> pa.RecordBat
     return table.replace_schema_metadata(roles.attach(table.schema).metadata).to_batches()[0]
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """Return the repr of a value, of 80 characters at most."""
     shown = repr(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
@@ -403,204 +404,3 @@ def labeling_function(
         return LabelingFunction(function, name=name, batch=form, examples=examples, version=version)
 
     return wrap if function is None else wrap(function)
-
-
-# ---- heuristics without code
-
-
-class Keywords(Heuristic):
-    """Votes a label where a text holds one of some words; made by :func:`keywords`."""
-
-    def __init__(
-        self,
-        label: str | int,
-        words: Iterable[str],
-        *,
-        name: str | None = None,
-        case: bool = False,
-        column: str = "text",
-        examples: Examples = None,
-    ) -> None:
-        words = _word_list(words)
-        self.label, self.words, self.case, self.column = _label(label, "keywords"), tuple(words), case, column
-        self.name = name or f"keywords_{label}_{_slug(words[0])}"
-        self.examples = _example_pairs(examples, self.name)
-        alternatives = "|".join(_whole_word(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
-        self._search = re.compile(alternatives, 0 if case else re.IGNORECASE).search
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
-
-    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        return _search_column(self, batch, labels, self._search, watch)
-
-    def spec(self) -> dict[str, Any]:
-        return {
-            "kind": "keywords",
-            "label": self.label,
-            "words": list(self.words),
-            "name": self.name,
-            "case": self.case,
-            "column": self.column,
-        }
-
-
-class Pattern(Heuristic):
-    """Votes a label where a regular expression is found in a text; made by :func:`pattern`."""
-
-    opaque = True
-
-    def __init__(
-        self,
-        label: str | int,
-        regex: str | re.Pattern[str],
-        *,
-        name: str | None = None,
-        flags: int = re.IGNORECASE,
-        column: str = "text",
-        examples: Examples = None,
-    ) -> None:
-        try:
-            compiled = regex if isinstance(regex, re.Pattern) else re.compile(regex, flags)
-            compiled.search("")
-        except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise HeuristicError(f"pattern for {label!r}: {_short(regex)} is not a regular expression for text: {error}") from None
-        self.label, self.regex, self.column = _label(label, "a pattern"), compiled, column
-        self.name = name or f"pattern_{label}_{_slug(compiled.pattern)}"
-        self.examples = _example_pairs(examples, self.name)
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint.digest("pattern", str(self.label), self.column, str(self.regex.flags), self.regex.pattern)
-
-    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        return _search_column(self, batch, labels, self.regex.search, watch)
-
-    def spec(self) -> dict[str, Any]:
-        return {
-            "kind": "pattern",
-            "label": self.label,
-            "regex": self.regex.pattern,
-            "flags": self.regex.flags & ~re.UNICODE,
-            "name": self.name,
-            "column": self.column,
-        }
-
-
-class ColumnVotes(Heuristic):
-    """Votes that stand in a column already: codes or names, or one position of a list column."""
-
-    def __init__(self, name: str, column: str, position: int | None = None) -> None:
-        self.name, self.column, self.position = name, column, position
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint.digest("column", self.column, str(self.position))
-
-    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        columns = Columns(batch)
-        box = BallotBox(self, columns, labels)
-        for row, value in enumerate(columns[self.column]):
-            box.put(row, value if self.position is None or value is None else value[self.position])
-        return box.close()
-
-    def spec(self) -> dict[str, Any]:
-        return {"kind": "column", "name": self.name, "column": self.column, "position": self.position}
-
-
-def _search_column(heuristic: Any, batch: pa.RecordBatch, labels: LabelNames, search: Callable[[str], Any], watch: Watch | None) -> Ballot:
-    columns = Columns(batch)
-    box = BallotBox(heuristic, columns, labels)
-    code = labels.code(heuristic.label)
-    try:
-        values = columns[heuristic.column]
-    except KeyError as error:
-        for row in range(len(columns)):
-            box.fault(row, error)
-        return box.close()
-    at, skip = (watch.at, watch.skip) if watch is not None else (None, ())
-    votes = box.ballot.votes
-    for row, value in enumerate(values):
-        if at is not None:
-            if row in skip:
-                continue
-            at(row)
-        if value is not None and search(value if isinstance(value, str) else str(value)):
-            votes[row] = code
-    return box.close()
-
-
-def _word_list(words: Any) -> list[str]:
-    try:
-        found = [] if isinstance(words, str) else sorted(words) if isinstance(words, (set, frozenset)) else list(words)
-    except TypeError:
-        found = []
-    if not found or not all(isinstance(word, str) and word.strip() for word in found):
-        raise HeuristicError(f"keywords need a list of words, such as ['prize', 'free entry'], got {_short(words)}")
-    return found
-
-
-def _label(label: Any, what: str) -> str | int:
-    """Return the one label that a heuristic votes, as its name or its code."""
-    if isinstance(label, bool) or not isinstance(label, (str, Integral)):
-        raise HeuristicError(f"{what} must vote for one label, by its name or code, got {label!r}")
-    return str(label) if isinstance(label, str) else int(label)
-
-
-def _whole_word(word: str) -> str:
-    """Escape a word and let it match only where it is not part of a longer one."""
-    word = word.strip()
-    left = r"(?<!\w)" if re.match(r"\w", word) else ""
-    right = r"(?!\w)" if re.search(r"\w\Z", word) else ""
-    return left + r"\s+".join(re.escape(part) for part in word.split()) + right
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_").lower()[:24] or "x"
-
-
-def keywords(
-    label: str | int, words: Iterable[str], *, name: str | None = None, case: bool = False, column: str = "text", examples: Examples = None
-) -> Keywords:
-    r"""Vote ``label`` where the text holds one of ``words`` as a whole word; abstain elsewhere.
-
-    Parameters
-    ----------
-    label : label name or code
-    words : words or phrases; any white space matches the spaces of a phrase
-    case : whether capital letters matter
-    column : the column to search, by default the text
-
-    Examples
-    --------
-    >>> keywords("news", ["central bank", "minister"]).name
-    'keywords_news_central_bank'
-    """
-    return Keywords(label, words, name=name, case=case, column=column, examples=examples)
-
-
-def pattern(
-    label: str | int,
-    regex: str | re.Pattern[str],
-    *,
-    name: str | None = None,
-    flags: int = re.IGNORECASE,
-    column: str = "text",
-    examples: Examples = None,
-) -> Pattern:
-    r"""Vote ``label`` where ``regex`` is found in the text (Python's ``re.search``); abstain elsewhere.
-
-    Parameters
-    ----------
-    label : label name or code
-    regex : pattern; a compiled one keeps its own flags
-    flags : flags of :mod:`re`, by default ``re.IGNORECASE``
-    column : the column to search, by default the text
-
-    Examples
-    --------
-    >>> pattern("clickbait", r"^\d+ (things|reasons)", name="list").name
-    'list'
-    """
-    return Pattern(label, regex, name=name, flags=flags, column=column, examples=examples)
