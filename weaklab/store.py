@@ -483,7 +483,12 @@ class StoredCorpus(Corpus):
     def name(self) -> str:
         return f"project {self._project}"
 
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def __len__(self) -> int:
+        import pyarrow.parquet as pq
+
+        return sum(pq.read_metadata(part).num_rows for part in self._parts)
+
+    def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq
 
         assert self.schema is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, warn
 from weaklab.corpus.records import Columns, Record, Roles, ids_of, records, visible
-from weaklab.corpus.sources import BATCH_ROWS, Source, check_columns, source_of
+from weaklab.corpus.sources import BATCH_BYTES, BATCH_ROWS, Source, check_columns, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,23 +103,48 @@ class Corpus:
         self._told = False
         self.schema: pa.Schema | None = None
         self._ids: pa.ChunkedArray | None = None
+        self._ids_checked = False
+        self._kept: list[pa.RecordBatch] | None = None
+        self._fingerprint: str | None = None
 
     @property
     def name(self) -> str:
         """What messages call this corpus."""
         return self._source.name
 
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Yield record batches of at most ``size`` rows, every one with a unique id column."""
-        seen: dict[bytes, int] = {}
+    def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
+        """Yield record batches of at most ``size`` rows, every one with an id column.
+
+        Parameters
+        ----------
+        size : most rows in a batch; fewer where they are so large that it would pass :data:`BATCH_BYTES`
+        ids : False where ids are not looked at: row numbers stand in the place of ids that would be made from the content
+        """
+        seen: dict[Any, int] = {}
         rows = 0
-        for raw in self._source:
-            for start in range(0, raw.num_rows, size):
-                batch = self._with_ids(raw.slice(start, size), seen, rows)
+        for raw in self._raw():
+            for part in _slices(raw, size):
+                batch = self._with_ids(part, seen, rows) if ids or not self._made_ids else self._with_rows(part, rows)
                 rows += batch.num_rows
-                self.schema = batch.schema
+                self.schema = batch.schema if ids or self.schema is None else self.schema
                 yield batch
+        self._ids_checked |= not self._made_ids
         self._tell_repairs()
+
+    def _raw(self) -> Iterator[pa.RecordBatch]:
+        """Yield the columns as they are; what is in memory anyway is converted once and kept."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept = []
+        for batch in self._source:
+            if self._source.in_memory:
+                kept.append(batch)
+            yield batch
+        if self._source.in_memory:
+            import pyarrow as pa
+
+            self._kept = pa.Table.from_batches(kept).combine_chunks().to_batches()
 
     def _tell_repairs(self) -> None:
         repairs = self._source.repairs
@@ -130,14 +155,25 @@ class Corpus:
                 f"(first: {repairs.first})"
             )
 
-    def _with_ids(self, batch: pa.RecordBatch, seen: dict[bytes, int], offset: int) -> pa.RecordBatch:
+    def _with_ids(self, batch: pa.RecordBatch, seen: dict[Any, int], offset: int) -> pa.RecordBatch:
         import pyarrow as pa
 
         if self._made_ids:
-            ids = pa.array(_content_ids(batch, self.roles, seen), pa.large_string())
+            if self._ids is not None and self._kept is not None:
+                ids = pa.concat_arrays(self._ids.slice(offset, batch.num_rows).chunks)
+            else:
+                ids = pa.array(_content_ids(batch, self.roles, seen), pa.large_string())
             batch = pa.record_batch([ids, *batch.columns], names=["id", *batch.schema.names])
-        else:
+        elif not (self._ids_checked and self._kept is not None):
             _check_ids(batch.column(self.roles.id), seen, offset, self)
+        return batch.replace_schema_metadata(self.roles.attach(batch.schema).metadata)
+
+    def _with_rows(self, batch: pa.RecordBatch, offset: int) -> pa.RecordBatch:
+        import numpy as np
+        import pyarrow as pa
+
+        numbers = pa.array(np.arange(offset, offset + batch.num_rows))
+        batch = pa.record_batch([numbers, *batch.columns], names=["id", *batch.schema.names])
         return batch.replace_schema_metadata(self.roles.attach(batch.schema).metadata)
 
     @property
@@ -150,7 +186,17 @@ class Corpus:
         return self._ids
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return sum(batch.num_rows for batch in self._raw()) if self._source.in_memory and self._made_ids else len(self.ids)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content; of files it is made anew each time."""
+        if self._fingerprint is None or self._kept is None:
+            state = hashlib.blake2b(repr(self.roles).encode(), digest_size=16)
+            for batch in self._raw():
+                state.update(batch.serialize())
+            self._fingerprint = state.hexdigest()
+        return self._fingerprint
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all records."""
@@ -244,18 +290,32 @@ def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) ->
     return ids
 
 
-def _check_ids(ids: pa.Array, seen: dict[bytes, int], offset: int, corpus: Corpus) -> None:
+def _check_ids(ids: pa.Array, seen: dict[Any, int], offset: int, corpus: Corpus) -> None:
     name = corpus.roles.id
     if ids.null_count:
         row = next(i for i, value in enumerate(ids) if not value.is_valid)
         raise CorpusError(f"{corpus.name}: record {offset + row} has no id in column {name!r}; every record needs one")
-    for row, value in enumerate(ids.to_pylist(), offset):
-        key = str(value).encode("utf-8", "surrogatepass")
-        if not key:
-            raise CorpusError(f"{corpus.name}: record {row} has an empty id in column {name!r}; every record needs one")
+    keys = [str(value) for value in ids.to_pylist()]
+    if "" in keys:
+        row = offset + keys.index("")
+        raise CorpusError(f"{corpus.name}: record {row} has an empty id in column {name!r}; every record needs one")
+    rows = dict(zip(keys, range(offset, offset + len(keys)), strict=True))
+    if len(rows) == len(keys) and seen.keys().isdisjoint(rows):
+        seen.update(rows)
+        return
+    for row, key in enumerate(keys, offset):
         first = seen.setdefault(key, row)
         if first != row:
+            shown = repr(ids[row - offset].as_py())
             raise CorpusError(
-                f"{corpus.name}: id {value!r} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
+                f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
                 "column, or rename this one and let weaklab make ids from the content"
             )
+
+
+def _slices(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """Cut a batch into parts of at most ``size`` rows, and of about BATCH_BYTES at most."""
+    per_row = max(1, batch.nbytes // max(1, batch.num_rows))
+    rows = max(1, min(size, BATCH_BYTES // per_row))
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import deque
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache, partial
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
 
 from weaklab.base import CorpusError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -78,13 +82,16 @@ class Columns:
         self.roles = Roles.of(batch.schema)
         self._batch = batch
         self._lists: dict[str, Sequence[Any]] = {}
+        self._refusals: dict[str, str] = {}
+        self._sheet: Callable[[], Sheet | None] = _no_sheet
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
 
-    @property
-    def names(self) -> list[str]:
-        return [name for name in self._batch.schema.names if name not in self.roles.hidden]
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns that a heuristic may read."""
+        return tuple(name for name in self._batch.schema.names if name not in self.roles.hidden)
 
     @cached_property
     def text(self) -> Sequence[str]:
@@ -106,14 +113,68 @@ class Columns:
         if name not in self.names:
             if name == "text" and self.roles.text:
                 return self.text
-            if name in self.roles.hidden:
-                raise KeyError(f"column {name!r} holds labels, and a heuristic must not read them")
-            raise KeyError(f"no column {name!r};{did_you_mean(name, self.names)} there are {', '.join(self.names)}")
+            raise KeyError(self._refusal(name))
         column = self._batch.column(name)
         values: list[Any] = column.to_pylist()
         if _is_vector(column.type):
             return [None if value is None else _as_array(value) for value in values]
         return ["" if value is None else value for value in values] if name in self.roles.text else values
+
+    def _refusal(self, name: str) -> str:
+        """Why a column cannot be read; worked out once, since every record of a batch may ask for it."""
+        if name not in self._refusals:
+            self._refusals[name] = (
+                f"column {name!r} holds labels, and a heuristic must not read them"
+                if name in self.roles.hidden
+                else f"no column {name!r};{did_you_mean(name, self.names)} there are {', '.join(self.names)}"
+            )
+        return self._refusals[name]
+
+    def sheet(self) -> Sheet:
+        """Return all records of the batch; they are made once, and values that nobody can change stand in them."""
+        sheet = self._sheet()
+        if sheet is None:
+            kind = _record_class(self._plain_names())
+            sheet = Sheet(map(kind, repeat(self), range(len(self))))
+            self._sheet = ref(sheet)
+            if "text" in kind._puts:
+                self._fill(kind, "text")
+        return sheet
+
+    def renew(self) -> None:
+        """Forget lists, arrays and dicts, so that what one function does to them no other sees."""
+        for name in [name for name in self._lists if name in self.names and not _is_plain(self._batch.schema.field(name).type)]:
+            del self._lists[name]
+
+    def _plain_names(self) -> tuple[str, ...]:
+        plain = [name for name in self.names if _is_plain(self._batch.schema.field(name).type)]
+        return tuple(dict.fromkeys([*(["text"] if self.roles.text and "text" not in self.names else []), *plain]))
+
+    def _fill(self, kind: type[Record], name: str) -> None:
+        sheet = self._sheet()
+        if sheet is not None:
+            deque(map(kind._puts[name], sheet, self[name]), maxlen=0)
+
+
+class Sheet(list["Record"]):
+    """The records of a batch, which :class:`Columns` know but do not keep alive."""
+
+    __slots__ = ("__weakref__",)
+
+
+def _no_sheet() -> Sheet | None:
+    return None
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Tell columns of values that cannot be changed, such as text and numbers, from lists, structs and what else there is."""
+    import pyarrow as pa
+
+    of = pa.types
+    if of.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    tests = (of.is_string, of.is_large_string, of.is_boolean, of.is_integer, of.is_floating, of.is_temporal, of.is_decimal, of.is_null)
+    return any(test(kind) for test in tests)
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -149,49 +210,111 @@ class Record:
     """
 
     __slots__ = ("_columns", "_row")
+    _columns: Columns
+    _row: int
+    _puts: ClassVar[Mapping[str, Callable[[Record, Any], None]]] = {}
 
     def __init__(self, columns: Columns, row: int) -> None:
-        self._columns = columns
-        self._row = row
+        _put_columns(self, columns)
+        _put_row(self, row)
 
     def __getattr__(self, name: str) -> Any:
+        columns = self._columns
         try:
-            return self._columns[name][self._row]
+            value = columns[name][self._row]
         except KeyError as error:
             raise AttributeError(error.args[0]) from None
+        if name in self._puts:  # the column was not read before; from now on it stands in every record
+            columns._fill(type(self), name)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a record cannot be changed, and {name!r} was to be set; keep what you work out in a variable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a record cannot be changed, and {name!r} was to be deleted")
 
     def __getitem__(self, name: str) -> Any:
         return self._columns[name][self._row]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a column's value, or ``default`` where there is no such column."""
-        return self._columns[name][self._row] if name in self else default
+        return self._columns[name][self._row] if name in self._columns.names else default
 
     def __contains__(self, name: object) -> bool:
         return name in self._columns.names
 
     def keys(self) -> list[str]:
         """Return the column names, so that ``dict(x)`` works."""
-        return self._columns.names
+        return list(self._columns.names)
 
     @property
     def record_id(self) -> str:
         """The record's id as a string, whatever its column is called."""
         return str(self._columns[self._columns.roles.id][self._row])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**dict(self), "__roles__": self._columns.roles}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        import pyarrow as pa
-
-        roles = state.pop("__roles__")
-        table = pa.Table.from_pylist([state])
-        self._columns = Columns(table.replace_schema_metadata(roles.attach(table.schema).metadata).to_batches()[0])
-        self._row = 0
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _record_again, (dict(self), self._columns.roles)
 
     def __repr__(self) -> str:
         return f"Record({', '.join(f'{k}={self[k]!r}' for k in self.keys())})"
+
+
+_put_columns = Record.__dict__["_columns"].__set__
+_put_row = Record.__dict__["_row"].__set__
+MAX_SLOTS = 32
+"""So many columns can stand in a record; a table has more, they are looked up, or the records were larger than their texts."""
+
+
+@lru_cache(maxsize=64)
+def _record_class(names: tuple[str, ...]) -> type[Record]:
+    """Return a class of records in which columns stand in slots, which are read several times faster than looked up.
+
+    Names that mean something else in a class (``get``, ``_row``) or cannot be attributes are looked up.
+    """
+    slots = tuple(name for name in names if name.isidentifier() and not name.startswith("_") and not hasattr(Record, name))[:MAX_SLOTS]
+    kind = type("Record", (Record,), {"__slots__": slots, "__module__": __name__, "__qualname__": "Record"})
+    kind._puts = {name: kind.__dict__[name].__set__ for name in slots}
+    return kind
+
+
+def _record_again(values: dict[str, Any], roles: Roles) -> Record:
+    """Make a record out of what was pickled."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist([values])
+    return Record(Columns(table.replace_schema_metadata(roles.attach(table.schema).metadata).to_batches()[0]), 0)
+
+
+class _Latest(threading.local):
+    """The batch that this thread voted on last: the functions of a committee take turns on each batch."""
+
+    batch: Callable[[], Any] = staticmethod(lambda: None)
+    columns: Columns
+    sheet: Sheet
+
+
+_latest = _Latest()
+
+
+def sheet_of(batch: pa.RecordBatch) -> tuple[Columns, Sheet]:
+    """Return the columns and the records of a batch, the same ones to every function that votes on it in this thread.
+
+    They are kept as long as the batch is, or until the next batch comes; lists, arrays and dicts are made anew at each call.
+    """
+    if _latest.batch() is batch:
+        _latest.columns.renew()
+        return _latest.columns, _latest.sheet
+    columns = Columns(batch.slice(0))  # a view of its own: who holds the records does not hold the batch
+    here = _latest
+    here.columns, here.sheet = columns, columns.sheet()
+    here.batch = ref(batch, partial(_forget, here.__dict__))
+    return columns, here.sheet
+
+
+def _forget(latest: dict[str, Any], batch: Any) -> None:
+    if latest.get("batch") is batch:
+        latest.clear()
 
 
 def records(batch: pa.RecordBatch) -> Iterator[Record]:

@@ -63,6 +63,7 @@ class Source:
     text_columns : columns that must be read as text (text, label and gold columns)
     id_column : column of ids; files without types hold it as text, so that 007 stays 007
     labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
+    in_memory : whether what it yields is in memory anyway, so that it may be kept
     """
 
     name: str
@@ -71,6 +72,7 @@ class Source:
     id_column: str = "id"
     labels_by_file: bool = False
     repairs: Repairs = field(default_factory=Repairs)
+    in_memory: bool = False
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         self.repairs = Repairs()
@@ -92,14 +94,14 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
         return _file_source(data, _encoding(encoding))
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         table = pa.table(data) if isinstance(data, pa.Table) else pa.Table.from_batches([data])
-        return Source("the Arrow table", lambda source: _table_batches(table))
+        return Source("the Arrow table", lambda source: _table_batches(table), in_memory=True)
     package = type(data).__module__.split(".")[0]
     if package == "pandas":
         return _pandas_source(data)
     if package == "polars":
         frame = data.collect() if hasattr(data, "collect") else data
         table = frame.to_frame().to_arrow() if not hasattr(frame, "columns") else frame.to_arrow()
-        return Source("the polars frame", lambda source: _table_batches(table))
+        return Source("the polars frame", lambda source: _table_batches(table), in_memory=True)
     if package == "datasets" and hasattr(data, "with_format"):
         table = data.with_format("arrow")[:]
         return Source("the Hugging Face data set", lambda source: _table_batches(table))
@@ -130,13 +132,9 @@ def _is_sequence(data: Any) -> bool:
     return isinstance(data, (Sequence, set, frozenset)) and not isinstance(data, (str, bytes))
 
 
-def _rows_per_batch(table: pa.Table) -> int:
-    per_row = max(1, table.nbytes // max(1, table.num_rows))
-    return int(max(1, min(BATCH_ROWS, BATCH_BYTES // per_row)))
-
-
 def _table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from table.to_batches(max_chunksize=_rows_per_batch(table))
+    """Yield a table in memory as it lies there, with all columns in the same chunks."""
+    yield from table.to_batches()
 
 
 def _uniform(batch: pa.RecordBatch, source: Source) -> pa.RecordBatch:
@@ -200,12 +198,15 @@ def _pandas_source(frame: Any) -> Source:
         columns = {name: _pandas_column(frame.iloc[:, i], name, source) for i, name in enumerate(names)}
         yield from _table_batches(pa.table(columns))
 
-    return Source("the DataFrame", batches)
+    return Source("the DataFrame", batches, in_memory=True)
 
 
 def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
     import pyarrow as pa
 
+    if str(column.dtype) in ("str", "string") and hasattr(column.array, "__arrow_array__"):
+        with contextlib.suppress(UnicodeEncodeError, pa.ArrowException):  # lone surrogates, which are repaired below
+            return pa.array(column.array, pa.large_string(), from_pandas=True)
     if str(column.dtype) in ("object", "str", "string", "category"):
         values = column.astype(object).where(column.notna(), None).tolist()
         return _array(values, name, source, lambda row: f"{source.name}, row {row}")
@@ -220,12 +221,26 @@ def _list_source(items: list[Any]) -> Source:
     if not items:
         raise CorpusError("the list is empty: there is no record to label")
     if all(isinstance(item, str) for item in items):
-        rows: list[Mapping[str, Any]] = [{"text": item} for item in items]
-    elif all(isinstance(item, Mapping) for item in items):
-        rows = items
-    else:
-        raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
-    return Source("the list", lambda source: _row_batches(source, ((f"the list, record {i}", row) for i, row in enumerate(rows))))
+        return Source("the list", lambda source: _text_batches(source, items), in_memory=True)
+    if all(isinstance(item, Mapping) for item in items):
+        return Source("the list", lambda source: _row_batches(source, _placed(items)), in_memory=True)
+    raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
+
+
+def _text_batches(source: Source, texts: list[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for start in range(0, len(texts), BATCH_ROWS):
+        place = partial(_place_in_list, start)
+        yield pa.record_batch({"text": _array(texts[start : start + BATCH_ROWS], "text", source, place)})
+
+
+def _place_in_list(start: int, row: int) -> str:
+    return f"the list, record {start + row}"
+
+
+def _placed(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((_place_in_list(0, i), row) for i, row in enumerate(rows))
 
 
 def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
