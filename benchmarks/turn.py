@@ -2,10 +2,12 @@
 
     python -m benchmarks.turn                # a pool of 100,000 records, 2 classes, 100 labels and up, batches of 10
     python -m benchmarks.turn --json FILE
+    python -m benchmarks.turn --large        # a million records as well, beside reading their features once
 
 A turn is: take the answers, retrain, rescore the pool, choose the next batch. weaklab's includes out-of-fold scores, calibration,
 the label model, the random share and batches spread over features; modAL's is `teach` and `query` by margin. Both see the same
-TF-IDF features, in one process, with one thread, in turns; the figures are medians of the wall times of five turns.
+TF-IDF features, in one process, with one thread, in turns; the figures are medians over five turns, of the processor's time and
+of that by the clock.
 modAL 0.4 needs three names of older numpy and scikit-learn, which are put back for it here.
 """
 
@@ -98,32 +100,58 @@ def restore_old_names() -> None:
                 setattr(module, name, renamed(getattr(module, name)))
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """Return how long a call takes, by the clock."""
-    start = time.perf_counter()
+def seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return how long a call takes, by the processor's time and by the clock."""
+    start, cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - cpu, time.perf_counter() - start
 
 
-def turns(X: Any, truth: np.ndarray) -> dict[str, dict[str, float]]:
+def alternating(ways: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
+    """Return the median times of calls that alternate: name -> ``cpu`` and ``wall``, seconds."""
+    for work in ways.values():
+        work()  # embeddings are made, caches filled
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, work in ways.items():
+            taken[name].append(seconds(work))
+    return {
+        name: {kind: statistics.median(time[place] for time in times) for place, kind in enumerate(("cpu", "wall"))}
+        for name, times in taken.items()
+    }
+
+
+def turns(X: Any, truth: np.ndarray) -> dict[str, dict[str, Any]]:
     """Measure turns, weaklab's and modAL's alternating."""
     first = np.random.default_rng(1).choice(len(truth), LABELED, replace=False)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for classifier in CLASSIFIERS:
-        ways = {
-            "weaklab": weaklab_turns(X, truth, classifier, first, "margin"),
-            "weaklab, default strategy": weaklab_turns(X, truth, classifier, first, "default"),
-            "modAL": modal_turns(X, truth, classifier, first),
+        row: dict[str, Any] = {
+            **alternating(
+                {
+                    "weaklab": weaklab_turns(X, truth, classifier, first, "margin"),
+                    "weaklab, default strategy": weaklab_turns(X, truth, classifier, first, "default"),
+                    "modAL": modal_turns(X, truth, classifier, first),
+                }
+            )
         }
-        for work in ways.values():
-            work()  # embeddings are made, caches filled
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(TURNS):
-            for name, work in ways.items():
-                taken[name].append(seconds(work))
-        row = {name: statistics.median(times) for name, times in taken.items()}
-        peer = row["modAL"]
-        found[classifier] = {**row, "ratio": peer / row["weaklab"], "ratio, default": peer / row["weaklab, default strategy"]}
+        peer = row["modAL"]["cpu"]
+        row["ratio"], row["ratio, default"] = peer / row["weaklab"]["cpu"], peer / row["weaklab, default strategy"]["cpu"]
+        found[classifier] = row
+    return found
+
+
+def beside_the_limit(X: Any, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Measure weaklab's turns beside one pass over the values and column numbers of the features, and one product with a vector."""
+    first = np.random.default_rng(1).choice(len(truth), LABELED, replace=False)
+    v = np.ones(X.shape[1], dtype=X.dtype)
+    found: dict[str, dict[str, Any]] = {}
+    for classifier in CLASSIFIERS:
+        turn = weaklab_turns(X, truth, classifier, first, "margin")
+        row: dict[str, Any] = {**alternating({"weaklab": turn, "pass": lambda: (X.data.sum(), X.indices.sum()), "product": lambda: X @ v})}
+        for limit in ("pass", "product"):
+            row[f"weaklab / {limit}"] = row["weaklab"]["cpu"] / row[limit]["cpu"]
+        found[classifier] = row
     return found
 
 
@@ -147,27 +175,42 @@ def strategies(X: Any, truth: np.ndarray, k: int = 4, m: int = 20) -> dict[str, 
         "X": X,
         "E": E,
     }
-    return {name: seconds(lambda name=name: call_strategy(name, STRATEGIES[name], pool)) for name in STRATEGIES.names()}  # type: ignore[misc]
+    return {
+        name: seconds(lambda name=name: call_strategy(name, STRATEGIES[name], pool))[0]  # type: ignore[misc]
+        for name in STRATEGIES.names()
+    }
+
+
+def shown(row: dict[str, Any]) -> str:
+    """Return the times of a row in words."""
+    return "  ".join(f"{way} {1000 * t['cpu']:.1f} ({1000 * t['wall']:.1f})" for way, t in row.items() if isinstance(t, dict))
 
 
 def main() -> None:
     """Parse the arguments, measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--large", action="store_true", help="a pool of a million records as well")
     parser.add_argument("--json", help="file for the numbers")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     restore_old_names()
     X, truth = planted(arguments.records)
     with threadpool_limits(1):
-        found = {"turns": turns(X, truth), "strategies": strategies(X, truth)}
-    print(f"a turn on {arguments.records:,} records, milliseconds; ratio = modAL / weaklab")
+        found: dict[str, Any] = {"turns": turns(X, truth), "strategies": strategies(X, truth)}
+    print(f"a turn on {arguments.records:,} records, milliseconds of the processor (by the clock); ratio = modAL / weaklab")
     for name, row in found["turns"].items():
-        times = "  ".join(f"{way} {1000 * value:.1f}" for way, value in row.items() if not way.startswith("ratio"))
-        print(f"  {name:<22}{times}  ratio {row['ratio']:.1f}, with the default strategy {row['ratio, default']:.1f}")
+        print(f"  {name:<22}{shown(row)}  ratio {row['ratio']:.1f}, with the default strategy {row['ratio, default']:.1f}")
     print("one call of each strategy, 4 classes, 20 heuristics, 200 labels, a batch of 10, seconds")
     for name, value in sorted(found["strategies"].items(), key=lambda item: item[1]):
         print(f"  {name:<28}{value:.3f}")
+    if arguments.large:
+        X, truth = planted(1_000_000)
+        with threadpool_limits(1):
+            found["large"] = beside_the_limit(X, truth)
+        print("a turn on 1,000,000 records, milliseconds of the processor (by the clock), beside the features")
+        for name, row in found["large"].items():
+            print(f"  {name:<22}{shown(row)}  a turn is worth {row['weaklab / pass']:.1f} passes, {row['weaklab / product']:.1f} products")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as stream:
             json.dump(found, stream, indent=1)

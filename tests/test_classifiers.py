@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import weaklab
 from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
 from weaklab.classifiers import CLASSIFIERS, WeakClassifier, folds_of
-from weaklab.classifiers.calibration import fit_temperature, precision_thresholds
+from weaklab.classifiers.calibration import binary, finite, fit_temperature, precision_thresholds, tempered
 from weaklab.classifiers.linear import LogisticRegression, NaiveBayes
 from weaklab.classifiers.plain import GaussianBayes
 from weaklab.classifiers.reading import log_scores
@@ -512,3 +512,76 @@ def test_votes_on_text_come_with_word_vectors_too():
         classifier = WeakClassifier("gnb", features).fit(corpus, y, AB)
         votes = classifier.vote(next(corpus.batches()), AB)
         assert (votes == np.arange(60) % 2).mean() > 0.8
+
+
+# ---- large pools
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression"])
+@pytest.mark.parametrize("k", [2, 3])
+def test_what_a_linear_classifier_says_of_a_record_is_the_same_in_batches_of_any_size(name, k):
+    X, y = texts(1200, k)
+    classifier = trained(name, X[:100], y[:100])
+    X = sparse.vstack([X] * 40, format="csr")  # more than are worked on at a time
+    whole = classifier.score(X)
+    ballot = classifier.ballot(whole)
+    for size in (7, 1000):
+        rows = np.arange(33_000, 33_000 + size)
+        np.testing.assert_array_equal(classifier.score(X[rows]), whole[rows])
+        np.testing.assert_array_equal(classifier.ballot(whole[rows]).votes, ballot.votes[rows])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_classes_are_calibrated_on_a_large_pool_as_they_are_on_a_small_one(dtype):
+    odds = np.concatenate([np.random.default_rng(0).normal(0, 5, 40_000), [1e6, -1e6, 0, np.inf, -np.inf, np.nan]]).astype(dtype)
+    known = np.isfinite(odds)
+    Z = np.stack([np.zeros(known.sum()), odds[known].astype(float)], axis=1)
+    np.testing.assert_allclose(binary(odds, 1.7, 60)[known], tempered(finite(Z), 1.7, 60), atol=2e-7)
+    np.testing.assert_allclose(binary(odds)[-6:, 1], [1, 0, 0.5, 1, 0, 0.5])
+
+
+@pytest.mark.parametrize("thresholds", [None, [0.5, 0.9, np.inf], [0.0, 0.0, 0.0]])
+def test_votes_are_the_most_probable_classes_from_their_thresholds_on(thresholds):
+    scores = np.random.default_rng(0).dirichlet(np.ones(3), 40_000).astype(np.float32)
+    scores[:3] = [[1 / 3] * 3, [0.5, 0.5, 0], [0, 0.5, 0.5]]
+    classifier = WeakClassifier()
+    if thresholds is not None:
+        classifier.thresholds_ = np.array(thresholds)
+    least = np.float32(thresholds or [1 / 3 + 0.2 * 2 / 3] * 3)
+    best = scores.argmax(axis=1)
+    top = scores.max(axis=1)
+    wanted = np.where((top >= least[best]) & (top > np.float32(1 / 3)), best, ABSTAIN)
+    np.testing.assert_array_equal(classifier.ballot(scores).votes, wanted)
+
+
+def test_the_two_ways_to_solve_logistic_regression_agree(monkeypatch):
+    X, y = texts(90, 2)
+    weight, fold = np.random.default_rng(0).uniform(0.2, 2, 90), np.arange(90) % 5
+    fold[:10] = -1
+    found = []
+    for most in (LogisticRegression.MOST_DUAL, 0):
+        monkeypatch.setattr(LogisticRegression, "MOST_DUAL", most)
+        model = LogisticRegression(tol=1e-10)
+        found.append((model.fit_out_of_fold(X, y, weight, fold)[10:], model.coef_, model.intercept_))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_logistic_regression_ends_on_equal_rows_with_unequal_labels_and_on_rows_of_zeros():
+    X = sparse.csr_array(np.repeat(np.eye(3, 200), [6, 6, 0], axis=0))
+    y = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0])
+    Z = LogisticRegression().fit_out_of_fold(X, y, np.ones(12), np.arange(12) % 4)
+    assert np.isfinite(Z).all()
+    assert LogisticRegression().fit(sparse.csr_array((12, 200)), y).coef_.max() == 0
+
+
+def test_the_temperature_is_the_best_of_a_fine_grid():
+    rng = np.random.default_rng(0)
+    Z, y = rng.normal(0, 4, (60, 3)), rng.integers(0, 3, 60)
+
+    def loss(t):
+        return -np.log(tempered(Z.copy(), np.exp(t), 60)[np.arange(60), y]).sum() + 0.1 / 2 * t**2
+
+    grid = np.linspace(np.log(0.05), np.log(1e5), 20_000)
+    best = grid[int(np.argmin([loss(t) for t in grid]))]
+    assert abs(np.log(fit_temperature(Z, y)) - best) < 2e-3

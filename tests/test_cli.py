@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -272,3 +273,39 @@ def test_output_into_a_pipe_that_closes_is_no_error(project):
         text=True,
     )
     assert done.stderr == ""
+
+
+def answered(folder, ahead, pause):
+    """Answer twelve questions in batches of four; return which records were asked about, and what was known when they were picked."""
+    texts = [f"{word} number {i}" for i in range(10) for word in ("prize", "lunch", "meeting")]
+    with weaklab.Project(folder, labels=["ham", "spam"], weak_classifiers=["naive_bayes"], retrain_every=4, timeout=None) as held:
+        held.add_records(pd.DataFrame({"id": [f"r{i}" for i in range(30)], "text": texts}))
+        held.add(weaklab.keywords("spam", ["prize"]))
+        out = io.StringIO()
+
+        def read(prompt):
+            time.sleep(pause)
+            return "spam" if "prize" in out.getvalue().rpartition("\n\n")[2] else "ham"
+
+        label_in_terminal(held, 12, batch=4, ahead=ahead, read=read, out=out)
+        assert len(held.manual_labels()) == 12
+        history = held.history()
+    return history["record"].tolist(), history["asked_after"].tolist()
+
+
+def test_batches_picked_ahead_do_not_depend_on_how_fast_the_answers_come(tmp_path):
+    fast = answered(tmp_path / "fast", True, 0)
+    assert fast == answered(tmp_path / "slow", True, 0.1)
+    records, known = fast
+    assert len(set(records)) == 12
+    assert known == [0] * 4 + [0] * 4 + [4] * 4  # every batch knows the answers of all batches but the one before it
+    assert answered(tmp_path / "plain", False, 0)[1] == [0] * 4 + [4] * 4 + [8] * 4
+
+
+@pytest.mark.filterwarnings("ignore::weaklab.base.FaultWarning")
+def test_an_error_while_picking_ahead_is_told_at_the_next_batch(project, monkeypatch):
+    with weaklab.Project(project) as held:
+        monkeypatch.setattr(type(held), "retrain_when_due", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            label_in_terminal(held, 4, batch=2, ahead=True, read=lambda prompt: "ham", out=io.StringIO())
+        assert len(held.manual_labels()) == 2

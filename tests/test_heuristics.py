@@ -1,12 +1,15 @@
 """Labeling functions in every form: what they may return, how they fail, where they come from, and when they count as changed."""
 
+import copy
 import functools
 import importlib
 import os
+import pickle
 import re
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,10 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab import ABSTAIN, Committee, WeaklabWarning, keywords, labeling_function, pattern
 from weaklab.base import HeuristicError, LabelNames, UnknownLabelError
+from weaklab.committee import join
+from weaklab.corpus.records import Columns, Record, sheet_of
 from weaklab.heuristics import as_heuristic, fingerprint, load
+from weaklab.heuristics.functions import split_vote
 from weaklab.members import heuristic_from_spec
 
 LABELS = LabelNames(["ham", "spam"])
@@ -125,6 +131,145 @@ def test_an_exception_that_cannot_be_shown_is_a_fault_too():
         raise BadError
 
     assert ballot(bad).faults[0].message == "(its message cannot be shown)"
+
+
+STARS = LabelNames(["5", "1", "ham"])
+ANY_VOTE = st.sampled_from(
+    [None, -1, 0, 1, 2, 3, 5, 2**70, True, False, 1.0, 0.0, -1.0, float("nan"), "1", "5", "ham", "Ham", "", np.int64(1), np.str_("ham"),
+     np.True_, ("ham", 0.5), ("ham", 2), (None, 0.5), [1], Rude(), np.array([1]), b"ham"]
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ANY_VOTE, max_size=12))
+def test_votes_that_are_looked_up_together_are_those_of_each(made):
+    answers = dict(zip(map(str, range(len(made))), made, strict=True))
+    records = pa.record_batch({"id": list(answers), "text": [""] * len(made)}, pa.schema({"id": "string", "text": "string"}))
+    found = labeling_function(lambda x: answers[x.id]).evaluate(records, STARS)
+    expected, faulty = [], []
+    for row, vote in enumerate(made):
+        try:
+            expected.append(STARS.code(split_vote(vote)[0]))
+        except Exception as error:  # Rude
+            expected.append(-1)
+            faulty.append((row, type(error).__name__))
+    assert found.votes.tolist() == expected
+    assert [(row, kind) for row, kind, _ in found.fault_rows] == faulty
+
+
+@labeling_function
+def touchy(x):
+    if x.n % 5 == 0:
+        return 1 // (x.n % 2)
+    if x.n % 7 == 0:
+        return x.nope
+    return (None, "spam", ("ham", 0.5), "spm", np.int64(1))[x.n % 5]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=60), st.integers(1, 12))
+def test_votes_and_faults_do_not_depend_on_where_batches_end(numbers, size):
+    whole = pa.record_batch({"id": [f"r{i}" for i in range(len(numbers))], "n": numbers})
+    parts = [whole.slice(start, size) for start in range(0, len(numbers), size)]
+    expected, ballots = touchy.evaluate(whole, LABELS), [touchy.evaluate(part, LABELS) for part in parts]
+    joined = join(ballots)
+    assert joined.votes.tolist() == expected.votes.tolist()
+    assert joined.faults == expected.faults
+    assert (joined.confidence is None) == (expected.confidence is None)
+    assert joined.confidence is None or joined.confidence.tolist() == expected.confidence.tolist()
+    assert [(i * size + row, kind, why) for i, b in enumerate(ballots) for row, kind, why in b.fault_rows] == expected.fault_rows
+
+
+def test_every_faulty_record_is_told_with_its_reason():
+    found = ballot(lambda x: 1 // int(x.text), ("1", "0", "x", "0"))
+    assert [(row, kind) for row, kind, _ in found.fault_rows] == [(1, "ZeroDivisionError"), (2, "ValueError"), (3, "ZeroDivisionError")]
+    assert found.fault_rows[1][2] == "invalid literal for int() with base 10: 'x'"
+    assert [(f.exception, f.message, f.count) for f in found.faults] == [(*found.fault_rows[0][1:], 2), (*found.fault_rows[1][1:], 1)]
+
+
+def test_a_message_does_not_tell_where_an_object_stands_in_memory():
+    assert ballot(returning(object())).faults[0].message.startswith("<object object> is not a label")
+
+
+# ---- the records that functions see
+
+
+def batch_of(**columns):
+    return pa.record_batch(columns)
+
+
+def seen_by(function, batch):
+    """Return what a function makes of every record of a batch, in the way in which labeling functions are called."""
+    seen = []
+    found = labeling_function(lambda x: seen.append(function(x))).evaluate(batch, LABELS)
+    assert found.faults == []
+    return seen
+
+
+def test_a_column_is_read_by_attribute_by_key_and_by_get():
+    batch = batch_of(id=[1, 2], text=["a", None], n=[1.5, None], get=["x", "y"], **{"two words": [True, False], "_row": [7, 8]})
+    ways = [lambda x: (x.text, x.n, x.id), lambda x: (x["text"], x["n"], x["id"]), lambda x: (x.get("text"), x.get("n"), x.get("id"))]
+    for way in ways:
+        assert seen_by(way, batch) == [("a", 1.5, 1), ("", None, 2)]
+    assert seen_by(lambda x: (x["get"], x["two words"], getattr(x, "two words"), x["_row"]), batch) == [
+        ("x", True, True, 7),
+        ("y", False, False, 8),
+    ]
+    assert seen_by(lambda x: (x.get("no"), x.get("no", 5), "n" in x, "no" in x), batch) == [(None, 5, True, False)] * 2
+    assert seen_by(dict, batch)[0] == {"id": 1, "text": "a", "n": 1.5, "get": "x", "two words": True, "_row": 7}
+    assert seen_by(lambda x: x.record_id, batch) == ["1", "2"]
+
+
+def test_every_column_of_a_wide_table_can_be_read():
+    batch = batch_of(id=[0, 1], **{f"c{i}": [i, -i] for i in range(100)})
+    assert seen_by(lambda x: [getattr(x, f"c{i}") for i in range(100)], batch) == [list(range(100)), [-i for i in range(100)]]
+
+
+def test_functions_see_the_same_records_and_cannot_change_them():
+    batch = batch_of(id=["0"], text=["a"], words=[["b"]], vector=[[1.0, 2.0]], both=[{"k": "v"}])
+    assert seen_by(lambda x: x, batch)[0] is seen_by(lambda x: x, batch)[0]
+
+    def meddles(x):
+        for change in (lambda: setattr(x, "text", "z"), lambda: setattr(x, "new", 1), lambda: delattr(x, "text")):
+            with pytest.raises(AttributeError, match="a record cannot be changed"):
+                change()
+        x.words.append("c")
+        x.vector[0] = 9
+        x.both["k"] = "w"
+        return x.text, x.words, x.vector.tolist(), x["both"]
+
+    assert seen_by(meddles, batch) == [("a", ["b", "c"], [9, 2], {"k": "w"})]
+    assert seen_by(lambda x: (x.text, x.words, x.vector.tolist(), x.both), batch) == [("a", ["b"], [1, 2], {"k": "v"})]
+
+
+@pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.copy, copy.deepcopy])
+def test_a_record_can_be_pickled_and_copied(copied):
+    batch = next(weaklab.read([{"headline": "a", "n": 1, "g": "spam"}], text="headline", gold="g").batches())
+    (x,) = seen_by(lambda x: (x.n, x)[1], batch)
+    again = copied(x)
+    assert (again.text, again.headline, again.n, repr(again)) == ("a", "a", 1, repr(x))
+    with pytest.raises(AttributeError, match="'g' holds labels"):
+        _ = again.g
+
+
+def test_records_go_with_their_batch():
+    batch = batch_of(id=["0"], text=["a"])
+    sheet = weakref.ref(sheet_of(batch)[1])
+    assert sheet() is not None
+    del batch
+    assert sheet() is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=5) | st.none(), st.integers().filter(lambda n: abs(n) < 2**62) | st.none()), max_size=8))
+def test_a_record_of_a_sheet_is_the_record_alone(rows):
+    texts, numbers = ([row[i] for row in rows] for i in (0, 1))
+    schema = pa.schema({"id": "string", "text": "large_string", "n": "int64"})
+    batch = pa.record_batch([list(map(str, range(len(rows)))), texts, numbers], schema=schema)
+    _, sheet = sheet_of(batch)
+    for row, x in enumerate(sheet):
+        alone = Record(Columns(batch), row)
+        assert (x.n, x.text, x["n"], repr(x)) == (alone.n, alone.text, alone["n"], repr(alone))
 
 
 # ---- batch functions

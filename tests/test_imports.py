@@ -9,11 +9,11 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "weaklab"
 LAYERS = [
-    "base", "rows", "duplicates", "corpus", "heuristics", "processes", "tables", "plots", "metrics", "reliability", "features",
-    "classifiers", "committee", "label_models", "compare", "crowd", "annotators", "explain", "analysis",
+    "base", "rows", "duplicates", "corpus", "heuristics", "voting", "processes", "tables", "plots", "metrics", "reliability", "features",
+    "classifiers", "polling", "committee", "label_models", "compare", "crowd", "annotators", "explain", "analysis",
     "audit", "forecast", "preview", "strategies", "embeddings", "stream", "synthesis", "scheduler",
-    "training", "promises", "loop", "settings", "store", "history", "intake", "members", "roster", "outside", "evaluation", "asks",
-    "exports", "summary", "workbench", "project", "datasets", "experiment", "runs", "simulation", "cli",
+    "training", "frozen", "promises", "loop", "settings", "store", "history", "intake", "members", "roster", "outside", "evaluation",
+    "asks", "exports", "summary", "workbench", "engines", "batch", "project", "datasets", "experiment", "runs", "simulation", "cli",
 ]  # fmt: skip
 """A module imports only modules that stand before it, and those of its own package."""
 HEAVY = ("torch", "snorkel", "gensim", "sklearn", "pandas")

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from scipy import sparse
 
 import weaklab
 from weaklab.base import HeuristicError, ProjectError, UnknownLabelError, WeaklabWarning
+from weaklab.embeddings import unit_rows
 from weaklab.label_models import confidence
+from weaklab.loop import Ahead, Loop
 from weaklab.simulation import replay
 
 TEXTS = {
@@ -547,3 +551,147 @@ def test_two_classifiers_on_the_same_features_both_vote_on_new_records(project):
     project.label_many({"a": "spam", "b": "ham", "c": "spam", "d": "ham"})
     project.run(progress=False)
     assert project.committee.vote(["free prize", "lunch at noon"], progress=False).L[:, 2:].tolist() == [[1, 1], [0, 0]]
+
+
+# ---- the next batch while this one is answered
+
+AXES = np.repeat(np.eye(6), 40, axis=0) + np.random.default_rng(0).normal(0, 0.3, (240, 6))
+TRUTH = np.repeat([0, 1], 120)
+
+
+def answered(loop, batches=5, n=10, answer=lambda loop, rows: loop.label(rows, TRUTH[rows])):
+    asked = []
+    for _ in range(batches):
+        asked.append([pick.row for pick in loop.ask(n)])
+        answer(loop, asked[-1])
+    return asked
+
+
+def test_a_batch_chosen_ahead_knows_all_labels_but_those_of_the_batch_before_it():
+    with_close = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"], ahead=True)
+    asked = answered(with_close)
+    with_close.close()
+    for number in range(2, 5):
+        known = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"])
+        for rows in asked[: number - 1]:
+            known.label(rows, TRUTH[rows])
+        free = known.y == -1
+        free[asked[number - 1]] = False
+        picks = known.scheduler.pick(known.views.pool(known.state, known.y), 10, free, turn=10 * number)
+        assert [pick.row for pick in picks] == asked[number]
+    assert len({row for rows in asked for row in rows}) == 50
+
+
+class Now(Ahead):
+    """Works when it is told to begin."""
+
+    def begin(self, key, work):
+        super().begin(key, work)
+        self.wait()
+
+
+class Late(Ahead):
+    """Works when the outcome is wanted."""
+
+    def begin(self, key, work):
+        self.late = key, work
+
+    def take(self, key):
+        late, self.late = getattr(self, "late", None), None
+        return late[1]() if late and late[0] == key else None
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_batch_chosen_ahead_does_not_depend_on_when_it_is_chosen(looks):
+    found = []
+    for kind in (Ahead, Now, Late):
+        loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression", "naive_bayes"][:1], ahead=True)
+        loop._ahead = kind()
+
+        def answer(loop, rows):
+            for row in rows:
+                loop.label([row], TRUTH[[row]])
+                if looks:
+                    assert loop.P.shape == (240, 2)
+
+        found.append(answered(loop, answer=answer))
+        loop.close()
+    assert found[0] == found[1] == found[2]
+
+
+def test_another_kind_of_batch_is_chosen_from_what_the_prepared_one_was():
+    loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"], ahead=True)
+    first = [pick.row for pick in loop.ask(10)]
+    loop.label(first, TRUTH[first])
+    more = loop.ask(25)
+    assert len(more) == 25
+    assert not set(first) & {pick.row for pick in more}
+    assert {pick.strategy for pick in loop.ask(4, strategy="random")} == {"random"}
+    loop.close()
+
+
+def test_a_record_that_got_a_label_elsewhere_is_not_asked_about_in_a_batch_chosen_ahead():
+    loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"], ahead=True)
+    loop.ask(10)
+    loop._ahead.wait()
+    coming = [pick.row for pick in loop._ahead._begun[1].result()]
+    loop.label(coming[:3], TRUTH[coming[:3]])
+    asked = [pick.row for pick in loop.ask(10)]
+    assert len(asked) == 10
+    assert not set(coming[:3]) & set(asked)
+    assert set(coming[3:]) & set(asked)
+    loop.close()
+
+
+def test_an_error_in_the_background_comes_at_the_next_question_and_the_loop_goes_on():
+    loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"], ahead=True)
+    train, loop.trainer.train = loop.trainer.train, lambda y: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        loop.ask(10)
+    loop.trainer.train = train
+    first = [pick.row for pick in loop.ask(10)]
+    loop.label(first, TRUTH[first])
+    loop.trainer.train = lambda y: 1 / 0
+    second = [pick.row for pick in loop.ask(10)]
+    loop.label(second, TRUTH[second])
+    with pytest.raises(ZeroDivisionError):
+        loop.ask(10)
+    loop.trainer.train = train
+    assert not set(first + second) & {pick.row for pick in loop.ask(10)}
+    loop.close()
+
+
+def test_a_loop_goes_on_after_it_is_closed():
+    loop = Loop(AXES, ["a", "b"], ahead=True, classifiers=["logistic_regression"])
+    first = [pick.row for pick in loop.ask(10)]
+    loop.close()
+    loop.close()
+    loop.label(first, TRUTH[first])
+    assert not set(first) & {pick.row for pick in loop.ask(10)}
+    loop.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("weaklab-ahead")]
+
+
+def test_work_that_was_begun_for_something_else_is_not_taken():
+    with Ahead() as ahead:
+        ahead.begin("a", lambda: 1)
+        assert ahead.take("b") is None
+        assert ahead.take("a") is None
+        ahead.begin("a", lambda: 2)
+        ahead.begin("b", lambda: 3)
+        assert ahead.take("b") == 3
+
+
+def test_no_embedding_of_all_records_is_made_by_the_default_strategy_after_the_cold_start():
+    rng = np.random.default_rng(0)
+    X = sparse.random(300, 500, density=0.02, random_state=0, format="csr", dtype=np.float32)
+    loop = Loop(X, ["a", "b"])
+    rows = np.arange(20)
+    loop.label(rows, rng.integers(0, 2, 20))
+    assert {pick.strategy for pick in loop.ask(10)} == {"shortlist_spread", "random"}
+    assert loop.views._E is None
+    assert loop.views._wide is None
+    few = loop.views.embed(np.array([7, 3, 299]))
+    np.testing.assert_array_equal(few, loop.views.E()[[7, 3, 299]])
+    wide = loop.views.wide()
+    np.testing.assert_array_equal(loop.views.E(), unit_rows(wide[:, :64]))

@@ -10,7 +10,19 @@ from hypothesis.extra.numpy import arrays
 
 from weaklab.base import WeaklabError
 from weaklab.scheduler import Pool, Scheduler, ranks, text_vectors
-from weaklab.strategies import entropy, kl_to_consensus, least_confidence, margin, random, vote_entropy
+from weaklab.strategies import (
+    call_strategy,
+    entropy,
+    highest_rows,
+    kl_to_consensus,
+    least_confidence,
+    lowest_drawn,
+    margin,
+    of_few,
+    random,
+    uniform,
+    vote_entropy,
+)
 
 
 @st.composite
@@ -222,3 +234,87 @@ def test_empty_records_are_near_duplicates_of_one_another():
     texts = ["", "  ", "", "Bank raises rates"]
     picked = rows(Scheduler("margin", random_share=0).pick(pool_of([[0.5, 0.5]] * 3 + [[0.6, 0.4]], texts=texts), 2))
     assert 3 in picked
+
+
+# ---- choosing from a large pool
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([1, 70, 5_000, 40_000]),
+    st.integers(1, 200),
+    st.sampled_from([1, 10, 10_000]),
+    st.floats(0.01, 1),
+)
+def test_the_highest_rows_are_those_of_a_sort(seed, size, n, levels, share):
+    rng = np.random.default_rng(seed)
+    score, eligible = rng.integers(0, levels, size) / levels, rng.random(size) < share
+    least = np.sort(score[eligible])[::-1][:n].min(initial=2)
+    assert highest_rows(score, eligible, n).tolist() == np.flatnonzero(eligible & (score >= least)).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 70, 5_000, 40_000]), st.integers(0, 200), st.floats(0.01, 1))
+def test_the_lowest_drawn_are_those_of_a_sort(seed, size, n, share):
+    rng = np.random.default_rng(seed)
+    keys, eligible = rng.integers(0, 2**63, size).astype(np.uint64), rng.random(size) < share
+    order = np.argsort(uniform(keys, seed))
+    assert lowest_drawn(keys, seed, eligible, n).tolist() == order[eligible[order]][:n].tolist()
+
+
+def test_a_number_of_the_lottery_depends_on_its_key_alone():
+    keys = np.arange(70_000, dtype=np.uint64)
+    np.testing.assert_array_equal(uniform(keys, 3)[[5, 69_999]], [uniform(keys[[row]], 3)[0] for row in (5, 69_999)])
+
+
+@pytest.mark.parametrize("shift", [0, 10**6])
+def test_one_record_of_each_group_is_asked_about_whatever_the_groups_are_called(shift):
+    n = 400
+    pool = pool_of(np.full((n, 2), 0.5))
+    pool.groups = np.arange(n) // 3 + shift
+    picks = Scheduler("margin", random_share=0.3, cold_start=None).pick(pool, n)
+    chosen = [pool.groups[pick.row] for pick in picks if pick.strategy == "margin"]
+    drawn = {pool.groups[pick.row] for pick in picks if pick.strategy == "random"}
+    assert len(chosen) == len(set(chosen))
+    assert not drawn & set(chosen)
+    assert drawn | set(chosen) == set(pool.groups)
+
+
+def test_a_strategy_of_few_is_given_the_rows_that_it_looks_at_alone():
+    pool, looked_at = pool_of(UNSURE), []
+
+    def whole():
+        raise AssertionError("all embeddings were made")
+
+    def embed(rows):
+        looked_at.extend(rows.tolist())
+        return np.eye(4)[rows]
+
+    pool.embeddings, pool.embed = whole, embed
+    assert rows(Scheduler(random_share=0, cold_start=None).pick(pool, 1)) == [0]
+    assert sorted(looked_at) == [0, 1, 2, 3]
+
+    @of_few
+    def second(P, E):
+        return E[np.array([1, 2])][:, 1].sum() * (np.arange(len(P)) == 1)
+
+    looked_at.clear()
+    assert rows(Scheduler(second, random_share=0, cold_start=None).pick(pool, 1)) == [1]
+    assert looked_at == [1, 2]
+
+
+def test_scores_of_members_are_worked_out_for_strategies_that_ask_for_them():
+    pool, asked = pool_of(UNSURE, L=[[0, 1]] * 4), []
+    pool.scores = lambda: asked.append(1) or {0: np.array([[0.9, 0.1]] * 3 + [[0.1, 0.9]])}
+    assert rows(Scheduler("margin", random_share=0, cold_start=None).pick(pool, 1)) == [0]
+    assert not asked
+    assert rows(Scheduler("vote_entropy", random_share=0, cold_start=None).pick(pool, 4))[-1] == 3
+    assert asked
+
+
+def test_a_score_that_is_infinite_is_told_and_a_large_one_is_not():
+    given = {"P": np.full((3, 2), 0.5)}
+    with pytest.raises(WeaklabError, match="1 are NaN or infinite"):
+        call_strategy("endless", lambda P: np.array([0.0, np.inf, 1.0]), given)
+    assert call_strategy("large", lambda P: np.full(3, 1.7e308), given).tolist() == [1.7e308] * 3

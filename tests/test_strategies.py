@@ -623,3 +623,11 @@ def test_our_own_strategies_and_functions_of_arrays_stay_what_they_are():
 def test_the_table_names_exactly_the_registered_strategies():
     named = re.findall(r"^\| `([a-z0-9_]+)` \|", DOCS.read_text(encoding="utf-8"), re.M)
     assert sorted(named) == STRATEGIES.names()
+
+
+def test_a_strategy_that_cannot_be_a_key_is_called_all_the_same():
+    class Listed(list):
+        def __call__(self, P):
+            return P[:, 0]
+
+    assert call_strategy("listed", Listed(), {"P": np.array([[0.25, 0.75]])}).tolist() == [0.25]

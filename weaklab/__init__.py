@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from weaklab.compare import compare_label_models
     from weaklab.corpus import Corpus, read
     from weaklab.crowd import Crowd
-    from weaklab.heuristics import keywords, labeling_function, pattern
+    from weaklab.frozen import FrozenCommittee
+    from weaklab.heuristics import col, keywords, labeling_function, pattern, where
     from weaklab.label_models import confidence, label_model
     from weaklab.loop import Loop
     from weaklab.project import Project
@@ -31,6 +32,7 @@ _HOMES = {
     "Committee": "committee",
     "Corpus": "corpus",
     "Crowd": "crowd",
+    "FrozenCommittee": "frozen",
     "Loop": "loop",
     "Project": "project",
     "Scheduler": "scheduler",
@@ -39,6 +41,7 @@ _HOMES = {
     "WeaklabError": "base",
     "WeaklabWarning": "base",
     "compare_label_models": "compare",
+    "col": "heuristics",
     "confidence": "label_models",
     "keywords": "heuristics",
     "label_model": "label_models",
@@ -47,6 +50,7 @@ _HOMES = {
     "read": "corpus",
     "replay": "simulation",
     "simulate": "simulation",
+    "where": "heuristics",
 }
 _MODULES = ("datasets", "features", "strategies")
 
@@ -55,6 +59,7 @@ __all__ = [
     "Committee",
     "Corpus",
     "Crowd",
+    "FrozenCommittee",
     "Loop",
     "Project",
     "Scheduler",
@@ -62,6 +67,7 @@ __all__ = [
     "WeakClassifier",
     "WeaklabError",
     "WeaklabWarning",
+    "col",
     "compare_label_models",
     "confidence",
     "datasets",
@@ -74,6 +80,7 @@ __all__ = [
     "replay",
     "simulate",
     "strategies",
+    "where",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from weaklab.base import (
@@ -21,11 +21,11 @@ from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
-from weaklab.processes import Runner, can_travel
+from weaklab.polling import Poll
 from weaklab.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -104,6 +104,7 @@ class Committee:
         self._members: dict[str, Heuristic] = {}
         self._caches: dict[str, MemoryCache] = {}
         self._in_process: set[str] = set()
+        self._costs: dict[str, tuple[float, int]] = {}
 
     # ---- members
 
@@ -211,9 +212,12 @@ class Committee:
         """
         corpus = read(corpus)
         if cache is None:
-            cache = self._caches.setdefault(_corpus_key(corpus), MemoryCache())
+            cache = self._caches.setdefault(corpus.fingerprint, MemoryCache())
         columns, fresh = self.columns(corpus, cache, progress)
-        ballots = [columns.get(h.name) or self._classify(h, corpus) for h in self.heuristics]
+        learned = [h for h in self.classifiers if h.name not in columns]
+        if learned:
+            columns.update((h.name, ballot) for h, ballot in self._compute(learned, corpus, progress))
+        ballots = [columns[h.name] for h in self.heuristics]
         for fault in (fault for name in fresh for fault in columns[name].faults):
             warn(str(fault), FaultWarning)
         return assemble(self.heuristics, ballots, self.labels, len(ballots[0].votes) if ballots else len(corpus))
@@ -241,50 +245,69 @@ class Committee:
 
         return digest(heuristic.name, heuristic.fingerprint, *self.labels)
 
-    def _classify(self, heuristic: Heuristic, corpus: Corpus) -> Ballot:
-        return join([heuristic.evaluate(batch, self.labels) for batch in corpus.batches()])
-
-    def _compute(self, heuristics: list[Heuristic], corpus: Corpus, progress: bool) -> Iterator[tuple[Heuristic, Ballot]]:
-        """Vote with these heuristics, opaque ones in child processes, and yield each with its whole column."""
+    def _compute(self, heuristics: Sequence[Heuristic], corpus: Corpus, progress: bool) -> Iterator[tuple[Heuristic, Ballot]]:
+        """Vote with these heuristics and yield each with its whole column."""
         if not heuristics:
             return
+        poll = self._poll(heuristics)
+        with_ids = not corpus.makes_ids or poll.reads_ids(corpus.roles.id)
         parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
-        travels = [h for h in heuristics if h.opaque and self._travels(h)]
-        stays = [h for h in heuristics if h not in travels]
         with _bar(corpus, progress) as bar:
-            for batch, ballots in self._batches(travels, corpus):
-                for heuristic, ballot in zip(travels, ballots, strict=True):
+            for batch, ballots in poll.run(corpus.batches(poll.batch_rows, ids=with_ids)):
+                for heuristic, ballot in zip(heuristics, ballots, strict=True):
                     parts[heuristic.name].append(ballot)
-                for heuristic in stays:
-                    parts[heuristic.name].append(heuristic.evaluate(batch, self.labels))
                 bar.update(batch.num_rows)
+        self._costs.update((member.name, (member.seconds, member.records)) for member in poll.explain())
         for heuristic in heuristics:
-            yield heuristic, join(parts[heuristic.name])
+            whole = join(parts[heuristic.name])
+            yield heuristic, whole if with_ids or not whole.faults else _with_ids(whole, corpus)
 
-    def _batches(self, travels: list[Heuristic], corpus: Corpus) -> Iterable[tuple[pa.RecordBatch, list[Ballot]]]:
-        if not travels:
-            return ((batch, []) for batch in corpus.batches())
-        assert self.timeout is not None
-        return Runner(self.timeout, self.workers).run(travels, corpus.batches(), self.labels)
+    def _poll(self, heuristics: Sequence[Heuristic]) -> Poll:
+        return Poll(heuristics, self.labels, timeout=self.timeout, workers=self.workers, told=self._in_process)
 
-    def _travels(self, heuristic: Heuristic) -> bool:
-        if self.timeout is None:
-            return False
-        reason = can_travel(heuristic)
-        if reason is not None and heuristic.name not in self._in_process:
-            self._in_process.add(heuristic.name)
-            warn(
-                f"{heuristic.name} cannot be sent to a child process ({reason}), so it runs in this one, where it cannot be stopped "
-                "if it hangs; pass timeout=None to run everything here",
-            )
-        return reason is None
+    def explain_plan(self, sample: Any = None) -> Table:
+        r"""Show how each member comes to its votes, and what it cost the last time it voted.
+
+        Parameters
+        ----------
+        sample : records to vote on first, so that there are costs of all members; optional
+
+        Returns
+        -------
+        Table
+            A row a member: how it runs, why, CPU microseconds a record (work that is done for several members at once in equal parts),
+            and the number of records that this was measured on.
+
+        Examples
+        --------
+        >>> import weaklab
+        >>> committee = Committee(["ham", "spam"])
+        >>> _ = committee.add(weaklab.keywords("spam", ["prize"], name="prizes"))
+        >>> _ = committee.add(weaklab.pattern("spam", r"free \d+", name="free"))
+        >>> print(committee.explain_plan())
+        how 2 heuristics vote
+        heuristic  how                            why                                             µs a record  records
+        prizes     words in one pass              single words, looked up for all lists together
+        free       regex on rows with 'free 0-9'  every match holds one of these
+        """
+        poll = self._poll(self.heuristics)
+        costs = dict(self._costs)
+        if sample is not None:
+            for _ in poll.run(read(sample).batches()):
+                pass
+            costs = {member.name: (member.seconds, member.records) for member in poll.explain()}
+        rows = []
+        for member in poll.explain():
+            seconds, records = costs.get(member.name, (0.0, 0))
+            rows.append([member.name, member.how, member.why, round(1e6 * seconds / records, 2) if records else None, records or None])
+        return Table(f"how {len(rows)} heuristics vote", ["heuristic", "how", "why", "µs a record", "records"], rows)
 
     def vote_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the ids of a batch and one int8 column a heuristic: all that an engine has to run."""
         import pyarrow as pa
 
         roles = Roles.of(batch.schema)
-        columns = [pa.array(h.vote(batch, self.labels), pa.int8()) for h in self.heuristics]
+        columns = [pa.array(ballot.votes, pa.int8()) for ballot in self._poll(self.heuristics).vote(batch)]
         return pa.record_batch([batch.column(roles.id), *columns], names=[roles.id, *self.names])
 
     def fit_classifiers(self, corpus: Any, y: Any) -> Committee:
@@ -399,14 +422,11 @@ def _file(location: str) -> str:
     return file if file.endswith(".py") else ""
 
 
-def _corpus_key(corpus: Corpus) -> str:
-    """A corpus is known by its content, so that a column is not taken for another corpus's."""
-    import hashlib
-
-    state = hashlib.blake2b(digest_size=16)
-    for batch in corpus.batches():
-        state.update(memoryview(batch.serialize()))
-    return state.hexdigest()
+def _with_ids(ballot: Ballot, corpus: Corpus) -> Ballot:
+    """Name the records of faults by their ids, where row numbers stood in the place of ids."""
+    ids = corpus.ids
+    faults = [replace(fault, records=tuple(str(ids[int(row)].as_py()) for row in fault.records)) for fault in ballot.faults]
+    return replace(ballot, faults=faults)
 
 
 def _bar(corpus: Corpus, progress: bool) -> Any:

@@ -186,7 +186,7 @@ def _row(
     model: LabelModel,
     budget: int,
     k: int,
-    L: NDArray[np.int64],
+    L: NDArray[np.integer[Any]],
     y: NDArray[np.int64],
     soft: Soft,
     masks: Sequence[NDArray[np.int64]],
@@ -204,7 +204,9 @@ def _row(
     return {**found, **means, **{f"{figure}_se": _standard_error(values) for figure, values in figures.items()}, "error": None}
 
 
-def _run(model: LabelModel, k: int, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft, given: NDArray[np.int64]) -> dict[str, float]:
+def _run(
+    model: LabelModel, k: int, L: NDArray[np.integer[Any]], y: NDArray[np.int64], soft: Soft, given: NDArray[np.int64]
+) -> dict[str, float]:
     from sklearn.base import clone
 
     fresh = clone(model)

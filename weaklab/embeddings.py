@@ -61,10 +61,11 @@ class Embedding:
         n, d = X.shape
         if n == 0 or d <= size:
             return cls(None, None)
-        sample = unit_rows(X)
+        sample = X
         if keys is not None or n > SAMPLE_ROWS:  # in the order of the draw, so that the order of the records does not matter
             drawn = uniform(np.arange(n, dtype=np.uint64) if keys is None else keys, seed)
-            sample = sample[np.argsort(drawn, kind="stable")[:SAMPLE_ROWS]]
+            sample = X[np.argsort(drawn, kind="stable")[:SAMPLE_ROWS]]
+        sample = unit_rows(sample)
         columns = None
         if sparse.issparse(sample):
             occurs = np.bincount(sample.indices, minlength=d)

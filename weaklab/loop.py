@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -12,11 +14,13 @@ from weaklab.committee import soft_scores
 from weaklab.embeddings import SIZE, WIDE, Embedding, embed, unit_rows
 from weaklab.features import Features
 from weaklab.heuristics import Ballot, Heuristic
+from weaklab.rows import blocks
 from weaklab.scheduler import RANDOM, Pick, Pool, Scheduler
 from weaklab.training import State, Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from weaklab.explain import Explanation
     from weaklab.promises import PromisedLabels
     from weaklab.reliability import Reliability
+
+T = TypeVar("T")
 
 
 def keys_of(ids: Sequence[str]) -> NDArray[np.uint64]:
@@ -74,10 +80,25 @@ class Views:
     def E(self) -> NDArray[np.float32]:  # noqa: N802 - the name that strategies ask for
         """Return dense embeddings with rows of length 1: float32 (n, at most 64)."""
         if self._E is None:
-            wide = self.wide()
-            projected = self.embedding.directions is not None  # else the columns come in no order
-            self._E = unit_rows(wide[:, :SIZE]) if projected else embed(wide, SIZE, keys=self.keys)
+            if self.embedding.directions is None:  # the columns come in no order
+                self._E = embed(self.wide(), SIZE, keys=self.keys)
+            else:
+                found = np.empty((len(self.keys), min(SIZE, self.embedding.directions.shape[1])), dtype=np.float32)
+                for rows in blocks(len(found)):  # twice as wide for a moment, for few
+                    found[rows] = self._projected(rows)
+                self._E = found
         return np.asarray(self._E)
+
+    def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return some rows of :meth:`E`, without making the others where that can be."""
+        if self._E is not None or self.embedding.directions is None:
+            return self.E()[rows]
+        return self._projected(rows)
+
+    def _projected(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        assert self._features is not None
+        wide = self.embedding(self._features()[rows]) if self._wide is None else self._wide[rows]
+        return np.asarray(unit_rows(wide[:, :SIZE]))
 
     @property
     def embedding(self) -> Embedding:
@@ -115,13 +136,99 @@ class Views:
             state.P,
             state.votes.L,
             self.keys,
-            soft_scores(state.votes),
+            lambda: soft_scores(state.votes),
             y,
             self.vectors,
             self.X if there else None,
             self.E if there else None,
             groups,
+            self.embed if there else None,
         )
+
+
+class Ahead(Generic[T]):
+    """Does a piece of work in the background while a person is busy: what will be asked for next.
+
+    One piece at a time. What a piece of work gives must depend on what it was begun with alone; then nothing depends on time.
+    Work that touches what the foreground touches, too, holds a lock that the foreground holds as well.
+
+    Examples
+    --------
+    >>> with Ahead() as ahead:
+    ...     ahead.begin("squares", lambda: [i * i for i in range(4)])
+    ...     ahead.take("squares"), ahead.take("squares")
+    ([0, 1, 4, 9], None)
+    """
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._begun: tuple[Any, Future[T]] | None = None
+
+    def begin(self, key: Any, work: Callable[[], T]) -> None:
+        """Begin a piece of work; the one before is forgotten, and finished first if it runs already."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.cancel()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="weaklab-ahead")
+        self._begun = key, self._pool.submit(work)
+
+    def take(self, key: Any) -> T | None:
+        """Return what the work that was begun under this key gave, once, after waiting for it; None if none was.
+
+        An error of the work is raised here. Work under another key is forgotten.
+        """
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return None
+        if begun[0] != key:
+            begun[1].cancel()
+            return None
+        return begun[1].result()
+
+    def wait(self) -> None:
+        """Wait for the end of what was begun; it can still be taken."""
+        if self._begun is not None:
+            from concurrent.futures import wait
+
+            wait([self._begun[1]])
+
+    def cancel(self) -> None:
+        """Forget the work; if it runs already it ends unheard."""
+        if self._begun is not None:
+            self._begun[1].cancel()
+            self._begun = None
+
+    def close(self) -> None:
+        """Forget the work and wait for the end of what runs; it may be used again."""
+        self.cancel()
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the next batch is chosen from.
+
+    Attributes
+    ----------
+    version : how many times labels had been given
+    y : int (n,), the labels
+    free : bool (n,), what may be asked about
+    turn : labels, and records asked about without an answer yet
+    """
+
+    version: int
+    y: NDArray[np.int64]
+    free: NDArray[np.bool_]
+    turn: int
 
 
 class Loop:
@@ -141,6 +248,8 @@ class Loop:
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; None for never
     use_features : whether the label model looks at ``X``, too, where it can; classifiers do in any case
+    ahead : choose the next batch in the background while this one is answered, from the labels that were there when this one
+        was asked for: the next batch is there at once and knows nothing of the answers to this one. :meth:`close` ends it.
     seed : of everything random
 
     Attributes
@@ -173,6 +282,7 @@ class Loop:
         vectors: Callable[[NDArray[np.int64]], Any] | None = None,
         pseudo_labels: float | None = None,
         use_features: bool = True,
+        ahead: bool = False,
         seed: int = 0,
     ) -> None:
         from weaklab.label_models.base import check_votes
@@ -180,7 +290,7 @@ class Loop:
         self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
         X = _matrix(X)
         n = int(X.shape[0])
-        votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels)).astype(np.int8)
+        votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels))
         if len(votes) != n:
             raise WeaklabError(f"L has {len(votes)} rows and X {n}; wanted one row a record in both")
         self.scheduler = scheduler or Scheduler(seed=seed)
@@ -201,19 +311,30 @@ class Loop:
             n,
             columns,
             lambda _: X,
-            lambda rows: [f"{key:016x}" for key in self._keys[rows]],
+            lambda rows: [f"{key:016x}" for key in self._keys[rows].tolist()],
             label_model=label_model,
             pseudo_labels=pseudo_labels,
             embeddings=self.views.learnable if use_features else None,
         )
+        self._version, self._trained_version = 0, -1
         self._state: State | None = None
+        self._training = RLock()
+        self._ahead: Ahead[list[Pick]] | None = Ahead() if ahead else None
+        self._plan: _Plan | None = None
 
     @property
     def state(self) -> State:
         """What the committee thinks now; trained when it is asked for after new labels."""
-        if self._state is None:
-            self._state = self.trainer.train(self.y.copy())
-        return self._state
+        if self._ahead is not None:
+            self._ahead.wait()  # so that it is trained on earlier labels before it is on later ones
+        return self._trained(self._version, self.y)
+
+    def _trained(self, version: int, y: NDArray[np.int64]) -> State:
+        with self._training:
+            if self._state is None or self._trained_version != version:
+                self._state = None  # so that its memory can be used again
+                self._state, self._trained_version = self.trainer.train(y.copy()), version
+            return self._state
 
     def __repr__(self) -> str:
         return f"Loop({len(self.y):,} records, labels={list(self.labels)}, {self.n_labels:,} labeled)"
@@ -226,7 +347,7 @@ class Loop:
     @property
     def n_labels(self) -> int:
         """How many records have a label."""
-        return int((self.y != ABSTAIN).sum())
+        return int(np.count_nonzero(self.y != ABSTAIN))
 
     def ask(self, n: int = 10, *, strategy: Any = None) -> list[Pick]:
         """Return the n records to label next, none that has a label.
@@ -238,10 +359,42 @@ class Loop:
         scheduler = self.scheduler
         if strategy is not None:
             scheduler = Scheduler(strategy, random_share=scheduler.random_share, cold_start=None, seed=scheduler.seed)
-        picks = scheduler.pick(self.views.pool(self.state, self.y.copy()), n, self.y == ABSTAIN, turn=self.n_labels)
+        if self._ahead is None:
+            picks = self._choose(scheduler, n, self._planned())
+        else:
+            picks = self._chosen_ahead(self._ahead, scheduler, n, strategy)
         for pick in picks:
             self._drawn[pick.row] = pick.strategy == RANDOM
         return picks
+
+    def _planned(self, shown: Sequence[Pick] = ()) -> _Plan:
+        """Return what a batch is chosen from now, or after another that has just been chosen."""
+        free = self.y == ABSTAIN
+        free[[pick.row for pick in shown]] = False
+        return _Plan(self._version, self.y if self._ahead is None else self.y.copy(), free, len(free) - int(np.count_nonzero(free)))
+
+    def _choose(self, scheduler: Scheduler, n: int, plan: _Plan) -> list[Pick]:
+        with self._training:
+            state = self._trained(plan.version, plan.y)
+            return scheduler.pick(self.views.pool(state, state.y), n, plan.free, turn=plan.turn)
+
+    def _chosen_ahead(self, ahead: Ahead[list[Pick]], scheduler: Scheduler, n: int, strategy: Any) -> list[Pick]:
+        """Return the batch that was chosen in advance, and begin to choose the next."""
+        plan = self._plan
+        picks = ahead.take((n, strategy))
+        if plan is None:
+            picks = self._choose(scheduler, n, self._planned())
+        elif picks is None or any(self.y[pick.row] != ABSTAIN for pick in picks):  # another kind of batch, or not free any more
+            picks = self._choose(scheduler, n, replace(plan, free=plan.free & (self.y == ABSTAIN)))
+        self._plan = after = self._planned(picks)
+        ahead.begin((n, strategy), lambda: self._choose(scheduler, n, after))
+        return picks
+
+    def close(self) -> None:
+        """End what goes on in the background; the loop can be used on."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._plan = None
 
     def label(self, rows: Sequence[int] | NDArray[np.integer[Any]], codes: ArrayLike) -> None:
         """Give labels, names or codes, one for each row number; -1 or None takes a label back."""
@@ -252,7 +405,7 @@ class Loop:
         if places.min(initial=0) < 0 or places.max(initial=0) >= len(self.y):
             raise WeaklabError(f"rows must be from 0 to {len(self.y) - 1}, got {places.tolist()[:10]}")
         self.y[places] = given
-        self._state = None
+        self._version += 1
 
     @property
     def at_random(self) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import Fault, LabelNames
 from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import ids_of
-from weaklab.heuristics import Ballot, ColumnVotes, Heuristic, Watch, keywords, pattern
+from weaklab.heuristics import Ballot, ColumnVotes, Heuristic, Watch, keywords, pattern, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Frozen(Heuristic):
 
 def heuristic_from_spec(spec: dict[str, Any]) -> Heuristic:
     """Make a heuristic again from what :meth:`Heuristic.spec` returned."""
-    makers: dict[str, Callable[..., Heuristic]] = {"keywords": keywords, "pattern": pattern, "column": ColumnVotes}
+    makers: dict[str, Callable[..., Heuristic]] = {"keywords": keywords, "pattern": pattern, "where": where, "column": ColumnVotes}
     if spec["kind"] == "classifier":
         return WeakClassifier.from_spec(spec)
     return makers[spec["kind"]](**{k: v for k, v in spec.items() if k != "kind"})

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import io
+import itertools
 import mmap
 import os
 import pickle
@@ -23,26 +25,25 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any
 
-from weaklab.base import MAX_FAULT_RECORDS, Fault, LabelNames, WeaklabError
+from weaklab.base import LabelNames, WeaklabError
 from weaklab.corpus.records import ids_of
-from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
+from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import pyarrow as pa
 
 POLL_SECONDS = 0.05
 MAX_KILLS = 3
-"""After so many kills in one run a heuristic is not tried again in that run; the rest of its records abstain."""
+"""After so many kills in one run, in the order of the records, a heuristic is not tried again: the records that follow abstain."""
 LOAD_SECONDS = 60.0
 """A child may take so long to start and to import what a heuristic needs, before the timeout of its first record begins."""
 _LENGTH = struct.Struct("<q")
-_MARK = struct.Struct("<qq")
+_MARK = struct.Struct("=qq")
 _BATCH_ROW = -1
 _NOT_BEGUN = _MARK.pack(_BATCH_ROW, 0)
 _START = (
@@ -67,6 +68,8 @@ class Child:
         os.write(handle, bytes(_MARK.size))
         self._mark = mmap.mmap(handle, _MARK.size)
         os.close(handle)
+        self._stream = -1
+        self._knows: set[str] = set()
         lifeline, held = os.pipe()
         self._lifeline = os.fdopen(held, "wb")
         inherited = (lifeline,) if os.name == "posix" else ()
@@ -84,6 +87,14 @@ class Child:
             os.close(lifeline)
         self._answers: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
+
+    def learn(self, stream: int, parcel: _Parcel) -> bytes | None:
+        """Return the heuristic's pickle if the child does not have it yet; what belongs to another stream it forgets."""
+        if self._stream != stream:
+            self._stream, self._knows = stream, set()
+        new = parcel.key not in self._knows
+        self._knows.add(parcel.key)
+        return parcel.data if new else None
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -198,27 +209,35 @@ def serve(mark_path_hex: str, lifeline: int | None) -> None:
         mark = mmap.mmap(stream.fileno(), _MARK.size)
     if os.name == "posix":
         os.unlink(mark_path)
-    steps = 0
+    cells = memoryview(mark).cast("q")
 
     def at(row: int) -> None:
-        nonlocal steps
-        steps += 1
-        mark[:] = _MARK.pack(row, steps)
+        cells[1] += 1
+        cells[0] = row
 
-    heuristics: dict[bytes, Heuristic] = {}
-    batches: dict[int, pa.RecordBatch] = {}
+    stream_id, batch = None, None
+    heuristics: dict[str, Heuristic] = {}
     while (job := _receive(sys.stdin.buffer)) is not None:
         try:
-            if job["pickle"] not in heuristics:
-                heuristics[job["pickle"]] = pickle.loads(job["pickle"])
+            if job["stream"] != stream_id:
+                stream_id, heuristics = job["stream"], {}
             if job["batch"] is not None:
-                batches = {job["batch_id"]: pa.ipc.open_stream(job["batch"]).read_next_batch()}
+                batch = pa.ipc.open_stream(job["batch"]).read_next_batch()
+            if job["pickle"] is not None:
+                heuristics[job["key"]] = pickle.loads(job["pickle"])
+            assert batch is not None
+            part = batch if job["stop"] is None else batch.slice(0, job["stop"])
             at(_BATCH_ROW)
-            watch = Watch(at, job["skip"])
-            answer: Any = heuristics[job["pickle"]].evaluate(batches[job["batch_id"]], job["labels"], watch)
+            start = time.process_time()
+            answer: Any = heuristics[job["key"]].evaluate(part, job["labels"], Watch(at, job["skip"], cells))
+            answer.seconds = time.process_time() - start
         except Exception as error:  # the parent decides what a heuristic's failure means
             answer = WeaklabError(f"{type(error).__name__}: {error}")
         _send(answers, answer)
+
+
+Rows = Sequence[int] | None
+"""The rows of a batch that a heuristic is to vote on, rising; None for all of them."""
 
 
 @dataclass
@@ -233,152 +252,338 @@ class Runner:
 
     timeout: float = 10.0
     workers: int | None = None
-    _kills: Counter[tuple[int, int]] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def stream(self, heuristics: Sequence[Heuristic], labels: LabelNames, killed: Sequence[int] | None = None) -> Stream:
+        """Return what votes with these heuristics on one batch after the other, each killed so often before, by default never."""
+        return Stream(heuristics, labels, self.timeout, max(1, self.workers or os.cpu_count() or 1), killed)
 
     def run(
-        self, heuristics: list[Heuristic], batches: Iterable[pa.RecordBatch], labels: LabelNames
+        self,
+        heuristics: Sequence[Heuristic],
+        batches: Iterable[pa.RecordBatch],
+        labels: LabelNames,
+        rows: Callable[[pa.RecordBatch], Sequence[Rows]] | None = None,
     ) -> Iterator[tuple[pa.RecordBatch, list[Ballot]]]:
-        """Yield (batch, one ballot a heuristic) in the order of the batches, a few batches ahead of the reader."""
-        pickles = [_pickled(heuristic) for heuristic in heuristics]
-        workers = max(1, self.workers or os.cpu_count() or 1)
+        """Yield (batch, one ballot a heuristic) in the order of the batches, a few batches ahead of the reader.
+
+        Parameters
+        ----------
+        rows : function of a batch that tells for each heuristic the rows it is to vote on; it abstains on the others. It
+            is called in several threads at once.
+        """
+        return self.stream(heuristics, labels).over(batches, rows)
+
+
+class Stream:
+    """Heuristics that vote in killable children on successive batches, and how often each was killed so far.
+
+    The votes and faults of all batches together are the same for any number of workers and wherever the batches end, but for
+    functions that take whole batches: the third kill of a heuristic, in the order of the records, is its last; it keeps its
+    votes before that record and abstains after it. A child that dies before its first record, as where an import ends it,
+    died at the first record that was left.
+
+    Attributes
+    ----------
+    killed : kills of each heuristic in the batches voted on so far, at most ``MAX_KILLS``
+    """
+
+    def __init__(
+        self, heuristics: Sequence[Heuristic], labels: LabelNames, timeout: float, workers: int, killed: Sequence[int] | None = None
+    ) -> None:
+        self.heuristics, self.labels, self.timeout, self.workers = list(heuristics), labels, timeout, workers
+        self.killed = [0] * len(self.heuristics) if killed is None else list(killed)
+        self._parcels = [_Parcel.of(heuristic) for heuristic in self.heuristics]
+        self._id = next(_stream_ids)
+        self._number = 0
+        self._kills = Counter({(column, self._number): kills for column, kills in enumerate(self.killed)})
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def vote(self, batch: pa.RecordBatch, rows: Sequence[Rows] | None = None) -> list[Ballot]:
+        """Return one ballot a heuristic for the next batch, on these rows of it (one entry a heuristic), by default on all."""
+        self._stopped.clear()
+        number = self._next_number()
+        try:
+            return self._settled(batch, self._batch(batch, number, None if rows is None else lambda batch: rows))
+        except BaseException:
+            self._stop()
+            raise
+
+    def over(
+        self, batches: Iterable[pa.RecordBatch], rows: Callable[[pa.RecordBatch], Sequence[Rows]] | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot]]]:
+        """Yield (batch, one ballot a heuristic) in order; at most two batches a worker are read ahead. See :meth:`Runner.run`."""
+        self._stopped.clear()
         waiting: deque[tuple[pa.RecordBatch, Future[list[_Outcome]]]] = deque()
-        killed = [0] * len(heuristics)
-        self._kills.clear()
 
         def next_ballots() -> tuple[pa.RecordBatch, list[Ballot]]:
             batch, future = waiting.popleft()
-            ballots = []
-            for column, (heuristic, outcome) in enumerate(zip(heuristics, future.result(), strict=True)):
-                ballot, kills = outcome.settle(heuristic, batch, killed[column])
-                killed[column] += kills
-                ballots.append(ballot)
-            return batch, ballots
+            return batch, self._settled(batch, future.result())
 
-        with ThreadPoolExecutor(workers) as threads:
+        with ThreadPoolExecutor(self.workers) as threads:
             try:
-                for number, batch in enumerate(batches):
-                    waiting.append((batch, threads.submit(self._batch, heuristics, pickles, batch, number, labels)))
-                    if len(waiting) > 2 * workers:
+                for batch in batches:
+                    waiting.append((batch, threads.submit(self._batch, batch, self._next_number(), rows)))
+                    if len(waiting) == 2 * self.workers:
                         yield next_ballots()
                 while waiting:
                     yield next_ballots()
             except BaseException:
-                self._stopped.set()
                 for _, future in waiting:
                     future.cancel()
-                _close_busy(self)
+                self._stop()
                 raise
 
-    def _batch(
-        self, heuristics: list[Heuristic], pickles: list[bytes], batch: pa.RecordBatch, number: int, labels: LabelNames
-    ) -> list[_Outcome]:
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        _close_busy(self)
+
+    def _settled(self, batch: pa.RecordBatch, outcomes: list[_Outcome]) -> list[Ballot]:
+        """Workers are ahead of one another by chance, so there may be kills that one worker alone would not have come to."""
+        ballots = []
+        for column, outcome in enumerate(outcomes):
+            before = self.killed[column]
+            ballots.append(settle(self.heuristics[column], outcome.ballot, batch, before, outcome.rows))
+            self.killed[column] = min(MAX_KILLS, before + len(outcome.ballot.kills))
+        return ballots
+
+    def _batch(self, batch: pa.RecordBatch, number: int, choose: Callable[[pa.RecordBatch], Sequence[Rows]] | None) -> list[_Outcome]:
+        rows: Sequence[Rows] = [None] * len(self.heuristics) if choose is None else choose(batch)
+        if len(rows) != len(self.heuristics):
+            raise WeaklabError(f"rows must have one entry a heuristic, {len(self.heuristics)} in all, got {len(rows)}")
+        outcomes: dict[int, _Outcome] = {}
+        desk = _Desk(number, self)
+        try:
+            for column in sorted(range(len(rows)), key=lambda column: rows[column] is not None):  # all rows first: they share a batch
+                outcomes[column] = self._one(column, batch, rows[column], desk)
+        except BaseException:
+            desk.leave(in_peace=False)
+            raise
+        desk.leave()
+        return [outcomes[column] for column in range(len(rows))]
+
+    def _one(self, column: int, batch: pa.RecordBatch, rows: Rows, desk: _Desk) -> _Outcome:
+        """Run one heuristic on one batch, or on some rows of it."""
+        if rows is None:
+            return _Outcome(self._ballot(column, batch, desk), None)
         import pyarrow as pa
 
-        stream = io.BytesIO()
-        with pa.ipc.new_stream(stream, batch.schema) as writer:
-            writer.write_batch(batch)
-        shipment = _Shipment(number, stream.getvalue(), _borrow(self))
-        try:
-            return [
-                self._one(heuristic, {"pickle": data, "labels": labels, "batch_id": number}, column, shipment)
-                for column, (heuristic, data) in enumerate(zip(heuristics, pickles, strict=True))
-            ]
-        finally:
-            _give_back(shipment.child)
+        chosen = [int(row) for row in rows]
+        if not chosen:
+            return _Outcome(Ballot.blank(batch.num_rows), chosen)
+        part = self._ballot(column, batch.take(pa.array(chosen, pa.int64())), desk)
+        return _Outcome(_scattered(part, chosen, batch.num_rows), chosen)
 
-    def _one(self, heuristic: Heuristic, job: dict[str, Any], column: int, shipment: _Shipment) -> _Outcome:
-        """Run one heuristic on one batch, with a new child after each kill."""
-        deaths: list[ChildDiedError] = []
-        while not self._given_up(column, shipment.number):
-            if self._stopped.is_set():
-                raise CancelledError
-            child = shipment.child
-            skip = frozenset(death.row for death in deaths)
-            data = None if shipment.held_by is child else shipment.data
+    def _ballot(self, column: int, batch: pa.RecordBatch, desk: _Desk) -> Ballot:
+        """Return the votes of a heuristic with a new child after each kill; see :func:`settle` for what counts of them."""
+        deaths: dict[int, ChildDiedError] = {}
+        while len(deaths) < batch.num_rows and not self._given_up(column, desk.number):
             try:
-                ballot = child.ask({**job, "skip": skip, "batch": data}, self.timeout)
+                ballot = self._ask(column, batch, frozenset(deaths), None, desk)
             except ChildDiedError as death:
-                if self._stopped.is_set():
-                    raise
-                with self._lock:
-                    self._kills[column, shipment.number] += 1
-                deaths.append(death)
-                _forget(child)
-                shipment.child = _borrow(self)
-            except WeaklabError as error:
-                where = f" ({heuristic.location})" if heuristic.location else ""
-                raise WeaklabError(f"{heuristic.name}{where} failed in its child process: {error}") from None
+                self._note(death, deaths, column, batch.num_rows, desk)
             else:
-                shipment.held_by = child
-                return _Outcome(deaths, ballot)
-        return _Outcome(deaths)
+                return self._with_deaths(column, batch, ballot, deaths, ()) if deaths else ballot
+        blank = Ballot.blank(batch.num_rows)
+        before = [row for row in range(max(deaths, default=0)) if row not in deaths]
+        if not before or self._given_up(column, desk.number - 1):
+            return self._with_deaths(column, batch, blank, deaths, ())
+        try:  # it is given up, but its votes before the last kill count
+            ballot = self._ask(column, batch, frozenset(deaths), before[-1] + 1, desk)
+        except ChildDiedError as death:  # what killed it does not depend on the record alone
+            self._note(death, deaths, column, batch.num_rows, desk)
+            return self._with_deaths(column, batch, blank, deaths, before)
+        return self._with_deaths(column, batch, _padded(ballot, batch.num_rows), deaths, ())
+
+    def _note(self, death: ChildDiedError, deaths: dict[int, ChildDiedError], column: int, n: int, desk: _Desk) -> None:
+        """Add a death to those on a batch of n rows; a function of a whole batch dies on all of it."""
+        if self._stopped.is_set():
+            raise death
+        if self._whole(column):
+            deaths.update(dict.fromkeys(range(n), death))
+        else:
+            deaths[next(row for row in range(n) if row not in deaths) if death.row == _BATCH_ROW else death.row] = death
+        with self._lock:
+            self._kills[column, desk.number] += 1
+
+    def _with_deaths(
+        self, column: int, batch: pa.RecordBatch, ballot: Ballot, deaths: dict[int, ChildDiedError], untried: Iterable[int]
+    ) -> Ballot:
+        fault_rows = [(row, death.exception, death.message) for row, death in deaths.items()]
+        fault_rows += [(row, *_GIVEN_UP) for row in untried if row not in deaths]
+        kills = [batch.num_rows - 1] if deaths and self._whole(column) else sorted(deaths)
+        return _with_faults(self.heuristics[column], ballot, [*fault_rows, *ballot.fault_rows], batch, kills)
+
+    def _whole(self, column: int) -> bool:
+        return getattr(self.heuristics[column], "batch_form", None) is not None
+
+    def _ask(self, column: int, batch: pa.RecordBatch, skip: frozenset[int], stop: int | None, desk: _Desk) -> Ballot:
+        """Let the child at the desk vote; where it dies, a new one sits there."""
+        if self._stopped.is_set():
+            raise CancelledError
+        heuristic, child, parcel = self.heuristics[column], desk.child, self._parcels[column]
+        job = {
+            "stream": self._id,
+            "key": parcel.key,
+            "pickle": child.learn(self._id, parcel),
+            "batch": desk.shipment(batch),
+            "skip": skip,
+            "stop": stop,
+            "labels": self.labels,
+        }
+        try:
+            return child.ask(job, self.timeout)
+        except ChildDiedError:
+            desk.leave(in_peace=False)
+            raise
+        except WeaklabError as error:
+            where = f" ({heuristic.location})" if heuristic.location else ""
+            raise WeaklabError(f"{heuristic.name}{where} failed in its child process: {error}") from None
 
     def _given_up(self, column: int, number: int) -> bool:
-        """Whether a heuristic was killed too often in the batches up to this one; later ones do not count, see :class:`_Outcome`."""
+        """Whether a heuristic was killed too often in the batches up to this one; later ones do not count."""
         with self._lock:
-            return sum(n for (which, batch), n in self._kills.items() if which == column and batch <= number) >= MAX_KILLS
+            return sum(kills for (which, batch), kills in self._kills.items() if which == column and batch <= number) >= MAX_KILLS
+
+
+_stream_ids = itertools.count()
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """A heuristic as it travels, pickled once a stream."""
+
+    data: bytes
+    key: str
+
+    @classmethod
+    def of(cls, heuristic: Heuristic) -> _Parcel:
+        data = _pickled(heuristic)
+        return cls(data, hashlib.blake2b(data, digest_size=16).hexdigest())
 
 
 @dataclass
 class _Outcome:
-    """What became of one heuristic on one batch; without a ballot where it was given up.
+    """What became of one heuristic on one batch, and the rows that it was to vote on."""
 
-    Workers are ahead of one another by chance, so a child may have been killed that one worker alone would not have
-    started. Settled in the order of the batches, the outcome is the same for any number of workers.
+    ballot: Ballot
+    rows: Rows
+
+
+class _Desk:
+    """Where a worker has a child while it is at a batch, and what lies before the child."""
+
+    def __init__(self, number: int, stream: Stream) -> None:
+        self.number = number
+        self._stream = stream
+        self._child: Child | None = None
+        self._shown: pa.RecordBatch | None = None
+
+    @property
+    def child(self) -> Child:
+        """A child that sits here from now on."""
+        if self._child is None:
+            self._child = _borrow(self._stream)
+        return self._child
+
+    def shipment(self, batch: pa.RecordBatch) -> bytes | None:
+        """Return a batch as bytes, None where the child has it."""
+        if self._shown is batch:
+            return None
+        self._shown = batch
+        return _as_bytes(batch)
+
+    def leave(self, in_peace: bool = True) -> None:
+        """Let the child go; not in peace where it died or may be in the middle of a job."""
+        child, self._child, self._shown = self._child, None, None
+        if child is not None and in_peace:
+            _give_back(child)
+        elif child is not None:
+            _forget(child)
+            child.close()
+
+
+def _as_bytes(batch: pa.RecordBatch) -> bytes:
+    import pyarrow as pa
+
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, batch.schema) as writer:
+        writer.write_batch(batch)
+    return stream.getvalue()
+
+
+_GIVEN_UP = ("GivenUp", f"not tried after {MAX_KILLS} stopped processes in this run")
+
+
+def settle(heuristic: Heuristic, ballot: Ballot, batch: pa.RecordBatch, killed: int, rows: Rows = None) -> Ballot:
+    """Return what a ballot comes to after ``killed`` kills in earlier batches: after the last kill allowed it abstains.
+
+    Parameters
+    ----------
+    ballot : a ballot with its ``kills`` and ``fault_rows``; it may be of a stream that began with this batch
+    batch : the batch that it is about, or only its ids
+    killed : kills of this heuristic in all earlier batches
+    rows : the rows that it was to vote on, by default all
     """
-
-    deaths: list[ChildDiedError]
-    ballot: Ballot | None = None
-
-    def settle(self, heuristic: Heuristic, batch: pa.RecordBatch, killed: int) -> tuple[Ballot, int]:
-        """Return the ballot with its faults, and the number of kills, after ``killed`` kills in earlier batches."""
-        if not self.deaths and killed < MAX_KILLS:
-            assert self.ballot is not None
-            return self.ballot, 0
-        deaths = self.deaths[: max(0, MAX_KILLS - killed)]
-        ids, rows = ids_of(batch), [death.row for death in deaths]
-        faults = []
-        for death in deaths:
-            hit = ids if death.row == _BATCH_ROW else [ids[death.row]]
-            faults.append(
-                Fault(heuristic.name, death.exception, death.message, heuristic.location, tuple(hit[:MAX_FAULT_RECORDS]), len(hit))
-            )
-        if killed + len(deaths) < MAX_KILLS:
-            assert self.ballot is not None
-            ballot = self.ballot
-        else:
-            ballot = Ballot.blank(len(ids))
-            left = [] if _BATCH_ROW in rows else [name for row, name in enumerate(ids) if row not in rows]
-            reason = f"not tried after {MAX_KILLS} stopped processes in this run"
-            if left:
-                faults.append(Fault(heuristic.name, "GivenUp", reason, heuristic.location, tuple(left[:MAX_FAULT_RECORDS]), len(left)))
-        ballot.faults = [*faults, *ballot.faults]
-        return ballot, len(deaths)
+    left = max(0, MAX_KILLS - killed)
+    if len(ballot.kills) < left:
+        return ballot
+    n = len(ballot.votes)
+    end = ballot.kills[left - 1] + 1 if left else 0
+    untried = [(row, *_GIVEN_UP) for row in (range(end, n) if rows is None else rows) if row >= end]
+    kept = [fault for fault in ballot.fault_rows if fault[0] < end]
+    return _with_faults(heuristic, _padded(ballot, n, end), [*kept, *untried], batch, ballot.kills[:left])
 
 
-@dataclass
-class _Shipment:
-    number: int
-    data: bytes
-    child: Child
-    held_by: Child | None = None
+def _with_faults(heuristic: Heuristic, ballot: Ballot, fault_rows: list[FaultRow], batch: pa.RecordBatch, kills: list[int]) -> Ballot:
+    fault_rows = sorted(fault_rows)
+    return replace(ballot, faults=faults_of(heuristic, fault_rows, ids_of(batch)), fault_rows=fault_rows, kills=kills)
+
+
+def _padded(ballot: Ballot, n: int, end: int | None = None) -> Ballot:
+    """Return a ballot of n rows that abstains from row ``end`` on, by default from its own end."""
+    import numpy as np
+
+    end = len(ballot.votes) if end is None else end
+    padded = replace(Ballot.blank(n), fault_rows=ballot.fault_rows, seconds=ballot.seconds)
+    padded.votes[:end] = ballot.votes[:end]
+    if ballot.confidence is not None:
+        padded.confidence = np.ones(n, dtype=np.float32)
+        padded.confidence[:end] = ballot.confidence[:end]
+    return padded
+
+
+def _scattered(part: Ballot, rows: list[int], n: int) -> Ballot:
+    """Return a ballot of n rows with that of some rows of them in their places."""
+    import numpy as np
+
+    ballot = Ballot.blank(n)
+    ballot.votes[rows] = part.votes
+    if part.confidence is not None:
+        ballot.confidence = np.ones(n, dtype=np.float32)
+        ballot.confidence[rows] = part.confidence
+    ballot.faults, ballot.kills, ballot.seconds = part.faults, [rows[row] for row in part.kills], part.seconds
+    ballot.fault_rows = [(rows[row], kind, message) for row, kind, message in part.fault_rows]
+    return ballot
 
 
 _idle: list[Child] = []
-_busy: dict[Child, Runner] = {}
+_busy: dict[Child, Stream] = {}
 _pool_lock = threading.Lock()
 
 
-def _borrow(runner: Runner) -> Child:
+def _borrow(stream: Stream) -> Child:
     with _pool_lock:
         alive = [child for child in _idle if child.alive]
         child = alive.pop() if alive else None
         _idle[:] = alive
     child = child or Child()
     with _pool_lock:
-        _busy[child] = runner
+        _busy[child] = stream
     return child
 
 
@@ -393,10 +598,10 @@ def _forget(child: Child) -> None:
         _busy.pop(child, None)
 
 
-def _close_busy(runner: Runner | None = None) -> None:
-    """Stop the children that work for one runner, or for any."""
+def _close_busy(stream: Stream | None = None) -> None:
+    """Stop the children that work for one stream, or for any."""
     with _pool_lock:
-        children = [child for child, owner in _busy.items() if runner is None or owner is runner]
+        children = [child for child, owner in _busy.items() if stream is None or owner is stream]
         for child in children:
             del _busy[child]
     for child in children:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from weaklab.crowd import Crowd
     from weaklab.evaluation import Answers, Evaluation
     from weaklab.explain import Explanation
+    from weaklab.frozen import FrozenCommittee
     from weaklab.preview import Preview
     from weaklab.promises import PromisedLabels
     from weaklab.reliability import Reliability
@@ -101,6 +102,8 @@ class Project:
         self.label_names = LabelNames(self.settings.labels)
         self.annotator = annotator or _user()
         self.session = uuid.uuid4().hex[:12]
+        self.deferred = False
+        """Whether :meth:`label` leaves training to whoever calls :meth:`retrain_when_due`."""
         self._store = Store(self.path)
         self._check_labels()
         self._roster = Roster(self.path, self.settings, self.label_names, self._store)
@@ -419,7 +422,7 @@ class Project:
 
         return Scheduler(strategy, random_share=self.settings.random_share, cold_start=cold_start or None, seed=self.settings.seed)
 
-    def ask(self, n: int = 10, *, again: bool = False, strategy: Any = None, lease: bool = True) -> Asks:
+    def ask(self, n: int = 10, *, again: bool = False, strategy: Any = None, lease: bool = True, besides: Collection[str] = ()) -> Asks:
         """Return the n records that a person should label next.
 
         Labeled and skipped records are left out, near-duplicates of labeled ones, and those that another session was shown
@@ -431,12 +434,13 @@ class Project:
         strategy : name, function or mapping of name to weight, by default that of the settings; one that is given here is used
             from the first question on, without a cold start
         lease : keep other sessions from being shown the same records for a while
+        besides : ids of records that are being asked about already
         """
         state = self._ensure()
         scheduler = self.scheduler if strategy is None else self._scheduler(strategy, cold_start="")
         while True:
             turn = self._history.last
-            eligible = self._eligible(again)
+            eligible = self._eligible(again, besides)
             picks = scheduler.pick(self._bench.views.pool(state, self._codes(), self._bench.groups), n, eligible, turn=turn)
             asks = make_asks(
                 picks,
@@ -448,11 +452,22 @@ class Project:
             )
             if not lease or not asks:
                 return asks
-            rows = [(a.id, self.session, a.strategy, a.score, a.probability) for a in asks]
-            free = self._store.add_asks(rows, LEASE_SECONDS, turn)
+            free = self.lease(asks, turn)
             if free:
-                return Asks(a for a in asks if a.id in free)
+                return free
             self._history.sync()
+
+    def lease(self, asks: Asks, after: int) -> Asks:
+        """Keep other sessions from being shown these records for a while; return those that none has been shown or has answered.
+
+        Parameters
+        ----------
+        asks : from :meth:`ask` with ``lease=False``
+        after : id of the event after which an answer of somebody counts
+        """
+        rows = [(a.id, self.session, a.strategy, a.score, a.probability) for a in asks]
+        free = self._store.add_asks(rows, LEASE_SECONDS, after)
+        return Asks(a for a in asks if a.id in free)
 
     def stream(
         self, records: Iterable[Any], *, budget: float = 0.1, strategy: Any = "margin", sampler: StreamSampler | None = None
@@ -532,15 +547,15 @@ class Project:
             replace(ask, synthetic=True, why=f"made of {origin}; {ask.why}") for ask, (_, _, origin) in zip(asks, made, strict=True)
         )
 
-    def _eligible(self, again: bool) -> NDArray[np.bool_]:
-        """Return bool (n,), True for the records that may be asked now."""
+    def _eligible(self, again: bool, besides: Collection[str] = ()) -> NDArray[np.bool_]:
+        """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out."""
         eligible = np.ones(len(self._rows), dtype=bool)
         closed = (LABEL, SKIP) if not again else (SKIP,)
         if not again:
             eligible[self._shared() >= 0] = False
             eligible[self._at(self._history.closed((REQUEUE,)))] = True
         eligible[self._at(self._history.closed(closed))] = False
-        elsewhere = self._at(self._store.asked_by_others(self.session, LEASE_SECONDS))
+        elsewhere = self._at([*self._store.asked_by_others(self.session, LEASE_SECONDS), *besides])
         eligible[elsewhere] = False
         groups = self._bench.groups
         if groups is not None and len(elsewhere):
@@ -605,7 +620,8 @@ class Project:
             events.append(self._event(LABEL, record, annotator, str(self.label_names.name(code)), seconds, shown))
         stored = self._store.append(events)
         self._history.sync()
-        self._retrain_when_due()
+        if not self.deferred:
+            self.retrain_when_due()
         return stored
 
     def skip(self, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:
@@ -663,7 +679,8 @@ class Project:
             asked_after=ask.asked_after if ask else None,
         )
 
-    def _retrain_when_due(self) -> None:
+    def retrain_when_due(self) -> None:
+        """Train if ``retrain_every`` labels have come since the last training."""
         every = self.settings.retrain_every
         if not every or not len(self):
             return
@@ -759,6 +776,21 @@ class Project:
         """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
         y, shared = self._codes(), self._shared()
         return np.where(shared >= 0, y[shared], y)
+
+    def freeze(self) -> FrozenCommittee:
+        """Return the committee as of the last training, to label other records with, see :mod:`weaklab.batch`; it no longer changes.
+
+        Examples
+        --------
+        >>> import tempfile, weaklab
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+        >>> _ = project.add_records(["prize draw", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> batch = next(weaklab.read(["a prize for you"]).batches())
+        >>> project.freeze().label_batch(batch)["label"].to_pylist()
+        ['spam']
+        """
+        state = self._ensure()
+        return self._bench.freeze(state, self._history.labels())
 
     def label_or_abstain(self, precision: float = 0.95) -> PromisedLabels:
         """Return labels of which at least this share is right, with 95 % confidence; records of which less is sure have none.

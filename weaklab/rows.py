@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.floating[Any]]
 
 NARROW = 32
 """Up to so many columns are gone through one by one."""
+BLOCK = 2**15
+"""Rows that are worked on at a time: with a handful of classes what is made of them on the way stays in the processor's cache."""
+
+
+def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    """Cut n rows into blocks.
+
+    >>> list(blocks(5, 3))
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def row_sum(A: Matrix) -> Matrix:
@@ -46,6 +60,23 @@ def row_max(A: Matrix) -> Matrix:
     for c in range(1, A.shape[1]):
         np.maximum(top, A[:, c], out=top)
     return top
+
+
+def row_argmax(A: Matrix) -> NDArray[np.int64]:
+    """Return the first column that holds the largest number of each row of (n, k): int (n,).
+
+    >>> row_argmax(np.array([[1.0, 2.0], [3.0, 3.0]])).tolist()
+    [1, 0]
+    """
+    if not 0 < A.shape[1] <= NARROW:
+        return np.asarray(A.argmax(axis=1), dtype=np.int64)
+    if A.shape[1] == 2:
+        return np.asarray(A[:, 1] > A[:, 0], dtype=np.int64)
+    top, best = A[:, 0].copy(), np.zeros(len(A), dtype=np.int64)
+    for c in range(1, A.shape[1]):
+        best[A[:, c] > top] = c
+        np.maximum(top, A[:, c], out=top)
+    return best
 
 
 def top_two(A: Matrix) -> tuple[Matrix, Matrix]:

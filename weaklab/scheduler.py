@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.strategies import STRATEGIES, Strategy, as_strategy, call_strategy, uniform
+from weaklab.strategies import STRATEGIES, Strategy, as_strategy, call_strategy, highest_rows, lowest_drawn, uniform
+from weaklab.strategies.base import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,30 +41,32 @@ class Pool:
     P : float (n, k), class probabilities
     L : int (n, m), votes, -1 abstains
     keys : uint64 (n,), a number made from each record's id, so that the order of the records does not matter
-    scores : column -> float (n, k), for members that say how sure they are
+    scores : column -> float (n, k), for members that say how sure they are, or what returns that, called when a strategy asks for it
     y : int (n,), manual labels, -1 is unlabeled; by default none is labeled
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     features : returns the (n, d) features with rows of length 1, called when a strategy asks for ``X``; optional
     embeddings : returns float (n, d) dense vectors with rows of length 1, called when a strategy asks for ``E``; optional
+    embed : row numbers -> the rows of ``embeddings``, for strategies that look at few of them; optional
     groups : int (n,), near-duplicates have the same number; optional
     """
 
     P: NDArray[np.floating[Any]]
     L: NDArray[np.integer[Any]]
     keys: NDArray[np.uint64]
-    scores: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    scores: Mapping[int, NDArray[np.floating[Any]]] | Callable[[], Mapping[int, NDArray[np.floating[Any]]]] = field(default_factory=dict)
     y: NDArray[np.integer[Any]] | None = None
     vectors: Callable[[NDArray[np.int64]], Any] | None = None
     features: Callable[[], Any] | None = None
     embeddings: Callable[[], Any] | None = None
     groups: NDArray[np.integer[Any]] | None = None
+    embed: Callable[[NDArray[np.int64]], Any] | None = None
 
     def has_embeddings(self) -> bool:
         """Whether there are embeddings: texts without a word have none."""
         if self.embeddings is None:
             return False
         try:
-            self.embeddings()
+            _ = self.embeddings() if self.embed is None else self.embed(np.empty(0, dtype=np.int64))
         except WeaklabError:
             return False
         return True
@@ -72,16 +74,29 @@ class Pool:
     def arguments(self, eligible: NDArray[np.bool_], n: int, seed: int) -> Mapping[str, Any]:
         """Return what strategies may ask for by name; features and embeddings are computed when they are asked for."""
         y = np.full(len(self.P), ABSTAIN) if self.y is None else self.y
-        given = {"P": self.P, "L": self.L, "keys": self.keys, "scores": self.scores, "y": y, "eligible": eligible, "n": n, "seed": seed}
+        given: dict[str, Any] = {"P": self.P, "L": self.L, "keys": self.keys, "y": y, "eligible": eligible, "n": n, "seed": seed}
         lazy = {"X": self.features, "E": self.embeddings}
-        return _Arguments(given, {name: make for name, make in lazy.items() if make is not None})
+        if callable(self.scores):
+            lazy["scores"] = self.scores
+        else:
+            given["scores"] = self.scores
+        return _Arguments(given, {name: make for name, make in lazy.items() if make is not None}, self.embed)
 
 
 class _Arguments(Mapping[str, Any]):
     """A mapping, some of whose values are computed when they are wanted."""
 
-    def __init__(self, ready: Mapping[str, Any], lazy: Mapping[str, Callable[[], Any]]) -> None:
-        self._ready, self._lazy = ready, lazy
+    def __init__(
+        self,
+        ready: Mapping[str, Any],
+        lazy: Mapping[str, Callable[[], Any]],
+        embed: Callable[[NDArray[np.int64]], Any] | None,
+    ) -> None:
+        self._ready, self._lazy, self._embed = ready, lazy, embed
+
+    def few(self, name: str) -> Any:
+        """Return what :func:`~weaklab.strategies.of_few` strategies get: embeddings that are made row by row."""
+        return self[name] if name != "E" or self._embed is None else _Rows(self._embed)
 
     def __getitem__(self, name: str) -> Any:
         return self._ready[name] if name in self._ready else self._lazy[name]()
@@ -94,6 +109,16 @@ class _Arguments(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._lazy)
+
+
+class _Rows:
+    """Rows that are made when they are looked up."""
+
+    def __init__(self, make: Callable[[NDArray[np.int64]], Any]) -> None:
+        self._make = make
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Any:
+        return self._make(rows)
 
 
 @dataclass(frozen=True)
@@ -169,7 +194,7 @@ class Scheduler:
         """Whether the labels are too few to learn from, so that the cold start goes first."""
         if self.cold_start is None or self._only_random:
             return False
-        labels = 0 if pool.y is None else int((pool.y != ABSTAIN).sum())
+        labels = 0 if pool.y is None else int(np.count_nonzero(pool.y != ABSTAIN))
         return labels < max(COLD_LABELS, pool.P.shape[1]) and pool.has_embeddings()
 
     def scores(self, pool: Pool, turn: int = 0, eligible: NDArray[np.bool_] | None = None, n: int = 1) -> NDArray[np.float64]:
@@ -185,11 +210,13 @@ class Scheduler:
 
     @staticmethod
     def _score(strategies: Mapping[str, tuple[Strategy, float]], given: Mapping[str, Any]) -> NDArray[np.float64]:
+        if len(strategies) == 1:
+            [(name, (strategy, _))] = strategies.items()
+            return call_strategy(name, strategy, given)
         total = sum(weight for _, weight in strategies.values())
         mixed = np.zeros(len(given["P"]))
         for name, (strategy, weight) in strategies.items():
-            raw = call_strategy(name, strategy, given)
-            mixed += weight / total * (raw if len(strategies) == 1 else ranks(raw))
+            mixed += weight / total * ranks(call_strategy(name, strategy, given))
         return mixed
 
     def pick(self, pool: Pool, n: int, eligible: NDArray[np.bool_] | None = None, turn: int = 0) -> list[Pick]:
@@ -211,29 +238,31 @@ class Scheduler:
         if n < 1:
             raise WeaklabError(f"ask for at least one record, got {n}")
         free = np.ones(len(pool.P), dtype=bool) if eligible is None else eligible.copy()
-        size = int(free.sum())
+        size = int(np.count_nonzero(free))
         n = min(n, size)
         if n == 0:
             return []
-        draw = uniform(pool.keys, self.seed * 1_000_003 + turn)
+        seed = self.seed * 1_000_003 + turn
         if self._only_random:
-            return [Pick(int(row), RANDOM, float(draw[row]), n / size, size) for row in lowest(draw, np.flatnonzero(free), n)]
+            drawn = lowest_drawn(pool.keys, seed, free, n)
+            lots = uniform(pool.keys[drawn], seed).tolist()
+            return [Pick(row, RANDOM, lot, n / size, size) for row, lot in zip(drawn.tolist(), lots, strict=True)]
         wanted = n * self.random_share
         n_random = int(wanted) + int(uniform(np.array([turn], dtype=np.uint64), self.seed)[0] < wanted % 1)
-        audit = lowest(draw, np.flatnonzero(free), n_random)
+        audit = lowest_drawn(pool.keys, seed, free, n_random)
         free[audit] = False
         if pool.groups is not None:
-            free &= _one_of_each(pool.groups, free, audit, draw)
-        n = n_random + min(n - n_random, int(free.sum()))
+            free = _one_of_each(pool.groups, free, audit, pool.keys, seed)
+        n = n_random + min(n - n_random, int(np.count_nonzero(free)))
         picks = []
         if n > n_random:
             strategies = self._chosen(pool)
             given = pool.arguments(free, n - n_random, self.seed + turn)
             score = self._score(strategies, given)
             name = "+".join(strategies)
-            picks = [Pick(row, name, float(score[row]), 1.0, size) for row in self._best(strategies, pool, score, free, n - n_random, draw)]
-        for place, row in enumerate(audit):
-            pick = Pick(int(row), RANDOM, float(draw[row]), wanted / size, size)
+            picks = [Pick(row, name, float(score[row]), 1.0, size) for row in self._best(strategies, pool, score, free, n - n_random, seed)]
+        for place, (row, lot) in enumerate(zip(audit.tolist(), uniform(pool.keys[audit], seed).tolist(), strict=True)):
+            pick = Pick(row, RANDOM, lot, wanted / size, size)
             picks.insert(min(len(picks), 2 + place * max(1, n // max(n_random, 1))), pick)
         return picks
 
@@ -244,11 +273,11 @@ class Scheduler:
         score: NDArray[np.float64],
         free: NDArray[np.bool_],
         n: int,
-        draw: NDArray[np.float64],
+        seed: int,
     ) -> list[int]:
         """Take n rows by score less similarity to what is taken, no near-duplicates while there are others."""
         joint = any(chooses_batches(strategy) for strategy, _ in strategies.values())
-        shortlist = _highest(score, draw, np.flatnonzero(free), n if joint else n * SHORTLIST)
+        shortlist = _highest(score, pool.keys, seed, free, n if joint else n * SHORTLIST)
         if joint or pool.vectors is None or n <= 1:
             return [int(row) for row in shortlist[:n]]
         vectors = pool.vectors(shortlist)
@@ -269,19 +298,27 @@ class Scheduler:
 
 
 def _one_of_each(
-    groups: NDArray[np.integer[Any]], free: NDArray[np.bool_], taken: NDArray[np.int64], draw: NDArray[np.float64]
+    groups: NDArray[np.integer[Any]], free: NDArray[np.bool_], taken: NDArray[np.int64], keys: NDArray[np.uint64], seed: int
 ) -> NDArray[np.bool_]:
     """Return bool (n,), True for one free record of each group, drawn by lot, and for none of the groups of those taken."""
-    rows = np.flatnonzero(free & ~np.isin(groups, groups[taken]))
-    rows = rows[np.argsort(draw[rows], kind="stable")]
-    one = np.zeros(len(groups), dtype=bool)
+    one = free & ~np.isin(groups, groups[taken])
+    rows = np.flatnonzero(one & _several(groups))
+    one[rows] = False
+    rows = rows[np.argsort(uniform(keys[rows], seed), kind="stable")]
     one[rows[np.unique(groups[rows], return_index=True)[1]]] = True
     return one
 
 
+def _several(groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Return bool (n,), whether there may be another record in the group of each."""
+    if not len(groups) or groups.min() < 0 or groups.max() >= len(groups):
+        return np.ones(len(groups), dtype=bool)
+    return np.asarray((np.bincount(groups) > 1)[groups])
+
+
 def chooses_batches(strategy: Strategy) -> bool:
     """Whether a strategy chooses the records of a batch together, which it says by naming the argument ``n``."""
-    return "n" in inspect.signature(strategy).parameters
+    return any(parameter.name == "n" for parameter in parameters(strategy))
 
 
 def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -291,12 +328,10 @@ def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArra
     return rows[np.argsort(draw[rows], kind="stable")]
 
 
-def _highest(score: NDArray[np.float64], draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return the n of these rows with the highest score, highest first, ties by their draw."""
-    if n < len(rows):
-        least = np.partition(score[rows], len(rows) - n)[len(rows) - n]
-        rows = rows[score[rows] >= least]
-    return rows[np.lexsort((draw[rows], -score[rows]))[:n]]
+def _highest(score: NDArray[np.float64], keys: NDArray[np.uint64], seed: int, free: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    """Return the n free rows with the highest score, highest first, ties by lot."""
+    rows = highest_rows(score, free, n)
+    return np.asarray(rows[np.lexsort((uniform(keys[rows], seed), -score[rows]))[:n]])
 
 
 def _weighted(strategy: str | Strategy | Mapping[str, float]) -> dict[str, tuple[Strategy, float]]:

@@ -488,6 +488,11 @@ class StoredCorpus(Corpus):
 
         return sum(pq.read_metadata(part).num_rows for part in self._parts)
 
+    @property
+    def fingerprint(self) -> int:
+        """A number for the content: parts are never changed once they are there."""
+        return hash((self.roles, *self._parts))
+
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq
 

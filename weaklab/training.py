@@ -106,6 +106,7 @@ class Trainer:
     ) -> None:
         self.groups, self._embeddings = groups, embeddings
         self._told: list[Fault] = []
+        self._fixed: Votes | None = None
         self._last_cross_fitted: tuple[State, int, NDArray[np.float64]] | None = None
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
@@ -183,14 +184,25 @@ class Trainer:
                 ballots.append(self._learn(heuristic, y, rows, ids, more, pseudo))
             except Exception as error:  # a classifier may be anybody's code
                 ballots.append(self._failed(heuristic, error))
-        votes = assemble(self.heuristics, ballots, self.labels, self.n)
-        model = self._model()
-        P = model.fit_predict_proba(votes.L, y, votes.scores, votes.confidence, self._features(votes))
+        votes, model = self._together(ballots), self._model()
+        P = model.fit_predict_proba(votes.L, y, votes.scores, votes.confidence, self._features(votes, model))
         return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
 
-    def _features(self, votes: Votes) -> NDArray[np.float32] | None:
+    def _together(self, ballots: Sequence[Ballot]) -> Votes:
+        """Put the columns side by side; those that do not learn are put there once, and the whole is copied every time."""
+        if self._fixed is None:
+            self._fixed = assemble(self.heuristics, ballots, self.labels, self.n)
+        L = self._fixed.L.copy()
+        for j, (heuristic, ballot) in enumerate(zip(self.heuristics, ballots, strict=True)):
+            if isinstance(heuristic, WeakClassifier):
+                L[:, j] = ballot.votes
+        scores = {j: b.scores for j, b in enumerate(ballots) if b.scores is not None}
+        faults = [fault for ballot in ballots for fault in ballot.faults]
+        return Votes(L, self._fixed.names, self.labels, scores, self._fixed.confidence, faults)
+
+    def _features(self, votes: Votes, model: LabelModel | None = None) -> NDArray[np.float32] | None:
         """Return what the label model may know of the records beside votes, None where there is nothing or it has no use for it."""
-        if self._embeddings is None or not self._model().wants_features(votes.L, votes.scores):
+        if self._embeddings is None or not (model or self._model()).wants_features(votes.L, votes.scores):
             return None
         return self._embeddings()
 
@@ -206,7 +218,8 @@ class Trainer:
     def _model(self) -> LabelModel:
         from weaklab.label_models import label_model
 
-        model: LabelModel = label_model(self.label_model).set_params(n_classes=len(self.labels))
+        model = label_model(self.label_model)
+        model.n_classes = len(self.labels)
         return model
 
     def _learn(
@@ -234,7 +247,7 @@ class Trainer:
             classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked([*also, (X[pseudo[0]], pseudo[1])]), groups=groups)
             vars(classifier).update(honest)
         scores = classifier.score(X)
-        scores[rows] = [classifier.out_of_fold_[name] for name in ids]
+        scores[rows] = np.concatenate([classifier.out_of_fold_[name] for name in ids]).reshape(len(rows), -1)
         return classifier.ballot(scores)
 
     def predict_without(self, state: State, column: int) -> NDArray[np.float64]:

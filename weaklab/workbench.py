@@ -13,10 +13,11 @@ from weaklab.committee import join
 from weaklab.corpus import Columns
 from weaklab.features import fit_cached
 from weaklab.features.numbers import numeric_columns
+from weaklab.frozen import Embedder, FrozenCommittee
 from weaklab.training import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from weaklab.loop import Views
     from weaklab.settings import Settings
     from weaklab.store import Store, StoredCorpus
+    from weaklab.training import State
 
 
 class Workbench:
@@ -93,10 +95,19 @@ class Workbench:
 
     def embed(self, batch: pa.RecordBatch) -> NDArray[np.float32] | None:
         """Return embeddings of records that are not in the corpus, None where there are no features."""
+        found = self._embedder()
+        return None if found is None else found.embedding(found.features.transform(batch))
+
+    def _embedder(self) -> Embedder | None:
         if self.views.learnable is None:
             return None
         self.matrix(self._basis)  # fits its features
-        return self.views.embedding(self._basis.features.transform(batch))
+        return Embedder(self._basis.features, self.views.embedding)
+
+    def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
+        """Return the committee as of a training, with the labels that people gave: record id -> label name."""
+        embedder = self._embedder() if state.instance is not None else None
+        return FrozenCommittee.of_state(self._committee(), state, manual, self.corpus.roles, embedder)
 
     @property
     def _basis(self) -> WeakClassifier:

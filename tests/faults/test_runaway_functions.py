@@ -12,12 +12,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import weaklab
-from weaklab import ABSTAIN, WeaklabWarning, pattern
-from weaklab.base import Fault
-from weaklab.processes import MAX_KILLS
+from weaklab import ABSTAIN, WeaklabWarning, labeling_function, pattern
+from weaklab.base import MAX_FAULT_RECORDS, Fault, LabelNames
+from weaklab.committee import join
+from weaklab.heuristics import as_heuristic
+from weaklab.processes import MAX_KILLS, Runner, settle
 
 RECORDS = [
     {"id": "a", "text": "win a prize"},
@@ -331,11 +334,12 @@ def dies_on(*ids):
     [
         ((), 10_000),
         (("0", "9999"), 10_000),
-        (("4096", "4097", "8192"), 8192),
-        (("0", "1", "5000", "5001", "9000"), 4096),
+        (("4096", "4097", "8192"), 8193),
+        (("4090", "4097", "5000", "5001", "9000"), 5001),
+        (("0", "1", "2000", "2001", "9000"), 2001),
         (tuple(str(i) for i in range(10_000)), 0),
     ],
-    ids=["never", "twice", "at_a_border", "five_times", "always"],
+    ids=["never", "twice", "at_a_border", "in_two_batches", "in_one_batch", "always"],
 )
 def test_votes_and_faults_do_not_depend_on_the_number_of_workers(ids, given_up_from):
     found = []
@@ -350,6 +354,133 @@ def test_votes_and_faults_do_not_depend_on_the_number_of_workers(ids, given_up_f
     assert np.array_equal(found[0].L, found[1].L)
     assert found[0].faults == found[1].faults
     assert sum(fault.count for fault in found[0].faults) == votes.count(ABSTAIN)
+
+
+def corpus_of(n, size=None):
+    batch = pa.record_batch({"id": [str(i) for i in range(n)], "n": range(n)})
+    return [batch.slice(start, size or n) for start in range(0, n, size or n)]
+
+
+def dies_or_raises(x):
+    if x.n in (3, 17, 18, 40):
+        os._exit(1)
+    return 1 // (x.n % 4)
+
+
+LABELS = LabelNames(["ham", "spam"])
+DIES = as_heuristic(dies_or_raises)
+
+
+def test_kills_cost_the_same_records_wherever_batches_end_and_whoever_runs_them():
+    found = []
+    for size, workers in ((50, 1), (4, 2), (9, 1)):
+        ballots = [ballots[0] for _, ballots in Runner(10.0, workers).run([DIES], corpus_of(50, size), LABELS)]
+        fault_rows = [(size * i + row, kind, why) for i, ballot in enumerate(ballots) for row, kind, why in ballot.fault_rows]
+        kills = [size * i + row for i, ballot in enumerate(ballots) for row in ballot.kills]
+        found.append((join(ballots).votes.tolist(), join(ballots).faults, fault_rows, kills))
+    assert found[0] == found[1] == found[2]
+    votes, faults, fault_rows, kills = found[0]
+    assert kills == [3, 17, 18]
+    assert votes == [SPAM if i % 4 == 1 and i != 17 else HAM if i % 4 and i not in kills else ABSTAIN for i in range(19)] + [ABSTAIN] * 31
+    assert [(fault.exception, fault.count) for fault in faults] == [("ZeroDivisionError", 5), ("ProcessDied", 3), ("GivenUp", 31)]
+    assert faults[2].records == tuple(str(i) for i in range(19, 19 + MAX_FAULT_RECORDS))
+    assert [row for row, _, _ in fault_rows] == sorted({*range(0, 19, 4), *kills, *range(19, 50)})
+
+
+def test_a_stream_remembers_kills_from_batch_to_batch():
+    (batch,) = corpus_of(50)
+    (whole,) = next(Runner(10.0, 1).run([DIES], [batch], LABELS))[1]
+    stream = Runner(10.0, 1).stream([DIES], LABELS)
+    first = [stream.vote(part)[0] for part in corpus_of(50, 10)[:2]]
+    assert stream.killed == [MAX_KILLS]
+    later = Runner(10.0, 1).stream([DIES], LABELS, killed=stream.killed)
+    rest = later.vote(batch.slice(20))[0]
+    assert np.concatenate([*(ballot.votes for ballot in first), rest.votes]).tolist() == whole.votes.tolist()
+    assert {kind for _, kind, _ in rest.fault_rows} == {"GivenUp"}
+
+
+def test_ballots_of_streams_that_began_apart_settle_to_those_of_one():
+    (batch,) = corpus_of(50)
+    (whole,) = next(Runner(10.0, 1).run([DIES], [batch], LABELS))[1]
+    first, second = batch.slice(0, 10), batch.slice(10)
+    apart = [Runner(10.0, 1).stream([DIES], LABELS).vote(part)[0] for part in (first, second)]
+    assert apart[1].votes.tolist() != whole.votes[10:].tolist()
+    settled = settle(DIES, apart[1], second, killed=len(apart[0].kills))
+    assert settled.votes.tolist() == whole.votes[10:].tolist()
+    assert [(10 + row, kind, why) for row, kind, why in settled.fault_rows] == whole.fault_rows[len(apart[0].fault_rows) :]
+
+
+def test_a_heuristic_may_vote_on_some_rows_of_each_batch():
+    @labeling_function
+    def sure(x):
+        return ("spam", 0.5) if x.n % 10 == 2 else dies_or_raises(x)
+
+    def select(batch):
+        chosen = {1, 2, 3, 4, 5, 17, 18, 22, 45}
+        return [[row for row, n in enumerate(batch["n"].to_pylist()) if n in chosen], [], None]
+
+    plain = labeling_function(name="plain")(lambda x: "ham")
+    for size in (50, 6):
+        batches = corpus_of(50, size)
+        found = list(zip(*(ballots for _, ballots in Runner(10.0, 2).run([sure, NOON, plain], batches, LABELS, select)), strict=True))
+        some, none, every = map(join, found)
+        assert {i: vote for i, vote in enumerate(some.votes.tolist()) if vote != ABSTAIN} == {1: SPAM, 2: SPAM, 5: SPAM}
+        assert some.confidence.tolist() == [0.5 if i == 2 else 1 for i in range(50)]
+        assert [(fault.exception, fault.records) for fault in some.faults] == [
+            ("ProcessDied", ("3", "17", "18")),
+            ("ZeroDivisionError", ("4",)),
+            ("GivenUp", ("22", "45")),
+        ]
+        assert none.votes.tolist() == [ABSTAIN] * 50
+        assert every.votes.tolist() == [HAM] * 50
+
+
+class Fatal:
+    """Ends the process that loads it."""
+
+    def __reduce__(self):
+        return os._exit, (5,)
+
+
+def test_a_function_that_cannot_be_loaded_alive_costs_the_first_records_and_is_given_up():
+    fatal = Fatal()
+    function = as_heuristic(lambda x: fatal and "spam")
+    for size in (10, 2):
+        ballots = [ballots[0] for _, ballots in Runner(10.0, 1).run([function], corpus_of(10, size), LABELS)]
+        assert join(ballots).votes.tolist() == [ABSTAIN] * 10
+        assert [(fault.exception, fault.records) for fault in join(ballots).faults] == [
+            ("ProcessDied", ("0", "1", "2")),
+            ("GivenUp", ("3", "4", "5", "6", "7", "8", "9")),
+        ]
+
+
+def test_a_function_that_dies_for_no_reason_in_the_record_leaves_no_record_untold():
+    calls = []
+
+    def tires(x):
+        calls.append(1)
+        if len(calls) == 5:
+            os._exit(1)
+        return "spam"
+
+    (ballot,) = Runner(10.0, 1).stream([as_heuristic(tires)], LABELS).vote(corpus_of(20)[0])
+    assert {row for row, _, _ in ballot.fault_rows} == set(range(20)) - set(np.flatnonzero(ballot.votes == SPAM).tolist())
+    assert {kind for _, kind, _ in ballot.fault_rows} == {"ProcessDied", "GivenUp"}
+
+
+def test_a_run_reads_few_batches_ahead():
+    read = []
+
+    def endless():
+        for i in itertools.count():
+            read.append(i)
+            yield from corpus_of(5)
+
+    run = Runner(10.0, 2).run([NOON], endless(), LABELS)
+    for _ in range(3):
+        next(run)
+    run.close()
+    assert len(read) <= 3 + 2 * 2
 
 
 def test_votes_do_not_depend_on_where_batches_end():

@@ -64,6 +64,36 @@ def _logistic(Z: NDArray[Any], temperature: float) -> NDArray[Any]:
     return Z
 
 
+def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = None) -> NDArray[np.float32]:
+    """Return the probabilities of two classes, float32 (n, 2), from the log-odds (n,) of the second against the first.
+
+    What :func:`softmax` gives, or :func:`tempered` where ``n_labels`` is given, for a large pool. Every row is worked out by itself.
+
+    >>> import numpy as np
+    >>> binary(np.log(np.array([3.0]))).round(2).tolist(), binary(np.array([-50.0]), n_labels=18).round(2).tolist()
+    ([[0.25, 0.75]], [[0.949999988079071, 0.05000000074505806]])
+    """
+    import numpy as np
+
+    from weaklab.rows import blocks
+
+    P = np.empty((len(odds), 2), dtype=np.float32, order="F")
+    with np.errstate(over="ignore"):  # infinite odds are a probability of 0
+        for part in blocks(len(odds)):
+            p = odds[part] * (-1 / temperature)
+            np.exp(p, out=p)
+            p += 1
+            np.reciprocal(p, out=p)
+            if np.isnan(p.sum()):
+                p[np.isnan(p)] = 0.5
+            if n_labels is not None:
+                p *= n_labels / (n_labels + 2)
+                p += 1 / (n_labels + 2)
+            P[part, 1] = p
+            np.subtract(1, P[part, 1], out=P[part, 0])
+    return P
+
+
 def finite(Z: NDArray[Any]) -> NDArray[Any]:
     """Return log-scores (n, k) where a class without any stands :data:`FLOOR` below the whole, and below all others.
 
@@ -109,21 +139,22 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
     """
     import numpy as np
 
-    Z = np.asarray(Z, dtype=np.float64)
-    Z = Z - Z.max(axis=1, keepdims=True)
     n, k = Z.shape
-    every = np.arange(n)
+    own = y[:, None] == np.arange(k)
+    gaps = (np.asarray(Z, dtype=np.float64) - Z[own][:, None])[~own].reshape(n, k - 1).T  # of each other class to the own one
 
     def loss(t: NDArray[np.float64]) -> NDArray[np.float64]:
-        P = np.exp(np.exp(-t)[:, None, None] * Z)
-        own = P[:, every, y] / P.sum(axis=2)
-        return np.asarray(-np.log((n * own + 1) / (n + k)).sum(axis=1) + PRIOR / 2 * t**2)
+        shrink, total = np.exp(-t)[:, None], np.ones((len(t), n))
+        for gap in gaps:
+            total += np.exp(shrink * gap)
+        return np.asarray(-np.log((n / total + 1) / (n + k)).sum(axis=1) + PRIOR / 2 * t**2)
 
     low, high = np.log(LOWEST), np.log(HIGHEST)
-    for _ in range(4):  # each time a tenth as wide as before
-        t = np.linspace(low, high, 21)
-        best = t[int(np.argmin(loss(t)))]
-        low, high = best - (t[1] - t[0]), best + (t[1] - t[0])
+    with np.errstate(over="ignore"):  # a class that is sure to be wrong
+        for _ in range(4):  # each time a tenth as wide as before
+            t = np.linspace(low, high, 21)
+            best = t[int(np.argmin(loss(t)))]
+            low, high = best - (t[1] - t[0]), best + (t[1] - t[0])
     return float(np.exp(best))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,16 @@ def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[A
     return np.array([fold_of[str(group)] for group in groups], dtype=np.int64)
 
 
+@functools.lru_cache(maxsize=2**16)
+def _digest(name: str) -> bytes:
+    """Return a hash of an id; labeled records come again at every training."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
 def _dealt(codes: Sequence[int], names: Sequence[str], folds: int) -> NDArray[np.int64]:
     import numpy as np
 
-    keys = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
-    order = sorted(range(len(codes)), key=lambda row: (codes[row], keys[row]))
+    order = sorted(range(len(codes)), key=list(zip(codes, map(_digest, names), strict=True)).__getitem__)
     fold = np.empty(len(codes), dtype=np.int64)
     fold[order] = np.arange(len(codes)) % max(1, min(folds, len(codes)))
     return fold

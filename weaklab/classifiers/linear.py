@@ -22,6 +22,8 @@ NO_FOLD = -1
 class LinearModel:
     """A classifier whose log-scores are ``X @ coef_.T + intercept_``, up to a number that is the same for all classes.
 
+    What it learned is kept for the columns that some labeled row holds; all other columns have one coefficient a class.
+
     Attributes
     ----------
     classes_ : int (k,), the codes that it has seen
@@ -30,8 +32,19 @@ class LinearModel:
     """
 
     classes_: NDArray[np.int64]
-    coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
+    _n_columns: int
+    _seen: NDArray[np.int64]
+    _of_seen: NDArray[np.float64]
+    _of_others: NDArray[np.float64]
+
+    @property
+    def coef_(self) -> NDArray[np.float64]:
+        import numpy as np
+
+        coef = np.repeat(self._of_others[:, None], self._n_columns, axis=1)
+        coef[:, self._seen] = self._of_seen
+        return coef
 
     def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
         """Fit on all rows; return log-scores (n, k) of each row by a fit without its fold, -inf for classes not in there."""
@@ -45,6 +58,17 @@ class LinearModel:
         self.fit_out_of_fold(X, y, weight, np.full(len(y), NO_FOLD))
         return self
 
+    def log_odds(self, X: Rows, code: int) -> NDArray[Any]:
+        """Return the log-scores of a class less those of the first one: (n,), float32 or float64 as ``X``."""
+        import numpy as np
+
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        slope = np.full(self._n_columns, self._of_others[code] - self._of_others[0], dtype=dtype)
+        slope[self._seen] = self._of_seen[code] - self._of_seen[0]
+        odds = X @ slope
+        odds += dtype(self.intercept_[code] - self.intercept_[0])
+        return np.asarray(odds)
+
     def log_scores(self, X: Rows) -> NDArray[np.float32]:
         """Return log-scores (n, k) less those of the first class: float32, or float64 for a float64 ``X``.
 
@@ -54,11 +78,9 @@ class LinearModel:
         """
         import numpy as np
 
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
-        Z = np.zeros((X.shape[0], len(self.classes_)), dtype=dtype, order="F")
+        Z = np.zeros((X.shape[0], len(self.classes_)), dtype=np.float32 if X.dtype == np.float32 else np.float64, order="F")
         for code in range(1, len(self.classes_)):
-            Z[:, code] = X @ (self.coef_[code] - self.coef_[0]).astype(dtype)
-            Z[:, code] += dtype(self.intercept_[code] - self.intercept_[0])
+            Z[:, code] = self.log_odds(X, code)
         return Z
 
     def predict_proba(self, X: Rows) -> NDArray[np.float32]:
@@ -124,9 +146,8 @@ class NaiveBayes(LinearModel):
         sums = np.bincount(cell, weights=rows.data * weight[row_of], minlength=(folds + 1) * k * len(seen))
         sums = sums.reshape(folds + 1, k, len(seen))
         whole = sums.sum(axis=0)
-        others, rest = self._log_probability(whole, d)
-        self.coef_ = np.repeat(rest[:, None], d, axis=1)
-        self.coef_[:, seen] = others
+        self._n_columns, self._seen = d, seen
+        self._of_seen, self._of_others = self._log_probability(whole, d)
         self.intercept_ = np.zeros(k)
         if not folds:
             return np.zeros((len(y), k))
@@ -168,6 +189,8 @@ class LogisticRegression(LinearModel):
 
     MOST_NEWTON = 300
     """Up to so many unknowns a problem of two classes is solved by Newton's method, whose steps are dear and few."""
+    MOST_DUAL = 600
+    """Up to so many rows, fewer than columns, a problem of two classes is solved with one unknown a row, by Newton's method as well."""
     MOST_SPAN = 1000
     """With more rows than this, a dense square matrix of them costs more than it saves."""
 
@@ -183,21 +206,54 @@ class LogisticRegression(LinearModel):
         self.classes_, code = np.unique(y, return_inverse=True)
         k = len(self.classes_)
         columns = 1 if k == 2 else k  # of two classes, the second against the first
+        self._n_columns, self._seen, self._of_others = d, seen, np.zeros(k)
+        folds = int(fold.max()) + 1
+        inside = weight[:, None] * (fold[:, None] != np.arange(folds))
+        present = np.stack([inside[code == j].any(axis=0) for j in range(k)], axis=1)
+        if k == 2 and n <= min(len(seen), self.MOST_DUAL):
+            return self._by_duals(rows, code, weight, fold, inside, present)
         span = n <= min(len(seen), self.MOST_SPAN)
         A = _span(rows) if span else rows if len(seen) > n else rows.toarray()
         V, b = self._solve(A, code, weight[:, None], np.zeros((A.shape[1], 1, columns)), np.zeros((1, columns)))
         coef = _both(V[:, 0].T, axis=0)
-        self.coef_ = np.zeros((k, d))
-        self.coef_[:, seen] = (rows.T @ solve_triangular(A, coef.T, trans="T", lower=True)).T if span else coef
+        self._of_seen = (rows.T @ solve_triangular(A, coef.T, trans="T", lower=True)).T if span else coef
         self.intercept_ = _both(b[0], axis=0)
-        folds = int(fold.max()) + 1
         if not folds:
             return np.zeros((n, k))
-        inside = weight[:, None] * (fold[:, None] != np.arange(folds))
         V, b = self._solve(A, code, inside, np.repeat(V, folds, axis=1), np.repeat(b, folds, axis=0))
         Z = (A @ V.reshape(A.shape[1], folds * columns)).reshape(n, folds, columns) + b
-        present = np.stack([inside[code == j].any(axis=0) for j in range(k)], axis=1)
         return np.where(present[fold], _both(Z[np.arange(n), fold], axis=1), -np.inf)
+
+    def _by_duals(
+        self,
+        rows: Any,
+        code: NDArray[np.int64],
+        weight: NDArray[np.float64],
+        fold: NDArray[np.int64],
+        inside: NDArray[np.float64],
+        present: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Do what :meth:`fit_out_of_fold` does for two classes, with one unknown a row; what is learned is a sum of rows."""
+        import numpy as np
+
+        K = (rows @ rows.T).toarray()
+        weights = np.concatenate([weight[:, None], inside], axis=1)
+        scales = self.C * self._balanced(code, weights, 2)
+        ridges = 1 / np.maximum(scales.sum(axis=0), 1e-300)
+        scales *= ridges
+        a, b = _dual_newton(K, code, scales[:, 0], ridges[0], np.zeros(len(code)), 0.0, self.tol)
+        self._of_seen = _both((rows.T @ a)[None], axis=0)
+        self.intercept_ = _both(np.array([b]), axis=0)
+        if not len(present):
+            return np.zeros((len(code), 2))
+        Z = np.zeros(len(code))
+        for number in range(len(present)):
+            if present[number].all():
+                used, out = np.flatnonzero(inside[:, number]), np.flatnonzero(fold == number)
+                between = K[used].take(used, axis=1)
+                part, b_part = _dual_newton(between, code[used], scales[used, number + 1], ridges[number + 1], a[used], b, self.tol)
+                Z[out] = K[out].take(used, axis=1) @ part + b_part
+        return np.where(present[fold], _both(Z[:, None], axis=1), -np.inf)
 
     def _balanced(self, code: NDArray[np.int64], weight: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """Weigh the rows of every problem so that its classes weigh the same: float (n, problems)."""
@@ -249,6 +305,65 @@ class LogisticRegression(LinearModel):
             loss, start, jac=True, method="L-BFGS-B", options={"gtol": self.tol, "ftol": 64 * np.finfo(float).eps, "maxiter": 500}
         ).x
         return found[:end].reshape(r, p, c), found[end:].reshape(p, c)
+
+
+def _dual_newton(
+    K: NDArray[np.float64],
+    code: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    ridge: float,
+    a: NDArray[np.float64],
+    b: float,
+    tol: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Minimise sum_i scale_i loss_i(K a + b) + ridge / 2 a' K a over a (n,) and b by Newton's method, halving steps that lead uphill.
+
+    ``K`` (n, n) holds the inner products of the rows. The steps are solved as in algorithm 3.1 of Rasmussen and Williams
+    (2006), Gaussian processes for machine learning: with H the second derivatives over the ridge, the matrix to factor is
+    1 + H^1/2 K H^1/2, which is never near singular. Ends where the gradient in the space of the columns is no longer than ``tol``.
+    """
+    import numpy as np
+    from scipy.linalg.lapack import dposv
+    from scipy.special import expit
+
+    sign = 2.0 * code - 1
+    q = np.empty((2, len(a))).T
+
+    def loss(a: NDArray[np.float64], Ka: NDArray[np.float64], odds: NDArray[np.float64]) -> float:
+        return float(scale @ np.logaddexp(0, -sign * odds)) + 0.5 * ridge * float(a @ Ka)
+
+    Ka = K @ a
+    odds = Ka + b
+    before = loss(a, Ka, odds)
+    for _ in range(100):
+        P = expit(odds)
+        slope = scale * (P - code)
+        left = slope + ridge * a
+        if left @ (K @ left) <= tol**2 and abs(slope.sum()) <= tol:
+            break
+        h = scale * P
+        h *= 1 - P
+        h /= ridge
+        root = np.sqrt(h)
+        B = root[:, None] * K
+        B *= root
+        B.ravel()[:: len(a) + 1] += 1
+        q[:, 0], q[:, 1] = h * Ka - slope / ridge, h
+        solved = dposv(B.T, root[:, None] * (K @ q), lower=1, overwrite_a=1, overwrite_b=1)[1]
+        u, v = q[:, 0] - root * solved[:, 0], q[:, 1] - root * solved[:, 1]
+        total = v.sum()
+        step_b = float(u.sum() / total) if total > 0 else 0.0
+        u -= step_b * v  # the unknowns where the step leads
+        Ku, size = K @ u, 1.0
+        while True:
+            there, K_there, b_there = (a + size * (u - a), Ka + size * (Ku - Ka), b + size * step_b) if size < 1 else (u, Ku, b + step_b)
+            odds = K_there + b_there
+            now = loss(there, K_there, odds)
+            if now <= before + 1e-12 or size < 1e-10:
+                break
+            size /= 2
+        a, Ka, b, before = there, K_there, b_there, now
+    return a, b
 
 
 def _newton(

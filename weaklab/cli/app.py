@@ -24,7 +24,7 @@ OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a mistake (told on stderr), 2 wrong usage, 3 done but with faults in labeling functions "
-    "(run and lfs), 130 interrupted."
+    "(run, lfs and batch), 130 interrupted."
 )
 
 app = typer.Typer(
@@ -274,6 +274,9 @@ def label(
     strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
     annotator: Annotated[str | None, typer.Option(help="Who answers; by default the user's name.")] = None,
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Train and pick the next batch while this one is read; it is picked without these answers.")
+    ] = False,
 ) -> None:
     """Label in the terminal: Enter accepts the suggestion, a digit or a name corrects it.
 
@@ -284,7 +287,7 @@ def label(
 
     with opened(project, annotator=annotator) as held:
         tell_faults_of_files(held)
-        label_in_terminal(held, n, batch=batch, strategy=strategy, again=again)
+        label_in_terminal(held, n, batch=batch, strategy=strategy, again=again, ahead=ahead)
 
 
 @app.command(epilog="Example: `weaklab status spam --json`")
@@ -432,6 +435,64 @@ def simulate(
     show(found.table())
     if written:
         print(f"wrote {', '.join(str(path) for path in written)}")
+
+
+@app.command(epilog="Example: `weaklab batch spam 'mail-*.parquet' labels --include text`. The same command goes on with a stopped run.")
+def batch(
+    project: Folder,
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="A Parquet, CSV, JSONL or text file, a glob, or a folder.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the Parquet parts.", show_default=False)],
+    votes: Annotated[bool, typer.Option("--votes", help="Write what each heuristic voted, too.")] = False,
+    include: Annotated[list[str] | None, typer.Option(help="Column of the input to write, too; repeat for several.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several. By default as in the project.")] = None,
+    id: Annotated[str | None, typer.Option(help="Id column. By default as in the project; without one, made from the content.")] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    rows_per_part: Annotated[int, typer.Option(help="Rows of the input that make a part.", min=1)] = 100_000,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
+    engine: Annotated[str, typer.Option(help="local or spark.")] = "local",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where OUT holds another batch.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Show progress even where stderr is no terminal.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+) -> None:
+    """Label files of any size with the committee as it is; nothing is added to the project.
+
+    Writes row, id, label, one probability a class, confidence, whether the label is manual, and faults. Each part is there whole
+    or not at all.
+    """
+    from weaklab.cli.batch import run_batch
+
+    settings = {"include": include or (), "text": text, "id": id, "encoding": encoding, "rows_per_part": rows_per_part}
+    with opened(project) as held:
+        try:
+            found = run_batch(
+                held,
+                source,
+                out,
+                say,
+                votes=votes,
+                workers=workers,
+                engine=engine,
+                overwrite=overwrite,
+                progress=not quiet and (progress or sys.stderr.isatty()),
+                **settings,
+            )
+        except KeyboardInterrupt:
+            say(f"interrupted; finished parts are kept in {out}: the same command goes on")
+            sys.exit(INTERRUPTED)
+        if not quiet:
+            table = found.table()
+            table.notes = [note for note in table.notes if not note.startswith("fault:")]
+            show(table)
+        for message in held.load_errors:
+            say(f"error: {message}")
+        for fault in found.faults:
+            say(f"fault: {fault}")
+        broken = bool(held.load_errors) or any(fault.exception == "UnknownLabelError" for fault in found.faults)
+        if broken or (strict and found.faults):
+            sys.exit(FAULTS)
 
 
 LISTS = {

@@ -7,12 +7,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, TextIO
 
+from weaklab.loop import Ahead
 from weaklab.tables import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
-    from weaklab.asks import Ask
+    from weaklab.asks import Ask, Asks
     from weaklab.base import LabelNames
     from weaklab.project import Project
 
@@ -76,6 +77,7 @@ def label_in_terminal(
     batch: int = 10,
     strategy: Any = None,
     again: bool = False,
+    ahead: bool = False,
     read: Callable[[str], str] = input,
     out: TextIO | None = None,
 ) -> int:
@@ -83,8 +85,21 @@ def label_in_terminal(
 
     Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is on
     disk before the next record is shown.
+
+    With ``ahead`` the committee trains and the next batch is picked while the person reads this one: nothing is waited for, and every
+    batch is picked without knowing the answers to the one before it, however fast these come.
     """
-    return _Session(project, n, batch, strategy, again, read, out or sys.stdout).run()
+    session = _Session(project, n, batch, strategy, again, read, out or sys.stdout)
+    if not ahead:
+        return session.run()
+    project.deferred = True
+    try:
+        with Ahead() as session.ahead:
+            given = session.run()
+    finally:
+        project.deferred = False
+    project.retrain_when_due()
+    return given
 
 
 class _Session:
@@ -97,6 +112,7 @@ class _Session:
         self.line: deque[Ask] = deque()
         self.shown: list[Ask] = []
         self.given = 0
+        self.ahead: Ahead[Asks] | None = None
 
     def say(self, text: str = "") -> None:
         self.out.write(text + "\n")
@@ -110,6 +126,7 @@ class _Session:
                     break
         except (EOFError, KeyboardInterrupt):
             self.say()
+        self._wait()
         left = self.project.status()
         self.say(f"{self.given} labels given; {left['manual_labels']:,} of {left['records']:,} records have one. Every answer is stored.")
         return self.given
@@ -118,10 +135,28 @@ class _Session:
         """Pick the next records when the line is empty."""
         if not self.line:
             wanted = self.batch if self.n is None else min(self.batch, self.n - self.given)
-            self.line.extend(self.project.ask(wanted, again=self.again, strategy=self.strategy))
+            self.line.extend(self._prepared()[:wanted] or self.project.ask(wanted, again=self.again, strategy=self.strategy))
+            if self.ahead is not None:
+                shown = [ask.id for ask in self.line]
+                self.ahead.begin(None, lambda: self._prepare(shown))
         if not self.line:
             self.say("no record is left to ask about; --again shows those that have a label, too")
         return bool(self.line)
+
+    def _prepare(self, shown: Collection[str]) -> Asks:
+        """Train if it is time, and pick the batch after the one that is shown."""
+        self.project.retrain_when_due()
+        return self.project.ask(self.batch, again=self.again, strategy=self.strategy, lease=False, besides=shown)
+
+    def _prepared(self) -> Sequence[Ask]:
+        """Return what was picked ahead and may still be asked."""
+        asks = None if self.ahead is None else self.ahead.take(None)
+        return self.project.lease(asks, asks[0].asked_after or 0) if asks else ()
+
+    def _wait(self) -> None:
+        """Let the work in the background end before the project is touched."""
+        if self.ahead is not None:
+            self.ahead.wait()
 
     def _one(self, ask: Ask) -> bool:
         """Show a record and do what is typed until it is dealt with; False to leave."""
@@ -133,6 +168,7 @@ class _Session:
                 self.say(f"  {value}")
                 continue
             seconds = time.monotonic() - start
+            self._wait()
             if kind == "label":
                 self.line.popleft()
                 self.project.label(ask, value, seconds=seconds)

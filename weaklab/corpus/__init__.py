@@ -105,12 +105,17 @@ class Corpus:
         self._ids: pa.ChunkedArray | None = None
         self._ids_checked = False
         self._kept: list[pa.RecordBatch] | None = None
-        self._fingerprint: str | None = None
+        self._fingerprint: int | None = None
 
     @property
     def name(self) -> str:
         """What messages call this corpus."""
         return self._source.name
+
+    @property
+    def makes_ids(self) -> bool:
+        """Whether ids are made from the content, because the records came without any."""
+        return self._made_ids
 
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
         """Yield record batches of at most ``size`` rows, every one with an id column.
@@ -189,13 +194,10 @@ class Corpus:
         return sum(batch.num_rows for batch in self._raw()) if self._source.in_memory and self._made_ids else len(self.ids)
 
     @property
-    def fingerprint(self) -> str:
-        """A hash of the content; of files it is made anew each time."""
+    def fingerprint(self) -> int:
+        """A hash of the content, good in this process; of files it is made anew each time."""
         if self._fingerprint is None or self._kept is None:
-            state = hashlib.blake2b(repr(self.roles).encode(), digest_size=16)
-            for batch in self._raw():
-                state.update(batch.serialize())
-            self._fingerprint = state.hexdigest()
+            self._fingerprint = hash((self.roles, *(part for batch in self._raw() for part in _contents(batch))))
         return self._fingerprint
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -311,6 +313,13 @@ def _check_ids(ids: pa.Array, seen: dict[Any, int], offset: int, corpus: Corpus)
                 f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
                 "column, or rename this one and let weaklab make ids from the content"
             )
+
+
+def _contents(batch: pa.RecordBatch) -> Iterator[Any]:
+    """Yield what tells the content of a batch from others, as small things that can be hashed."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        yield name, str(column.type), column.offset, len(column)
+        yield from (None if buffer is None else hash(buffer.to_pybytes()) for buffer in column.buffers())
 
 
 def _slices(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:

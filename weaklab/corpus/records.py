@@ -135,7 +135,9 @@ class Columns:
         sheet = self._sheet()
         if sheet is None:
             kind = _record_class(self._plain_names())
-            sheet = Sheet(map(kind, repeat(self), range(len(self))))
+            sheet = Sheet(map(object.__new__, repeat(kind, len(self))))
+            deque(map(_put_columns, sheet, repeat(self)), maxlen=0)
+            deque(map(_put_row, sheet, range(len(self))), maxlen=0)
             self._sheet = ref(sheet)
             if "text" in kind._puts:
                 self._fill(kind, "text")
@@ -273,7 +275,7 @@ def _record_class(names: tuple[str, ...]) -> type[Record]:
     Names that mean something else in a class (``get``, ``_row``) or cannot be attributes are looked up.
     """
     slots = tuple(name for name in names if name.isidentifier() and not name.startswith("_") and not hasattr(Record, name))[:MAX_SLOTS]
-    kind = type("Record", (Record,), {"__slots__": slots, "__module__": __name__, "__qualname__": "Record"})
+    kind: type[Record] = type("Record", (Record,), {"__slots__": slots, "__module__": __name__, "__qualname__": "Record"})
     kind._puts = {name: kind.__dict__[name].__set__ for name in slots}
     return kind
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ class Source:
     id_column : column of ids; files without types hold it as text, so that 007 stays 007
     labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
     in_memory : whether what it yields is in memory anyway, so that it may be kept
+    kind : csv, jsonl, parquet or text where it is files
+    paths : the files, in the order in which they are read
     """
 
     name: str
@@ -73,6 +76,8 @@ class Source:
     labels_by_file: bool = False
     repairs: Repairs = field(default_factory=Repairs)
     in_memory: bool = False
+    kind: str = ""
+    paths: tuple[Path, ...] = ()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         self.repairs = Repairs()
@@ -191,22 +196,42 @@ def _pandas_source(frame: Any) -> Source:
         frame = frame.to_frame(name=str(frame.name or "text"))
     names = [str(name) for name in frame.columns]
     _check_names(names, "the DataFrame")
+    texts: dict[str, pa.Array] = {}
+
+    def converted(name: str, column: Any, source: Source) -> pa.Array:
+        """Convert a column; one of plain texts once, whatever role it has."""
+        if name not in texts:
+            plain = _plain_texts(column)
+            if plain is None:
+                return _pandas_column(column, name, source)
+            texts[name] = plain
+        return texts[name]
 
     def batches(source: Source) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        columns = {name: _pandas_column(frame.iloc[:, i], name, source) for i, name in enumerate(names)}
+        columns = {name: converted(name, frame.iloc[:, i], source) for i, name in enumerate(names)}
         yield from _table_batches(pa.table(columns))
 
     return Source("the DataFrame", batches, in_memory=True)
 
 
+def _plain_texts(column: Any) -> pa.Array | None:
+    """Return a column that holds nothing but texts Arrow can store, else None."""
+    import pyarrow as pa
+
+    kind = str(column.dtype)
+    with contextlib.suppress(UnicodeEncodeError, pa.ArrowException):  # lone surrogates, which have to be repaired
+        if kind in ("str", "string") and hasattr(column.array, "__arrow_array__"):
+            return pa.array(column.array, pa.large_string(), from_pandas=True)
+        if kind == "object" and pa.types.is_string((texts := pa.array(column.to_numpy(), from_pandas=True)).type):
+            return texts.cast(pa.large_string())
+    return None
+
+
 def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
     import pyarrow as pa
 
-    if str(column.dtype) in ("str", "string") and hasattr(column.array, "__arrow_array__"):
-        with contextlib.suppress(UnicodeEncodeError, pa.ArrowException):  # lone surrogates, which are repaired below
-            return pa.array(column.array, pa.large_string(), from_pandas=True)
     if str(column.dtype) in ("object", "str", "string", "category"):
         values = column.astype(object).where(column.notna(), None).tolist()
         return _array(values, name, source, lambda row: f"{source.name}, row {row}")
@@ -297,7 +322,7 @@ def _array(values: list[Any], name: str, source: Source, record: Callable[[int],
     def place(row: int) -> str:
         return f"{record(row)}, column {name!r}"
 
-    if all(type(value) is str or value is None for value in values):
+    if set(map(type, values)) <= {str, type(None)}:
         with contextlib.suppress(UnicodeEncodeError):  # lone surrogates, which are repaired below
             return pa.array(values, pa.large_string())
     plain = _as_text if name in source.text_columns else _plain
@@ -418,7 +443,7 @@ def _file_source(data: Any, encoding: str) -> Source:
         readers = {"csv": _csv_batches, "jsonl": _jsonl_batches, "parquet": _parquet_batches}
         return readers[kind](paths, encoding, source)
 
-    return Source(name, open_files, labels_by_file=by_label)
+    return Source(name, open_files, labels_by_file=by_label, kind=kind, paths=tuple(paths))
 
 
 def _expand(data: Any) -> list[Path]:
@@ -643,24 +668,83 @@ def _without_bytes(batch: pa.RecordBatch, path: Path, encoding: str) -> pa.Recor
 
 
 def _parquet_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    return _read_groups(parquet_rows(paths))
 
-    schema = None
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """The rows of some Parquet files, any stretch of which can be read without those before it.
+
+    Attributes
+    ----------
+    groups : (path, number of the row group in that file, its rows), in order
+    schema : of the first file; the others have the same columns
+    batch_rows : rows in a batch, fewer than BATCH_ROWS where they are large
+    """
+
+    groups: tuple[tuple[Path, int, int], ...]
+    schema: pa.Schema
+    batch_rows: int
+
+    def __len__(self) -> int:
+        return sum(rows for _, _, rows in self.groups)
+
+    def read(self, source: Source, start: int = 0) -> Iterator[pa.RecordBatch]:
+        """Yield the rows from number ``start`` on; row groups before it are not read."""
+        for batch in _read_groups(self, start):
+            yield _uniform(batch, source)
+
+
+def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
+    """Look at the footers of Parquet files.
+
+    Raises
+    ------
+    CorpusError
+        One cannot be read, or its columns differ from those of the first.
+    """
+    groups: list[tuple[Path, int, int]] = []
+    schema, per_row = None, 1
     for path in paths:
-        try:
-            file = pq.ParquetFile(path)
+        with _parquet_file(path) as file:
             found = file.schema_arrow.remove_metadata()
             _check_names(found.names, str(path))
             schema = schema or found
             _check_same_columns(found.names, schema.names, path, paths[0])
-            per_row = max(
-                1, sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)) // max(1, file.metadata.num_rows)
-            )
-            for batch in file.iter_batches(batch_size=max(1, min(BATCH_ROWS, BATCH_BYTES // per_row))):
-                yield _cast(batch, schema, str(path))
-        except (pa.ArrowException, OSError) as error:
-            raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again") from None
+            sizes = [(file.metadata.row_group(i).num_rows, file.metadata.row_group(i).total_byte_size) for i in range(file.num_row_groups)]
+            per_row = max(per_row, sum(size for _, size in sizes) // max(1, file.metadata.num_rows))
+            groups += [(path, number, rows) for number, (rows, _) in enumerate(sizes)]
+    assert schema is not None
+    return ParquetRows(tuple(groups), schema, max(1, min(BATCH_ROWS, BATCH_BYTES // per_row)))
+
+
+def _read_groups(found: ParquetRows, start: int = 0) -> Iterator[pa.RecordBatch]:
+    for path, groups in groupby(found.groups, key=lambda group: group[0]):
+        wanted: list[int] = []
+        for _, number, rows in groups:
+            if wanted or start < rows:
+                wanted.append(number)
+            else:
+                start -= rows
+        if not wanted:
+            continue
+        with _parquet_file(path) as file:
+            for batch in file.iter_batches(batch_size=found.batch_rows, row_groups=wanted):
+                skipped, start = min(start, batch.num_rows), max(0, start - batch.num_rows)
+                if skipped < batch.num_rows:
+                    yield _cast(batch.slice(skipped), found.schema, str(path))
+
+
+@contextlib.contextmanager
+def _parquet_file(path: Path) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again") from None
 
 
 def check_columns(names: Sequence[str], wanted: Iterable[str], source: str) -> None:

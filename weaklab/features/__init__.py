@@ -1,11 +1,12 @@
 """Features for weak classifiers: fitted on a corpus without labels, then one row of numbers a record."""
 
-from weaklab.features.base import FEATURES, Features
+from weaklab.features.base import FEATURES, Features, sharing, transform_once
 from weaklab.features.caching import fit_cached
 from weaklab.features.combine import Auto, Combined, Transformer, feature_spec, features, features_from_spec
+from weaklab.features.grams import WORDS
 from weaklab.features.numbers import NumericColumns
 from weaklab.features.vectors import Doc2Vec, FastText, Word2Vec
-from weaklab.features.words import WORDS, Hashing, Tfidf
+from weaklab.features.words import Hashing, Tfidf
 
 __all__ = [
     "FEATURES",
@@ -24,4 +25,6 @@ __all__ = [
     "features",
     "features_from_spec",
     "fit_cached",
+    "sharing",
+    "transform_once",
 ]

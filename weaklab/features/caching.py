@@ -61,12 +61,11 @@ def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path) -> tu
     if held is not None:
         with contextlib.suppress(*_DAMAGED):
             return features.restore(held["state"]), _matrix(held["matrix"])
-    fitted = features.fit(corpus)
-    X = fitted.transform_corpus(corpus)
-    state = fitted.state()
+    X = features.fit_transform(corpus)
+    state = features.state()
     if state is not None:
         _write(path, {"state": state, "matrix": _parts(X)})
-    return fitted, X
+    return features, X
 
 
 def _parts(X: Matrix) -> dict[str, Any]:

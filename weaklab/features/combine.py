@@ -36,10 +36,16 @@ class Combined(Features):
         return self
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
+        return self._beside([part.transform(batch) for part in self._parts])
+
+    def fit_transform(self, corpus: Corpus) -> Matrix:
+        return self._beside([part.fit_transform(corpus) for part in self._parts])
+
+    @staticmethod
+    def _beside(blocks: list[Matrix]) -> Matrix:
         import numpy as np
         from scipy import sparse
 
-        blocks = [part.transform(batch) for part in self._parts]
         if any(sparse.issparse(block) for block in blocks):
             return sparse.hstack([sparse.csr_array(block) for block in blocks], format="csr")
         return np.hstack(blocks)
@@ -91,9 +97,17 @@ class Auto(Features):
         self.text = list(text)
 
     def fit(self, corpus: Corpus) -> Auto:
-        self._has_text = bool(corpus.roles.text)
-        self._inner = self._made().fit(corpus)
+        self._start(corpus)
+        self._inner.fit(corpus)
         return self
+
+    def fit_transform(self, corpus: Corpus) -> Matrix:
+        self._start(corpus)
+        return self._inner.fit_transform(corpus)
+
+    def _start(self, corpus: Corpus) -> None:
+        self._has_text = bool(corpus.roles.text)
+        self._inner = self._made()
 
     def _made(self) -> Features:
         return features(self.text if self._has_text else "columns")

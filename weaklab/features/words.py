@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import WeaklabError
 from weaklab.corpus import Columns, Corpus
 from weaklab.features.base import FEATURES, Features, texts_of
+from weaklab.features.grams import FEW_TEXTS, WORDS, Grams, learned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from weaklab.features.base import Matrix
-
-WORDS = r"(?u)\b\w+\b|[!?%$€£#@…]"
-"""What counts as a word: letters and digits, and the signs that give a tone away."""
-
 
 MOST_OF_A_TEXT, MOST_CHARACTERS = 1_000_000, 20_000
 """So many characters of a text are looked at for words, and for parts of words: one huge record must not hold up all."""
@@ -38,6 +35,10 @@ class Tfidf(Features):
     def __init__(self, ngrams: Sequence[int] = (1, 2), min_df: int = 1, max_features: int | None = 200_000) -> None:
         self.ngrams, self.min_df, self.max_features = tuple(ngrams), min_df, max_features
 
+    _by_word, _most = True, MOST_OF_A_TEXT
+    _grams: Grams | None = None
+    _seen = 0
+
     def _new(self, vocabulary: dict[str, int] | None = None) -> Any:
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -49,32 +50,71 @@ class Tfidf(Features):
             sublinear_tf=True,
             dtype=np.float32,
             vocabulary=vocabulary,
-            **self._reading(),
+            preprocessor=partial(_beginning, length=self._most),
+            **({"token_pattern": WORDS} if self._by_word else {"analyzer": "char_wb"}),
         )
 
-    def _reading(self) -> dict[str, Any]:
-        """Return how a text is taken apart."""
-        return {"token_pattern": WORDS, "preprocessor": partial(_beginning, length=MOST_OF_A_TEXT)}
-
     def fit(self, corpus: Corpus) -> Tfidf:
-        self._vectorizer = self._new()
-        try:
-            self._vectorizer.fit(texts_of(corpus))
-        except ValueError as error:
-            raise WeaklabError(f"TF-IDF features of {corpus.name}: {error}; is its text column the right one?") from None
+        if self._learn(corpus) is None:
+            self._forget(self._new())
+            try:
+                self._vectorizer.fit(texts_of(corpus))
+            except ValueError as error:
+                raise WeaklabError(f"TF-IDF features of {corpus.name}: {error}; is its text column the right one?") from None
         return self
 
+    def fit_transform(self, corpus: Corpus) -> Matrix:
+        counts = self._learn(corpus)
+        return self.fit(corpus).transform_corpus(corpus) if counts is None else self._weighed(counts)
+
+    def _learn(self, corpus: Corpus) -> Matrix | None:
+        """Fit to many texts; return their counts. None where scikit-learn is to do it: for few texts, or to say what is wrong."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        ngrams = self._range()
+        if ngrams is None or not _is_large(corpus):
+            return None
+        batches = (self._beginnings(batch) for batch in corpus.batches())
+        words, counts = learned(batches, ngrams, self._by_word, self.min_df, self.max_features)
+        if not words:
+            return None
+        self.restore({"vocabulary": words, "idf": TfidfTransformer().fit(counts).idf_})
+        return counts
+
+    def _range(self) -> tuple[int, int] | None:
+        """Return the n-grams where all settings are of the kind that the compiled loops know."""
+        numbers: tuple[object, ...] = (*self.ngrams, self.min_df, 1 if self.max_features is None else self.max_features)
+        plain = len(self.ngrams) == 2 and all(isinstance(n, int) and n > 0 for n in numbers) and self.ngrams[0] <= self.ngrams[1]
+        return (self.ngrams[0], self.ngrams[1]) if plain else None
+
+    def _beginnings(self, batch: pa.RecordBatch) -> list[str]:
+        return [_beginning(text, self._most) for text in Columns(batch).text]
+
     def transform(self, batch: pa.RecordBatch) -> Matrix:
-        return self._vectorizer.transform(Columns(batch).text)
+        self._seen += batch.num_rows
+        if self._grams is None and self._seen >= FEW_TEXTS and (ngrams := self._range()) is not None:
+            self._grams = Grams(ngrams, self._by_word, self.state()["vocabulary"])
+        if self._grams is None or not batch.num_rows:
+            return self._vectorizer.transform(Columns(batch).text)
+        return self._weighed(self._grams.counts(self._beginnings(batch)))
+
+    def _weighed(self, counts: Matrix) -> Matrix:
+        return self._vectorizer._tfidf.transform(counts, copy=False)
 
     def state(self) -> dict[str, Any]:
         vocabulary = self._vectorizer.vocabulary_
         return {"vocabulary": sorted(vocabulary, key=vocabulary.__getitem__), "idf": self._vectorizer.idf_}
 
     def restore(self, state: Mapping[str, Any]) -> Tfidf:
-        self._vectorizer = self._new({word: column for column, word in enumerate(state["vocabulary"])})
+        self._forget(self._new({word: column for column, word in enumerate(state["vocabulary"])}))
         self._vectorizer.idf_ = state["idf"]
         return self
+
+    def _forget(self, vectorizer: Any) -> None:
+        self._vectorizer, self._grams, self._seen = vectorizer, None, 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_grams"}
 
 
 @FEATURES.named("characters")
@@ -90,11 +130,16 @@ class Characters(Tfidf):
     max_features : int or None, keep the most frequent
     """
 
+    _by_word, _most = False, MOST_CHARACTERS
+
     def __init__(self, ngrams: Sequence[int] = (2, 4), min_df: int = 2, max_features: int | None = 100_000) -> None:
         super().__init__(ngrams, min_df, max_features)
 
-    def _reading(self) -> dict[str, Any]:
-        return {"analyzer": "char_wb", "preprocessor": partial(_beginning, length=MOST_CHARACTERS)}
+
+def _is_large(corpus: Corpus) -> bool:
+    """Tell whether there are :data:`FEW_TEXTS` records, without reading more of them."""
+    rows = 0
+    return any((rows := rows + batch.num_rows) >= FEW_TEXTS for batch in corpus.batches())
 
 
 def _beginning(text: str, length: int) -> str:

@@ -1,7 +1,9 @@
 """Heuristics: labeling functions in every form, and the base class of all voters."""
 
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
+from weaklab.heuristics.conditions import Condition, where
 from weaklab.heuristics.declared import ColumnVotes, Keywords, Pattern, keywords, pattern
+from weaklab.heuristics.expressions import Expression, col
 from weaklab.heuristics.functions import LabelingFunction, check_examples, labeling_function
 from weaklab.heuristics.loading import Loaded, as_heuristic, load
 from weaklab.heuristics.snorkel import SnorkelFunction
@@ -9,6 +11,8 @@ from weaklab.heuristics.snorkel import SnorkelFunction
 __all__ = [
     "Ballot",
     "ColumnVotes",
+    "Condition",
+    "Expression",
     "Heuristic",
     "Keywords",
     "LabelingFunction",
@@ -18,8 +22,10 @@ __all__ = [
     "Watch",
     "as_heuristic",
     "check_examples",
+    "col",
     "keywords",
     "labeling_function",
     "load",
     "pattern",
+    "where",
 ]

@@ -7,14 +7,18 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, Fault, LabelNames
+from weaklab.base import ABSTAIN, MAX_FAULT_RECORDS, Fault, LabelNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, MutableSequence, Sequence
 
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+
+FaultRow = tuple[int, str, str]
+"""A row of a batch, the exception's name and its message."""
 
 
 @dataclass
@@ -28,12 +32,19 @@ class Ballot:
     scores : float32 (n, k), the class probabilities of a weak classifier, rows of NaN-free numbers that sum to 1;
         None for labeling functions
     faults : what went wrong, merged by kind
+    fault_rows : (row of the batch, exception name, message) of every record on which something went wrong, in row order;
+        empty in the ballot of a whole corpus
+    kills : rows of the batch on which its process was stopped or ended, in order
+    seconds : CPU seconds that voting took in a child process, 0 where nobody measured
     """
 
     votes: NDArray[np.int8]
     confidence: NDArray[np.float32] | None = None
     scores: NDArray[np.float32] | None = None
     faults: list[Fault] = field(default_factory=list)
+    fault_rows: list[FaultRow] = field(default_factory=list)
+    kills: list[int] = field(default_factory=list)
+    seconds: float = 0.0
 
     @classmethod
     def blank(cls, n: int) -> Ballot:
@@ -91,6 +102,22 @@ class Heuristic(abc.ABC):
         return f"{type(self).__name__}({self.name!r})"
 
 
+def faults_of(heuristic: Heuristic, fault_rows: Sequence[FaultRow], ids: Sequence[Any]) -> list[Fault]:
+    """Merge the fault rows of a batch by kind: the message of the first, the ids of the first few, the count of all.
+
+    In row order, so that the faults of a corpus are the same wherever its batches end.
+    """
+    found: dict[str, tuple[str, list[str], int]] = {}
+    for row, kind, message in fault_rows:
+        first, records, count = found.get(kind, (message, [], 0))
+        if len(records) < MAX_FAULT_RECORDS:
+            records.append(str(ids[row]))
+        found[kind] = (first, records, count + 1)
+    return [
+        Fault(heuristic.name, kind, message, heuristic.location, tuple(records), count) for kind, (message, records, count) in found.items()
+    ]
+
+
 @dataclass
 class Watch:
     """Where a watchdog follows a heuristic row by row.
@@ -99,7 +126,9 @@ class Watch:
     ----------
     at : called with the row that comes next, -1 for the whole batch
     skip : rows that are not to be tried again, because the heuristic hung or died there
+    mark : its first item is the row that comes next; a loop that cannot afford a call writes it there
     """
 
     at: Callable[[int], None] = lambda row: None
     skip: Collection[int] = ()
+    mark: MutableSequence[int] | memoryview[int] = field(default_factory=lambda: [-1])

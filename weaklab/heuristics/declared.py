@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +35,18 @@ class Keywords(Heuristic):
         self.label, self.words, self.case, self.column = _label(label, "keywords"), tuple(words), case, column
         self.name = name or f"keywords_{label}_{_slug(words[0])}"
         self.examples = example_pairs(examples, self.name)
-        alternatives = "|".join(_whole_word(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
-        self._search = re.compile(alternatives, 0 if case else re.IGNORECASE).search
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The expression that finds one of the words; compiled when it is first needed, which for most lists is never."""
+        return words_regex(self.words, self.case)
 
     @property
     def fingerprint(self) -> str:
         return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        return _search_column(self, batch, labels, self._search, watch)
+        return _search_column(self, batch, labels, self.regex.search, watch)
 
     def spec(self) -> dict[str, Any]:
         return {
@@ -155,6 +159,12 @@ def _label(label: Any, what: str) -> str | int:
     if isinstance(label, bool) or not isinstance(label, (str, Integral)):
         raise HeuristicError(f"{what} must vote for one label, by its name or code, got {label!r}")
     return str(label) if isinstance(label, str) else int(label)
+
+
+def words_regex(words: Iterable[str], case: bool) -> re.Pattern[str]:
+    """Return the expression that finds one of ``words`` as a whole word."""
+    alternatives = "|".join(_whole_word(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
+    return re.compile(alternatives, 0 if case else re.IGNORECASE)
 
 
 def _whole_word(word: str) -> str:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import repeat
 from numbers import Integral
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from weaklab.base import (
     ABSTAIN,
-    MAX_FAULT_RECORDS,
-    Fault,
     HeuristicError,
     LabelNames,
     UnknownLabelError,
     did_you_mean,
 )
-from weaklab.corpus.records import Columns, Record, Roles, visible
+from weaklab.corpus.records import Columns, Record, Roles, sheet_of, visible
 from weaklab.heuristics import fingerprint
-from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
+from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +41,7 @@ class BallotBox:
         self._columns = columns
         self._labels = labels
         self._confidence: dict[int, float] = {}
-        self._faults: dict[str, tuple[str, list[str], int]] = {}
+        self._fault_rows: list[FaultRow] = []
         self.ballot = Ballot.blank(len(columns))
 
     def put(self, row: int, vote: Any) -> None:
@@ -53,13 +55,27 @@ class BallotBox:
             if confidence < 1 and code != ABSTAIN:
                 self._confidence[row] = confidence
 
+    def put_all(self, rows: Sequence[int], votes: list[Any], watch: Watch) -> None:
+        """Store one vote for each of ``rows`` as :meth:`put` does, but look up those that are plainly a label or None."""
+        import numpy as np
+
+        codes: Iterable[int]
+        table = code_table(self._labels)
+        if _PLAIN_VOTES.issuperset(map(type, votes)):
+            codes = map(table.get, votes, repeat(_UNSEEN))
+        else:  # True equals 1, and what an object of the user's class equals is anybody's guess
+            codes = [table.get(vote, _UNSEEN) if type(vote) in _PLAIN_VOTES else _UNSEEN for vote in votes]
+        found = np.fromiter(codes, dtype=np.int16, count=len(votes))
+        where = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
+        self.ballot.votes[where] = np.maximum(found, ABSTAIN)
+        for place in np.flatnonzero(found == _UNSEEN).tolist():
+            watch.at(rows[place])
+            self.put(rows[place], votes[place])
+
     def fault(self, row: int, error: BaseException | str) -> None:
         """Note what went wrong on a row, which abstains."""
         kind = error if isinstance(error, str) else type(error).__name__
-        message, records, count = self._faults.get(kind, (_message(error), [], 0))
-        if len(records) < MAX_FAULT_RECORDS:
-            records.append(str(self._columns[self._columns.roles.id][row]))
-        self._faults[kind] = (message, records, count + 1)
+        self._fault_rows.append((row, sys.intern(kind), sys.intern(_message(error))))
 
     def close(self) -> Ballot:
         """Return the ballot with its confidences and faults."""
@@ -68,11 +84,28 @@ class BallotBox:
         if self._confidence:
             self.ballot.confidence = np.ones(len(self.ballot.votes), dtype=np.float32)
             self.ballot.confidence[list(self._confidence)] = list(self._confidence.values())
-        who = self._heuristic
-        self.ballot.faults = [
-            Fault(who.name, kind, message, who.location, tuple(records), count) for kind, (message, records, count) in self._faults.items()
-        ]
+        if self._fault_rows:
+            self.ballot.fault_rows = sorted(self._fault_rows, key=itemgetter(0))
+            self.ballot.faults = faults_of(self._heuristic, self.ballot.fault_rows, self._columns[self._columns.roles.id])
         return self.ballot
+
+
+_PLAIN_VOTES = frozenset((str, int, type(None)))
+_UNSEEN = ABSTAIN - 1
+
+
+@lru_cache(maxsize=16)
+def code_table(labels: LabelNames) -> dict[str | int | None, int]:
+    """Return the votes that need no second look, and their codes: what :meth:`LabelNames.code` says of each.
+
+    >>> code_table(LabelNames(["ham", "spam"]))
+    {None: -1, -1: -1, 0: 0, 1: 1, 'ham': 0, 'spam': 1}
+    """
+    return {vote: labels.code(vote) for vote in (None, *range(ABSTAIN, len(labels)), *labels)}
+
+
+_ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-fA-F]+(?=>)")
+"""Where an object without a name of its own stands in memory: another place in every run, and of no use to anybody."""
 
 
 def _message(error: BaseException | str) -> str:
@@ -82,7 +115,7 @@ def _message(error: BaseException | str) -> str:
         message = str(error)
     except Exception:  # a user's exception class may itself be broken
         message = "(its message cannot be shown)"
-    message = message.encode("utf-8", "backslashreplace").decode()
+    message = _ADDRESS.sub("", message.encode("utf-8", "backslashreplace").decode())
     return message if len(message) <= 500 else message[:500] + "..."
 
 
@@ -148,25 +181,35 @@ class LabelingFunction(Heuristic):
         return self._fingerprint
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        watch = watch or Watch()
         if self.batch_form is not None:
-            return self._evaluate_batch(batch, labels, watch or Watch())
-        columns = Columns(batch)
+            return self._evaluate_batch(batch, labels, watch)
+        columns, records = sheet_of(batch)
         box = BallotBox(self, columns, labels)
-        function, put = self.function, box.put
-        at, skip = (watch.at, watch.skip) if watch is not None else (None, ())
-        for row in range(len(columns)):
-            if at is not None:
-                if row in skip:
-                    continue
-                at(row)
-            try:
-                vote = function(Record(columns, row))
-            except Exception as error:  # whatever a user's function raises is a fault of that record
-                box.fault(row, error)
-            else:
-                if vote is not None:
-                    put(row, vote)
+        rows: Sequence[int] = range(len(records))
+        seen: list[Record] = records
+        if watch.skip:
+            rows = [row for row in rows if row not in watch.skip]
+            seen = [records[row] for row in rows]
+        box.put_all(rows, self._votes(rows, seen, watch.mark, box), watch)
         return box.close()
+
+    def _votes(self, rows: Sequence[int], records: list[Record], mark: Any, box: BallotBox) -> list[Any]:
+        """Call the function on every record; what it raises is a fault of that record, whatever it is, and None its vote.
+
+        All that happens once a record happens here, so there is little of it.
+        """
+        votes: list[Any] = []
+        function, put, pairs = self.function, votes.append, zip(rows, records, strict=True)
+        while True:
+            try:
+                for mark[0], x in pairs:
+                    put(function(x))
+            except Exception as error:
+                box.fault(mark[0], error)
+                put(None)
+            else:
+                return votes
 
     def _evaluate_batch(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch) -> Ballot:
         """Call the function on the whole batch; where it raises, on halves of it, down to the record at fault.
@@ -199,8 +242,7 @@ class LabelingFunction(Heuristic):
             for row in range(start, stop):
                 box.fault(row, error)
         else:
-            for row, vote in enumerate(listed, start):
-                box.put(row, vote)
+            box.put_all(range(start, stop), listed, Watch())
 
 
 def _with_text(batch: pa.RecordBatch) -> pa.RecordBatch:

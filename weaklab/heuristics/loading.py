@@ -44,7 +44,7 @@ def as_heuristic(thing: Any) -> Heuristic:
     if callable(thing):
         return LabelingFunction(thing)
     raise HeuristicError(
-        f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), a weak classifier "
+        f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), where(), a weak classifier "
         "or one of Snorkel's labeling functions"
     )
 
@@ -52,7 +52,7 @@ def as_heuristic(thing: Any) -> Heuristic:
 def load(path: str | Path) -> Loaded:
     """Load the labeling functions of one file, or of every ``*.py`` file of a folder, in the order they are written.
 
-    Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, a weak classifier or Snorkel's decorator is
+    Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, ``where()``, a weak classifier or Snorkel's decorator is
     taken; helper functions are not. A file with an error is left out and named in ``errors``.
 
     Raises

@@ -49,14 +49,14 @@ class SnorkelFunction(Heuristic):
         columns = Columns(batch)
         box = BallotBox(self, columns, labels)
         names = list(dict.fromkeys([*columns.names, *(["text"] if columns.roles.text else [])]))
-        lists = [columns[name] for name in names]
+        index, values = pd.Index(names), list(zip(*(columns[name] for name in names), strict=True))
         watch = watch or Watch()
         for row in range(len(columns)):
             if row in watch.skip:
                 continue
             watch.at(row)
             try:
-                vote = self.function(pd.Series([values[row] for values in lists], index=names, dtype=object, name=row))
+                vote = self.function(pd.Series(list(values[row]), index=index, dtype=object, name=row))
                 box.put(row, vote if vote is None else int(vote))
             except Exception as error:  # whatever a user's function raises is a fault of that record
                 box.fault(row, error)

@@ -12,11 +12,15 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from weaklab.base import ABSTAIN, MAX_CLASSES, Registry, WeaklabError, warn
-from weaklab.rows import row_max, row_sum, top_two
+from weaklab.label_models.patterns import MOST_NUMBERS, all_rows, any_vote, compiled, group_rows, plain, repeats
+from weaklab.rows import BLOCK, blocks, row_argmax, row_max, row_sum, top_two
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
+    Votes = NDArray[np.int8]
     Columns = Mapping[int, NDArray[np.floating[Any]]]
 
 LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models")
@@ -40,9 +44,15 @@ class Soft:
     features: NDArray[np.floating[Any]] | None = None
     instance: NDArray[np.floating[Any]] | None = None
 
-    def rows(self, rows: NDArray[np.integer[Any]]) -> Soft:
-        """Return scores and confidence of some rows."""
-        return Soft({j: s[rows] for j, s in self.scores.items()}, {j: c[rows] for j, c in self.confidence.items()})
+    def rows(self, rows: NDArray[np.integer[Any]] | slice) -> Soft:
+        """Return scores, confidence and instance of some rows."""
+        instance = None if self.instance is None else self.instance[rows]
+        return Soft({j: s[rows] for j, s in self.scores.items()}, {j: c[rows] for j, c in self.confidence.items()}, instance=instance)
+
+    @property
+    def silent(self) -> bool:
+        """Whether votes are all that there is."""
+        return not self.scores and not self.confidence and self.features is None and self.instance is None
 
 
 class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
@@ -94,13 +104,93 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         WeaklabError
             A shape is wrong, or a vote is none of the classes.
         """
+        self._fit_checked(L, y, scores, confidence, features)
+        return self
+
+    def _fit_checked(
+        self, L: ArrayLike, y: ArrayLike | None, scores: Columns | None, confidence: Columns | None, features: ArrayLike | None
+    ) -> tuple[Votes, Soft]:
+        """Fit, and return votes and what members say of them, checked."""
         votes = check_votes(L, self.n_classes)
         codes = np.full(len(votes), ABSTAIN) if y is None else check_labels(y, len(votes), self.n_classes)
-        self.n_classes_ = int(self.n_classes or max(2, 1 + max(int(votes.max(initial=-1)), int(codes.max(initial=-1)))))
+        k = self.n_classes  # else the greatest code is looked for
+        self.n_classes_ = int(k or max(2, 1 + max(int(votes.max(initial=-1)), int(codes.max(initial=-1)))))
         self.n_features_in_ = votes.shape[1]
-        self.class_balance_ = self._balance(codes)
-        self._fit(votes, codes, check_soft(scores, confidence, votes, self.n_classes_, features))
+        self._label_counts = None
+        self.class_balance_ = self._balance(self._counted(codes))
+        soft = check_soft(scores, confidence, votes, self.n_classes_, features)
+        self._fit(votes, codes, soft)
+        return votes, soft
+
+    adds_up: bool = False
+    """Whether what the model learns from are sums over records, so that :meth:`partial_fit` can go on adding."""
+    by_rows: bool = True
+    """Whether what is said of a row depends on that row alone."""
+    _label_counts: NDArray[np.float64] | None = None
+
+    def partial_fit(
+        self,
+        L: ArrayLike,
+        y: ArrayLike | None = None,
+        scores: Columns | None = None,
+        confidence: Columns | None = None,
+        features: ArrayLike | None = None,
+    ) -> LabelModel:
+        """Learn from more records; the outcome is that of :meth:`fit` on all batches together.
+
+        Models that add up what they learn can do this: ``committee``, ``majority_vote``, ``coverage_vote``, ``weighted_vote`` and
+        ``refinery``. Where ``n_classes`` is not given, the first batch tells how many there are.
+
+        Parameters
+        ----------
+        L, y, scores, confidence : as in :meth:`fit`, of the records of this batch; the same columns have scores in every batch
+        features : none are taken, because a member that looks at the records learns from all of them at once
+
+        Raises
+        ------
+        WeaklabError
+            The model learns from all records at once, or was fitted by :meth:`fit`; features are given; or as in :meth:`fit`.
+
+        Examples
+        --------
+        >>> from weaklab.label_models import CommitteeModel
+        >>> model = CommitteeModel(n_classes=2)
+        >>> for batch in ([[0, 0, 1], [1, 1, 1]], [[0, 0, 0], [1, 1, -1]]):
+        ...     model = model.partial_fit(batch)
+        >>> model.predict([[1, 1, 0]]).tolist()
+        [1]
+        """
+        name = type(self).__name__
+        if not self.adds_up:
+            raise WeaklabError(
+                f"{name} learns from all records at once; use fit(L), or a model that adds up what it learns, such as 'committee'"
+            )
+        if features is not None:
+            raise WeaklabError("partial_fit takes no features, because a member that learns from them needs all records; use fit(L, ...)")
+        first = self._label_counts is None
+        if first and hasattr(self, "class_balance_"):
+            raise WeaklabError(f"this {name} was fitted by fit, which keeps nothing to add to; call partial_fit on a new one")
+        k = self.n_classes if first else self.n_classes_
+        votes = check_votes(L, k)
+        codes = np.full(len(votes), ABSTAIN) if y is None else check_labels(y, len(votes), k)
+        k = int(k or max(2, 1 + max(int(votes.max(initial=-1)), int(codes.max(initial=-1)))))
+        if not first:
+            self._check_width(votes)
+        soft = check_soft(scores, confidence, votes, k)
+        self._check_batch(soft, first)
+        counted = np.bincount(codes[codes != ABSTAIN], minlength=k).astype(np.float64)
+        self.n_classes_, self.n_features_in_ = k, votes.shape[1]
+        self._label_counts = counted if self._label_counts is None else self._label_counts + counted
+        self.class_balance_ = self._balance(self._label_counts)
+        self._add(votes, codes, soft, first)
         return self
+
+    def _check_batch(self, soft: Soft, first: bool) -> None:
+        """Raise a WeaklabError for a batch that does not go with the ones before."""
+
+    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
+        """Learn from one more batch, the first one or another; all is checked."""
+        raise NotImplementedError
 
     instance_proba_: NDArray[np.float64] | None = None
     """What a model's own member says of the records that it was fitted on, cross-fitted, float (n, k); None where it has none."""
@@ -122,8 +212,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         With ``features`` that is better than ``fit`` and then ``predict_proba``: what is said of a record by its features then
         comes from a model that has not learned from it (scikit-learn's ``TargetEncoder.fit_transform`` is such another).
         """
-        self.fit(L, y, scores, confidence, features)
-        return self.predict_proba(L, scores, confidence, instance=self.instance_proba_)
+        votes, soft = self._fit_checked(L, y, scores, confidence, features)
+        return self._each_row(votes, replace(soft, features=None, instance=self.instance_proba_), self._proba)
 
     def predict_proba(
         self,
@@ -147,11 +237,43 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             ``fit`` comes first.
         """
         votes, soft = self._checked(L, scores, confidence, features, instance)
-        P = np.array(self._predict_proba(votes, soft), dtype=np.float64, order="K")
-        P[_silent(votes, soft)] = self._silent_proba()
+        return self._each_row(votes, soft, self._proba)
+
+    def _proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
+        P = np.array(self._predict_proba(L, soft), dtype=np.float64, order="K")
+        P[_silent(L, soft)] = self._silent_proba()
         np.maximum(P, 0, out=P)
         P /= row_sum(P)[:, None]
         return P
+
+    def _each_row(self, L: Votes, soft: Soft, what: Callable[[Votes, Soft], NDArray[Any]]) -> NDArray[Any]:
+        """Return ``what`` says of each row, (n, ...): of different rows only where rows repeat, and of a block of rows at a time."""
+        n, m = L.shape
+        if n <= BLOCK or not m or not self.by_rows:
+            return what(L, soft)
+        loops, numbers = compiled(L.size), (self.n_classes_ + 1.0) ** m
+        if soft.silent and loops is not None:
+            if numbers <= min(MOST_NUMBERS, n / 4):
+                table = np.ascontiguousarray(what(all_rows(m, self.n_classes_), soft))
+                found, number = np.empty((n, *table.shape[1:]), dtype=table.dtype), np.empty(BLOCK, dtype=np.int64)
+                for rows in blocks(n):
+                    here = number[: rows.stop - rows.start]
+                    loops.row_numbers(plain(L[rows]), self.n_classes_ + 1, here)
+                    np.take(table, here, axis=0, out=found[rows], mode="clip")
+                return found
+            if repeats(L):
+                first, _, kinds = group_rows(L)
+                return np.take(self._each_block(L[first], soft, what), kinds, axis=0)
+        return self._each_block(L, soft, what)
+
+    def _each_block(self, L: Votes, soft: Soft, what: Callable[[Votes, Soft], NDArray[Any]]) -> NDArray[Any]:
+        found: NDArray[Any] | None = None
+        for rows in blocks(len(L)):
+            part = what(L[rows] if compiled(L.size) is None else plain(L[rows]), soft.rows(rows))
+            if found is None:
+                found = np.empty((len(L), *part.shape[1:]), dtype=part.dtype, order="F" if part.flags.f_contiguous else "C")
+            found[rows] = part
+        return what(L, soft) if found is None else found
 
     def predict(
         self,
@@ -166,8 +288,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
 
         Parameters are those of :meth:`predict_proba`.
         """
-        P = self.predict_proba(L, scores, confidence, features, instance=instance)
-        return np.asarray(P.argmax(axis=1), dtype=np.int64)
+        votes, soft = self._checked(L, scores, confidence, features, instance)
+        return self._each_row(votes, soft, lambda rows, said: row_argmax(self._proba(rows, said)))
 
     def label_or_abstain(
         self,
@@ -197,13 +319,13 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         WeaklabError
             ``precision`` comes without ``audit`` or with ``min_confidence``, or one of them has a wrong shape or value.
         """
+        if precision is None:
+            votes, soft = self._checked(L, scores, confidence, features, instance)
+            return self._each_row(votes, soft, lambda rows, said: _labels(self._proba(rows, said), min_confidence))
+        if min_confidence:
+            raise WeaklabError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
         P = self.predict_proba(L, scores, confidence, features, instance=instance)
-        sure, tied = how_sure(P), is_tied(P)
-        if precision is not None:
-            if min_confidence:
-                raise WeaklabError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
-            min_confidence = self._promise(P, sure, tied, precision, audit)
-        return np.where((sure < min_confidence) | tied, ABSTAIN, P.argmax(axis=1))
+        return _labels(P, self._promise(P, how_sure(P), is_tied(P), precision, audit))
 
     def _promise(
         self, P: NDArray[np.float64], sure: NDArray[np.float64], tied: NDArray[np.bool_], precision: float, audit: ArrayLike | None
@@ -252,7 +374,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         parts[silent, -1] = np.log(np.maximum(self._silent_proba(), 1e-300))
         return parts
 
-    def _contributions(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.floating[Any]]:
+    def _contributions(self, L: Votes, soft: Soft) -> NDArray[np.floating[Any]]:
         """Return the parts of an additive model, (n, m + r + 1, k); ``L`` and ``soft`` are checked."""
         raise WeaklabError(
             f"{type(self).__name__} does not add up what its members say, so it cannot tell what each contributed; "
@@ -266,15 +388,12 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         confidence: Columns | None,
         features: ArrayLike | None = None,
         instance: ArrayLike | None = None,
-    ) -> tuple[NDArray[np.int64], Soft]:
+    ) -> tuple[Votes, Soft]:
         """Return votes and what members say of them, or raise where they do not fit what the model was fitted on."""
         if not hasattr(self, "class_balance_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(L) first")
         votes = check_votes(L, self.n_classes_)
-        if votes.shape[1] != self.n_features_in_:
-            raise WeaklabError(
-                f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
-            )
+        self._check_width(votes)
         soft = check_soft(scores, confidence, votes, self.n_classes_, features)
         if instance is not None:
             if np.shape(instance) != (len(votes), self.n_classes_):
@@ -282,27 +401,36 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             return votes, replace(soft, instance=np.asarray(instance))
         return votes, replace(soft, instance=self._by_features(soft.features)) if soft.features is not None else soft
 
+    def _check_width(self, votes: Votes) -> None:
+        if votes.shape[1] != self.n_features_in_:
+            raise WeaklabError(
+                f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
+            )
+
     def _by_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]] | None:
         """Return what a model's own member says of new records, (n, k), if it has one."""
         return None
 
     @abc.abstractmethod
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
         """Learn; ``L``, ``y`` and ``soft`` are checked, ``n_classes_`` and ``class_balance_`` are set."""
 
     @abc.abstractmethod
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.floating[Any]]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.floating[Any]]:
         """Return non-negative (n, k); rows need not sum to 1, but must not sum to 0."""
 
     def _silent_proba(self) -> NDArray[np.float64]:
         """What a row without votes gets."""
         return self.class_balance_
 
-    def _balance(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _counted(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how many labels there are of each class, float (k,)."""
+        return np.bincount(y[np.flatnonzero(y != ABSTAIN)], minlength=self.n_classes_).astype(np.float64)
+
+    def _balance(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         k = self.n_classes_
         if self.class_balance is None:
-            counts = np.bincount(y[y != ABSTAIN], minlength=k) + 1.0
-            return np.asarray(counts / counts.sum())
+            return np.asarray((counts + 1) / (counts + 1).sum())
         balance = np.asarray(self.class_balance, dtype=np.float64)
         if balance.shape != (k,) or not np.isfinite(balance).all() or (balance < 0).any() or balance.sum() <= 0:
             raise WeaklabError(f"class_balance must hold {k} shares, none negative, got {self.class_balance!r}")
@@ -317,10 +445,14 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
     >>> confidence([[0.5, 0.5], [1.0, 0.0]]).tolist()
     [0.0, 1.0]
     """
-    p = np.asarray(P, dtype=np.float64)
-    entropy = row_sum(p * -np.log(np.where(p > 0, p, 1)))
-    found = np.clip(1 - entropy / np.log(p.shape[1]), 0, 1)
-    return np.asarray(np.where(found < 1e-12, 0.0, found))
+    given = np.asarray(P)
+    found = np.empty(len(given))
+    for rows in blocks(len(given)):
+        p = np.asarray(given[rows], dtype=np.float64)
+        entropy = row_sum(p * -np.log(np.where(p > 0, p, 1)))
+        sure = np.clip(1 - entropy / np.log(p.shape[1]), 0, 1)
+        found[rows] = np.where(sure < 1e-12, 0.0, sure)
+    return found
 
 
 how_sure = confidence
@@ -336,8 +468,13 @@ def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     return np.asarray(first - second < 1e-9)
 
 
-def check_votes(L: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]:
-    """Return a label matrix as int (n, m), int8 as it is, or raise a WeaklabError that names the first wrong vote."""
+def _labels(P: NDArray[np.float64], min_confidence: float) -> NDArray[np.int64]:
+    """Return the class of each row, int (n,), -1 where it is tied or too unsure."""
+    return np.where((how_sure(P) < min_confidence) | is_tied(P), ABSTAIN, row_argmax(P))
+
+
+def check_votes(L: ArrayLike, n_classes: int | None = None) -> Votes:
+    """Return a label matrix as int8 (n, m), itself where it is int8 already, or raise a WeaklabError that names the first wrong vote."""
     votes = np.asarray(L)
     if votes.ndim != 2:
         raise WeaklabError(f"L must be a matrix of shape (records, heuristics), got shape {votes.shape}")
@@ -347,7 +484,7 @@ def check_votes(L: ArrayLike, n_classes: int | None = None) -> NDArray[np.int64]
     if votes.size and (votes.min() < ABSTAIN or votes.max() > top):
         i, j = np.argwhere((votes < ABSTAIN) | (votes > top))[0]
         raise WeaklabError(f"L[{i}, {j}] is {votes[i, j]}, which is no label; wanted -1 (abstain) to {top}")
-    return votes if votes.dtype == np.int8 else votes.astype(np.int64)
+    return votes if votes.dtype == np.int8 else votes.astype(np.int8)
 
 
 def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[np.int64]:
@@ -360,7 +497,7 @@ def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[
     top = (n_classes or MAX_CLASSES) - 1
     if n and (codes.min() < ABSTAIN or codes.max() > top):
         raise WeaklabError(f"y holds {codes.min()} to {codes.max()}; wanted -1 (unlabeled) to {top}")
-    return codes.astype(np.int64)
+    return np.asarray(codes, dtype=np.int64)
 
 
 ROUNDING = 1e-6
@@ -369,7 +506,7 @@ LONGEST = 1 + 1e-3
 """Features may be so long: rows of length 1 in float16, whose precision is 0.001."""
 
 
-def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np.int64], k: int, features: ArrayLike | None = None) -> Soft:
+def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None) -> Soft:
     """Return what members say of their votes, or raise a WeaklabError where a shape or a number is wrong.
 
     Rows of scores need not sum to 1.
@@ -412,11 +549,11 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: NDArray[np
 
 def _silent(L: NDArray[np.integer[Any]], soft: Soft) -> NDArray[np.int64]:
     """Return the rows without a vote on which no member's scores tell one class from another."""
-    silent = np.ones(len(L), dtype=bool)
-    for j in range(L.shape[1]):
-        silent &= L[:, j] == ABSTAIN
-    rows = np.flatnonzero(silent)
-    for score in (*soft.scores.values(), *(() if soft.instance is None else (soft.instance,))):
-        rows = rows[np.abs(score[rows, 0] - score[rows, 1]) <= 1e-6]  # leaves few to look at closely
+    told = [*soft.scores.values(), *(() if soft.instance is None else (soft.instance,))]
+    if not told:
+        return np.flatnonzero(~any_vote(L))
+    rows = np.flatnonzero(np.abs(told[0][:, 0] - told[0][:, 1]) <= 1e-6)  # leaves few to look at closely
+    rows = rows[~any_vote(L[rows])] if len(rows) else rows
+    for score in told if len(rows) else ():
         rows = rows[row_max(score[rows]) + row_max(-score[rows]) <= 1e-6]
     return np.asarray(rows)

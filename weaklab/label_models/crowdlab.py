@@ -16,7 +16,7 @@ from weaklab.rows import row_max, row_sum
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
     Floats = NDArray[np.floating[Any]]
 
@@ -71,7 +71,7 @@ class Crowdlab(LabelModel):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
         check_imagined(self.imagined)
         k, m = self.n_classes_, L.shape[1]
         annotator = np.array([j not in soft.scores for j in range(m)], dtype=np.float64)
@@ -92,7 +92,7 @@ class Crowdlab(LabelModel):
             j: float(max(1 - (1 - self._right(s, consensus, voters, gold)) / error, _LEAST_WEIGHT) * scale) for j, s in soft.scores.items()
         }
 
-    def _agreement(self, L: NDArray[np.int64], votes: Floats, voters: Floats) -> NDArray[np.float64]:
+    def _agreement(self, L: Votes, votes: Floats, voters: Floats) -> NDArray[np.float64]:
         """Return the share of the other votes on its rows that each heuristic agrees with: (m,)."""
         found = np.empty(L.shape[1])
         for j, said in enumerate(L.T):
@@ -110,7 +110,7 @@ class Crowdlab(LabelModel):
         known = gold[told[gold]]
         return float((right[known].sum() + self.imagined * agreed) / (len(known) + self.imagined))
 
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         k = self.n_classes_
         S = one_hot_sum(L, k, self.weights_, soft.confidence)
         other = (1 - self.consensus_) / (k - 1)

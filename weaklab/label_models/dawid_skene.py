@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weaklab.base import ABSTAIN
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.hierarchical import VoteList, by_vote
+from weaklab.label_models.votes import one_hot_sum, table_sum
+from weaklab.label_models.weighted import unique_votes
 from weaklab.rows import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 
 @LABEL_MODELS.named("dawid_skene")
@@ -60,24 +64,21 @@ class DawidSkene(LabelModel):
         self.tol = tol
         self.smoothing = smoothing
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
-        rows, counts = np.unique(np.column_stack([L, y]), axis=0, return_counts=True)
-        L, y = rows[:, :-1], rows[:, -1]
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+        L, y, counts = unique_votes(L, y)
         k, m = self.n_classes_, L.shape[1]
         gold = np.flatnonzero(y != ABSTAIN)
-        hot = [np.equal(L[:, j, None], np.arange(k)) * counts[:, None] for j in range(m)]
+        votes = VoteList.of(L, k)
+        votes = replace(votes, weights=counts[votes.rows].astype(np.float64))
         prior = self.smoothing * (1 + np.eye(k))
-        P = np.zeros((len(L), k)) + self.smoothing
-        for c in range(k):
-            P[:, c] += np.equal(L, c).sum(axis=1)
+        P = one_hot_sum(L, k, np.ones(m)) + self.smoothing
         P /= P.sum(axis=1, keepdims=True)
         P[gold] = np.eye(k)[y[gold]]
         self.confusion_ = np.full((m, k, k), 1 / k)
         for iteration in range(1, self.max_iter + 1):
             self.n_iter_ = iteration
-            for j in range(m):
-                table = P.T @ hot[j] + prior
-                self.confusion_[j] = table / table.sum(axis=1, keepdims=True)
+            tables = votes.counts(P) + prior
+            self.confusion_ = tables / tables.sum(axis=2, keepdims=True)
             updated = self._posterior(L)
             updated[gold] = np.eye(k)[y[gold]]
             moved = np.abs(updated - P).max(initial=0)
@@ -85,13 +86,8 @@ class DawidSkene(LabelModel):
             if moved < self.tol:
                 break
 
-    def _posterior(self, L: NDArray[np.int64]) -> NDArray[np.float64]:
-        S = np.tile(np.log(self.class_balance_ + 1e-12), (len(L), 1))
-        log_theta = np.log(self.confusion_)
-        for j in range(L.shape[1]):
-            voted = np.flatnonzero(L[:, j] != ABSTAIN)
-            S[voted] += log_theta[j][:, L[voted, j]].T
-        return softmax(S)
+    def _posterior(self, L: Votes) -> NDArray[np.float64]:
+        return softmax(table_sum(L, by_vote(np.log(self.confusion_))) + np.log(self.class_balance_ + 1e-12))
 
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         return self._posterior(L)

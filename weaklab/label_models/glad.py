@@ -15,7 +15,7 @@ from weaklab.rows import row_sum, softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -61,13 +61,15 @@ class Glad(LabelModel):
         self.max_iter = max_iter
         self.tol = tol
 
-    def _fit(self, L: Codes, y: Codes, soft: Soft) -> None:
+    by_rows = False
+
+    def _fit(self, L: Votes, y: Codes, soft: Soft) -> None:
         check_max_iter(self.max_iter)
         votes = VoteList.of(L, self.n_classes_, soft.confidence)
         self.ability_ = np.ones(L.shape[1])
         self._run(votes, y, learn_ability=True)
 
-    def _predict_proba(self, L: Codes, soft: Soft) -> Floats:
+    def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
         votes = VoteList.of(L, self.n_classes_, soft.confidence)
         return self._run(votes, np.full(len(L), ABSTAIN), learn_ability=False)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.patterns import compiled
+from weaklab.label_models.votes import table_sum
 from weaklab.label_models.weighted import check_max_iter
 from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Columns, Soft
+    from weaklab.label_models.base import Columns, Soft, Votes
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -30,6 +32,10 @@ ONE_SIDED = 0.01
 FORMS = ("confusion", "accuracy", "majority")
 """What an annotator is told by, from the most to the least that has to be learned."""
 LEAST_TEMPERATURE = 0.05
+MOST_HELD_OUT = 20_000
+"""About so many votes are held out, spread evenly, where there are twice as many or more: they choose one number out of 25."""
+COARSE = 4
+"""With half as many votes or more every fourth temperature is tried, and then the ones next to the best."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class VoteList:
                 weights[mine] = np.asarray(sure, dtype=np.float64)[rows[mine]]
         return cls(rows, columns, L[rows, columns].astype(np.int64), weights, (*L.shape, k))
 
-    def take(self, kept: NDArray[Any]) -> VoteList:
+    def take(self, kept: NDArray[Any] | slice) -> VoteList:
         """Return some of the votes."""
         return VoteList(self.rows[kept], self.columns[kept], self.codes[kept], self.weights[kept], self.shape)
 
@@ -74,6 +80,10 @@ class VoteList:
     def counts(self, P: Floats) -> Floats:
         """Return how often each annotator is expected to have voted l on class c: (m, k, k)."""
         _, m, k = self.shape
+        if (loops := compiled(len(self.rows))) is not None:
+            found = np.zeros((m, k, k))
+            loops.expected_counts(self.rows, self.columns, self.codes, self.weights, np.ascontiguousarray(P), found)
+            return found.transpose(0, 2, 1)
         cells = self.columns * k + self.codes
         by_class = [np.bincount(cells, P[self.rows, c] * self.weights, minlength=m * k).reshape(m, k) for c in range(k)]
         return np.stack(by_class, axis=1)
@@ -81,6 +91,10 @@ class VoteList:
     def scores(self, log_confusion: Floats) -> Floats:
         """Return the sums over the votes of each record, sum_j w_ij log_confusion[j, :, L_ij]: (n, k)."""
         n, _, k = self.shape
+        if (loops := compiled(len(self.rows))) is not None:
+            S = np.zeros((n, k))
+            loops.vote_scores(self.rows, self.columns, self.codes, self.weights, by_vote(log_confusion), S)
+            return S
         S = np.empty((n, k))
         for c in range(k):
             S[:, c] = np.bincount(self.rows, log_confusion[self.columns, c, self.codes] * self.weights, minlength=n)
@@ -156,7 +170,7 @@ class HierarchicalDawidSkene(LabelModel):
         self.max_iter = max_iter
         self.tol = tol
 
-    def _fit(self, L: Codes, y: Codes, soft: Soft) -> None:
+    def _fit(self, L: Votes, y: Codes, soft: Soft) -> None:
         if self.form not in FORMS:
             raise WeaklabError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
         check_max_iter(self.max_iter)
@@ -211,9 +225,13 @@ class HierarchicalDawidSkene(LabelModel):
         else:
             self.confusion_ = accuracy if self.form_ == "accuracy" else np.broadcast_to(everybody, counts.shape).copy()
 
-    def _predict_proba(self, L: Codes, soft: Soft) -> Floats:
-        votes = VoteList.of(L, self.n_classes_, soft.confidence)
-        return softmax(votes.scores(self.log_confusion_) + np.log(self.class_balance_ + 1e-12))
+    def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
+        return softmax(table_sum(L, by_vote(self.log_confusion_), soft.confidence) + np.log(self.class_balance_ + 1e-12))
+
+
+def by_vote(log_confusion: Floats) -> Floats:
+    """Return what each vote adds to each class, (m, votes, classes), from the logarithms of confusion matrices (m, classes, votes)."""
+    return np.ascontiguousarray(log_confusion.transpose(0, 2, 1))
 
 
 def _majority(votes: VoteList) -> Floats:
@@ -249,7 +267,7 @@ def _one_sided(votes: VoteList) -> NDArray[np.bool_]:
 
 def _collapsed(before: Floats, after: Floats, votes: VoteList) -> bool:
     """Whether a class has under half or over twice its share of votes; two records more or less are no collapse."""
-    voted = np.unique(votes.rows)
+    voted = np.flatnonzero(np.bincount(votes.rows, minlength=len(after)))
     first, second = before[voted].sum(axis=0), after[voted].sum(axis=0)
     return bool((second + 2 < first / 2).any() or (second - 2 > 2 * first).any())
 
@@ -258,12 +276,24 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes) -> float
     """Return the temperature at which the other votes on a record predict each of its votes best, at most 1."""
     S = votes.scores(log_theta)
     held = votes.take(y[votes.rows] == ABSTAIN)
+    if len(held.rows) >= 2 * MOST_HELD_OUT:
+        held = held.take(slice(None, None, len(held.rows) // MOST_HELD_OUT))
     own = log_theta[held.columns, :, held.codes]
     others = S[held.rows] - own * held.weights[:, None]
     told = np.exp(own)
     grid = np.geomspace(1, LEAST_TEMPERATURE, 25)
-    fits = [float(np.log((softmax(t * others) * told).sum(axis=1)).sum()) for t in grid]
-    return float(grid[int(np.argmax(np.array(fits) > max(fits) - 1e-9))])
+    fits = np.full(len(grid), -np.inf)
+
+    def judge(places: NDArray[np.intp]) -> int:
+        for place in places[fits[places] == -np.inf]:
+            fits[place] = np.log(row_sum(softmax(grid[place] * others) * told)).sum()
+        return int(np.argmax(fits > fits.max() - 1e-9))
+
+    every = np.arange(len(grid))
+    if len(held.rows) < MOST_HELD_OUT // 2:
+        return float(grid[judge(every)])
+    best = judge(every[::COARSE])
+    return float(grid[judge(every[max(best - COARSE, 0) : best + COARSE + 1])])
 
 
 def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:
@@ -271,12 +301,12 @@ def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:
     n = len(P)
     on_record = np.bincount(votes.rows, minlength=n)
     shared = pairs = 0.0
+    right = np.exp(np.diagonal(log_theta, axis1=1, axis2=2))[:, :, None]
+    residual = (np.eye(P.shape[1]) - right) / np.sqrt(right * (1 - right))
+    each = replace(votes, weights=np.ones(len(votes.rows)))
+    total, squares = each.scores(residual), each.scores(residual**2)
     for c in range(P.shape[1]):
-        p = np.exp(log_theta[votes.columns, c, c])
-        residual = ((votes.codes == c) - p) / np.sqrt(p * (1 - p))
-        total = np.bincount(votes.rows, residual, minlength=n)
-        squares = np.bincount(votes.rows, residual**2, minlength=n)
-        shared += float((P[:, c] * (total**2 - squares)).sum())
+        shared += float((P[:, c] * (total[:, c] ** 2 - squares[:, c])).sum())
         pairs += float((P[:, c] * on_record * (on_record - 1)).sum())
     if not pairs:
         return 1.0

@@ -15,7 +15,7 @@ from weaklab.rows import row_sum, softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 
 @LABEL_MODELS.named("one_coin")
@@ -67,7 +67,7 @@ class OneCoin(LogOddsVote):
         self.tol = tol
         self.imagined = imagined
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
         from scipy.sparse import csr_array
 
         check_max_iter(self.max_iter)

@@ -14,7 +14,7 @@ from weaklab.rows import row_sum
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 
 @LABEL_MODELS.named("refinery")
@@ -55,16 +55,23 @@ class RefineryVote(LabelModel):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    adds_up = True
+    _right: NDArray[np.int64]
+    _voted: NDArray[np.int64]
+
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+        self._add(L, y, soft, first=True)
+
+    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
         gold = np.flatnonzero(y != ABSTAIN)
         votes, truth = L[gold], y[gold]
-        self.precision_ = np.empty((L.shape[1], self.n_classes_))
-        for c in range(self.n_classes_):
-            voted = votes == c
-            right = voted[truth == c].sum(axis=0)
-            self.precision_[:, c] = (right + self.imagined * PRIOR_ACCURACY) / (voted.sum(axis=0) + self.imagined)
+        classes = range(self.n_classes_)
+        voted = np.stack([(votes == c).sum(axis=0) for c in classes], axis=1)
+        right = np.stack([(votes[truth == c] == c).sum(axis=0) for c in classes], axis=1)
+        self._right, self._voted = (right, voted) if first else (self._right + right, self._voted + voted)
+        self.precision_ = (self._right + self.imagined * PRIOR_ACCURACY) / (self._voted + self.imagined)
 
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         S = np.zeros((len(L), self.n_classes_))
         for j, votes in enumerate(L.T):
             rows = np.flatnonzero(votes != ABSTAIN)

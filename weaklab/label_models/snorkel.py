@@ -13,7 +13,7 @@ from weaklab.label_models.base import LABEL_MODELS, LabelModel
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 _LEAST_HEURISTICS = 3
 
@@ -55,7 +55,10 @@ class SnorkelLabelModel(LabelModel):
         self.lr = lr
         self.seed = seed
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    by_rows = False
+
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+        numpy_state = np.random.get_state()  # what is imported may draw numbers, too
         import torch
         from snorkel.labeling.model import LabelModel as Snorkel
 
@@ -64,19 +67,19 @@ class SnorkelLabelModel(LabelModel):
         if not len(voted):
             return
         level = logging.getLogger().level
-        python_state, numpy_state = np.random.get_state(), torch.random.get_rng_state()
+        torch_state = torch.random.get_rng_state()
         try:
             model = Snorkel(cardinality=self.n_classes_, verbose=False)
             model.fit(
                 voted, class_balance=list(self.class_balance_), n_epochs=self.n_epochs, lr=self.lr, seed=self.seed, progress_bar=False
             )
         finally:
-            np.random.set_state(python_state)
-            torch.random.set_rng_state(numpy_state)
+            np.random.set_state(numpy_state)
+            torch.random.set_rng_state(torch_state)
             logging.getLogger().setLevel(level)
         self.model_ = model
 
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         P = np.tile(self.class_balance_, (len(L), 1))
         voted = np.flatnonzero((L != ABSTAIN).any(axis=1))
         if self.model_ is None or not len(voted):
@@ -87,6 +90,6 @@ class SnorkelLabelModel(LabelModel):
         return P
 
 
-def _padded(L: NDArray[np.int64]) -> NDArray[np.int64]:
+def _padded(L: Votes) -> NDArray[np.int64]:
     missing = max(0, _LEAST_HEURISTICS - L.shape[1])
     return np.pad(L.astype(np.int64), ((0, 0), (0, missing)), constant_values=ABSTAIN)

@@ -13,7 +13,7 @@ from weaklab.label_models.weighted import PRIOR_ACCURACY, LogOddsVote, corrected
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 _LEAST_MOMENT = 1e-6
 """Heuristics that agree no more than chance would have it tell nothing about a third one."""
@@ -68,7 +68,7 @@ class TripletModel(LogOddsVote):
         self.partners = partners
         self.imagined = imagined
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
         rows, truth, counts = unique_votes(L, y)
         k, m = self.n_classes_, rows.shape[1]
         M, overlap = self._moments(rows, counts)
@@ -82,7 +82,7 @@ class TripletModel(LogOddsVote):
         self.accuracy_ = corrected((1 + excess * (k - 1)) / k, rows, truth, counts, self.imagined)
         self.weights_ = log_odds(self.accuracy_, k)
 
-    def _moments(self, L: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _moments(self, L: Votes, counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return M (m, m), NaN where it cannot be told, and on how many rows two heuristics both vote (m, m)."""
         from scipy.sparse import csr_array
 

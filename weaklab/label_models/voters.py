@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.base import ABSTAIN
+from weaklab.label_models.patterns import compiled, vote_blocks
+from weaklab.label_models.weighted import unique_votes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,9 @@ LEAST_WEIGHT = 0.1
 SAME = 0.8
 """Two members share a vote from here on: the share of their votes, of both together, which they cast on the same record for the same class.
 Two that are right nine times in ten, independently, come to 0.69."""
+WORD_PAIRS = 1000
+"""Up to so many votes a row, squared, as m^2 (k + 1) / 1000 pairs of members are counted row by row, else 64 rows at a time: there both
+take as long."""
 CROWD = 10
 """From so many members that vote several classes they are taken for annotators, whose mistakes can be told from each other."""
 
@@ -65,6 +70,31 @@ class Pairs:
             np.fill_diagonal(table, 0)
             pairs.append(table)
         return cls(int(counts.sum()), votes.astype(np.float64), *pairs)
+
+    @classmethod
+    def count(cls, L: NDArray[np.integer[Any]], k: int) -> Pairs:
+        """Count over the rows of ``L`` int (n, m), int8 if there are many; memory does not grow with n.
+
+        >>> Pairs.count(np.array([[0, 0], [1, 0], [0, -1]]), 2).same.tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
+        n, m = L.shape
+        loops = compiled(L.size)
+        if loops is None:
+            rows, _, counts = unique_votes(L, np.full(n, ABSTAIN))
+            return cls.of(rows, counts, k)
+        votes, both, same = np.zeros((m, k), dtype=np.int64), np.zeros((m, m), dtype=np.int64), np.zeros((m, m), dtype=np.int64)
+        for _, part in vote_blocks(L):
+            sparse = (np.count_nonzero(part >= 0) / len(part)) ** 2 < m * m * (k + 1) / WORD_PAIRS
+            (loops.count_sparse if sparse else loops.count_dense)(part, votes, both, same)
+        return cls(n, votes.astype(np.float64), *((table + table.T).astype(np.float64) for table in (both, same)))
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return Pairs(self.n + other.n, self.votes + other.votes, self.both + other.both, self.same + other.same)
+
+    def take(self, columns: NDArray[np.integer[Any]]) -> Pairs:
+        """Return the counts of some members."""
+        return Pairs(self.n, self.votes[columns], self.both[np.ix_(columns, columns)], self.same[np.ix_(columns, columns)])
 
     @property
     def coverage(self) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.patterns import compiled, group_rows
 from weaklab.label_models.votes import one_hot_sum
 from weaklab.metrics import picks
 from weaklab.rows import row_sum, softmax
@@ -16,7 +17,7 @@ from weaklab.rows import row_sum, softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft
+    from weaklab.label_models.base import Soft, Votes
 
 PRIOR_ACCURACY = 0.7
 """How often a heuristic of which nothing is known is taken to be right, as in Snorkel's ``LabelModel`` (``prec_init``)."""
@@ -41,10 +42,10 @@ class LogOddsVote(LabelModel):
     def _prior(self) -> NDArray[np.float64]:
         return np.zeros(self.n_classes_) if self.class_balance is None else np.log(self.class_balance_ + 1e-12)
 
-    def _predict_proba(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         return softmax(self._prior() + one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence))
 
-    def _contributions(self, L: NDArray[np.int64], soft: Soft) -> NDArray[np.float64]:
+    def _contributions(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
         parts = np.zeros((len(L), L.shape[1] + 1, self.n_classes_))
         for j, votes in enumerate(L.T):
             rows = np.flatnonzero(votes != ABSTAIN)
@@ -91,11 +92,27 @@ class WeightedVote(LogOddsVote):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    def _fit(self, L: NDArray[np.int64], y: NDArray[np.int64], soft: Soft) -> None:
+    adds_up = True
+    _sums: tuple[NDArray[np.float64], ...]
+
+    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+        self._weigh(self._counted_votes(L, y))
+
+    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
+        counted = self._counted_votes(L, y)
+        self._sums = counted if first else tuple(before + more for before, more in zip(self._sums, counted, strict=True))
+        self._weigh(self._sums)
+
+    def _counted_votes(self, L: Votes, y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+        """Return how many votes of each heuristic agree and can be judged by the others, are right and can be judged by labels: (m,)."""
         check_imagined(self.imagined)
         rows, truth, counts = unique_votes(L, y)
-        agreed = np.maximum(agreement(rows, counts, self.n_classes_), 1 / self.n_classes_)
-        self.accuracy_ = corrected(agreed, rows, truth, counts, self.imagined)
+        return *agreements(rows, counts, self.n_classes_), *right_votes(rows, truth, counts)
+
+    def _weigh(self, counted: tuple[NDArray[np.float64], ...]) -> None:
+        agreed, judged, right, voted = counted
+        others = np.maximum((agreed + PRIOR_ACCURACY) / (judged + 1), 1 / self.n_classes_)
+        self.accuracy_ = (right + self.imagined * others) / (voted + self.imagined)
         self.weights_ = log_odds(self.accuracy_, self.n_classes_)
 
 
@@ -111,12 +128,15 @@ def check_max_iter(max_iter: Any) -> None:
         raise WeaklabError(f"max_iter must be a whole number of rounds, 1 or more, got {max_iter!r}")
 
 
-def unique_votes(L: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def unique_votes(L: NDArray[np.integer[Any]], y: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the different rows of (L, y), and how often each comes: (u, m), (u,), (u,).
 
     >>> [part.tolist() for part in unique_votes(np.array([[0, 1], [1, -1], [0, 1]]), np.array([-1, 0, -1]))]
     [[[0, 1], [1, -1]], [-1, 0], [2, 1]]
     """
+    if compiled(L.size) is not None:
+        first, counts, _ = group_rows(L, y)
+        return L[first], y[first], counts
     base = int(max(L.max(initial=0), y.max(initial=0))) + 2
     key, limit = np.zeros(len(y), dtype=np.int64), 1
     for column in (*L.T, y):
@@ -127,30 +147,44 @@ def unique_votes(L: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[NDArray[np
     return L[first], y[first], counts
 
 
-def agreement(L: NDArray[np.int64], counts: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+def agreement(L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     """Return how often each heuristic agrees with the majority of the others, where any of them votes: float (m,).
 
     One vote with the accuracy of an unknown heuristic is added, so that there is a figure where it always votes alone.
     """
+    agreed, judged = agreements(L, counts, k)
+    return np.asarray((agreed + PRIOR_ACCURACY) / (judged + 1))
+
+
+def agreements(L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many votes of each heuristic agree with the majority of the others, and how many there are to judge it by: two (m,)."""
     total = one_hot_sum(L, k, np.ones(L.shape[1]))
-    found = np.empty(L.shape[1])
+    several = row_sum(total) > 1
+    agreed, judged = np.zeros(L.shape[1]), np.zeros(L.shape[1])
     for j, votes in enumerate(L.T):
-        rows = np.flatnonzero((votes != ABSTAIN) & (row_sum(total) > 1))
+        rows = np.flatnonzero((votes != ABSTAIN) & several)
         others = total[rows]
         others[np.arange(len(rows)), votes[rows]] -= 1
-        agreed = picks(others)[np.arange(len(rows)), votes[rows]] @ counts[rows]
-        found[j] = (agreed + PRIOR_ACCURACY) / (counts[rows].sum() + 1)
-    return found
+        agreed[j] = picks(others)[np.arange(len(rows)), votes[rows]] @ counts[rows]
+        judged[j] = counts[rows].sum()
+    return agreed, judged
 
 
 def corrected(
-    accuracy: NDArray[np.float64], L: NDArray[np.int64], y: NDArray[np.int64], counts: NDArray[np.int64], imagined: float
+    accuracy: NDArray[np.float64], L: NDArray[np.integer[Any]], y: NDArray[np.int64], counts: NDArray[np.int64], imagined: float
 ) -> NDArray[np.float64]:
     """Return the accuracy (m,) on the manual labels, with ``imagined`` more labels of the accuracy that is given."""
-    gold = np.flatnonzero(y != ABSTAIN)
-    right = counts[gold] @ np.equal(L[gold], y[gold, None])
-    voted = counts[gold] @ np.not_equal(L[gold], ABSTAIN)
+    right, voted = right_votes(L, y, counts)
     return np.asarray((right + imagined * accuracy) / (voted + imagined))
+
+
+def right_votes(
+    L: NDArray[np.integer[Any]], y: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many votes of each heuristic are right, of those on rows with a manual label, and how many those are: two (m,)."""
+    gold = np.flatnonzero(y != ABSTAIN)
+    right, voted = (counts[gold] @ told for told in (np.equal(L[gold], y[gold, None]), np.not_equal(L[gold], ABSTAIN)))
+    return right.astype(np.float64), voted.astype(np.float64)
 
 
 def log_odds(accuracy: NDArray[np.float64], k: int) -> NDArray[np.float64]:

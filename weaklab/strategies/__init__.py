@@ -4,7 +4,19 @@ A strategy names what it needs among :data:`ARGUMENTS` and returns one finite sc
 strategies by :func:`as_strategy`.
 """
 
-from weaklab.strategies.base import ARGUMENTS, STRATEGIES, Strategy, call_strategy, in_drawn_order, in_turn, shortlist, uniform
+from weaklab.strategies.base import (
+    ARGUMENTS,
+    STRATEGIES,
+    Strategy,
+    call_strategy,
+    highest_rows,
+    in_drawn_order,
+    in_turn,
+    lowest_drawn,
+    of_few,
+    shortlist,
+    uniform,
+)
 from weaklab.strategies.disagreement import kl_to_consensus, max_disagreement, vote_entropy
 from weaklab.strategies.hybrids import badge, shortlist_spread, uncertainty_diversity
 from weaklab.strategies.modal import as_strategy, from_modal, is_modal
@@ -35,6 +47,7 @@ __all__ = [
     "expected_gradient_length",
     "exploration",
     "from_modal",
+    "highest_rows",
     "in_drawn_order",
     "in_turn",
     "is_modal",
@@ -42,8 +55,10 @@ __all__ = [
     "kl_to_consensus",
     "kmeans_plus_plus",
     "least_confidence",
+    "lowest_drawn",
     "margin",
     "max_disagreement",
+    "of_few",
     "random",
     "shortlist",
     "shortlist_spread",

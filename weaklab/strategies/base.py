@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from weaklab.base import Registry, WeaklabError
+from weaklab.rows import BLOCK, blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Rows = NDArray[np.integer[Any]]
@@ -37,6 +41,8 @@ ARGUMENTS = {
 
 FEATURES = ("X", "E")
 CONSTANT = ("seed", "n")
+SAMPLED = 64
+"""One row of so many tells where the highest scores of a large pool begin."""
 
 
 def in_drawn_order(strategy: F) -> F:
@@ -57,6 +63,21 @@ def in_drawn_order(strategy: F) -> F:
     return strategy
 
 
+def of_few(strategy: F) -> F:
+    """Mark a strategy that looks at ``E`` by ``E[rows]`` alone, for few rows: embeddings of the other records need not be made.
+
+    It may not be :func:`in_drawn_order`.
+
+    >>> @of_few
+    ... def first_column_of_two(P, E):
+    ...     return np.where(np.arange(len(P)) < 2, E[np.array([0, 1])][0, 0], 0.0)
+    >>> call_strategy("first", first_column_of_two, {"P": np.full((3, 2), 0.5), "E": np.eye(3)}).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    strategy.of_few = True  # type: ignore[attr-defined]
+    return strategy
+
+
 def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDArray[np.float64]:
     """Call a strategy with the arguments that it names and check its answer: float (n_records,), finite.
 
@@ -65,6 +86,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     name : what to call it in messages
     strategy : a function of some of :data:`ARGUMENTS`
     pool : the arguments by name; only those that the strategy names are looked up, so a mapping may compute them on demand
+        One with a method ``few`` may give a strategy that is :func:`of_few` something that makes rows as they are looked up.
 
     Raises
     ------
@@ -72,9 +94,10 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
         It asks for something that is not there, or returns something that is not one finite score a record.
     """
     wanted: dict[str, Any] = {}
-    for parameter in inspect.signature(strategy).parameters.values():
+    look_up = getattr(pool, "few", pool.__getitem__) if getattr(strategy, "of_few", False) else pool.__getitem__
+    for parameter in parameters(strategy):
         if parameter.name in pool:
-            wanted[parameter.name] = pool[parameter.name]
+            wanted[parameter.name] = look_up(parameter.name)
         elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise WeaklabError(_missing(name, parameter.name))
     order = None
@@ -86,7 +109,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
         scores = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
         raise WeaklabError(f"query strategy {name!r} must return one number a record, got {type(answer).__name__}") from None
-    if scores.shape == (len(pool["P"]),) and not np.isfinite(scores).all():
+    if scores.shape == (len(pool["P"]),) and not _all_finite(scores):
         raise WeaklabError(f"query strategy {name!r} must return finite scores; {int((~np.isfinite(scores)).sum())} are NaN or infinite")
     if scores.shape != (len(pool["P"]),):
         raise WeaklabError(
@@ -97,6 +120,25 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     back = np.empty_like(scores)
     back[order] = scores
     return back
+
+
+def parameters(strategy: Strategy) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of a strategy, looked up once for each."""
+    try:
+        return _parameters(strategy)
+    except TypeError:  # an object that cannot be a key
+        return tuple(inspect.signature(strategy).parameters.values())
+
+
+@functools.lru_cache(maxsize=256)
+def _parameters(strategy: Strategy) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(strategy).parameters.values())
+
+
+def _all_finite(scores: NDArray[np.float64]) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = scores.sum()  # finite only if all are, and quicker; an overflow proves nothing
+    return bool(np.isfinite(total) or np.isfinite(scores).all())
 
 
 def _rows(value: Any, order: Rows) -> Any:
@@ -122,7 +164,10 @@ def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64
     >>> in_turn(np.array([2, 0]), np.array([0.0, 1.0, 0.0, 0.2])).tolist()
     [0.75, 0.5, 1.0, 0.1]
     """
-    scores = np.clip(np.asarray(rest, dtype=np.float64), 0, 1) / 2
+    scores = np.empty(len(rest))
+    for rows in blocks(len(rest)):
+        np.clip(rest[rows], 0, 1, out=scores[rows])
+        scores[rows] /= 2
     scores[chosen] = 1 - np.arange(len(chosen)) / (2 * max(len(chosen), 1))
     return scores
 
@@ -148,12 +193,32 @@ def drawn_shortlist(
     >>> sorted(rows[:2].tolist()), rows[2:].tolist()
     ([1, 3], [2])
     """
-    rows = np.flatnonzero(eligible)
-    if size < len(rows):
-        least = np.partition(score[rows], len(rows) - size)[len(rows) - size]
-        rows = rows[score[rows] >= least]
+    rows = highest_rows(score, eligible, size)
     order = np.lexsort((keys[rows], uniform(keys[rows], seed), -np.asarray(score)[rows]))
     return np.asarray(rows[order[:size]], dtype=np.int64)
+
+
+def highest_rows(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    """Return the eligible rows that score no less than the n-th highest of them, all of equals, in the order of their numbers.
+
+    One pass over a large pool: a sample of the rows tells from which score on there are enough, but not many more.
+
+    >>> highest_rows(np.array([0.1, 0.9, 0.5, 0.9, 0.5]), np.array([True, True, True, False, True]), 2).tolist()
+    [1, 2, 4]
+    """
+    sample = score[::SAMPLED][eligible[::SAMPLED]]
+    enough = 2 * (n // SAMPLED) + 8
+    rows = np.empty(0, dtype=np.int64)
+    if enough < len(sample):
+        least = np.partition(sample, len(sample) - enough)[len(sample) - enough]
+        found = [np.flatnonzero((score[part] >= least) & eligible[part]) + part.start for part in blocks(len(score))]
+        rows = np.concatenate(found)
+    if len(rows) < n:
+        rows = np.flatnonzero(eligible)
+    if n < len(rows):
+        given = score[rows]
+        rows = rows[given >= np.partition(given, len(rows) - n)[len(rows) - n]]
+    return rows
 
 
 def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
@@ -164,9 +229,46 @@ def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
     >>> bool((uniform(np.arange(4, dtype=np.uint64), 0)[[2, 0]] == uniform(np.array([2, 0], dtype=np.uint64), 0)).all())
     True
     """
-    with np.errstate(over="ignore"):
-        z = np.asarray(keys, dtype=np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-        z ^= z >> np.uint64(31)
-    return np.asarray((z >> np.uint64(11)).astype(np.float64) / 2**53)
+    drawn = np.empty(len(keys))
+    for rows, z in _mixed(keys, seed):
+        np.multiply(z, 2.0**-53, out=drawn[rows])
+    return drawn
+
+
+def lowest_drawn(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    """Return the n eligible rows with the lowest :func:`uniform` number, lowest first: a random sample, in random order.
+
+    >>> keys = np.arange(4, dtype=np.uint64)
+    >>> bool(lowest_drawn(keys, 0, np.full(4, True), 2)[0] == uniform(keys, 0).argmin())
+    True
+    """
+    open_ = int(np.count_nonzero(eligible))
+    n, limit = min(n, open_), 2**53
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    if SAMPLED * n < open_:  # nearly always enough; else all are looked at
+        limit = 4 * (n + 4) * 2**53 // open_
+    while True:
+        found = [np.flatnonzero((z < np.uint64(limit)) & eligible[part]) + part.start for part, z in _mixed(keys, seed)]
+        rows = np.concatenate(found)
+        if len(rows) >= n:
+            return np.asarray(rows[np.argsort(uniform(keys[rows], seed), kind="stable")[:n]])
+        limit = 2**53
+
+
+def _mixed(keys: NDArray[np.uint64], seed: int) -> Iterator[tuple[slice, NDArray[np.uint64]]]:
+    """Yield random whole numbers below 2^53 for each key, a block of rows at a time, in an array that is used again."""
+    keys = np.asarray(keys, dtype=np.uint64)
+    start = np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
+    whole, shifted = np.empty((2, min(len(keys), BLOCK)), dtype=np.uint64)
+    for rows in blocks(len(keys)):
+        size = rows.stop - rows.start
+        z, y = whole[:size], shifted[:size]
+        np.add(keys[rows], start, out=z)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+            np.right_shift(z, np.uint64(shift), out=y)
+            z ^= y
+            if factor != 1:
+                z *= np.uint64(factor)
+        z >>= np.uint64(11)
+        yield rows, z

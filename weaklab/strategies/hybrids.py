@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.strategies.base import STRATEGIES, drawn_shortlist, in_drawn_order, in_turn, shortlist
+from weaklab.strategies.base import STRATEGIES, drawn_shortlist, in_drawn_order, in_turn, of_few, shortlist
 from weaklab.strategies.geometry import ZERO, cluster_medoids, d2_sample, nearest, squares_to_row
 from weaklab.strategies.uncertainty import margin
 
@@ -50,6 +50,7 @@ def uncertainty_diversity(P: Probabilities, E: Embeddings, y: Labels, eligible: 
 
 
 @STRATEGIES.named("shortlist_spread")
+@of_few
 def shortlist_spread(P: Probabilities, E: Embeddings, eligible: Mask, n: int, keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
     """k-means, weighted by 1 - margin, of the 10 n most uncertain records; the nearest to each centre, most uncertain first.
 

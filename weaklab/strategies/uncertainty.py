@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.label_models import confidence
-from weaklab.rows import row_max, top_two
+from weaklab.rows import blocks, row_max, top_two
 from weaklab.strategies.base import STRATEGIES, uniform
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ def least_confidence(P: Probabilities) -> NDArray[np.float64]:
     >>> least_confidence(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
     [0.5, 0.1]
     """
-    return np.asarray(1 - row_max(P), dtype=np.float64)
+    found = np.empty(len(P))
+    for rows in blocks(len(P)):
+        np.subtract(1, row_max(P[rows]), out=found[rows])
+    return found
 
 
 @STRATEGIES.named("margin")
@@ -37,8 +40,12 @@ def margin(P: Probabilities) -> NDArray[np.float64]:
     >>> margin(np.array([[0.5, 0.5], [0.9, 0.1]])).round(2).tolist()
     [1.0, 0.2]
     """
-    first, second = top_two(P)
-    return np.asarray(1 - (first - second), dtype=np.float64)
+    found = np.empty(len(P))
+    for rows in blocks(len(P)):
+        part = P[rows]
+        gap = np.subtract(*top_two(part)) if P.shape[1] != 2 else np.subtract(part[:, 0], part[:, 1])
+        np.subtract(1, np.abs(gap, out=gap), out=found[rows])
+    return found
 
 
 @STRATEGIES.named("entropy")

@@ -1,0 +1,344 @@
+"""Files in, Parquet parts out."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+import weaklab as wl
+from weaklab.base import CorpusError, WeaklabError
+from weaklab.batch import label_files
+from weaklab.frozen import FrozenCommittee
+
+RECORDS = [
+    {"id": f"r{i}", "text": text} for i, text in enumerate(["a prize", 'lunch, "at" noon\nor later', "", "free lunch", "see you"] * 50)
+]
+SETTINGS = {"rows_per_part": 60, "workers": 1}
+
+
+def frozen(*more):
+    members = wl.Committee(["ham", "spam"], timeout=None)
+    members.add(wl.keywords("spam", ["prize", "free"]))
+    members.add(wl.keywords("ham", ["noon"]))
+
+    @members.labeling_function()
+    def polite(x):
+        if not x.text:
+            raise ValueError("nothing to read")
+        return "ham" if x.text.startswith("see") else None
+
+    for member in more:
+        members.add(member)
+    return FrozenCommittee.of(members)
+
+
+@pytest.fixture
+def mail(tmp_path):
+    path = tmp_path / "mail.parquet"
+    pq.write_table(pa.Table.from_pylist(RECORDS), path, row_group_size=70)
+    return path
+
+
+def content(folder):
+    """Return the bytes of all files that a run leaves."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ".lock"}
+
+
+def rows_of(folder):
+    return pq.read_table(folder).to_pylist()
+
+
+def test_parts_hold_the_labels_in_the_order_of_the_input(mail, tmp_path):
+    found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    assert sorted(content(tmp_path / "out")) == ["_manifest.json", "_summary.json", *(f"part-{part:06}.parquet" for part in range(5))]
+    assert [pq.read_metadata(tmp_path / "out" / f"part-{part:06}.parquet").num_rows for part in range(5)] == [60, 60, 60, 60, 10]
+    rows = rows_of(tmp_path / "out")
+    assert [row["row"] for row in rows] == list(range(250))
+    assert [row["id"] for row in rows] == [record["id"] for record in RECORDS]
+    assert [row["label"] for row in rows[:5]] == ["spam", "ham", None, "spam", "ham"]
+    assert [row["faults"] for row in rows[1:3]] == [None, ["polite: ValueError: nothing to read"]]
+    assert (found.rows, found.parts, found.labels, found.undecided) == (250, 5, {"ham": 100, "spam": 100}, 50)
+    assert found.votes["polite"] == {"ham": 50, "spam": 0}
+    (fault,) = found.faults
+    assert (fault.heuristic, fault.exception, fault.count, fault.records[:2]) == ("polite", "ValueError", 50, ("r2", "r7"))
+    summary = json.loads((tmp_path / "out" / "_summary.json").read_text())
+    assert {name: summary[name] for name in ("rows", "labels")} == {"rows": 250, "labels": {"ham": 100, "spam": 100}}
+    assert "100  40.0%" in str(found)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "jsonl.gz", "folder"])
+def test_the_labels_are_the_same_from_any_kind_of_file(kind, mail, tmp_path):
+    table = pa.Table.from_pylist(RECORDS)
+    source = tmp_path / f"input.{kind}"
+    lines = "".join(json.dumps(record) + "\n" for record in RECORDS)
+    if kind == "jsonl":
+        source.write_text(lines)
+    elif kind == "jsonl.gz":
+        import gzip
+
+        source.write_bytes(gzip.compress(lines.encode()))
+    elif kind == "csv":
+        pa.csv.write_csv(table, source)
+    else:
+        source.mkdir()
+        for number, start in enumerate((0, 33, 33, 100)):
+            pq.write_table(table.slice(start, (33, 0, 67, 150)[number]), source / f"{number}.parquet")
+    label_files(frozen(), mail, tmp_path / "one", **SETTINGS)
+    label_files(frozen(), source, tmp_path / "two", **SETTINGS)
+    assert rows_of(tmp_path / "two") == rows_of(tmp_path / "one")
+
+
+def test_any_number_of_workers_writes_the_same_bytes(mail, tmp_path):
+    for workers in (1, 2):
+        label_files(frozen(), mail, tmp_path / str(workers), rows_per_part=20, workers=workers, votes=True)
+    assert content(tmp_path / "1") == content(tmp_path / "2")
+    lines = tmp_path / "mail.jsonl"
+    lines.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    for workers in (1, 2):
+        label_files(frozen(), lines, tmp_path / f"lines {workers}", rows_per_part=20, workers=workers)
+    assert content(tmp_path / "lines 1") == content(tmp_path / "lines 2")
+
+
+def test_the_size_of_parts_and_row_groups_does_not_matter_to_the_labels(mail, tmp_path):
+    other = tmp_path / "other.parquet"
+    pq.write_table(pa.Table.from_pylist(RECORDS), other, row_group_size=7)
+    label_files(frozen(), mail, tmp_path / "one", rows_per_part=7, workers=1)
+    label_files(frozen(), other, tmp_path / "two", rows_per_part=1000, workers=1)
+    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_a_run_goes_on_where_it_was_stopped(kind, mail, tmp_path):
+    if kind == "jsonl":
+        mail = tmp_path / "mail.jsonl"
+        mail.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    label_files(frozen(), mail, tmp_path / "whole", **SETTINGS)
+    shutil.copytree(tmp_path / "whole", tmp_path / "out")
+    part = [tmp_path / "out" / f"part-{number:06}.parquet" for number in range(5)]
+    kept = part[0].stat()
+    part[1].unlink()
+    part[3].write_bytes(part[3].read_bytes()[:-10])
+    (tmp_path / "out" / ".part-000001.parquet.0123abcd").write_bytes(b"half")
+    (tmp_path / "out" / "_summary.json").unlink()
+    found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    assert part[0].stat().st_mtime_ns == kept.st_mtime_ns
+    assert found.fresh == 120
+    assert label_files(frozen(), mail, tmp_path / "out", **SETTINGS).fresh == 0
+
+
+PROGRAM = """
+import sys
+import weaklab as wl
+from weaklab.batch import label_files
+from weaklab.frozen import FrozenCommittee
+members = wl.Committee(["ham", "spam"], timeout=None)
+members.add(wl.keywords("spam", ["prize", "free"]))
+@members.labeling_function()
+def slow(x):
+    import time
+    time.sleep(0.0002)
+    return "ham" if "noon" in x.text else None
+if __name__ == "__main__":
+    label_files(FrozenCommittee.of(members), sys.argv[1], sys.argv[2], rows_per_part=100, workers=int(sys.argv[3]))
+"""
+
+
+def test_killed_runs_end_with_the_same_bytes(tmp_path):
+    source, program = tmp_path / "mail.parquet", tmp_path / "program.py"
+    pq.write_table(pa.Table.from_pylist(RECORDS * 12), source, row_group_size=500)
+    program.write_text(PROGRAM)
+    begin = [sys.executable, str(program), str(source)]
+    subprocess.run([*begin, str(tmp_path / "whole"), "1"], check=True)
+    rng, killed, folder = random.Random(0), 0, tmp_path / "out"
+    for workers in ("2", "1"):
+        run = subprocess.Popen([*begin, str(folder), workers])
+        while run.poll() is None and not (folder / "_manifest.json").exists():
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.6))
+        run.send_signal(signal.SIGKILL)
+        killed += run.wait() == -signal.SIGKILL
+    assert killed
+    subprocess.run([*begin, str(folder), "2"], check=True)
+    assert content(folder) == content(tmp_path / "whole")
+
+
+def test_another_committee_input_or_setting_is_told_apart(mail, tmp_path):
+    out = tmp_path / "out"
+    label_files(frozen(), mail, out, **SETTINGS)
+    before = content(out)
+    with pytest.raises(WeaklabError, match=r"made otherwise: the committee differs \(label model, heuristic more\)\. Name another folder"):
+        label_files(frozen(wl.keywords("spam", ["winner"], name="more")), mail, out, **SETTINGS)
+    with pytest.raises(WeaklabError, match=r"rows_per_part was 60 and is 50; votes was False and is True"):
+        label_files(frozen(), mail, out, rows_per_part=50, votes=True)
+    pq.write_table(pa.Table.from_pylist(RECORDS[1:]), mail)
+    with pytest.raises(WeaklabError, match=r"the input differs \(mail.parquet\)"):
+        label_files(frozen(), mail, out, **SETTINGS)
+    assert content(out) == before
+    assert label_files(frozen(), mail, out, overwrite=True, rows_per_part=100, workers=1).rows == 249
+    assert len(rows_of(out)) == 249
+
+
+def test_a_change_in_the_middle_of_a_text_file_is_seen(tmp_path):
+    source = tmp_path / "mail.jsonl"
+    lines = [json.dumps({"id": i, "text": f"{i:06} " + "x" * 90}) for i in range(3000)]
+    source.write_text("\n".join(lines))
+    label_files(frozen(), source, tmp_path / "out", workers=1)
+    lines[1500] = lines[1500].replace("xxx", "yyy")
+    source.write_text("\n".join(lines))
+    with pytest.raises(WeaklabError, match=r"the input differs \(mail.jsonl\)"):
+        label_files(frozen(), source, tmp_path / "out", workers=1)
+
+
+def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
+    import weaklab.batch
+
+    monkeypatch.setattr(weaklab.batch, "LOCK_SECONDS", 0.1)
+    out = tmp_path / "out"
+    with weaklab.batch._folder(out), pytest.raises(WeaklabError, match=r"another process writes to .*out; wait until it is done"):
+        label_files(frozen(), mail, out, **SETTINGS)
+    assert label_files(frozen(), mail, out, **SETTINGS).rows == 250
+
+
+def test_a_folder_of_something_else_is_left_alone(mail, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(WeaklabError, match=r"out holds thesis.txt, which is no batch of weaklab"):
+            label_files(frozen(), mail, tmp_path / "out", overwrite=overwrite)
+    with pytest.raises(WeaklabError, match="is a file; wanted a folder"):
+        label_files(frozen(), mail, mail)
+
+
+def test_votes_and_columns_of_the_input_on_request(mail, tmp_path):
+    label_files(frozen(), mail, tmp_path / "out", votes=True, include=["text"], **SETTINGS)
+    row = rows_of(tmp_path / "out")[0]
+    assert list(row)[:4] == ["row", "id", "text", "label"]
+    assert [row[f"vote_{name}"] for name in frozen().names] == ["spam", None, None]
+    with pytest.raises(CorpusError, match="no column 'body'"):
+        label_files(frozen(), mail, tmp_path / "more", include=["body"])
+    with pytest.raises(WeaklabError, match="column 'id' is among those of the labels already"):
+        label_files(frozen(), mail, tmp_path / "more", include=["id"])
+
+
+def test_records_without_an_id_column_get_ids_from_their_content(tmp_path):
+    source = tmp_path / "mail.csv"
+    source.write_text('text\n"a prize"\nlunch\n"a prize"\n')
+    label_files(frozen(), source, tmp_path / "out", workers=1)
+    rows = rows_of(tmp_path / "out")
+    assert [row["id"] for row in rows][:2] == wl.read(["a prize", "lunch"]).ids.to_pylist()
+    assert rows[0]["id"] == rows[2]["id"]
+    assert [row["row"] for row in rows] == [0, 1, 2]
+
+
+def test_one_record_is_enough_and_none_is_an_error(tmp_path):
+    source = tmp_path / "mail.jsonl"
+    source.write_text('{"id": 1, "text": "prize"}')
+    assert label_files(frozen(), source, tmp_path / "out").labels == {"ham": 0, "spam": 1}
+    source.write_text("")
+    with pytest.raises(CorpusError, match="the file is empty"):
+        label_files(frozen(), source, tmp_path / "other")
+    pq.write_table(pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}), tmp_path / "no.parquet")
+    with pytest.raises(CorpusError, match="holds no record"):
+        label_files(frozen(), tmp_path / "no.parquet", tmp_path / "other")
+
+
+def test_what_is_wrong_with_the_input_is_told_with_its_place(tmp_path):
+    lines = [json.dumps(record) for record in RECORDS * 20]
+    source = tmp_path / "mail.jsonl"
+    source.write_text("\n".join([*lines, "{oh no", *lines]))
+    with pytest.raises(CorpusError, match=r"mail.jsonl:5001: not JSON"):
+        label_files(frozen(), source, tmp_path / "out", rows_per_part=2000, workers=1)
+    assert sorted(content(tmp_path / "out")) == ["_manifest.json", "part-000000.parquet", "part-000001.parquet"]
+    table = pa.Table.from_pylist([*RECORDS[:90], {"id": None, "text": "x"}, *RECORDS[91:]])
+    pq.write_table(table, tmp_path / "mail.parquet")
+    with pytest.raises(CorpusError, match=r"mail.parquet: record 90 \(counted from 0\) has no id in column 'id'"):
+        label_files(frozen(), tmp_path / "mail.parquet", tmp_path / "other", rows_per_part=50, workers=2)
+
+
+def test_mistakes_are_told_before_anything_is_written(mail, tmp_path):
+    out = tmp_path / "out"
+    looks = wl.keywords("spam", ["x"], column="subject", name="looks")
+    for problem, error in [
+        (lambda: label_files(frozen(looks), mail, out), "keywords 'looks' cannot read the records to label: no column 'subject'"),
+        (lambda: label_files(frozen(), mail, out, text="body"), "no column 'body'"),
+        (lambda: label_files(frozen(), mail, out, engine="sprak"), "no engine 'sprak'; did you mean 'spark'"),
+        (lambda: label_files(frozen(), mail, out, rows_per_part=0), "must be 1 or more, got 0"),
+        (lambda: label_files(frozen(), ["a prize"], out), "batches are read from files, got the list"),
+    ]:
+        with pytest.raises(WeaklabError, match=error):
+            problem()
+    assert not out.exists()
+
+
+def test_a_function_that_cannot_travel_is_run_here(mail, tmp_path):
+    import threading
+
+    lock = threading.Lock()
+
+    def locked(x):
+        with lock:
+            return "spam" if "prize" in x.text else None
+
+    with pytest.warns(wl.WeaklabWarning, match="cannot be sent to other processes"):
+        found = label_files(frozen(wl.labeling_function(locked)), mail, tmp_path / "out", rows_per_part=60, workers=2)
+    assert found.votes["locked"]["spam"] == 50
+
+
+def test_a_worker_that_is_killed_is_told(mail, tmp_path):
+    def deadly(x):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(WeaklabError, match=r"a worker process ended \(killed by SIGKILL\)"):
+        label_files(frozen(wl.labeling_function(deadly)), mail, tmp_path / "out", rows_per_part=20, workers=2)
+
+
+@pytest.fixture
+def project(tmp_path):
+    with wl.Project(tmp_path / "project", labels=["ham", "spam"]) as held:
+        held.add_records([{"number": i, "body": text} for i, text in enumerate(["a prize", "lunch", "noon"])], id="number", text="body")
+        held.add(wl.keywords("spam", ["prize"], name="offers", column="body"))
+        held.label("1", "ham")
+    return tmp_path / "project"
+
+
+def run(capsys, monkeypatch, *arguments):
+    from weaklab.cli.app import main
+
+    monkeypatch.setattr(sys, "argv", ["weaklab", "batch", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return left.value.code, *capsys.readouterr()
+
+
+def test_the_command_labels_files_with_a_project(project, tmp_path, capsys, monkeypatch):
+    (project / "labeling_functions" / "f.py").write_text(
+        "import weaklab\n@weaklab.labeling_function()\ndef odd(x):\n    return 'eggs' if x.body == 'odd' else None\n"
+    )
+    source, out = tmp_path / "mail.csv", tmp_path / "out"
+    source.write_text("number,title,body\n1,x,lunch\n7,y,the prize\n8,z,odd\n")
+    settings = ("--include", "title", "--rows-per-part", "2", "--workers", "1")
+    code, shown, told = run(capsys, monkeypatch, project, source, out, *settings, "--progress")
+    assert code == 3
+    assert "labeled 3 records in" in told
+    assert "fault: odd on record '8': UnknownLabelError: 'eggs' is not a label" in told
+    assert "3 records in 2 parts" in shown
+    assert "1 of them labeled by a person" in shown
+    rows = rows_of(out)
+    assert [(row["number"], row["label"], row["manual"]) for row in rows[:2]] == [("1", "ham", True), ("7", "spam", False)]
+    assert [row["title"] for row in rows] == ["x", "y", "z"]
+    code, shown, told = run(capsys, monkeypatch, project, source, out, *settings, "--quiet")
+    assert (code, shown) == (3, "")
+    assert "labeled 0 records; 3 were labeled before" in told
+    code, shown, told = run(capsys, monkeypatch, project, source, out)
+    assert code == 1
+    assert "include was ['title'] and is []" in told
