@@ -342,3 +342,37 @@ def test_the_command_labels_files_with_a_project(project, tmp_path, capsys, monk
     code, shown, told = run(capsys, monkeypatch, project, source, out)
     assert code == 1
     assert "include was ['title'] and is []" in told
+
+
+def test_a_file_that_somebody_writes_to_meanwhile_is_told(tmp_path):
+    path = tmp_path / "mail.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+
+    members = wl.Committee(["ham", "spam"], timeout=None)
+    members.add(wl.keywords("spam", ["prize"]))
+    held = FrozenCommittee.of(members)
+    judged = held.ballots
+    held.ballots = lambda batches: (path.write_text(path.read_text() + "\n"), judged(batches))[1]
+    with pytest.raises(CorpusError, match=r"mail\.jsonl changed while its records were labeled; run .* --overwrite"):
+        label_files(held, path, tmp_path / "out", **SETTINGS)
+
+
+def test_files_of_somebody_else_are_neither_taken_nor_removed(mail, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    pq.write_table(pa.table({"mine": [1]}), out / "part-000000.parquet")
+    for overwrite in (False, True):
+        with pytest.raises(WeaklabError, match=r"part-000000\.parquet"):
+            label_files(frozen(), mail, out, overwrite=overwrite, **SETTINGS)
+    assert pq.read_table(out / "part-000000.parquet").to_pydict() == {"mine": [1]}
+
+
+def test_output_among_the_input_is_refused(mail, tmp_path):
+    label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    with pytest.raises(WeaklabError, match="name a folder outside of the input"):
+        label_files(frozen(), str(tmp_path / "**" / "*.parquet"), tmp_path / "out", overwrite=True, **SETTINGS)
+
+
+def test_a_heuristic_called_as_the_id_column_is_told(mail):
+    with pytest.raises(WeaklabError, match="a heuristic is called 'id', as the column of ids is; rename"):
+        frozen(wl.keywords("spam", ["win"], name="id")).vote_batch(pa.RecordBatch.from_pylist(RECORDS[:2]))

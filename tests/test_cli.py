@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -46,14 +47,22 @@ def run(*arguments, stdin="", code=0):
     return done
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project with six records and a file of two heuristics, one of which fails on one record."""
-    (tmp_path / "lfs.py").write_text(FUNCTIONS)
-    with open(tmp_path / "in.csv", "w", newline="") as stream:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a project of six records, its input and a file of two heuristics, one of which fails on one record."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "lfs.py").write_text(FUNCTIONS)
+    with open(folder / "in.csv", "w", newline="") as stream:
         csv.writer(stream).writerows([("id", "text"), *ROWS])
-    run("init", tmp_path / "p", "--labels", "ham,spam", "--lfs", tmp_path / "lfs.py", "--classifier", "none")
-    run("import", tmp_path / "p", tmp_path / "in.csv")
+    run("init", folder / "p", "--labels", "ham,spam", "--lfs", folder / "lfs.py", "--classifier", "none")
+    run("import", folder / "p", folder / "in.csv")
+    return folder
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    """A copy of that project, with what lies beside it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path / "p"
 
 

@@ -449,3 +449,11 @@ def test_examples_are_checked_and_an_unknown_label_is_told():
 )
 def test_an_expression_is_shown_as_it_is_written(written):
     assert repr(eval(written)) == written
+
+
+def test_letters_are_lowered_in_a_slice_of_a_column_of_narrow_strings():
+    texts = ["PRIZE", "é PRIZE", "Prize É", "none"]
+    whole = pa.table({"id": list("abcd"), "text": pa.array(texts, pa.string())}).to_batches()[0]
+    holds = where("spam", col("text").lower().contains("prize"))
+    for start in range(4):
+        assert holds.evaluate(whole.slice(start), LABELS).votes.tolist() == [1, 1, 1, -1][start:]

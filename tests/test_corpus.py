@@ -545,3 +545,24 @@ def test_any_text_comes_back_from_a_project(tmp_path_factory, wanted):
 def test_ids_are_the_same_set_in_any_order(wanted, random):
     shuffled = random.sample(wanted, len(wanted))
     assert sorted(ids(wanted)) == sorted(ids(shuffled))
+
+
+def test_what_was_read_does_not_change_with_the_frame():
+    frame = pd.DataFrame({"text": ["a", "b"], "n": [1.0, 2.0]})
+    corpus = weaklab.read(frame)
+    assert len(corpus) == 2
+    frame.loc[0, "n"] = 99.0
+    frame.loc[1, "text"] = "c"
+    assert corpus.column("n").to_pylist() == [1, 2]
+    assert corpus.column("text").to_pylist() == ["a", "b"]
+
+
+def test_the_fingerprint_tells_contents_apart():
+    def of(words, kind):
+        return weaklab.read(pa.table({"id": ["a", "b"], "text": ["x", "y"], "tags": pa.array(words, kind)})).fingerprint
+
+    tags = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    for kind in (tags, pa.list_(pa.string())):
+        assert of([["hot"], ["x"]], kind) == of([["hot"], ["x"]], kind)
+        assert of([["hot"], ["x"]], kind) != of([["cold"], ["x"]], kind)
+    assert of(["hot", "x"], pa.string()) != of(["cold", "x"], pa.string())

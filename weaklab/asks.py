@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from weaklab.base import ABSTAIN, LabelNames
 from weaklab.corpus import Corpus, Record, records
-from weaklab.label_models import confidence, is_tied
 from weaklab.scheduler import RANDOM, Pick
 from weaklab.tables import Table, clean
 
@@ -115,6 +114,8 @@ def make_asks(
 ) -> Asks:
     """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
     rows = [pick.row for pick in picks]
+    from weaklab.label_models import confidence, is_tied
+
     sure, tied = confidence(P[rows]), is_tied(P[rows])
     asks = Asks()
     for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):

@@ -317,7 +317,8 @@ class Registry(Generic[T]):
         self._discovered = True
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+            if module.name != "kernels":  # these bring the compiler along, and register nothing
+                importlib.import_module(f"{self.package}.{module.name}")
 
 
 def _plain(text: str) -> str:

@@ -212,6 +212,7 @@ def label_files(
             wanted = 1
         with tasks, _Bar(progress, records.estimate() if progress else None, tasks) as bar:
             run_tasks(job, tasks.next, lambda part: done.update({part["part"]: part}), bar.update, min(wanted, tasks.most), held=(lock,))
+        records.check_unchanged()
         found = _summed(folder, done)
         with replacing(folder / SUMMARY) as temporary:
             _write_json(temporary, {"run": run, **found.to_json()})
@@ -238,7 +239,7 @@ def fit(
     Parameters
     ----------
     committee : its weak classifiers are trained already, or abstain
-    source : anything that :func:`weaklab.read` takes
+    source : anything that :func:`weaklab.read` takes, or what it returned
     label_model : name, or a label model that is not fitted
     max_rows : fit on so many records at most; None votes on all, and holds a byte for each vote where the model does not add up
         what it learns (see :meth:`~weaklab.label_models.LabelModel.partial_fit`)
@@ -258,7 +259,7 @@ def fit(
 
     if max_rows is not None and max_rows < 1:
         raise WeaklabError(f"max_rows must be 1 or more, or None for all, got {max_rows!r}")
-    corpus = Corpus(source_of(source, encoding), text=text, id=id)
+    corpus = source if isinstance(source, Corpus) else Corpus(source_of(source, encoding), text=text, id=id)
     voters = FrozenCommittee.of(committee)
     rows = (_with_roles(batch, corpus.roles) for batch in corpus._source)
     model = make(label_model) if isinstance(label_model, str) else copy.deepcopy(label_model)
@@ -336,10 +337,19 @@ class Input:
         self.roles, self.encoding, self._lines = self.corpus.roles, encoding, 0
         self.first = _with_roles(next(batch for batch in self.source if batch.num_rows), self.roles)
         self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
+        self._stamps = [_stamp(path) for path in self.source.paths]
 
     def identity(self) -> list[dict[str, Any]]:
         """Return name, size and hash of each file."""
         return [{"file": path.name, "size": path.stat().st_size, "hash": self._hash(path)} for path in self.source.paths]
+
+    def check_unchanged(self) -> None:
+        """Raise a CorpusError if a file was written to since the input was opened."""
+        changed = next((path for path, stamp in zip(self.source.paths, self._stamps, strict=True) if _stamp(path) != stamp), None)
+        if changed is not None:
+            raise CorpusError(
+                f"{changed} changed while its records were labeled; run the same command with --overwrite to label what it holds now"
+            )
 
     def _hash(self, path: Path) -> str:
         """Return the hash of a file; of a Parquet file the first block and the footer, which tells of every column and row group."""
@@ -368,6 +378,12 @@ class Input:
     def tasks(self, rows_per_part: int, done: Parts, workers: int) -> _Tasks:
         """Return what deals the parts that are not done to workers."""
         return _Stream(self, rows_per_part, done) if self.parquet is None else _Seek(len(self.parquet), rows_per_part, done, workers)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when somebody writes to a file."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _nothing(source: Source) -> Iterator[pa.RecordBatch]:

@@ -306,9 +306,9 @@ class Committee:
         """Return the ids of a batch and one int8 column a heuristic: all that an engine has to run."""
         import pyarrow as pa
 
-        roles = Roles.of(batch.schema)
+        name = Roles.of(batch.schema).id
         columns = [pa.array(ballot.votes, pa.int8()) for ballot in self._poll(self.heuristics).vote(batch)]
-        return pa.record_batch([batch.column(roles.id), *columns], names=[roles.id, *self.names])
+        return pa.record_batch([batch.column(name), *columns], names=columns_of_votes(name, self.names))
 
     def fit_classifiers(self, corpus: Any, y: Any) -> Committee:
         """Train the weak classifiers: ``y`` int (n,) codes of the manual labels, -1 is unlabeled; return self."""
@@ -369,6 +369,13 @@ def _shown_vote(ballot: Ballot, row: int, labels: LabelNames) -> str:
     if name and ballot.scores is not None:
         return f"{name} {ballot.scores[row].max():.2f}"
     return name
+
+
+def columns_of_votes(id: str, names: Sequence[str]) -> list[str]:
+    """Return the columns of :meth:`Committee.vote_batch`, or raise where a heuristic is called as the column of ids is."""
+    if id in names:
+        raise HeuristicError(f"a heuristic is called {id!r}, as the column of ids is; rename one of them")
+    return [id, *names]
 
 
 def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels: LabelNames, n: int) -> Votes:

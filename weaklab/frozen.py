@@ -12,7 +12,7 @@ import numpy as np
 
 from weaklab.base import ABSTAIN, Fault, LabelNames, WeaklabError, merge_faults
 from weaklab.classifiers import WeakClassifier
-from weaklab.committee import assemble
+from weaklab.committee import assemble, columns_of_votes
 from weaklab.corpus.records import _METADATA_KEY, TEXT_JOINT, Columns, Roles, ids_of
 from weaklab.heuristics import Ballot, fingerprint
 from weaklab.heuristics.ballot import faults_of
@@ -64,7 +64,7 @@ class FrozenCommittee:
     ----------
     heuristics : the members, in the order of the columns; weak classifiers are trained
     labels : label names
-        label_model : fitted to the votes of these members
+    label_model : fitted to the votes of these members
     embedder : makes what the label model knows of the records beside votes; None where it looks at votes alone
     scored : columns of members whose class probabilities the label model was fitted on
     manual : record id -> label name, of records that a person labeled
@@ -196,7 +196,7 @@ class FrozenCommittee:
         batch, ballots = next(self.ballots([batch]))
         columns = [pa.array(ballot.votes, pa.int8()) for ballot in ballots]
         name = Roles.of(batch.schema).id
-        return pa.record_batch([batch.column(name), *columns], names=[name, *self.names])
+        return pa.record_batch([batch.column(name), *columns], names=columns_of_votes(name, self.names))
 
     def label_batch(self, batch: pa.RecordBatch, votes: bool = False) -> pa.RecordBatch:
         """Return the labels of a batch, a row a record in the same order; columns as :meth:`schema` says.
@@ -260,6 +260,10 @@ class FrozenCommittee:
 
     def prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch that says which columns hold ids and text, with ids made from the content where there are none."""
+        names = batch.schema.names
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise WeaklabError(f"the records to label have more than one column {twice!r}; rename or drop the others")
         roles = self._roles_of(batch.schema)
         batch = _without_views(batch).replace_schema_metadata(roles.attach(batch.schema).metadata)
         return batch if roles.id in batch.schema.names else with_content_ids(batch)

@@ -1004,11 +1004,13 @@ def _name_of(record: Any) -> str:
 
 def _check_names(settings: Settings, where: str) -> None:
     """Raise a ProjectError if a setting names a part that is not there."""
-    from weaklab.label_models import LABEL_MODELS
     from weaklab.scheduler import Scheduler
 
     try:
-        LABEL_MODELS[settings.label_model]
+        if settings.label_model != Settings.label_model:  # looking for the default one would load them all
+            from weaklab.label_models import LABEL_MODELS
+
+            LABEL_MODELS[settings.label_model]
         Scheduler(settings.strategy, random_share=settings.random_share, cold_start=settings.cold_start or None)
         for entry in settings.weak_classifiers:
             classifier_from_setting(entry)

@@ -86,8 +86,8 @@ def label_in_terminal(
     Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is on
     disk before the next record is shown.
 
-    With ``ahead`` the committee trains and the next batch is picked while the person reads this one: nothing is waited for, and every
-    batch is picked without knowing the answers to the one before it, however fast these come.
+    With ``ahead`` the committee trains and the next batch is picked while the person reads this one. Only an answer that comes sooner
+    waits for it, and every batch is picked without knowing the answers to the one before it, however fast these come.
     """
     session = _Session(project, n, batch, strategy, again, read, out or sys.stdout)
     if not ahead:
@@ -153,10 +153,17 @@ class _Session:
         asks = None if self.ahead is None else self.ahead.take(None)
         return self.project.lease(asks, asks[0].asked_after or 0) if asks else ()
 
-    def _wait(self) -> None:
-        """Let the work in the background end before the project is touched."""
-        if self.ahead is not None:
-            self.ahead.wait()
+    def _wait(self) -> bool:
+        """Let the work in the background end before the project is touched; return whether Ctrl-C came meanwhile."""
+        stopped = False
+        while self.ahead is not None:
+            try:
+                self.ahead.wait()
+            except KeyboardInterrupt:
+                stopped = True
+            else:
+                break
+        return stopped
 
     def _one(self, ask: Ask) -> bool:
         """Show a record and do what is typed until it is dealt with; False to leave."""
@@ -168,13 +175,15 @@ class _Session:
                 self.say(f"  {value}")
                 continue
             seconds = time.monotonic() - start
-            self._wait()
+            stopped = self._wait()
             if kind == "label":
                 self.line.popleft()
                 self.project.label(ask, value, seconds=seconds)
                 self.shown.append(ask)
                 self.given += 1
-                return True
+                return not stopped
+            if stopped:
+                return False
             if value == "q":
                 return False
             if value == "?":

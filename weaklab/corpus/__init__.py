@@ -317,8 +317,16 @@ def _check_ids(ids: pa.Array, seen: dict[Any, int], offset: int, corpus: Corpus)
 
 def _contents(batch: pa.RecordBatch) -> Iterator[Any]:
     """Yield what tells the content of a batch from others, as small things that can be hashed."""
+    import pyarrow as pa
+
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         yield name, str(column.type), column.offset, len(column)
+        if column.type.num_fields:  # dictionaries inside a list are not among its buffers
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, pa.schema([("", column.type)])) as writer:
+                writer.write_batch(pa.record_batch([column], names=[""]))
+            yield hash(sink.getvalue().to_pybytes())
+            continue
         yield from (None if buffer is None else hash(buffer.to_pybytes()) for buffer in column.buffers())
 
 

@@ -236,7 +236,7 @@ def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
         values = column.astype(object).where(column.notna(), None).tolist()
         return _array(values, name, source, lambda row: f"{source.name}, row {row}")
     try:
-        return pa.array(column, from_pandas=True)
+        return pa.array(column.copy(), from_pandas=True)  # what is kept must not change with the frame
     except (pa.ArrowException, TypeError, ValueError):
         raise CorpusError(f"{source.name}, column {name!r}: values of type {column.dtype} cannot be stored; convert or drop it") from None
 
