@@ -51,6 +51,8 @@ FORMAT = 1
 """Of the manifest and the parts; a run of another format is not continued."""
 ROWS_PER_PART = 100_000
 """Rows of the input that make a part: what a stopped run loses at most, times the number of workers."""
+GATHERED_BYTES = 16 << 20
+"""Batches are put together up to this size, which costs little memory and saves what is to be done once a batch."""
 MANIFEST, SUMMARY, LOCK = "_manifest.json", "_summary.json", ".lock"
 ENGINES = ("local", "spark")
 ROW = "row"
@@ -569,12 +571,12 @@ class _PartJob:
         table = pa.Table.from_batches(batches, self._schema).combine_chunks()
         table = table.replace_schema_metadata({_KEY: json.dumps(part, ensure_ascii=False).encode()})
         with replacing(self._folder / _part_name(task.part)) as temporary:
-            pq.write_table(table, temporary, row_group_size=max(1, table.num_rows))
+            pq.write_table(table, temporary, row_group_size=max(1, table.num_rows), use_dictionary=_repeating(self._schema))
         return part
 
     def _checked(self, task: _Task) -> Iterator[pa.RecordBatch]:
         row = task.start
-        for batch in self._reader.read(task):
+        for batch in _gathered(self._reader.read(task), self._frozen.batch_rows):
             _check_ids(batch, row, self._reader._source.name)
             row += batch.num_rows
             yield batch
@@ -586,6 +588,28 @@ class _PartJob:
         rows = pa.array(np.arange(row, row + batch.num_rows), pa.int64())
         shown = [batch.column(name) for name in self._include]
         return pa.RecordBatch.from_arrays([rows, labeled.column(0), *shown, *labeled.columns[1:]], schema=self._schema)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Put small batches together, up to so many rows and :data:`GATHERED_BYTES`."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if held and (sum(len(b) for b in held) + len(batch) > rows or sum(b.nbytes for b in held) + batch.nbytes > GATHERED_BYTES):
+            yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+            held = []
+        held.append(batch)
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Return the columns whose values come again and again, as Parquet calls them: neither ids nor numbers."""
+    import pyarrow as pa
+
+    names = ["label", "faults.list.element", *(name for name in schema.names if name.startswith("vote_"))]
+    return [name for name in names if "." in name or pa.types.is_string(schema.field(name).type)]
 
 
 class _PartCounts:

@@ -290,6 +290,11 @@ class FrozenCommittee:
             rows = _Rows(batch)
             yield batch, [found[h.name] if h.name in found else self._classify(h, rows) for h in self.heuristics]
 
+    @property
+    def batch_rows(self) -> int:
+        """How many rows a batch had best have."""
+        return self._poll.batch_rows
+
     @cached_property
     def _poll(self) -> Poll:
         """What lets those vote that do not learn."""
