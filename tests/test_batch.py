@@ -200,11 +200,11 @@ def test_a_change_in_the_middle_of_a_text_file_is_seen(tmp_path):
 
 
 def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
-    import weaklab.batch
+    from weaklab.batch import folder
 
-    monkeypatch.setattr(weaklab.batch, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(folder, "LOCK_SECONDS", 0.1)
     out = tmp_path / "out"
-    with weaklab.batch._folder(out), pytest.raises(WeaklabError, match=r"another process writes to .*out; wait until it is done"):
+    with folder.opened_folder(out), pytest.raises(WeaklabError, match=r"another process writes to .*out; wait until it is done"):
         label_files(frozen(), mail, out, **SETTINGS)
     assert label_files(frozen(), mail, out, **SETTINGS).rows == 250
 

@@ -1,0 +1,258 @@
+"""The folder of parts: what they are made of, which are finished, who writes to it, and what they add up to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weaklab.base import Fault, WeaklabError, merge_faults
+from weaklab.batch.inputs import Input, Parts
+from weaklab.batch.parts import KEY, part_name
+from weaklab.frozen import FrozenCommittee
+from weaklab.heuristics.fingerprint import digest
+from weaklab.store import replacing
+from weaklab.tables import Table
+
+FORMAT = 1
+"""Of the manifest and the parts; a run of another format is not continued."""
+MANIFEST, SUMMARY, LOCK = "_manifest.json", "_summary.json", ".lock"
+LOCK_SECONDS = 3.0
+"""The workers of a run that was killed a moment ago are given so long to end."""
+_PART = re.compile(r"part-(\d{6,})\.parquet")
+_HALF = re.compile(rf"\.({_PART.pattern}|{re.escape(MANIFEST)}|{re.escape(SUMMARY)})\.\w+")
+"""What a run that was killed leaves of a file that it was writing."""
+
+
+@dataclass
+class BatchSummary:
+    """What became of a batch.
+
+    Attributes
+    ----------
+    rows, parts : in all
+    labels : label -> number of records
+    undecided : records without a label
+    manual : records labeled by a person
+    votes : heuristic -> label -> number of votes
+    faults : what went wrong, one entry for each heuristic and kind of exception
+    out : the folder
+    fresh, seconds : records that this call labeled, and how long it took
+    """
+
+    rows: int = 0
+    parts: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    undecided: int = 0
+    manual: int = 0
+    votes: dict[str, dict[str, int]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    out: Path = Path()
+    fresh: int = 0
+    seconds: float = 0.0
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Add what the footer of the next part says."""
+        self.rows, self.parts = self.rows + part["rows"], self.parts + 1
+        self.undecided, self.manual = self.undecided + part["undecided"], self.manual + part["manual"]
+        _add_counts(self.labels, part["labels"])
+        for name, counts in part["votes"].items():
+            _add_counts(self.votes.setdefault(name, {}), counts)
+        self.faults = merge_faults([*self.faults, *map(Fault.from_json, part["faults"])])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, which is the same for the same input and committee."""
+        held = {name: getattr(self, name) for name in ("rows", "parts", "labels", "undecided", "manual", "votes")}
+        return {**held, "faults": [fault.to_json() for fault in self.faults]}
+
+    def table(self) -> Table:
+        """Return labels and how many records have each."""
+        counts = [*self.labels.items(), ("(undecided)", self.undecided)]
+        rows = [[name, count, f"{count / max(1, self.rows):.1%}"] for name, count in counts]
+        notes = [f"{self.manual:,} of them labeled by a person"] if self.manual else []
+        title = f"{self.rows:,} records in {self.parts:,} part{'s' if self.parts != 1 else ''}: {self.out}"
+        return Table(title, ["label", "records", "share"], rows, [*notes, *(f"fault: {fault}" for fault in self.faults)])
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def manifest_of(frozen: FrozenCommittee, records: Input, votes: bool, include: Sequence[str], rows_per_part: int) -> dict[str, Any]:
+    """Return all that decides the bytes of the parts."""
+    import numpy as np
+    import pyarrow as pa
+
+    from weaklab import __version__
+
+    roles = records.roles
+    return {
+        "format": FORMAT,
+        "committee": {"fingerprint": frozen.fingerprint, **frozen.parts},
+        "input": records.identity(),
+        "settings": {
+            "rows_per_part": rows_per_part,
+            "votes": votes,
+            "include": list(include),
+            "id": roles.id,
+            "text": list(roles.text),
+            "encoding": records.encoding,
+        },
+        "versions": {"weaklab": __version__, "numpy": np.__version__, "pyarrow": pa.__version__},
+    }
+
+
+def claim(folder: Path, manifest: dict[str, Any], overwrite: bool) -> str:
+    """Make the folder one of this run, or find that it is; return the key by which its parts are known."""
+    path = folder / MANIFEST
+    run = digest(json.dumps(manifest, sort_keys=True, ensure_ascii=False))
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        others = sorted(p.name for p in folder.iterdir() if p.name != LOCK and not _HALF.fullmatch(p.name))
+        if others:
+            raise WeaklabError(f"{folder} holds {_few(others)}, which is no batch of weaklab; name an empty or a new folder") from None
+        held = None
+    except ValueError:
+        held = {}
+    if held not in (None, {}) and not (isinstance(held, dict) and {"format", "committee", "input"} <= held.keys()):
+        raise WeaklabError(f"{path} was not written by weaklab; name an empty or a new folder")
+    if held == manifest:
+        return run
+    if held is not None and not overwrite:
+        raise WeaklabError(
+            f"{folder} holds a batch that was made otherwise: {'; '.join(_differences(held, manifest))}. Name another folder, "
+            "or begin anew in this one with overwrite=True (--overwrite)"
+        )
+    (folder / SUMMARY).unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        write_json(temporary, manifest)
+    return run
+
+
+def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Say in words where two manifests differ."""
+    said = []
+    committee, other = held.get("committee") or {}, wanted["committee"]
+    parts = [name for name in {**committee, **other} if name != "fingerprint" and committee.get(name) != other.get(name)]
+    if parts:
+        said.append(f"the committee differs ({_few(parts)})")
+    files = [(entry["file"], entry["size"], entry["hash"]) for entry in held.get("input") or []]
+    new = [(entry["file"], entry["size"], entry["hash"]) for entry in wanted["input"]]
+    if files != new:
+        said.append(f"the input differs ({_few(sorted({entry[0] for entry in set(files) ^ set(new)}) or ['the order of its files'])})")
+    for kind in ("settings", "versions"):
+        before, now = held.get(kind) or {}, wanted[kind]
+        said += [f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in now if before.get(name) != now[name]]
+    return said or ["another version of weaklab wrote it"]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def finished(folder: Path, run: str) -> Parts:
+    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are removed."""
+    found: Parts = {}
+    useless = []
+    for path in sorted(folder.iterdir()):
+        part = _PART.fullmatch(path.name)
+        said = None if part is None else _footer(path)
+        if part is not None and said is not None and said["run"] == run and path.name == part_name(said["part"]):
+            found[said["part"]] = said
+        elif part is not None or _HALF.fullmatch(path.name):
+            useless.append(path)
+    for path in useless:
+        path.unlink()
+    return found
+
+
+def _footer(path: Path) -> dict[str, Any] | None:
+    """Return what a part says of itself, None if it is no whole one.
+
+    Raises
+    ------
+    WeaklabError
+        It is somebody else's file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open(path, "rb") as stream:
+        head = stream.read(4)
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowException, OSError):
+        metadata = None
+    if head not in (b"", b"PAR1") or (metadata is not None and KEY not in (metadata.metadata or {})):
+        raise WeaklabError(f"{path} was not written by weaklab; move it to another folder, or name a new one for the labels")
+    if metadata is None:
+        return None
+    said: dict[str, Any] = json.loads(metadata.metadata[KEY])
+    return said if said["rows"] == metadata.num_rows else None
+
+
+def is_complete(folder: Path, run: str, done: Parts) -> bool:
+    """Whether the summary of this run is there, and every part that it counts."""
+    try:
+        held = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(held, dict) and held.get("run") == run and sorted(done) == list(range(held["parts"]))
+
+
+def summed(folder: Path, done: Parts) -> BatchSummary:
+    found = BatchSummary(out=folder)
+    for part in sorted(done):
+        found.add(done[part])
+    return found
+
+
+def _add_counts(total: dict[str, int], more: dict[str, int]) -> None:
+    for name, count in more.items():
+        total[name] = total.get(name, 0) + count
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def opened_folder(out: Path) -> Iterator[tuple[Path, int]]:
+    """Make the folder, and keep others from writing to it as long as this process or one of its workers lives."""
+    if out.exists() and not out.is_dir():
+        raise WeaklabError(f"{out} is a file; wanted a folder for the parts")
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / LOCK, "ab") as stream:
+        until = time.monotonic() + LOCK_SECONDS
+        while not _locked(stream.fileno()):
+            if time.monotonic() > until:
+                raise WeaklabError(f"another process writes to {out}; wait until it is done, or name another folder")
+            time.sleep(0.05)
+        yield out, stream.fileno()
+
+
+def _locked(handle: int) -> bool:
+    """Lock an open file if nobody else has; the system unlocks it when the last process that holds it ends, however it ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,170 @@
+"""One part: labeled, counted and written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import CorpusError, Fault, WeaklabError, merge_faults
+from weaklab.batch.inputs import Input, Reader, Task
+from weaklab.corpus import Roles
+from weaklab.corpus.sources import check_columns
+from weaklab.frozen import FrozenCommittee
+from weaklab.store import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from weaklab.heuristics import Ballot
+
+GATHERED_BYTES = 16 << 20
+"""Batches are put together up to this size, which costs little memory and saves what is to be done once a batch."""
+ROW = "row"
+"""The column with the number of the record in the input, from 0."""
+KEY = b"weaklab.part"
+
+
+class PartJob:
+    """Labels one part and writes it; what every worker holds."""
+
+    def __init__(
+        self, frozen: FrozenCommittee, reader: Reader, schema: pa.Schema, folder: Path, run: str, votes: bool, include: tuple[str, ...]
+    ) -> None:
+        self._frozen, self._reader, self._schema, self._folder, self._run = frozen, reader, schema, folder, run
+        self._votes, self._include = votes, include
+
+    def start(self) -> None:
+        """Leave the other cores to the other workers."""
+        self._frozen.workers = 1
+
+    def run(self, task: Task, progress: Callable[[int], None]) -> dict[str, Any]:
+        """Write the file of a part; return what its footer says."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        said = _PartCounts(self._frozen)
+        batches = []
+        for batch, ballots in self._frozen.ballots(self._checked(task)):
+            labeled, faults = self._frozen.labeled(batch, ballots, self._votes)
+            said.count(labeled, ballots, faults)
+            batches.append(self._columns(batch, labeled, task.start + said.rows - batch.num_rows))
+            progress(batch.num_rows)
+        part = {"run": self._run, "part": task.part, **said.to_json()}
+        table = pa.Table.from_batches(batches, self._schema).combine_chunks()
+        table = table.replace_schema_metadata({KEY: json.dumps(part, ensure_ascii=False).encode()})
+        with replacing(self._folder / part_name(task.part)) as temporary:
+            pq.write_table(table, temporary, row_group_size=max(1, table.num_rows), use_dictionary=_repeating(self._schema))
+        return part
+
+    def _checked(self, task: Task) -> Iterator[pa.RecordBatch]:
+        row = task.start
+        for batch in _gathered(self._reader.read(task), self._frozen.batch_rows):
+            _check_ids(batch, row, self._reader._source.name)
+            row += batch.num_rows
+            yield batch
+
+    def _columns(self, batch: pa.RecordBatch, labeled: pa.RecordBatch, row: int) -> pa.RecordBatch:
+        import numpy as np
+        import pyarrow as pa
+
+        rows = pa.array(np.arange(row, row + batch.num_rows), pa.int64())
+        shown = [batch.column(name) for name in self._include]
+        return pa.RecordBatch.from_arrays([rows, labeled.column(0), *shown, *labeled.columns[1:]], schema=self._schema)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Put small batches together, up to so many rows and :data:`GATHERED_BYTES`."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if held and (sum(len(b) for b in held) + len(batch) > rows or sum(b.nbytes for b in held) + batch.nbytes > GATHERED_BYTES):
+            yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+            held = []
+        held.append(batch)
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Return the columns whose values come again and again, as Parquet calls them: neither ids nor numbers."""
+    import pyarrow as pa
+
+    names = ["label", "faults.list.element", *(name for name in schema.names if name.startswith("vote_"))]
+    return [name for name in names if "." in name or pa.types.is_string(schema.field(name).type)]
+
+
+class _PartCounts:
+    """What is counted of a part."""
+
+    def __init__(self, frozen: FrozenCommittee) -> None:
+        self.rows = self._undecided = self._manual = 0
+        self._labels, self._names = list(frozen.labels), frozen.names
+        self._label_counts = dict.fromkeys(self._labels, 0)
+        self._vote_counts = {name: dict.fromkeys(self._labels, 0) for name in self._names}
+        self._faults: list[Fault] = []
+
+    def count(self, labeled: pa.RecordBatch, ballots: list[Ballot], faults: list[Fault]) -> None:
+        """Add one batch."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        self.rows += labeled.num_rows
+        self._undecided += labeled["label"].null_count
+        self._manual += pc.sum(labeled["manual"]).as_py() or 0
+        for found in labeled["label"].drop_null().value_counts().to_pylist():
+            self._label_counts[found["values"]] += found["counts"]
+        for name, ballot in zip(self._names, ballots, strict=True):
+            for label, count in zip(self._labels, np.bincount(ballot.votes + 1, minlength=len(self._labels) + 1)[1:].tolist(), strict=True):
+                self._vote_counts[name][label] += count
+        self._faults = merge_faults([*self._faults, *(replace(fault, location="") for fault in faults)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "labels": self._label_counts,
+            "undecided": self._undecided,
+            "manual": self._manual,
+            "votes": self._vote_counts,
+            "faults": [fault.to_json() for fault in self._faults],
+        }
+
+
+def part_name(part: int) -> str:
+    return f"part-{part:06}.parquet"
+
+
+def part_schema(frozen: FrozenCommittee, records: Input, include: Sequence[str], votes: bool) -> pa.Schema:
+    """Return the columns of the parts: row, id, those of the input, and the labels."""
+    import pyarrow as pa
+
+    given = frozen.prepared(records.first).schema
+    labels = list(frozen.schema(given, votes))
+    check_columns(given.names, include, records.source.name)
+    taken = {ROW, *(f.name for f in labels)}
+    for name in include:
+        if name in taken:
+            raise WeaklabError(f"column {name!r} is among those of the labels already; leave it out of include")
+        taken.add(name)
+    if ROW in (f.name for f in labels):
+        raise WeaklabError(f"the id column is called {ROW!r}, as is the column of row numbers in the output; rename it")
+    return pa.schema([pa.field(ROW, pa.int64()), labels[0], *(given.field(name) for name in include), *labels[1:]])
+
+
+def _check_ids(batch: pa.RecordBatch, start: int, name: str) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = Roles.of(batch.schema).id
+    if column not in batch.schema.names:
+        return
+    ids = batch.column(column)
+    missing = ids.is_null()
+    if pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type):
+        missing = pc.or_(missing, pc.equal(ids.fill_null(""), ""))
+    place = pc.index(missing, True).as_py()
+    if place >= 0:
+        raise CorpusError(f"{name}: record {start + place} (counted from 0) has no id in column {column!r}; every record needs one")
