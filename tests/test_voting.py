@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -50,7 +51,7 @@ def _always_compiled(monkeypatch):
     monkeypatch.setattr(automata, "_known", {})
     monkeypatch.setattr(automata, "_rows", {})
     monkeypatch.setattr(plan, "FEW_ROWS", 0)
-    monkeypatch.setattr(plan, "FEW_CELLS", 0)
+    monkeypatch.setattr(plan, "_is_little", lambda cells: False)
 
 
 @pytest.fixture(params=[1, 10**9], ids=["automata", "re"])
@@ -271,6 +272,16 @@ def test_small_batches_run_without_kernels_and_vote_the_same(monkeypatch, limit)
     members = [keywords("spam", ["prize", "c++"]), pattern("ham", r"\d+", name="digits"), ColumnVotes("v", "id")]
     ballots, _ = Plan(members, LABELS).evaluate(batch_of(["a PRIZE", "c++ 7", "no"]))
     assert [ballot.votes.tolist() for ballot in ballots[:2]] == [[1, 1, -1], [-1, 0, -1]]
+
+
+is_little = plan._is_little
+
+
+def test_many_small_batches_are_worth_the_kernels_and_tiny_ones_are_not(monkeypatch):
+    monkeypatch.delitem(sys.modules, "weaklab.voting.kernels", raising=False)
+    monkeypatch.setattr(plan, "_plain_cells", 0)
+    assert [is_little(9_000) for _ in range(3)] == [True, True, False]
+    assert all(is_little(plan.TINY) for _ in range(100))
 
 
 def test_a_plan_travels_and_serves_several_threads():

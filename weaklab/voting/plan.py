@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from weaklab.base import LabelNames
 
 FEW_CELLS = 20_000
-"""Votes below which plain ``re`` is done (at 1 to 10 us each) before the kernels are even loaded (0.4 s)."""
-FEW_ROWS = 200
-"""The same once they are loaded: below it, preparing arrays costs more than it saves."""
+"""Votes that plain ``re`` gives, at 1 to 50 us each, before the kernels are loaded (0.4 s and more): of all batches together that are not
+tiny, with :data:`TINY` votes or less."""
+TINY = 1_000
+FEW_ROWS = 10
+"""Once they are loaded, plain ``re`` is done for fewer rows than this: preparing arrays would cost more than it saves."""
 MAX_STEPS = 1e8
 """A search of at most so many steps, about a second, may run in this process, where nothing can stop it."""
 
@@ -187,7 +189,7 @@ class Plan:
         import numpy as np
 
         n = len(texts)
-        if n < FEW_ROWS or ("weaklab.voting.kernels" not in sys.modules and n * len(places) < FEW_CELLS):
+        if n < FEW_ROWS or _is_little(n * len(places)):
             votes = {j: np.full(n, ABSTAIN, dtype=np.int8) for j in places}
             searches = [_whole_search(j, self.heuristics[j], self.labels, self._steps) for j in places]
             candidates: list[NDArray[np.int64] | None] = [None] * len(places)
@@ -263,6 +265,19 @@ class Plan:
                 find = search.regex.search
                 found = [i for i, text in enumerate(chosen) if find(text)]
                 votes[search.member][rows[found]] = search.code
+
+
+_plain_cells = 0
+"""How many votes this process has given with plain ``re``."""
+
+
+def _is_little(cells: int) -> bool:
+    """Whether so many votes more are given sooner than the kernels are loaded."""
+    global _plain_cells
+    if "weaklab.voting.kernels" in sys.modules or (cells > TINY and _plain_cells + cells >= FEW_CELLS):
+        return False
+    _plain_cells += cells if cells > TINY else 0
+    return True
 
 
 class _Timed:
