@@ -114,7 +114,7 @@ def make_asks(
 ) -> Asks:
     """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
     rows = [pick.row for pick in picks]
-    from weaklab.label_models import confidence, is_tied
+    from weaklab.rows import confidence, is_tied
 
     sure, tied = confidence(P[rows]), is_tied(P[rows])
     asks = Asks()

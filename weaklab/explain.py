@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.base import ABSTAIN
-from weaklab.label_models.base import is_tied
+from weaklab.rows import is_tied
 from weaklab.tables import Table, clean
 
 if TYPE_CHECKING:

@@ -318,7 +318,7 @@ class FrozenCommittee:
         """Return what :meth:`label_batch` does for a batch that has been voted on, and its faults, merged by kind."""
         import pyarrow as pa
 
-        from weaklab.label_models import confidence, is_tied
+        from weaklab.rows import confidence, is_tied
 
         schema = self.schema(batch.schema, votes)
         if not batch.num_rows:

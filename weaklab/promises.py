@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.label_models.base import confidence, is_tied
 from weaklab.reliability import BINS, Reliability, Threshold, reliability, threshold_for
+from weaklab.rows import confidence, is_tied
 from weaklab.tables import Table
 from weaklab.training import FOLDS
 

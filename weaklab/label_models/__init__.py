@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from weaklab.label_models.base import LABEL_MODELS, LabelModel, confidence, is_tied
+from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.committee import CommitteeModel
 from weaklab.label_models.crowdlab import Crowdlab
 from weaklab.label_models.dawid_skene import DawidSkene
@@ -14,6 +14,7 @@ from weaklab.label_models.snorkel import SnorkelLabelModel
 from weaklab.label_models.triplets import TripletModel
 from weaklab.label_models.votes import CoverageVote, MajorityVote
 from weaklab.label_models.weighted import WeightedVote
+from weaklab.rows import confidence, is_tied
 
 DEFAULT = "committee"
 

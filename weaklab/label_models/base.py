@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from weaklab.base import ABSTAIN, MAX_CLASSES, Registry, WeaklabError, warn
 from weaklab.label_models.patterns import MOST_NUMBERS, all_rows, any_vote, compiled, group_rows, plain, repeats
-from weaklab.rows import BLOCK, blocks, row_argmax, row_max, row_sum, top_two
+from weaklab.rows import BLOCK, blocks, confidence, is_tied, row_argmax, row_max, row_sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -437,35 +437,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         return np.asarray(balance / balance.sum())
 
 
-def confidence(P: ArrayLike) -> NDArray[np.float64]:
-    """Return how sure each row is, float (n,): 0 where all classes are equally probable, 1 where one is certain.
-
-    1 - H(p) / ln k, with H the entropy of Shannon (1948), A mathematical theory of communication.
-
-    >>> confidence([[0.5, 0.5], [1.0, 0.0]]).tolist()
-    [0.0, 1.0]
-    """
-    given = np.asarray(P)
-    found = np.empty(len(given))
-    for rows in blocks(len(given)):
-        p = np.asarray(given[rows], dtype=np.float64)
-        entropy = row_sum(p * -np.log(np.where(p > 0, p, 1)))
-        sure = np.clip(1 - entropy / np.log(p.shape[1]), 0, 1)
-        found[rows] = np.where(sure < 1e-12, 0.0, sure)
-    return found
-
-
 how_sure = confidence
-
-
-def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Return bool (n,), True where the best two classes are equally probable.
-
-    >>> is_tied(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
-    [True, False]
-    """
-    first, second = top_two(P)
-    return np.asarray(first - second < 1e-9)
 
 
 def _labels(P: NDArray[np.float64], min_confidence: float) -> NDArray[np.int64]:
