@@ -37,7 +37,7 @@ def label_with_weaklab(source: Path, out: Path, votes: bool = False) -> None:
     from weaklab import batch
 
     frozen = batch.fit(committee_of(functions.declared()), source)
-    batch.label_files(frozen, source, out, votes=votes, workers=1)
+    batch.label_files(frozen, source, out, votes=votes, workers=1, overwrite=True)
 
 
 def label_with_snorkel(source: Path, out: Path) -> np.ndarray:
