@@ -6,7 +6,7 @@ import copy
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 BY_FEATURES = "instance features"
 """Whom a fault is laid to where features for the label model's own member could not be made."""
-T = TypeVar("T")
 _ID_BYTES = 8
 
 
