@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weaklab.analysis import wilson_interval
-from weaklab.audit import Sample, acceptance_bias, estimate_accuracy, estimate_exported, estimate_precision, mid_p_interval
+from weaklab.audit import Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported, estimate_precision, mid_p_interval
 from weaklab.base import WeaklabError
+from weaklab.evaluation import combined
 from weaklab.forecast import forecast, kappa, stopping_signal
 
 
@@ -145,7 +146,7 @@ def test_without_an_audit_pick_only_what_is_certain_is_said():
     estimate = estimate_accuracy([1, 1, 0], Sample(10, [False] * 3, [0, 0, 0]))
     assert np.isnan(estimate.value)
     assert (estimate.low, estimate.high) == (0.2, 0.9)
-    assert str(estimate) == "unknown (20.0-90.0 %, no audit pick yet)"
+    assert str(estimate) == "not known yet (0 random answers; a figure takes 10)"
 
 
 def test_precision_looks_at_the_records_voted_on_alone():
@@ -204,7 +205,50 @@ def test_acceptance_bias_needs_answers_of_both_kinds():
     bias = acceptance_bias([True, False], [True, True])
     assert np.isnan(bias.gap)
     assert (bias.low, bias.high, bias.n_blind) == (-1, 1, 0)
-    assert "both kinds are needed" in str(bias)
+    assert str(bias).startswith("not known yet (2 answers with the suggestion in view, 0 without; a figure takes 10 of both kinds)")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "known"),
+    [
+        (Estimate(1.0, 0.05, 1.0, 1, 1.0), False),
+        (Estimate(1.0, 0.73, 1.0, 9, 9.0), False),
+        (Estimate(1.0, 0.75, 1.0, 10, 10.0), True),
+        (Estimate(0.5, 0.21, 0.79, 10, 10.0), True),
+        (Estimate(0.6, 0.15, 0.9, 60, 60.0), False),
+        (Estimate(0.8, 0.8, 0.8, 0, float("inf")), True),
+        (Estimate(float("nan"), 0.0, 1.0, 0, 0.0), False),
+        (Estimate(float("nan"), 0.4, 0.6, 0, 0.0), False),
+        (Estimate(float("nan"), 0.0, 1.0, 0, float("inf")), False),
+    ],
+)
+def test_a_figure_takes_ten_answers_and_an_interval_that_says_something(estimate, known):
+    assert estimate.known is known
+    shown = " ".join([str(estimate), repr(estimate), estimate.short, *estimate.cells])
+    assert "nan" not in shown
+    assert ("not known yet" in shown) is not known
+
+
+@pytest.mark.parametrize("late", [1, 5, 40, 300])
+@pytest.mark.parametrize("truth", [0.55, 0.8, 0.97])
+def test_records_that_came_later_widen_the_interval_by_their_share(late, truth):
+    right = round(60 * truth)
+    old = estimate_accuracy([1] * right + [0] * (60 - right), Sample(900, [True] * 60, [0] * 60))
+    new = estimate_accuracy([], Sample(late, [], []))
+    both = combined([(900, old), (late, new)])
+    share = late / (900 + late)
+    assert both.value == pytest.approx(old.value)
+    assert both.low == pytest.approx((1 - share) * old.low)
+    assert both.high == pytest.approx((1 - share) * old.high + share)
+    assert (both.n_audit, both.known) == (60, True)
+
+
+def test_no_part_with_a_random_answer_is_no_figure():
+    nothing = estimate_accuracy([], Sample(10, [], []))
+    assert not combined([(10, nothing), (20, nothing)]).known
+    labeled = estimate_accuracy([1, 1], Sample(2, [False] * 2, [-1] * 2))
+    assert combined([(2, labeled), (8, nothing)]).low == pytest.approx(0.2)
+    assert not combined([(2, labeled), (8, nothing)]).known
 
 
 def law(n):

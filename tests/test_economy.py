@@ -123,11 +123,36 @@ def test_records_that_came_after_the_random_picks_are_not_taken_to_be_like_those
     late = messages(400, seed=9).assign(id=lambda f: "late" + f.id)
     held.add_records(late, gold="gold")
     after = held.evaluate().accuracy
-    assert not np.isnan(before.value)
-    assert np.isnan(after.value)
+    assert before.known
+    assert not after.known
     assert after.low < 0.4 < 0.9 < after.high
     answer(held, 40, pd.concat([messages(), late]))
-    assert not np.isnan(held.evaluate().accuracy.value)
+    assert held.evaluate().accuracy.known
+
+
+@pytest.mark.parametrize("late", [1, 5, 30])
+def test_a_few_records_that_came_after_the_random_picks_leave_what_is_known(late):
+    held = project(random_share=1.0)
+    answer(held, 30)
+    before = held.evaluate()
+    held.add_records(messages(late, seed=9).assign(id=lambda f: "late" + f.id), gold="gold")
+    after = held.evaluate()
+    share = late / (200 + late)
+    assert after.accuracy.known
+    assert after.committee.value == pytest.approx(before.committee.value, abs=0.05)
+    assert after.committee.low <= before.committee.low * (1 - share) + 0.05
+    assert after.committee.high - after.committee.low > before.committee.high - before.committee.low
+    assert "nan" not in repr(after) + repr(held.summary())
+
+
+def test_what_is_not_known_is_said_and_no_figure_is_shown_from_a_few_answers():
+    held = project(random_share=1.0)
+    answer(held, 3)
+    found = held.evaluate()
+    assert [row[1] for row in found.table().rows] == ["not known yet"] * (2 + len(held.committee.names))
+    assert "Not known yet: a figure takes 10 random answers, and there are 3; get 7 more with ask(7, strategy='random')." in str(found)
+    assert "%" not in str(found)
+    assert "nan" not in repr(found)
 
 
 def test_evaluate_with_every_record_labeled_says_so():

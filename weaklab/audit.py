@@ -17,6 +17,13 @@ from weaklab.base import WeaklabError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+LEAST_ANSWERS = 10
+"""A figure is shown from so many random answers on; even if all agree, fewer leave more than a quarter of the scale open."""
+WIDEST = 0.7
+"""No figure is shown whose 95% interval is wider, such as where most records came after the last random answer."""
+NOT_KNOWN = "not known yet"
+"""What is shown in the place of a figure; the one wording for all tables, lines and commands."""
+
 
 class Sample:
     """The labeled records of a corpus and how each came to be labeled; arrays with one entry a labeled record, in any order.
@@ -44,8 +51,8 @@ class Sample:
     Examples
     --------
     >>> sample = Sample(500, at_random=[True, False, True, False], turn=[1, 1, 2, 2])
-    >>> str(estimate_accuracy([1, 0, 0, 1], sample))
-    '49.9 % (2.6-97.4 %, 95 % interval from 2 audit picks)'
+    >>> estimate_accuracy([1, 0, 0, 1], sample)
+    not known yet (2 random answers; a figure takes 10)
     """
 
     def __init__(self, n_records: int, at_random: ArrayLike, turn: ArrayLike, labeled_at: ArrayLike | None = None) -> None:
@@ -86,16 +93,23 @@ class Sample:
         return Sample(n_chosen, self.at_random[mine], self.turn[mine], self.labeled_at[mine])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """A share of records with its 95% interval.
 
     Attributes
     ----------
-    value : 0 to 1, nan if nothing was drawn at random
+    value : 0 to 1, nan if nothing was drawn at random; look at :attr:`known` before it is shown
     low, high : 0 to 1, the interval; without an audit pick what is certain, because it is labeled
     n_audit : audit picks that it rests on
     n_eff : so many draws with replacement would tell as much; infinite if every record is labeled
+
+    Examples
+    --------
+    >>> Estimate(0.9, 0.8, 0.96, 60, 60.0)
+    90.0 % (80.0-96.0 %, 95 % interval from 60 random answers)
+    >>> Estimate(1.0, 0.05, 1.0, 1, 1.0).known
+    False
     """
 
     value: float
@@ -104,13 +118,37 @@ class Estimate:
     n_audit: int
     n_eff: float
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a figure to show: every record is labeled, or enough random answers leave an interval that says something."""
+        if np.isinf(self.n_eff):
+            return not np.isnan(self.value)
+        return self.n_audit >= LEAST_ANSWERS and self.high - self.low <= WIDEST and not np.isnan(self.value)
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """The value and the bounds of its interval as texts; :data:`NOT_KNOWN` and nothing where there is no figure to show."""
+        return (f"{self.value:.1%}", f"{self.low:.1%}", f"{self.high:.1%}") if self.known else (NOT_KNOWN, "", "")
+
+    @property
+    def short(self) -> str:
+        """The value with its interval and the number of random answers for a cell of a table."""
+        if not self.known:
+            return NOT_KNOWN
+        return f"{self.value:.2f} ({self.low:.2f}-{self.high:.2f}, n={self.n_audit})"
+
     def __str__(self) -> str:
         bounds = f"{100 * self.low:.1f}-{100 * self.high:.1f} %"
-        if np.isinf(self.n_eff):
+        if self.known and np.isinf(self.n_eff):
             return f"{100 * self.value:.1f} % (every record is labeled)"
-        if not self.n_audit:
-            return f"unknown ({bounds}, no audit pick yet)"
-        return f"{100 * self.value:.1f} % ({bounds}, 95 % interval from {self.n_audit} audit pick{'s' * (self.n_audit > 1)})"
+        answers = f"{self.n_audit:,} random answer{'s' * (self.n_audit != 1)}"
+        if self.known:
+            return f"{100 * self.value:.1f} % ({bounds}, 95 % interval from {answers})"
+        if self.n_audit < LEAST_ANSWERS:
+            return f"{NOT_KNOWN} ({answers}; a figure takes {LEAST_ANSWERS})"
+        return f"{NOT_KNOWN} ({answers} leave {bounds} open)"
+
+    __repr__ = __str__
 
 
 def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = False) -> Estimate:
@@ -181,8 +219,9 @@ def estimate_exported(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
 
     Takes what :func:`estimate_accuracy` takes: ``correct`` (n,) is what the committee says without the manual label.
 
-    >>> str(estimate_exported([1, 0, 0, 1], Sample(8, at_random=[True, False, True, False], turn=[1, 1, 2, 2])))
-    '68.0 % (50.0-100.0 %, 95 % interval from 2 audit picks)'
+    >>> found = estimate_exported([1, 0, 0, 1], Sample(8, at_random=[True, False, True, False], turn=[1, 1, 2, 2]))
+    >>> round(found.value, 2), found.low, found.known
+    (0.68, 0.5, False)
     """
     found = estimate_accuracy(correct, sample, learned=learned)
     gain = (len(sample) - float(_checked(correct, sample).sum())) / max(sample.n_records, 1)
@@ -261,7 +300,7 @@ def _mid_p_low(x: float, n: float) -> float:
     return float(brentq(excess, 0.0, 1.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bias:
     """How much oftener people agree with a suggestion that they see.
 
@@ -281,12 +320,22 @@ class Bias:
     n_shown: int
     n_blind: int
 
+    @property
+    def known(self) -> bool:
+        """Whether there are enough answers of both kinds for a figure."""
+        return min(self.n_shown, self.n_blind) >= LEAST_ANSWERS
+
     def __str__(self) -> str:
-        if not self.n_shown or not self.n_blind:
-            return f"unknown ({self.n_shown} answers with the suggestion in view, {self.n_blind} without; both kinds are needed)"
+        if not self.known:
+            return (
+                f"{NOT_KNOWN} ({self.n_shown:,} answers with the suggestion in view, {self.n_blind:,} without; "
+                f"a figure takes {LEAST_ANSWERS} of both kinds)"
+            )
         bounds = f"{100 * self.low:+.1f} to {100 * self.high:+.1f}, 95 % interval"
         seen = f"{100 * self.shown:.1f} % of {self.n_shown} answers agree with the suggestion in view"
         return f"{100 * self.gap:+.1f} points ({bounds}): {seen}, {100 * self.blind:.1f} % of {self.n_blind} without"
+
+    __repr__ = __str__
 
 
 def acceptance_bias(agreed: ArrayLike, shown: ArrayLike) -> Bias:

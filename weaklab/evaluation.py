@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.audit import Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported
+from weaklab.audit import LEAST_ANSWERS, NOT_KNOWN, Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported
 from weaklab.base import ABSTAIN
 from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
 from weaklab.promises import held_out
@@ -60,7 +60,7 @@ class Evaluation:
         rows = [["labels as exported", *_cells(self.accuracy)], ["committee alone", *_cells(self.committee)]]
         rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
         notes = [
-            f"Estimated from the {self.accuracy.n_audit} records drawn at random; the others were picked for being hard.",
+            _rests_on(self.accuracy),
             *([f"Forecast for the committee: {self.forecast}"] if len(self.forecast.at) or not self.forecast.n_points else []),
             str(self.stopping),
             f"Acceptance bias: {self.acceptance_bias}",
@@ -75,7 +75,22 @@ class Evaluation:
 
 
 def _cells(estimate: Estimate) -> list[Any]:
-    return [None if np.isnan(estimate.value) else f"{estimate.value:.1%}", f"{estimate.low:.1%}", f"{estimate.high:.1%}", estimate.n_audit]
+    return [*estimate.cells, estimate.n_audit]
+
+
+def _rests_on(accuracy: Estimate) -> str:
+    """Say what the figures rest on, or what is missing for any."""
+    n = accuracy.n_audit
+    drawn = f"{n:,} random answer{'s' * (n != 1)}"
+    if accuracy.known:
+        every = np.isinf(accuracy.n_eff)
+        return "Every record is labeled." if every else f"Estimated from {drawn}; the other records were picked for being hard."
+    if n >= LEAST_ANSWERS:
+        left = f"{drawn} leave {accuracy.low:.0%} to {accuracy.high:.0%} open"
+        return f"{NOT_KNOWN.capitalize()}: {left}; get more with ask(n, strategy='random')."
+    missing = f"a figure takes {LEAST_ANSWERS} random answers, and there {'is' if n == 1 else 'are'} {n}"
+    more = LEAST_ANSWERS - n
+    return f"{NOT_KNOWN.capitalize()}: {missing}; get {more} more with ask({more}, strategy='random')."
 
 
 class Answers:
@@ -200,7 +215,7 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
         predicted[count] = state.P.argmax(axis=1)
         correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
         estimate = _estimated(correct, answers)
-        if not np.isnan(estimate.value) and count:
+        if estimate.known and count:
             points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
     curve = forecast(points, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
     rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
@@ -259,27 +274,33 @@ def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
     """Return the estimate over strata from (number of records, estimate) of each.
 
     Intervals of independent estimates are joined by the squared distances of their bounds: Zou and Donner (2008), Construction of
-    confidence limits about effect measures: a general approach, Statistics in Medicine. Of a stratum without a random pick only
-    what is certain is known, and the whole has no value then.
+    confidence limits about effect measures: a general approach, Statistics in Medicine. Of a stratum without a random pick, such as
+    records that came after the last one, only what is certain is known: it widens the interval by its share, and is taken to be like
+    the rest for the value, as far as that is possible.
 
     >>> combined([(10, Estimate(1.0, 1.0, 1.0, 0, float("inf"))), (10, Estimate(0.5, 0.2, 0.8, 9, 9.0))]).low
     0.6
+    >>> combined([(90, Estimate(0.8, 0.7, 0.9, 60, 60.0)), (10, Estimate(float("nan"), 0.0, 1.0, 0, 0.0))])
+    80.0 % (63.0-91.0 %, 95 % interval from 60 random answers)
     """
     total = sum(size for size, _ in parts)
     if len(parts) == 1 or not total:
         return parts[0][1] if parts else Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
+    told = sum(size for size, one in parts if not np.isnan(one.value))
+    typical = sum(size * one.value for size, one in parts if not np.isnan(one.value)) / told if told else float("nan")
     low = high = value = below = above = 0.0
     for size, one in parts:
         share = size / total
-        value += share * one.value
         if np.isnan(one.value):
+            value += share * float(np.clip(typical, one.low, one.high))
             low, high = low + share * one.low, high + share * one.high
         else:
+            value += share * one.value
             low, high = low + share * one.value, high + share * one.value
             below, above = below + (share * (one.value - one.low)) ** 2, above + (share * (one.high - one.value)) ** 2
     n_audit = sum(one.n_audit for _, one in parts)
     n_eff = float("inf") if all(np.isinf(one.n_eff) for _, one in parts) else sum(one.n_eff for _, one in parts if np.isfinite(one.n_eff))
-    return Estimate(value, low - below**0.5, high + above**0.5, n_audit, float(n_eff))
+    return Estimate(value, max(low - below**0.5, 0.0), min(high + above**0.5, 1.0), n_audit, float(n_eff))
 
 
 def strata_of(imports: Sequence[tuple[int, str]], drawn: Sequence[str]) -> NDArray[np.int64]:

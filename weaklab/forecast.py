@@ -27,7 +27,7 @@ WORTH_IT = 0.005
 """Labeling on is worth it while so many labels are expected to bring at least this much accuracy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """A learning curve continued.
 
@@ -66,6 +66,8 @@ class Forecast:
             for n, v, lo, hi in zip(self.at, self.value, self.low, self.high, strict=True)
         ]
         return "; ".join(parts) + note
+
+    __repr__ = __str__
 
 
 def forecast(points: Sequence[tuple[float, float, float]], at: ArrayLike) -> Forecast:
@@ -225,7 +227,7 @@ def stopping_signal(agreements: Sequence[float], gain: float | None = None) -> S
     if len(last) < ROUNDS:
         return Signal(False, f"Go on: {len(last)} of the {ROUNDS} rounds that are needed to see whether predictions hold still.")
     if not all(each >= HOLDS_STILL for each in last):
-        seen = ", ".join(f"{each:.3f}" for each in last)
+        seen = ", ".join("unknown" if np.isnan(each) else f"{each:.3f}" for each in last)
         return Signal(
             False, f"Go on: predictions still change from round to round (kappa {seen}; wanted {HOLDS_STILL} in each of {ROUNDS} rounds)."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weaklab.audit import LEAST_ANSWERS
 from weaklab.tables import Table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Summary:
         """Return what to show."""
         frame = self.to_pandas()
         rows = []
-        for name, row in frame.iterrows():
+        for (name, row), estimate in zip(frame.iterrows(), self._estimates, strict=True):
             judged = _share(row.accuracy, row.accuracy_low, row.accuracy_high, row.n_labels)
             rows.append(
                 [
@@ -51,9 +52,7 @@ class Summary:
                     f"{row.overlaps:.1%}",
                     f"{row.conflicts:.1%}",
                     judged,
-                    f"{row.estimated_accuracy:.2f} ({row.estimated_low:.2f}-{row.estimated_high:.2f}, n={row.n_audit})"
-                    if row.n_audit
-                    else "",
+                    estimate.short,
                     int(row.faults),
                     row.location,
                 ]
@@ -92,4 +91,7 @@ class Summary:
 
 
 def _share(value: float, low: float, high: float, n: int) -> str:
-    return f"{value:.2f} ({low:.2f}-{high:.2f}, n={n})" if n and value == value else ""
+    """Return a share with its interval; few answers are counted, not made a share."""
+    if n >= LEAST_ANSWERS:
+        return f"{value:.2f} ({low:.2f}-{high:.2f}, n={n})"
+    return f"{round(value * n)} of {n}" if n else ""
