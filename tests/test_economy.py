@@ -84,8 +84,11 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns_and_keeps_its_ans
     held.close()
     db = sqlite3.connect("p/weaklab.db")
     db.execute("DROP TABLE outside")
-    for column in ("pool_size", "asked_after"):
-        db.execute(f"ALTER TABLE events DROP COLUMN {column}")
+    for table, column in [("imports", "parts"), *(("events", name) for name in ("pool_size", "asked_after", "sum"))]:
+        db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    for table in ("meta", "imports", "members"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+    db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
     db.commit()
     db.close()
     again = Project("p")
@@ -249,7 +252,7 @@ def test_features_are_fitted_once_and_kept_in_the_project():
     again.close()
     for path in (held.path / "cache").iterdir():
         path.write_bytes(b"damaged")
-    with Project("p") as last:
+    with Project("p") as last, pytest.warns(weaklab.WeaklabWarning, match="is damaged or was not written for these records"):
         pd.testing.assert_frame_equal(last.labels(), labels)
 
 

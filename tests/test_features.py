@@ -162,7 +162,7 @@ def test_what_a_file_holds_transforms_exactly_as_what_was_fitted(what, corpus, t
     assert type(same) is type(X)
     np.testing.assert_array_equal(rows(same), rows(X))
     np.testing.assert_array_equal(rows(again.transform(unseen)), expected)
-    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+    assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
 def test_another_corpus_key_or_another_setting_is_another_file(corpus, tmp_path):
@@ -170,13 +170,13 @@ def test_another_corpus_key_or_another_setting_is_another_file(corpus, tmp_path)
     fit_cached(features("tfidf", min_df=2), corpus, "k", tmp_path)
     _, X = fit_cached(features("tfidf"), weaklab.read(["a b c"]), "other", tmp_path)
     assert X.shape[0] == 1
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("*.npz"))) == 3
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "noise", "flip", "other"])
 def test_a_damaged_file_is_made_again(damage, corpus, tmp_path):
     _, X = fit_cached(features("tfidf"), corpus, "k", tmp_path)
-    path = next(tmp_path.iterdir())
+    path = next(tmp_path.glob("*.npz"))
     whole = path.read_bytes()
     middle = len(whole) // 2
     path.write_bytes(
@@ -190,9 +190,24 @@ def test_a_damaged_file_is_made_again(damage, corpus, tmp_path):
     )
     if damage == "other":
         np.savez(path, tree=np.frombuffer(b'{"table": {"state": {"json": 1}}}', dtype=np.uint8))
-    _, again = fit_cached(features("tfidf"), corpus, "k", tmp_path)
+    with pytest.warns(weaklab.base.WeaklabWarning, match="damaged or was not written for these records"):
+        _, again = fit_cached(features("tfidf"), corpus, "k", tmp_path)
     np.testing.assert_array_equal(rows(again), rows(X))
     assert path.read_bytes() == whole
+
+
+def test_features_of_other_records_are_made_again(corpus, tmp_path):
+    fit_cached(features("tfidf"), corpus, "k", tmp_path)
+    with pytest.warns(weaklab.base.WeaklabWarning, match="made for other records"):
+        _, X = fit_cached(features("tfidf"), weaklab.read(["red lunch", "blue"]), "k", tmp_path)
+    assert X.shape[0] == 2
+
+
+def test_features_whose_file_is_gone_are_made_again(corpus, tmp_path):
+    fit_cached(features("tfidf"), corpus, "k", tmp_path)
+    next(tmp_path.glob("*.npz")).unlink()
+    with pytest.warns(weaklab.base.WeaklabWarning, match="is not there any more; it is made again"):
+        fit_cached(features("tfidf"), corpus, "k", tmp_path)
 
 
 def test_an_object_that_is_not_weaklabs_is_fitted_and_leaves_no_file(corpus, tmp_path):
@@ -206,5 +221,6 @@ def test_an_object_that_is_not_weaklabs_is_fitted_and_leaves_no_file(corpus, tmp
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(corpus, tmp_path):
     file = tmp_path / "file"
     file.write_text("in the way")
-    _, X = fit_cached(features("tfidf"), corpus, "k", file / "cache")
+    with pytest.warns(weaklab.base.WeaklabWarning, match="cannot be written: Not a directory"):
+        _, X = fit_cached(features("tfidf"), corpus, "k", file / "cache")
     assert X.shape[0] == 30

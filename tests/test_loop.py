@@ -438,7 +438,7 @@ def test_wrong_settings_are_told_with_their_file(tmp_path, line, message):
 def test_a_database_that_is_none_is_told(tmp_path):
     weaklab.Project(tmp_path / "p", labels=["a", "b"]).close()
     (tmp_path / "p" / "weaklab.db").write_bytes(b"not a database, not at all" * 100)
-    with pytest.raises(ProjectError, match="cannot be opened as a weaklab database"):
+    with pytest.raises(ProjectError, match=r"the database is damaged \(file is not a database\)"):
         weaklab.Project(tmp_path / "p")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from weaklab.base import ABSTAIN, LabelNames, ProjectError, UnknownLabelError
 from weaklab.corpus import Corpus, ids_of
-from weaklab.store import LABEL, Event, Store
+from weaklab.store import LABEL, Event, Found, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,7 @@ class Intake:
     known : ids of the records that are there
     label_names : of the project
     skip_known : leave out records whose id is there, instead of raising
+    instead_of : the import in whose place these records come, None for a new one; the manual labels of that import stay as they are
     """
 
     store: Store
@@ -39,6 +40,7 @@ class Intake:
     known: frozenset[str]
     label_names: LabelNames
     skip_known: bool
+    instead_of: str | None = None
     _ids: list[str] = field(default_factory=list)
     _labels: list[tuple[str, str]] = field(default_factory=list)
     _written: pa.Schema | None = None
@@ -47,9 +49,22 @@ class Intake:
         """Write the records and the manual labels that come with them, all or nothing; return how many are new."""
 
         def events() -> list[Event]:
+            if self.instead_of is not None:
+                return []  # they came with the import that is replaced, and people may have answered since
             return [Event(LABEL, record, name, annotator=IMPORTED, session=session) for record, name in self._labels]
 
-        return self.store.add_import(self._batches(), self.corpus.name, self._check, events)
+        return self.store.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
+
+    def adopt(self, found: Found, session: str) -> int:
+        """Take in an import that stands in the folder and not in the database; return how many records it has."""
+        self._written = self.corpus.schema
+        for batch in self.corpus.batches():
+            ids = ids_of(self._like_the_others(batch))
+            self._ids += ids
+            if self.corpus.roles.label is not None:
+                self._labels += self._manual(batch, ids, self.corpus.roles.label)
+        made = [Event(LABEL, record, name, annotator=IMPORTED, session=session) for record, name in self._labels]
+        return self.store.adopt(found, self._check, lambda: made)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for batch in self.corpus.batches():
@@ -90,7 +105,7 @@ class Intake:
 
     def _check(self, folders: list[str]) -> None:
         """Compare with the imports at the moment of the commit, those of other processes included."""
-        others = [folder for folder in folders if folder not in self.folders]
+        others = [folder for folder in folders if folder not in self.folders and folder != self.instead_of]
         known = self.known
         if others:
             there = self.store.corpus(others)

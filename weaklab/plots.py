@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.base import WeaklabError
+from weaklab.files import write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -239,7 +240,9 @@ def write_figure(figure: Any, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise WeaklabError(f"cannot draw to {path.name!r}; wanted a name that ends in {' or '.join(SUFFIXES)}")
-    path.write_bytes(figure_bytes(figure, path.suffix.lower()[1:]))
+    content = figure_bytes(figure, path.suffix.lower()[1:])
+    with write_errors(path):
+        path.write_bytes(content)
     return path
 
 

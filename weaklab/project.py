@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import json
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +30,9 @@ from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, soft_scores, try_on
 from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Record
+from weaklab.database import DATABASE, known_labels
 from weaklab.exports import WRITERS, checked_columns, labels_table
+from weaklab.files import replacing, write_errors
 from weaklab.heuristics import Heuristic, as_heuristic, labeling_function
 from weaklab.history import History
 from weaklab.intake import IMPORTED, Intake
@@ -37,7 +41,7 @@ from weaklab.outside import STREAM, SYNTHETIC, Outside, as_batch, as_row, synthe
 from weaklab.roster import Roster
 from weaklab.scheduler import RANDOM, Pick
 from weaklab.settings import FILE, Settings, make_settings, read_settings, write_settings
-from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus, replacing
+from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus
 from weaklab.strategies import margin
 from weaklab.summary import Summary
 from weaklab.tables import Table, clean
@@ -106,6 +110,7 @@ class Project:
         """Whether :meth:`label` leaves training to whoever calls :meth:`retrain_when_due`."""
         self._store = Store(self.path)
         self._check_labels()
+        self._warn_of_unknown()
         self._roster = Roster(self.path, self.settings, self.label_names, self._store)
         self._history = History(self._store)
         self._outside = Outside(self._store)
@@ -118,6 +123,11 @@ class Project:
 
     def _open_settings(self, labels: Sequence[str] | None, given: Mapping[str, Any]) -> Settings:
         file = self.path / FILE
+        if not file.exists() and (self.path / DATABASE).exists():
+            raise ProjectError(
+                f"{file}: is not there, and {self.path / DATABASE} is; put a backup in its place, or write a new one with "
+                f"labels = {json.dumps(known_labels(self.path))}, and the other settings if they were not the default ones"
+            )
         if file.exists():
             held = read_settings(self.path)
             if labels is not None and list(LabelNames(labels)) != [str(name) for name in held.get("labels", [])]:
@@ -135,8 +145,9 @@ class Project:
         _check_names(settings, "new project")
         if self.path.exists() and not self.path.is_dir():
             raise ProjectError(f"{self.path} is a file; wanted a folder for the project")
-        self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "labeling_functions").mkdir(exist_ok=True)
+        with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / "labeling_functions").mkdir(exist_ok=True)
         with replacing(file) as temporary:
             write_settings(settings, temporary)
         return settings
@@ -147,8 +158,22 @@ class Project:
         now = list(self.label_names)
         if before is not None and now[: len(before)] != before:
             raise ProjectError(f"{self.path / FILE}: labels were {before} and are {now} now; new ones go to the end, none may change place")
-        if before != now:
+        if before != now and not self.read_only:
             self._store.set_meta("labels", now)
+
+    def _warn_of_unknown(self) -> None:
+        """Name the imports that stand in the folder and not in the database."""
+        for found in self._store.unknown_imports():
+            warn(
+                f"{self.path / DATABASE} does not know the import {found}: an older database was put back, or the import was stopped "
+                f"at its very end. Take it in with project.adopt({found.folder.name!r}) (`weaklab adopt {self.path}`), "
+                f"or move {found.folder} away"
+            )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written in the folder: labels can be computed and exported to elsewhere, nothing can be kept."""
+        return self._store.read_only
 
     @property
     def committee(self) -> Committee:
@@ -177,6 +202,7 @@ class Project:
         gold: str | None = None,
         encoding: str = "utf-8",
         skip_known: bool = False,
+        instead_of: str | None = None,
     ) -> int:
         """Copy records into the project; return how many are new.
 
@@ -186,6 +212,7 @@ class Project:
         Parameters
         ----------
         skip_known : leave out records whose id is in the project already; by default they are an error
+        instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are kept by their ids
 
         Raises
         ------
@@ -193,18 +220,72 @@ class Project:
             Then nothing has been added.
         """
         corpus = read(data, text=text, id=id, label=label, gold=gold, encoding=encoding)
+        if instead_of is not None:
+            count = self._others(corpus, instead_of, skip_known).run(self.session)
+            self._folders = []
+        else:
+            self._refresh_corpus()
+            schema = None if self._bench_ is None else self._bench_.corpus.schema
+            known = frozenset(self._rows)
+            count = Intake(self._store, corpus, self._folders, schema, known, self.label_names, skip_known).run(self.session)
         self._refresh_corpus()
-        schema = None if self._bench_ is None else self._bench_.corpus.schema
-        count = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, skip_known).run(self.session)
+        return count
+
+    def _others(self, corpus: Corpus, folder: str, skip_known: bool) -> Intake:
+        """Return an import that takes the place of another, of which nothing is read."""
+        self._store.held_import(folder)
+        folders = [name for name in self._store.imports() if name != folder]
+        others = self._store.corpus(folders) if folders else None
+        known = frozenset(str(name) for name in others.ids.to_pylist()) if others else frozenset()
+        schema = others.schema if others else None
+        return Intake(self._store, corpus, folders, schema, known, self.label_names, skip_known, folder)
+
+    def adopt(self, folder: str | None = None) -> int:
+        """Take in imports that stand in the folder and that the database does not know; return the number of records.
+
+        That is so after an older database was put back. Opening the project names them.
+
+        Parameters
+        ----------
+        folder : of one import, by default all of them
+
+        Raises
+        ------
+        ProjectError
+            There is none, a part of it is damaged, or one of its records is in the project already.
+
+        Examples
+        --------
+        >>> import tempfile, weaklab
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+        >>> project.adopt()
+        0
+        """
+        found = [held for held in self._store.unknown_imports() if folder in (None, held.folder.name)]
+        if folder is not None and not found:
+            known = "the database knows it already" if folder in self._store.imports() else "there is no such folder with records"
+            raise ProjectError(f"{self.path / 'corpus' / folder}: {known}; wanted the name of an import that the database does not know")
+        count = 0
+        for held in found:
+            self._refresh_corpus()
+            self._store.must_be_writable()
+            self._store.guard.trust(held)
+            corpus = StoredCorpus(self.path, [held.folder], self._store.guard)
+            schema = None if self._bench_ is None else self._bench_.corpus.schema
+            taken = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, False)
+            count += taken.adopt(held, self.session)
         self._refresh_corpus()
         return count
 
     def _refresh_corpus(self) -> None:
         folders = self._store.imports()
         if folders != self._folders:
-            self._folders = folders
             corpus = self._store.corpus(folders)
-            self._rows = {str(name): row for row, name in enumerate(corpus.ids.to_pylist())}
+            self._folders = folders
+            ids = corpus.ids.to_pylist()
+            self._rows = {str(name): row for row, name in enumerate(ids)}
+            if len(self._rows) != len(ids):
+                raise ProjectError(f"{self.path}: {len(ids) - len(self._rows):,} record ids are there twice; see {self.path / 'corpus'}")
             self._bench_ = Workbench(self._store, corpus, folders, list(self._rows), lambda: self.committee, self.settings)
             self._forget()
 
@@ -380,6 +461,7 @@ class Project:
     def _ensure(self, progress: bool = False) -> State:
         """Return the state as of the last training, computing what is not there."""
         self._refresh_corpus()
+        self._refresh_members()
         self._history.sync()
         through = self._store.get_meta("trained_through")
         if through is not None and through > self._trained_through:
@@ -389,8 +471,14 @@ class Project:
         assert self._state is not None
         return self._state
 
+    def _refresh_members(self) -> None:
+        """Take over the heuristics that other sessions have added, redefined or removed."""
+        if self._roster.sync():
+            self._forget()
+
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()
+        self._refresh_members()
         self._state = self._bench.trainer(progress, fresh).train(self._codes(through), self._more(through))
         self._trained_through = through
         self._store.raise_meta("trained_through", through)
@@ -657,6 +745,7 @@ class Project:
     ) -> Event:
         ask = record if isinstance(record, Ask) else None
         name = _name_of(record)
+        self._store.must_be_writable()
         self._refresh_corpus()
         if name not in self._rows and name not in self._outside:
             self._outside.sync()  # another process may have streamed it
@@ -979,10 +1068,9 @@ class Project:
 
     def close(self) -> None:
         """Let go of the records that were shown and close the files."""
-        try:
+        with contextlib.suppress(ProjectError):  # what was shown is free again after a while all the same
             self.release()
-        finally:
-            self._store.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -41,11 +41,29 @@ class Roster:
             classifier.location = FILE
             self.committee.add(classifier)
             self._places[classifier.name] = FILE
-        for name, spec, fingerprint, location in self._store.members():
+        self._members = self._store.members()
+        for name, spec, fingerprint, location in self._members:
             if name not in self.committee:
-                member = Frozen(name, fingerprint, location) if spec is None else heuristic_from_spec(spec)
-                member.location = location
+                self.committee.add(_member(name, spec, fingerprint, location))
+
+    def sync(self) -> bool:
+        """Take over what other sessions have added, redefined or removed since; return whether there was any such thing."""
+        now = self._store.members()
+        if now == self._members:
+            return False
+        before, after = ({member[0]: member for member in members} for members in (self._members, now))
+        self._members = now
+        gone = [name for name in before if name not in after and name in self.committee and name not in self._places]
+        new = [name for name, member in after.items() if before.get(name) != member and name not in self._places]
+        for name in gone:
+            self.committee.remove(name)
+        for name in new:
+            member = _member(*after[name])
+            if name in self.committee:
+                self.committee.put_back(member)
+            else:
                 self.committee.add(member)
+        return bool(gone or new)
 
     def _take_file(self, path: Path) -> None:
         try:
@@ -75,13 +93,28 @@ class Roster:
         member = as_heuristic(heuristic)
         if member.name in self._places:
             raise HeuristicError(f"{member.name!r} is the name of a heuristic in {self._places[member.name]}; choose another name")
+        self._store.must_be_writable()
         self.committee.add(member)
         self._store.put_member(member.name, member.spec(), member.fingerprint, member.location)
+        self._note(member.name, next((tuple(row) for row in self._store.members() if row[0] == member.name), None))
         return member
 
     def remove(self, name: str) -> None:
         """Forget a heuristic that stands in no file."""
         if name in self._places:
             raise HeuristicError(f"{name!r} stands in {self._places[name]}; take it out there and call reload()")
+        self._store.must_be_writable()
         self.committee.remove(name)
         self._store.drop_member(name)
+        self._note(name, None)
+
+    def _note(self, name: str, row: Any) -> None:
+        """Know what this session itself has changed, so that :meth:`sync` takes it for nobody else's."""
+        self._members = [held for held in self._members if held[0] != name] + ([] if row is None else [row])
+
+
+def _member(name: str, spec: dict[str, Any] | None, fingerprint: str, location: str) -> Heuristic:
+    """Return a heuristic as an earlier or another session left it."""
+    member = Frozen(name, fingerprint, location) if spec is None else heuristic_from_spec(spec)
+    member.location = location
+    return member

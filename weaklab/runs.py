@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError
+from weaklab.base import WeaklabError, warn
+from weaklab.files import write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +40,8 @@ class RunFile:
         self.experiment = json.loads(json.dumps(experiment))
         if self.path.parent.exists() and not self.path.parent.is_dir():
             raise WeaklabError(f"{folder} is a file; wanted a folder for the runs")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with write_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> dict[str, list[dict[str, Any]]]:
         """Return key -> rounds; of several runs with one key the longest.
@@ -54,6 +58,9 @@ class RunFile:
             except ValueError:  # half-written when its process was killed, or empty
                 continue
             self._check(entry)
+            if "sum" in entry and entry["sum"] != _line_sum(entry):
+                warn(f"{self.path}: the run {str(entry['run'])[:60]!r} is damaged; it is done again")
+                continue
             if len(entry["rounds"]) > len(found.get(entry["run"], ())):
                 found[entry["run"]] = entry["rounds"]
         return found
@@ -69,12 +76,20 @@ class RunFile:
 
     def append(self, run: str, rounds: Sequence[Mapping[str, Any]]) -> None:
         """Add a run; when this returns it is on disk."""
-        line = json.dumps({"experiment": self.experiment, "run": run, "rounds": list(rounds)}, ensure_ascii=False)
+        entry = {"experiment": self.experiment, "run": run, "rounds": list(rounds)}
+        line = json.dumps({**entry, "sum": _line_sum(entry)}, ensure_ascii=False)
         data = f"\n{line}\n".encode()  # the first line break ends what a killed process may have left half-written
-        handle = os.open(self.path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o666)
-        try:
-            if os.write(handle, data) != len(data):  # one write, so that lines of several processes do not mix
-                raise OSError(f"{self.path}: the disk is full")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with write_errors(self.path):
+            handle = os.open(self.path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o666)
+            try:
+                if os.write(handle, data) != len(data):  # one write, so that lines of several processes do not mix
+                    raise OSError(errno.ENOSPC, "the line was cut")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _line_sum(entry: Mapping[str, Any]) -> int:
+    """Return the checksum of a line, which covers all but itself."""
+    held = [entry["experiment"], entry["run"], entry["rounds"]]
+    return zlib.crc32(json.dumps(held).encode())

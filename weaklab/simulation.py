@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from weaklab.base import ProjectError, WeaklabError, warn
+from weaklab.files import write_errors
 from weaklab.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
 from weaklab.scheduler import RANDOM, RANDOM_SHARE, Scheduler
 from weaklab.tables import Table
@@ -277,10 +278,11 @@ class Simulation:
     def save(self, folder: str | Path) -> list[Path]:
         """Write ``curves.csv``, ``table.txt``, and ``curves.png`` and ``curves.svg`` where matplotlib is there; return the paths."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         written = [folder / "curves.csv", folder / "table.txt"]
-        self.to_pandas().to_csv(written[0], index=False)
-        written[1].write_text(f"{self.table()}\n", encoding="utf-8")
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.to_pandas().to_csv(written[0], index=False)
+            written[1].write_text(f"{self.table()}\n", encoding="utf-8")
         try:
             figure = self.plot()
         except WeaklabError as error:

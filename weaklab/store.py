@@ -9,60 +9,38 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
-import threading
 import time
 import uuid
 import weakref
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError, Fault, ProjectError
+from weaklab.base import CorpusError, Fault, ProjectError, warn
 from weaklab.corpus import BATCH_ROWS, Corpus, Roles
+from weaklab.database import DATABASE, EVENT_COLUMNS, EVENT_KINDS, Database, int_or_none, real_or_none, text_or_none
+from weaklab.files import DamagedError, Kept, read_array, replacing, sync_folder, write_array, write_errors
 from weaklab.heuristics import Ballot
+from weaklab.seals import Seal, seals_from_text, seals_to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-DATABASE = "weaklab.db"
-LABEL, SKIP, REQUEUE, UNDO = "label", "skip", "requeue", "undo"
-EVENT_KINDS = (LABEL, SKIP, REQUEUE, UNDO)
-BUSY_SECONDS = 60.0
+__all__ = ["DATABASE", "Event", "Store", "StoredCorpus", "now", "replacing"]
+
+LABEL, SKIP, REQUEUE, UNDO = EVENT_KINDS
 STALE_SECONDS = 3600.0
 """A half-written import that nobody has touched for so long belongs to a process that is gone."""
-_SAFE_WAL = (3, 51, 3)
-"""Before this version, SQLite's WAL mode can corrupt a database that several connections use."""
-_FORMAT = 1
-_ADDED_COLUMNS = {"pool_size": "INTEGER", "asked_after": "INTEGER"}
-"""Columns of ``events`` that databases of earlier versions do not have."""
-
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS imports (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT NULL UNIQUE, source TEXT NOT NULL, records INTEGER NOT NULL,
-    at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN {EVENT_KINDS}), record TEXT NOT NULL,
-    label TEXT, undoes INTEGER, annotator TEXT NOT NULL, session TEXT NOT NULL, at TEXT NOT NULL, seconds REAL,
-    suggestion TEXT, suggestion_confidence REAL, suggestion_shown INTEGER, picked_by TEXT, pick_probability REAL,
-    pool_size INTEGER, asked_after INTEGER);
-CREATE TABLE IF NOT EXISTS asks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, session TEXT NOT NULL, at REAL NOT NULL,
-    strategy TEXT NOT NULL, score REAL NOT NULL, probability REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS members (
-    name TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT, fingerprint TEXT NOT NULL, location TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outside (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL, at TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
-CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-"""
+SKEW_SECONDS = 60.0
+"""A lease that begins later than this from now was written by a clock that has been set back since: it is void."""
+UNFINISHED, REPLACED = ".unfinished-", ".replaced-"
+RECEIPT = "import.json"
+"""Says beside the parts of an import what came from where, so that a database which does not know it can take it in."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +78,33 @@ class Event:
     id: int = 0
 
 
-_COLUMNS = tuple(f.name for f in fields(Event) if f.name != "id")
+assert tuple(f.name for f in fields(Event) if f.name != "id") == EVENT_COLUMNS
+
+
+def _row(event: Event) -> tuple[Any, ...]:
+    """Return the values of an event as SQLite will give them back, so that they have the same checksum."""
+    return (
+        event.kind,
+        str(event.record),
+        text_or_none(event.label),
+        int_or_none(event.undoes),
+        str(event.annotator),
+        str(event.session),
+        event.at or now(),
+        real_or_none(event.seconds),
+        text_or_none(event.suggestion),
+        real_or_none(event.suggestion_confidence),
+        int_or_none(event.suggestion_shown),
+        text_or_none(event.picked_by),
+        real_or_none(event.pick_probability),
+        int_or_none(event.pool_size),
+        int_or_none(event.asked_after),
+    )
+
+
+def _event(number: int, row: Sequence[Any]) -> Event:
+    values: Any = (*row[:10], None if row[10] is None else bool(row[10]), *row[11:], number)
+    return Event(*values)
 
 
 def now() -> str:
@@ -118,113 +122,69 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._lock = threading.RLock()
-        self._db = self._connect()
-        weakref.finalize(self, self._db.close)  # a project that nobody closes is a habit of notebooks, not a mistake
-
-    def _connect(self) -> sqlite3.Connection:
-        file = self.path / DATABASE
-        if (not file.exists() or not file.stat().st_size) and any((self.path / "corpus").glob("[!.]*")):
-            raise ProjectError(f"{file}: is not there or empty, and there are records in {self.path / 'corpus'}; put a backup in its place")
-        db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            found = self._prepare(db)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            advice = "try again" if "locked" in str(error) else "put a backup in its place"
-            raise ProjectError(f"{file}: cannot be opened as a weaklab database: {error}; {advice}") from None
-        if found > _FORMAT:
-            db.close()
-            raise ProjectError(f"{file}: was written by a newer weaklab (format {found}); update weaklab")
-        return db
-
-    @staticmethod
-    def _prepare(db: sqlite3.Connection) -> int:
-        """Make the tables that are not there; return the number of the format."""
-        wal = sqlite3.sqlite_version_info >= _SAFE_WAL
-        db.execute(f"PRAGMA journal_mode={'WAL' if wal else 'TRUNCATE'}")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("BEGIN IMMEDIATE")
-        for statement in _statements(_SCHEMA):
-            db.execute(statement)
-        there = {row[1] for row in db.execute("PRAGMA table_info(events)")}
-        for name, kind in _ADDED_COLUMNS.items():
-            if name not in there:
-                db.execute(f"ALTER TABLE events ADD COLUMN {name} {kind}")
-        db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(_FORMAT),))
-        db.execute("COMMIT")
-        return int(db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0])
+        self._base = Database(self.path)
+        self._db = self._base.connection
+        self.read_only = self._base.read_only
+        self.guard = PartGuard(self)
+        self.must_be_writable = self._base.must_be_writable
 
     def close(self) -> None:
         """Close the database; the store cannot be used afterwards."""
-        self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends."""
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                self._rollback()
-                raise ProjectError(f"{self.path / DATABASE}: {error}; nothing was written, try again") from error
-            except BaseException:
-                self._rollback()
-                raise
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        self._base.close()
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        return self._base.rows(query, *values)
 
     # ---- small facts
 
     def get_meta(self, key: str, default: Any = None) -> Any:
         """Return a JSON value."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
-        return json.loads(rows[0][0]) if rows else default
+        rows = self._base.checked("meta", "rowid", "WHERE key = ?", key)
+        return json.loads(rows[0][2]) if rows else default
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON value."""
-        with self._transaction() as db:
-            db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))
+        with self._base.transaction():
+            self._base.insert("meta", (key, json.dumps(value)), replace=True)
 
     def raise_meta(self, key: str, value: int) -> None:
-        """Keep a number, unless a higher one is there."""
-        if int(self.get_meta(key, -1)) < value:
-            with self._transaction() as db:
-                db.execute(
-                    "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value "
-                    "WHERE CAST(value AS INTEGER) < CAST(excluded.value AS INTEGER)",
-                    (key, json.dumps(value)),
-                )
+        """Keep a number, unless a higher one is there; where nothing can be written that is a warning at most."""
+        if self.read_only or int(self.get_meta(key, -1)) >= value:
+            return
+        try:
+            with self._base.transaction():
+                if int(self.get_meta(key, -1)) < value:
+                    self._base.insert("meta", (key, json.dumps(value)), replace=True)
+        except ProjectError as error:
+            warn(f"{error}; this session goes on")
 
     # ---- events
 
     def append(self, events: Iterable[Event]) -> list[Event]:
         """Write events in one transaction; when this returns they are on disk."""
-        with self._transaction() as db:
-            return [self._insert(db, event) for event in events]
-
-    @staticmethod
-    def _insert(db: sqlite3.Connection, event: Event) -> Event:
-        values = {**asdict(event), "at": event.at or now()}
-        marks = ", ".join("?" * len(_COLUMNS))
-        cursor = db.execute(f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({marks})", [values[name] for name in _COLUMNS])
-        return Event(**{**values, "id": cursor.lastrowid})
+        rows = [_row(event) for event in events]
+        with self._base.transaction():
+            return [_event(self._base.insert("events", row), row) for row in rows]
 
     def events(self, after: int = 0) -> list[Event]:
-        """Return the events with an id above ``after``, oldest first."""
-        rows = self._rows(f"SELECT {', '.join(_COLUMNS)}, id FROM events WHERE id > ? ORDER BY id", after)
-        return [
-            Event(**{**dict(zip((*_COLUMNS, "id"), row, strict=True)), "suggestion_shown": None if row[10] is None else bool(row[10])})
-            for row in rows
-        ]
+        """Return the events with an id above ``after``, oldest first.
+
+        Raises
+        ------
+        ProjectError
+            One is damaged or missing.
+        """
+        last = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+        rows = self._base.checked("events", "id", "WHERE id > ? ORDER BY id", after)
+        found = [_event(row[0], row[1:]) for row in rows]
+        expected = after
+        for event in found:
+            expected += 1
+            if event.id != expected:
+                self._base.damaged(f"event {expected} is missing")
+        if expected < (last[0][0] if last else 0) or (found and not last):
+            self._base.damaged(f"events after number {expected} are missing")
+        return found
 
     # ---- what was asked
 
@@ -232,61 +192,71 @@ class Store:
         """Note (record, session, strategy, score, probability) of records that a person is to be shown now; return which may be.
 
         Left out are those that another session was shown in the last so many seconds, or that have an event with an id above ``after``.
+        A read-only project keeps nothing, for nobody can answer there.
         """
-        with self._transaction() as db:
+        if self.read_only:
+            return {record for record, *_ in rows}
+        with self._base.transaction() as db:
             at = time.time()
             query = (
-                "SELECT 1 FROM asks WHERE record = ? AND session != ? AND at > ? UNION ALL SELECT 1 FROM events WHERE id > ? AND record = ?"
+                "SELECT 1 FROM asks WHERE record = ? AND session != ? AND at > ? AND at <= ? "
+                "UNION ALL SELECT 1 FROM events WHERE id > ? AND record = ?"
             )
             free = [
                 (record, session, at, *rest)
                 for record, session, *rest in rows
-                if db.execute(query, (record, session, at - seconds, after, record)).fetchone() is None
+                if db.execute(query, (record, session, at - seconds, at + SKEW_SECONDS, after, record)).fetchone() is None
             ]
             db.executemany("INSERT INTO asks (record, session, at, strategy, score, probability) VALUES (?, ?, ?, ?, ?, ?)", free)
             return {str(row[0]) for row in free}
 
     def asked_by_others(self, session: str, seconds: float) -> set[str]:
         """Return the records that another session has been shown in the last so many seconds."""
-        rows = self._rows("SELECT DISTINCT record FROM asks WHERE session != ? AND at > ?", session, time.time() - seconds)
+        at = time.time()
+        query = "SELECT DISTINCT record FROM asks WHERE session != ? AND at > ? AND at <= ?"
+        rows = self._rows(query, session, at - seconds, at + SKEW_SECONDS)
         return {row[0] for row in rows}
 
     def release(self, session: str) -> None:
         """Let other sessions have what this one was shown."""
-        with self._transaction() as db:
+        if self.read_only:
+            return
+        with self._base.transaction() as db:
             db.execute("UPDATE asks SET at = 0 WHERE session = ?", (session,))
 
     # ---- members that were added in a session
 
     def members(self) -> list[tuple[str, dict[str, Any] | None, str, str]]:
         """Return (name, spec or None, fingerprint, location), in their order."""
-        rows = self._rows("SELECT name, spec, fingerprint, location FROM members ORDER BY position, name")
-        return [(name, json.loads(spec) if spec else None, fingerprint, location) for name, spec, fingerprint, location in rows]
+        rows = sorted(self._base.checked("members", "rowid"), key=lambda row: (row[2], row[1]))
+        return [(name, json.loads(spec) if spec else None, fingerprint, location) for _, name, _, spec, fingerprint, location in rows]
 
     def put_member(self, name: str, spec: dict[str, Any] | None, fingerprint: str, location: str) -> None:
         """Remember a member, at the end or in the place of the one with its name."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO members VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM members), ?, ?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, fingerprint = excluded.fingerprint, location = excluded.location",
-                (name, json.dumps(spec) if spec else None, fingerprint, location),
-            )
+        with self._base.transaction():
+            rows = self._base.checked("members", "rowid")
+            last = max((row[2] for row in rows), default=0)
+            place = next((row[2] for row in rows if row[1] == name), last + 1)
+            text = json.dumps(spec) if spec else None
+            self._base.insert("members", (str(name), place, text, str(fingerprint), str(location)), replace=True)
 
     def drop_member(self, name: str) -> None:
         """Forget a member."""
-        with self._transaction() as db:
+        with self._base.transaction() as db:
             db.execute("DELETE FROM members WHERE name = ?", (name,))
 
     # ---- records outside the corpus
 
     def add_outside(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
         """Keep records (id, kind, Arrow) that are no part of the corpus; one that is there already stays as it is."""
-        with self._transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO outside VALUES (?, ?, ?, ?)", [(*row, now()) for row in rows])
+        at = now()
+        with self._base.transaction():
+            for name, kind, data in rows:
+                self._base.insert("outside", (str(name), kind, bytes(data), at), ignore=True)
 
     def outside(self, after: int = 0) -> list[tuple[int, str, str, bytes]]:
         """Return (number, id, kind, Arrow) of the records outside the corpus with a number above ``after``, oldest first."""
-        return self._rows("SELECT rowid, id, kind, data FROM outside WHERE rowid > ? ORDER BY rowid", after)
+        return [row[:4] for row in self._base.checked("outside", "rowid", "WHERE rowid > ? ORDER BY rowid", after)]
 
     # ---- records
 
@@ -296,48 +266,109 @@ class Store:
 
     def import_sizes(self) -> list[tuple[int, str]]:
         """Return (records, UTC time) of the imports, oldest first."""
-        return self._rows("SELECT records, at FROM imports ORDER BY id")
+        return [(row[3], row[4]) for row in self._base.checked("imports", "id", "ORDER BY id")]
 
     def add_import(
-        self, batches: Iterable[pa.RecordBatch], source: str, check: Callable[[list[str]], Any], events: Callable[[], list[Event]]
+        self,
+        batches: Iterable[pa.RecordBatch],
+        source: str,
+        check: Callable[[list[str]], Any],
+        events: Callable[[], list[Event]],
+        instead_of: str | None = None,
     ) -> int:
         """Write records to Parquet and make them part of the project in one step; return how many there are.
 
         ``check`` is called with the imports as they are at the moment of the commit and may raise; ``events`` gives the
-        manual labels that come with the records.
+        manual labels that come with the records. With ``instead_of`` the records take the place of an import.
         """
+        self.must_be_writable()
         self._clean()
         folder = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        unfinished = self.path / "corpus" / f".unfinished-{folder}"
-        unfinished.mkdir(parents=True)
+        unfinished, finished = self.path / "corpus" / f"{UNFINISHED}{folder}", self.path / "corpus" / folder
+        with write_errors(unfinished):
+            unfinished.mkdir(parents=True)
         try:
-            count = _write_parts(batches, unfinished)
-            if not count:
-                shutil.rmtree(unfinished)
-                return 0
-            with self._transaction() as db:
-                check([row[0] for row in db.execute("SELECT folder FROM imports ORDER BY id")])
-                os.rename(unfinished, self.path / "corpus" / folder)
-                _sync_folder(self.path / "corpus")
-                db.execute("INSERT INTO imports (folder, source, records, at) VALUES (?, ?, ?, ?)", (folder, source, count, now()))
-                for event in events():
-                    self._insert(db, event)
+            with write_errors(finished):
+                seals = _write_parts(batches, unfinished)
+                if not seals:
+                    shutil.rmtree(unfinished)
+                    return 0
+                row = (folder, source, sum(seal.records for seal in seals), now(), seals_to_text(seals))
+                _write_receipt(unfinished, row)
+            with self._base.transaction():
+                check(self.imports())
+                if instead_of is None:
+                    self._base.insert("imports", row)
+                else:
+                    self._replace_import(instead_of, row)
+                self._base.insert("events", *(_row(event) for event in events()))
+                with write_errors(finished):
+                    os.rename(unfinished, finished)
+                sync_folder(self.path / "corpus")
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
+            with suppress(ProjectError):
+                if folder not in self.imports():  # else the stop came just after the commit
+                    shutil.rmtree(finished, ignore_errors=True)
             raise
-        return count
+        if instead_of is not None:
+            with suppress(OSError):  # it may be gone, which can be why it is replaced
+                os.rename(self.path / "corpus" / instead_of, self.path / "corpus" / f"{REPLACED}{instead_of}")
+        return int(row[2])
+
+    def _replace_import(self, folder: str, row: Sequence[Any]) -> None:
+        """Let an import have other files; its place among the imports and its time stay."""
+        held = next((held for held in self._base.checked("imports", "id") if held[1] == folder), None)
+        if held is None:
+            raise ProjectError(f"{self.path} has no import {folder!r} to be replaced; there are {', '.join(self.imports())}")
+        self._base.update("imports", held[0], (*row[:3], held[4], row[4]))
 
     def _clean(self) -> None:
-        """Remove what killed imports have left, and nothing that another process may be writing."""
-        known = set(self.imports())
-        for folder in (self.path / "corpus").glob("*"):
+        """Remove what killed imports have left half-written, and nothing that another process may be writing."""
+        for folder in (self.path / "corpus").glob(f"{UNFINISHED}*"):
             newest = max((f.stat().st_mtime for f in [folder, *folder.glob("*")] if f.exists()), default=0)
-            if folder.name not in known and time.time() - newest > STALE_SECONDS:
+            if abs(time.time() - newest) > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def unknown_imports(self) -> list[Found]:
+        """Return the imports that stand in the folder and not in the database, by name."""
+        folders = {path.name for path in (self.path / "corpus").glob("[!.]*") if any(path.glob("part-*.parquet"))}
+        unknown = folders - set(self.imports())
+        if unknown and not self.read_only:  # another process may be about to finish its import
+            with self._base.transaction():
+                unknown -= set(self.imports())
+        return [_found(self.path / "corpus" / name) for name in sorted(unknown)]
+
+    def adopt(self, found: Found, check: Callable[[list[str]], Any], events: Callable[[], list[Event]]) -> int:
+        """Make an import part of the project that the database does not know; parameters as for :meth:`add_import`."""
+        seals = self.guard.trust(found).seals or ()
+        records = sum(seal.records for seal in seals)
+        with self._base.transaction():
+            check(self.imports())
+            self._base.insert("imports", (found.folder.name, found.source, records, found.at or now(), seals_to_text(seals)))
+            self._base.insert("events", *(_row(event) for event in events()))
+        return records
 
     def corpus(self, folders: Sequence[str]) -> StoredCorpus:
         """Return the records of some imports as one corpus."""
-        return StoredCorpus(self.path, [self.path / "corpus" / folder for folder in folders])
+        self.guard.know(folders)
+        return StoredCorpus(self.path, [self.path / "corpus" / folder for folder in folders], self.guard)
+
+    def held_import(self, folder: str) -> Found:
+        """Return what the database says of an import."""
+        for _, name, source, records, at, parts in self._base.checked("imports", "id", "WHERE folder = ?", folder):
+            return Found(self.path / "corpus" / name, source, at, records, tuple(seals_from_text(parts)) if parts else None)
+        raise ProjectError(f"{self.path} has no import {folder!r}; there are {', '.join(self.imports())}")
+
+    def keep_seals(self, found: Found, seals: Sequence[Seal]) -> None:
+        """Add the checksums of an import that a version without them wrote."""
+        if self.read_only:
+            return
+        with suppress(ProjectError), self._base.transaction():
+            rows = self._base.checked("imports", "id", "WHERE folder = ?", found.folder.name)
+            for number, *row in rows:
+                if row[-1] is None:
+                    self._base.update("imports", number, (*row[:-1], seals_to_text(seals)))
 
     # ---- what can be computed again
 
@@ -347,49 +378,160 @@ class Store:
 
         import numpy as np
 
-        key = hashlib.blake2b("\0".join([name, *folders]).encode(), digest_size=8).hexdigest()
-        path = self.path / "cache" / f"{name}-{key}.npy"
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError):
-            made = make()
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
-            np.save(stream, made)
+        key = "\0".join([name, *folders])
+        file = f"{name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.npy"
+        kept = Kept(self.path / "cache")
+        held = kept.read(file, lambda path: read_array(path, key))
+        if held is not None:
+            return np.asarray(held)
+        made = make()
+        if not self.read_only:
+            kept.write(file, lambda path: write_array(path, made, key))
         return made
 
     # ---- columns of votes
 
     def column_cache(self, import_folder: str) -> ColumnFiles:
         """Return where the votes on one import are kept."""
-        return ColumnFiles(self.path / "votes" / import_folder)
+        return ColumnFiles(self.path / "votes" / import_folder, self.held_import(import_folder).records, self.read_only)
 
 
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.strip().splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+@dataclass(frozen=True)
+class Found:
+    """An import as the database or the file beside its parts describes it.
+
+    Attributes
+    ----------
+    folder : where its parts are
+    source : what was imported
+    at : UTC time, ISO 8601; empty where it is not known
+    records : how many
+    seals : the checksums of its parts, None where they are not known
+    """
+
+    folder: Path
+    source: str
+    at: str
+    records: int
+    seals: tuple[Seal, ...] | None
+
+    def __str__(self) -> str:
+        return f"{self.folder.name}: {self.records:,} records of {self.source}" + (f", imported at {self.at[:19]}" if self.at else "")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder last through a power failure, where the system can."""
+def _write_receipt(folder: Path, row: Sequence[Any]) -> None:
+    _, source, records, at, parts = row
+    with replacing(folder / RECEIPT) as temporary:
+        temporary.write_text(json.dumps({"source": source, "records": records, "at": at, "parts": json.loads(parts)}), encoding="utf-8")
+
+
+def _found(folder: Path) -> Found:
+    """Return what the file beside the parts of an import says, or as much as the parts themselves say."""
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except (OSError, AttributeError):  # Windows has no such thing
-        return
+        held = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
+        seals = tuple(Seal.from_json(part) for part in held["parts"])
+        return Found(folder, str(held["source"]), str(held["at"]), int(held["records"]), seals)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Found(folder, "an unknown source", "", sum(_rows_of(part) for part in _part_files(folder)), None)
+
+
+def _rows_of(part: Path) -> int:
+    import pyarrow.parquet as pq
+
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return int(pq.read_metadata(part).num_rows)
+    except (OSError, ValueError):
+        return 0
+
+
+def _part_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def _first_seal(part: Path, found: Found) -> Seal:
+    """Return the seal of a part that a version without checksums wrote."""
+    try:
+        return Seal.of(part)
+    except Exception as error:
+        raise _damaged_part(part, found, f"it cannot be read ({' '.join(str(error).split())[:100]})") from error
+
+
+def _damaged_part(part: Path, found: Found, detail: str) -> ProjectError:
+    name = found.folder.name
+    when = f" at {found.at[:19]} UTC" if found.at else ""
+    return ProjectError(
+        f"{part}: the file is damaged or missing: {detail}. It belongs to the import of {found.source}{when}. "
+        "Nothing is computed from it. Put a backup of this file in its place, or import the source again in its place: "
+        f"project.add_records(SOURCE, instead_of={name!r}), `weaklab import PROJECT SOURCE --instead-of {name}`"
+    )
+
+
+class PartGuard:
+    """Compares every part with its checksums when a process reads it first, and again when the file has changed since."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = weakref.proxy(store)
+        self._known: dict[str, Found] = {}
+        self._right: dict[Path, tuple[int, ...]] = {}
+
+    def know(self, folders: Sequence[str]) -> None:
+        """Look up the checksums of imports."""
+        for folder in folders:
+            if folder not in self._known:
+                found = self._store.held_import(folder)
+                self._known[folder] = found if found.seals is not None else self._sealed(found)
+
+    def trust(self, found: Found) -> Found:
+        """Take the checksums of an import from the file beside it, or else from its parts as they are."""
+        if found.seals is None:
+            found = replace(found, seals=tuple(_first_seal(part, found) for part in _part_files(found.folder)))
+        self._known[found.folder.name] = found
+        return found
+
+    def _sealed(self, found: Found) -> Found:
+        parts = _part_files(found.folder)
+        seals = tuple(_first_seal(part, found) for part in parts)
+        there = sum(seal.records for seal in seals)
+        if there != found.records:
+            raise _damaged_part(found.folder, found, f"it has {there:,} records in {len(parts)} parts, and {found.records:,} were written")
+        self._store.keep_seals(found, seals)
+        return replace(found, seals=seals)
+
+    def parts(self, folder: Path) -> list[Path]:
+        """Return the parts of an import."""
+        return [folder / seal.name for seal in self._known[folder.name].seals or ()]
+
+    def error(self, part: Path, detail: str) -> ProjectError:
+        """Return the error of a part that is damaged."""
+        return _damaged_part(part, self._known[part.parent.name], detail)
+
+    def check(self, part: Path) -> None:
+        """Raise a ProjectError if a part is not what was written.
+
+        Its bytes are read once in a process; after that a look at its size and time is enough.
+        """
+        found = self._known[part.parent.name]
+        try:
+            stat = part.stat()
+            looks = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if self._right.get(part) == looks:
+                return
+            seal = next(seal for seal in found.seals or () if seal.name == part.name)
+            detail = seal.damage(part)
+        except FileNotFoundError:
+            detail = "it is not there"
+        except OSError as error:
+            detail = f"it cannot be read ({error})"
+        if detail is not None:
+            raise _damaged_part(part, found, detail)
+        self._right[part] = looks
 
 
 PART_ROWS = 1 << 20
 
 
-def _write_parts(batches: Iterable[pa.RecordBatch], folder: Path) -> int:
-    """Write batches as Parquet parts, one row group a batch; return the number of rows."""
+def _write_parts(batches: Iterable[pa.RecordBatch], folder: Path) -> list[Seal]:
+    """Write batches as Parquet parts, one row group a batch; return their checksums."""
     import pyarrow.parquet as pq
 
     writer, total, in_part = None, 0, 0
@@ -404,76 +546,108 @@ def _write_parts(batches: Iterable[pa.RecordBatch], folder: Path) -> int:
     finally:
         if writer is not None:
             writer.close()
-    for part in folder.glob("*.parquet"):
+    parts = _part_files(folder)
+    for part in parts:
         with open(part, "rb") as stream:
             os.fsync(stream.fileno())
-    _sync_folder(folder)
-    return total
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to; when the block ends well the file is flushed and takes the place of ``path`` at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        yield temporary
-        with open(temporary, "rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    sync_folder(folder)
+    return [Seal.of(part) for part in parts]
 
 
 class ColumnFiles:
-    """One Parquet file for the votes of one heuristic on one import, with its faults inside."""
+    """One Parquet file for the votes of one heuristic on one import, with its faults and a checksum inside.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Parameters
+    ----------
+    folder : where the files are, named after the import
+    records : how many the import has
+    read_only : whether nothing can be written
+    """
+
+    def __init__(self, folder: Path, records: int, read_only: bool = False) -> None:
+        self._kept, self._records, self._read_only = Kept(folder), records, read_only
 
     def get(self, fingerprint: str) -> Ballot | None:
-        """Return the column, None if it is not there."""
-        import pyarrow as pa
+        """Return the column, None if it is not there or not what was written; the latter with a warning."""
+        name = f"{fingerprint}.parquet"
+        held = self._kept.read(name, lambda path: self._read(path, fingerprint))
+        if held is None:
+            return None
+        ballot: Ballot = held[0]
+        summed: bool = held[1]
+        if not summed:  # of a version that wrote none
+            self.put(fingerprint, ballot)
+        return ballot
+
+    def _read(self, path: Path, fingerprint: str) -> tuple[Ballot, bool]:
         import pyarrow.parquet as pq
 
-        path = self._folder / f"{fingerprint}.parquet"
-        try:
-            table = pq.read_table(path)
-        except (FileNotFoundError, pa.ArrowInvalid):
-            return None
-        faults = json.loads((table.schema.metadata or {}).get(b"faults", b"[]"))
+        with open(path, "rb") as stream:
+            table = pq.read_table(stream)
+        if table.num_rows != self._records:
+            raise DamagedError(f"it has {table.num_rows:,} votes, and there are {self._records:,} records")
+        metadata = table.schema.metadata or {}
+        faults = metadata.get(b"faults", b"[]")
         sure = table.column("confidence").to_numpy() if "confidence" in table.schema.names else None
-        return Ballot(table.column("vote").to_numpy(), sure, faults=[Fault.from_json(fault) for fault in faults])
+        votes = table.column("vote").to_numpy()
+        held = metadata.get(b"sum")
+        if held is not None and held != _votes_sum(self._key(fingerprint), votes, sure, faults):
+            raise DamagedError("its checksum does not fit")
+        return Ballot(votes, sure, faults=[Fault.from_json(fault) for fault in json.loads(faults)]), held is not None
+
+    def _key(self, fingerprint: str) -> str:
+        return f"{self._kept.folder.name}/{fingerprint}"
 
     def put(self, fingerprint: str, ballot: Ballot) -> None:
-        """Keep a column, whole or not at all."""
+        """Keep a column, whole or not at all; where it cannot be written that is a warning."""
+        import numpy as np
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        columns = {"vote": pa.array(ballot.votes, pa.int8())}
-        if ballot.confidence is not None:
-            columns["confidence"] = pa.array(ballot.confidence, pa.float32())
-        faults = json.dumps([fault.to_json() for fault in ballot.faults])
-        table = pa.table(columns).replace_schema_metadata({b"faults": faults.encode()})
-        with replacing(self._folder / f"{fingerprint}.parquet") as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        if self._read_only:
+            return
+        votes = np.asarray(ballot.votes, dtype=np.int8)
+        sure = None if ballot.confidence is None else np.asarray(ballot.confidence, dtype=np.float32)
+        columns = {"vote": pa.array(votes)} | ({} if sure is None else {"confidence": pa.array(sure)})
+        faults = json.dumps([fault.to_json() for fault in ballot.faults]).encode()
+        checksum = _votes_sum(self._key(fingerprint), votes, sure, faults)
+        table = pa.table(columns).replace_schema_metadata({b"faults": faults, b"sum": checksum})
+        self._kept.write(f"{fingerprint}.parquet", lambda path: pq.write_table(table, path, compression="zstd"))
+
+
+def _votes_sum(key: str, votes: NDArray[Any], sure: NDArray[Any] | None, faults: bytes) -> bytes:
+    """Return a checksum of a column of votes, and of whose it is."""
+    import hashlib
+
+    import numpy as np
+
+    found = hashlib.sha256(f"{key}\0{len(votes)}\0{sure is not None}\0".encode() + faults)
+    for array in (votes, *(() if sure is None else (sure,))):
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:32].encode()
 
 
 class StoredCorpus(Corpus):
-    """The records of a project, read from its Parquet parts; a few records are read without the rest."""
+    """The records of a project, read from its Parquet parts; a few records are read without the rest.
 
-    def __init__(self, project: Path, folders: Sequence[Path]) -> None:
-        import pyarrow.parquet as pq
+    Parameters
+    ----------
+    project : its folder
+    folders : those of the imports
+    guard : checks each part before it is read
 
-        self._project = project
-        self._parts = [part for folder in folders for part in sorted(folder.glob("part-*.parquet"))]
+    Raises
+    ------
+    ProjectError
+        There is no record, or a part is damaged; the latter from whatever reads that part.
+    """
+
+    def __init__(self, project: Path, folders: Sequence[Path], guard: PartGuard) -> None:
+        self._project, self._guard = project, guard
+        self._parts = [part for folder in folders for part in guard.parts(folder)]
         if not self._parts:
             raise ProjectError(f"{project}: holds no record yet; import some: weaklab import {project} FILE")
-        try:
-            self.schema = pq.read_schema(self._parts[0])
-        except (OSError, ValueError) as error:
-            raise ProjectError(f"{self._parts[0]}: cannot be read: {error}") from None
+        self.schema = self._open(self._parts[0]).schema_arrow
         self.roles = Roles.of(self.schema)
         self._made_ids = False
         self._ids = None
@@ -483,10 +657,24 @@ class StoredCorpus(Corpus):
     def name(self) -> str:
         return f"project {self._project}"
 
-    def __len__(self) -> int:
+    def _open(self, part: Path) -> Any:
+        """Return a part as a ``pyarrow.parquet.ParquetFile``, after comparing it with its checksums."""
         import pyarrow.parquet as pq
 
-        return sum(pq.read_metadata(part).num_rows for part in self._parts)
+        self._guard.check(part)
+        with self._reading(part):
+            return pq.ParquetFile(part)
+
+    @contextmanager
+    def _reading(self, part: Path) -> Iterator[None]:
+        """Tell of a part that breaks while it is read."""
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            raise self._guard.error(part, f"it cannot be read ({' '.join(str(error).split())[:100]})") from error
+
+    def __len__(self) -> int:
+        return sum(self._open(part).metadata.num_rows for part in self._parts)
 
     @property
     def fingerprint(self) -> int:
@@ -494,45 +682,40 @@ class StoredCorpus(Corpus):
         return hash((self.roles, *self._parts))
 
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
-        import pyarrow.parquet as pq
-
         assert self.schema is not None
         metadata = self.schema.metadata
         for part in self._parts:
-            file = pq.ParquetFile(part)
+            file = self._open(part)
             for group in range(file.num_row_groups):
                 for batch in file.read_row_group(group).cast(self.schema).combine_chunks().to_batches(max_chunksize=size):
                     yield batch.replace_schema_metadata(metadata)
 
     @property
     def ids(self) -> pa.ChunkedArray:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         if self._ids is None:
-            tables = [pq.read_table(part, columns=[self.roles.id]).column(0) for part in self._parts]
-            self._ids = pa.chunked_array([chunk for column in tables for chunk in column.chunks])
+            self._ids = self._whole(self.roles.id)
         return self._ids
 
     def column(self, name: str) -> pa.ChunkedArray:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         assert self.schema is not None
         if name not in self.schema.names:
             raise CorpusError(f"{self.name} has no column {name!r}; there are {', '.join(self.schema.names)}")
-        tables = [pq.read_table(part, columns=[name]).column(0) for part in self._parts]
+        return self._whole(name)
+
+    def _whole(self, name: str) -> pa.ChunkedArray:
+        import pyarrow as pa
+
+        tables = [self._open(part).read(columns=[name]).column(0) for part in self._parts]
         return pa.chunked_array([chunk for column in tables for chunk in column.chunks])
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Table:
         import numpy as np
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         if self._groups is None:
             self._groups = []
             for part in self._parts:
-                metadata = pq.read_metadata(part)
+                metadata = self._open(part).metadata
                 self._groups += [(part, g, metadata.row_group(g).num_rows) for g in range(metadata.num_row_groups)]
         ends = np.cumsum([count for _, _, count in self._groups])
         wanted = np.asarray(rows, dtype=np.int64)
@@ -543,7 +726,7 @@ class StoredCorpus(Corpus):
         for group in np.unique(home):
             part, number, count = self._groups[group]
             mine = np.flatnonzero(home == group)
-            table = pq.ParquetFile(part).read_row_group(number).cast(self.schema)
+            table = self._open(part).read_row_group(number).cast(self.schema)
             tables.append(table.take(pa.array(wanted[mine] - (ends[group] - count))))
             places.append(mine)
         assert self.schema is not None

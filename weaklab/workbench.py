@@ -118,7 +118,9 @@ class Workbench:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""
         key = classifier.features.fingerprint
         if key not in self._features:
-            self._features[key] = fit_cached(classifier.features, self.corpus, "/".join(self._folders), self._store.path / "cache")
+            self._features[key] = fit_cached(
+                classifier.features, self.corpus, "/".join(self._folders), self._store.path / "cache", write=not self._store.read_only
+            )
         classifier.features, X = self._features[key]
         return X
 

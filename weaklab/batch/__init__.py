@@ -21,9 +21,9 @@ from weaklab.committee import assemble, join
 from weaklab.corpus import BATCH_ROWS, Corpus
 from weaklab.corpus.sources import source_of
 from weaklab.engines.local import cores, run_tasks
+from weaklab.files import replacing
 from weaklab.frozen import FrozenCommittee
 from weaklab.processes import can_travel
-from weaklab.store import replacing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,9 +15,9 @@ from typing import Any
 from weaklab.base import Fault, WeaklabError, merge_faults
 from weaklab.batch.inputs import Input, Parts
 from weaklab.batch.parts import KEY, part_name
+from weaklab.files import replacing, write_errors
 from weaklab.frozen import FrozenCommittee
 from weaklab.heuristics.fingerprint import digest
-from weaklab.store import replacing
 from weaklab.tables import Table
 
 FORMAT = 1
@@ -232,8 +232,10 @@ def opened_folder(out: Path) -> Iterator[tuple[Path, int]]:
     """Make the folder, and keep others from writing to it as long as this process or one of its workers lives."""
     if out.exists() and not out.is_dir():
         raise WeaklabError(f"{out} is a file; wanted a folder for the parts")
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / LOCK, "ab") as stream:
+    with write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        stream = open(out / LOCK, "ab")  # noqa: SIM115 - closed by the next line
+    with stream:
         until = time.monotonic() + LOCK_SECONDS
         while not _locked(stream.fileno()):
             if time.monotonic() > until:

@@ -12,8 +12,8 @@ from weaklab.base import CorpusError, Fault, WeaklabError, merge_faults
 from weaklab.batch.inputs import Input, Reader, Task
 from weaklab.corpus import Roles
 from weaklab.corpus.sources import check_columns
+from weaklab.files import replacing
 from weaklab.frozen import FrozenCommittee
-from weaklab.store import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

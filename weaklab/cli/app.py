@@ -180,16 +180,32 @@ def import_(
     gold: Annotated[str | None, typer.Option(help="Column with the truth, for measuring only.")] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
     skip_known: Annotated[bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")] = False,
+    instead_of: Annotated[
+        str | None, typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged.")
+    ] = None,
 ) -> None:
     """Copy records into the project.
 
     A folder of text files holds one file a label (spam.txt, ham.txt) and dataset.txt, a record a line.
     """
     with opened(project) as held:
-        count = held.add_records(source, text=text, id=id, label=label, gold=gold, encoding=encoding, skip_known=skip_known)
+        count = held.add_records(
+            source, text=text, id=id, label=label, gold=gold, encoding=encoding, skip_known=skip_known, instead_of=instead_of
+        )
         labels = len(held.manual_labels()) if held._last_event() else 0
         known = f", {labels:,} with a manual label" if labels else ""
         print(f"imported {count:,} records; the project has {len(held):,}{known}")
+
+
+@app.command(epilog="Example: `weaklab adopt spam`")
+def adopt(
+    project: Folder,
+    folder: Annotated[str | None, typer.Argument(metavar="IMPORT", help="Folder of one import; by default all that are named.")] = None,
+) -> None:
+    """Take in imports that the database does not know, as after an older one was put back; opening the project names them."""
+    with opened(project) as held:
+        count = held.adopt(folder)
+        print(f"took in {count:,} records; the project has {len(held):,}")
 
 
 @app.command(epilog="Example: `weaklab lfs spam`")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import uuid
-import zipfile
-import zlib
 from typing import TYPE_CHECKING, Any
 
+from weaklab.files import DamagedError, Kept
 from weaklab.heuristics.fingerprint import digest
 
 if TYPE_CHECKING:
@@ -22,17 +18,15 @@ if TYPE_CHECKING:
     from weaklab.corpus import Corpus
     from weaklab.features.base import Features, Matrix
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Change it when what a feature set computes changes, so that files of before are not read."""
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged file, or one of another version, raises somewhere on the way."""
 
 
-def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path) -> tuple[Features, Matrix]:
+def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path, *, write: bool = True) -> tuple[Features, Matrix]:
     """Return features fitted on a corpus and its matrix, from a file of ``folder`` where they are there already.
 
-    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged is
-    made again; one that cannot be written is left.
+    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged, or was
+    made for other records, is made again with a warning; one that cannot be written is a warning, too.
 
     Parameters
     ----------
@@ -40,6 +34,7 @@ def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path) -> tu
     corpus : the records
     key : what changes whenever the records change, such as the names of a project's imports
     folder : where the files are; it is made if need be
+    write : whether a file may be written
 
     Returns
     -------
@@ -56,15 +51,22 @@ def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path) -> tu
     >>> (first != again).nnz
     0
     """
-    path = folder / f"{digest('features', _FORMAT, features.fingerprint, key)}.npz"
-    held = _read(path)
+    name, kept = f"{digest('features', _FORMAT, features.fingerprint, key)}.npz", Kept(folder)
+
+    def restore(path: Path) -> tuple[Features, Matrix]:
+        held = _read(path)
+        X = _matrix(held["matrix"])
+        if held["key"] != name or X.shape[0] != len(corpus):
+            raise DamagedError("it was made for other records")
+        return features.restore(held["state"]), X
+
+    held: tuple[Features, Matrix] | None = kept.read(name, restore)
     if held is not None:
-        with contextlib.suppress(*_DAMAGED):
-            return features.restore(held["state"]), _matrix(held["matrix"])
+        return held
     X = features.fit_transform(corpus)
     state = features.state()
-    if state is not None:
-        _write(path, {"state": state, "matrix": _parts(X)})
+    if state is not None and write:
+        kept.write(name, lambda path: _write(path, {"state": state, "matrix": _parts(X), "key": name}))
     return features, X
 
 
@@ -112,28 +114,22 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     arrays: list[NDArray[Any]] = []
     tree = json.dumps(_flatten(content, arrays)).encode()
     named = {f"a{number}": array for number, array in enumerate(arrays)}
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as stream:
-            np.savez(stream, tree=np.frombuffer(tree, dtype=np.uint8), **named)  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError:  # a cache that cannot be written costs time, not answers
-        pass
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with open(path, "xb") as stream:
+        np.savez(stream, tree=np.frombuffer(tree, dtype=np.uint8), **named)  # type: ignore[arg-type]
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Any]:
+    """Return what :func:`_write` wrote; raises whatever a damaged file makes its readers raise."""
+    import zipfile
+
     import numpy as np
 
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays: dict[str, NDArray[np.generic]] = dict(file)
-        held: dict[str, Any] = _unflatten(json.loads(arrays["tree"].tobytes()), arrays)
-    except _DAMAGED:
-        return None
+    arrays: dict[str, NDArray[np.generic]] = {}
+    with zipfile.ZipFile(path) as file:
+        for entry in file.infolist():
+            with file.open(entry) as stream:
+                arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
+                if stream.read(1):  # a checksum is compared only at the very end
+                    raise DamagedError("one of its arrays is longer than it says")
+    held: dict[str, Any] = _unflatten(json.loads(arrays["tree"].tobytes()), arrays)
     return held

@@ -1,0 +1,451 @@
+"""Damaged, missing, foreign and read-only files of a project: noticed or made again, never read as other labels."""
+
+import contextlib
+import io
+import os
+import shutil
+import sqlite3
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import weaklab
+from weaklab import Project
+from weaklab.base import ProjectError, WeaklabWarning
+from weaklab.runs import RunFile
+from weaklab.seals import Seal
+
+ROWS = [{"id": f"r{i}", "text": f"{'free prize' if i % 3 == 0 else 'lunch at noon'} number {i} of many"} for i in range(60)]
+MORE = [{"id": f"s{i}", "text": f"prize {i} and lunch later", "answer": "spam" if i % 2 else None} for i in range(20)]
+
+
+def build(path):
+    with Project(path, labels=["ham", "spam"], timeout=0, weak_classifiers=["naive_bayes"], seed=3) as project:
+        project.add_records(ROWS)
+        project.add(weaklab.keywords("spam", ["prize"], name="prizes"))
+        project.add(weaklab.pattern("ham", r"lunch|noon", name="meals"))
+        project.label_many({f"r{i}": "spam" if i % 3 == 0 else "ham" for i in range(12)})
+        project.run(progress=False)
+        project.ask(3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("made") / "p")
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "p"))
+
+
+def parts(folder):
+    return sorted((folder / "corpus").glob("*/part-*.parquet"))
+
+
+def flip(path, place, bit=0):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def command(*arguments):
+    """Run a command in this process; return its exit code, what it printed and what it said on stderr."""
+    from weaklab.cli.app import main
+
+    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = ["weaklab", *map(str, arguments)]
+    code = 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as left:
+        code = left.code or 0
+    finally:
+        sys.argv = before
+    return code, out.getvalue(), err.getvalue()
+
+
+# ---- parts of the corpus
+
+
+@pytest.mark.parametrize("damage", ["flip", "footer", "short", "empty", "missing", "longer", "foreign"])
+def test_a_damaged_part_is_one_error_with_file_import_records_and_advice(folder, tmp_path, damage):
+    part = parts(folder)[0]
+    size = part.stat().st_size
+    if damage == "flip":
+        flip(part, size // 4)
+    elif damage == "footer":
+        flip(part, size - 40)
+    elif damage in ("short", "empty", "longer"):
+        part.write_bytes({"short": part.read_bytes()[: size // 2], "empty": b"", "longer": part.read_bytes() + b"x"}[damage])
+    elif damage == "missing":
+        part.unlink()
+    else:
+        with Project(tmp_path / "q", labels=["ham", "spam"], timeout=0) as other:
+            other.add_records(MORE, label="answer", text="text")
+        shutil.copy(parts(tmp_path / "q")[0], part)
+    project = Project(folder)
+    with pytest.raises(ProjectError) as caught:
+        project.labels()
+    said = str(caught.value)
+    name = part.parent.name
+    assert str(part) in said
+    assert "belongs to the import of the list at 20" in said
+    assert f"instead_of={name!r}" in said
+    assert "Put a backup of this file in its place" in said
+    if damage in ("flip", "footer", "short"):
+        assert "60 records are concerned" in said or "records 1 to 60 of its 60 are concerned" in said
+    project.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["lfs"], ["run", "-q"], ["ask"], ["export", "{out}"], ["evaluate"], ["explain", "r1"], ["batch", "{data}", "{dir}"]],
+    ids=lambda a: a[0],
+)
+def test_every_command_tells_of_a_damaged_part_in_one_line(folder, tmp_path, arguments):
+    flip(parts(folder)[0], 300)
+    pd.DataFrame(MORE).to_parquet(tmp_path / "d.parquet")
+    places = {"out": tmp_path / "l.csv", "data": tmp_path / "d.parquet", "dir": tmp_path / "b"}
+    code, out, err = command(arguments[0], folder, *(a.format(**places) for a in arguments[1:]))
+    assert code == 1
+    assert out == ""
+    assert [line[:6] for line in err.splitlines()] == ["error:"]
+    assert "the file is damaged or missing" in err
+    assert not places["out"].exists()
+
+
+def test_the_message_names_the_records_of_the_broken_row_groups(tmp_path):
+    with Project(tmp_path / "p", labels=["a", "b"], timeout=0) as project:
+        project.add_records([f"text number {i}" for i in range(9000)])
+    part = parts(tmp_path / "p")[0]
+    seal = Seal.of(part)
+    assert seal.rows == (4096, 4096, 808)
+    flip(part, seal.ends[0] + 50, 5)
+    with Project(tmp_path / "p") as project, pytest.raises(ProjectError, match="records 4,097 to 8,192 of its 9,000 are concerned"):
+        len(project)
+
+
+def test_every_byte_of_a_part_is_covered(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    part = tmp_path / "part-0.parquet"
+    pq.write_table(pa.table({"id": ["a", "b"], "text": ["x", "y"]}), part)
+    seal = Seal.of(part)
+    whole = part.read_bytes()
+    for place in range(len(whole)):
+        part.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert seal.damage(part), place
+    part.write_bytes(whole)
+    assert seal.damage(part) is None
+
+
+def test_damage_while_the_project_is_open_is_noticed_too(folder):
+    with Project(folder) as project:
+        project.labels()
+        flip(parts(folder)[0], 200)
+        with pytest.raises(ProjectError, match="damaged or missing"):
+            project.ask(2)
+
+
+def test_the_source_is_imported_again_in_the_place_of_a_damaged_part(folder):
+    with Project(folder) as project:
+        before = project.labels()
+    part = parts(folder)[0]
+    flip(part, 200)
+    with Project(folder) as project:
+        assert project.add_records(ROWS, instead_of=part.parent.name) == 60
+        pd.testing.assert_frame_equal(project.labels(), before)
+        assert len(project.manual_labels()) == 12
+    with Project(folder) as project:
+        pd.testing.assert_frame_equal(project.labels(), before)
+        with pytest.raises(ProjectError, match="has no import 'nowhere'"):
+            project.add_records(ROWS, instead_of="nowhere")
+
+
+def test_a_backup_of_the_part_is_enough(folder):
+    part = parts(folder)[0]
+    whole = part.read_bytes()
+    with Project(folder) as project:
+        before = project.labels()
+    flip(part, 77)
+    with Project(folder) as project:
+        with pytest.raises(ProjectError):
+            project.labels()
+        part.write_bytes(whole)
+        pd.testing.assert_frame_equal(project.labels(), before)
+
+
+# ---- projects of before
+
+
+def to_format_1(folder):
+    """Make a project as versions without checksums left it."""
+    db = sqlite3.connect(folder / "weaklab.db")
+    for table in ("meta", "imports", "events", "members", "outside"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+    db.execute("ALTER TABLE imports DROP COLUMN parts")
+    db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
+    db.commit()
+    db.close()
+    for receipt in folder.glob("corpus/*/import.json"):
+        receipt.unlink()
+
+
+def test_a_project_without_checksums_gets_them_without_a_word(folder):
+    with Project(folder) as project:
+        before = project.labels()
+    to_format_1(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Project(folder) as project:
+            pd.testing.assert_frame_equal(project.labels(), before)
+    flip(parts(folder)[0], 500)
+    with Project(folder) as project, pytest.raises(ProjectError, match="damaged or missing"):
+        project.labels()
+
+
+def test_a_part_that_an_old_project_has_lost_is_noticed(folder):
+    to_format_1(folder)
+    parts(folder)[0].unlink()
+    with Project(folder) as project, pytest.raises(ProjectError, match="it has 0 records in 0 parts, and 60 were written"):
+        project.labels()
+
+
+# ---- votes and cache
+
+
+@pytest.mark.parametrize("damage", ["flip", "short", "empty", "missing", "garbage", "longer"])
+@pytest.mark.parametrize("what", ["votes", "cache"])
+def test_a_damaged_votes_or_cache_file_is_made_again_with_a_warning(folder, what, damage):
+    with Project(folder) as project:
+        before = project.labels()
+    files = sorted(path for path in (folder / what).rglob("*") if path.suffix in (".parquet", ".npy", ".npz"))
+    assert files
+    contents = {path: path.read_bytes() for path in files}
+    for path, whole in contents.items():
+        middle = len(whole) // 2 - 7
+        if damage == "missing":
+            path.unlink()
+            continue
+        flipped = whole[:middle] + bytes([whole[middle] ^ 16]) + whole[middle + 1 :]
+        path.write_bytes({"flip": flipped, "short": whole[:-9], "empty": b"", "garbage": b"no" * 99, "longer": whole + b"abc"}[damage])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with Project(folder) as project:
+            pd.testing.assert_frame_equal(project.labels(), before)
+    said = [str(w.message) for w in caught if issubclass(w.category, WeaklabWarning)]
+    assert said
+    assert all("made again" in message for message in said)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Project(folder) as project:
+            pd.testing.assert_frame_equal(project.labels(), before)
+
+
+def test_votes_of_another_heuristic_or_project_are_not_taken(folder, tmp_path):
+    with Project(folder) as project:
+        before = project.labels()
+    files = sorted((folder / "votes").rglob("*.parquet"))
+    one, other = (path.read_bytes() for path in files)
+    files[0].write_bytes(other)
+    files[1].write_bytes(one)
+    with pytest.warns(WeaklabWarning, match="its checksum does not fit"), Project(folder) as project:
+        pd.testing.assert_frame_equal(project.labels(), before)
+
+
+def test_votes_without_a_checksum_count_if_they_are_as_many_as_the_records(folder):
+    import pyarrow.parquet as pq
+
+    with Project(folder) as project:
+        before = project.labels()
+    files = sorted((folder / "votes").rglob("*.parquet"))
+    for path in files:
+        pq.write_table(pq.read_table(path).replace_schema_metadata({b"faults": b"[]"}), path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Project(folder) as project:
+            pd.testing.assert_frame_equal(project.labels(), before)
+    assert all(b"sum" in pq.read_schema(path).metadata for path in files)
+    pq.write_table(pq.read_table(files[0]).slice(3), files[0])
+    with pytest.warns(WeaklabWarning, match="it has 57 votes, and there are 60 records"), Project(folder) as project:
+        pd.testing.assert_frame_equal(project.labels(), before)
+
+
+def test_a_damaged_run_of_a_simulation_is_done_again(tmp_path):
+    file = RunFile(tmp_path, {"data": "1"})
+    file.append("a", [{"n_labels": 10, "accuracy": 0.5}])
+    file.append("b", [{"n_labels": 10, "accuracy": 0.5}])
+    text = file.path.read_text()
+    file.path.write_text(
+        text.replace('"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.5', '"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.7')
+    )
+    with pytest.warns(WeaklabWarning, match="the run 'a' is damaged; it is done again"):
+        assert list(file.read()) == ["b"]
+
+
+# ---- the database
+
+
+def written(folder, statement, *values):
+    """Change the database as damage does, behind the back of its triggers."""
+    db = sqlite3.connect(folder / "weaklab.db")
+    db.execute("DROP TRIGGER IF EXISTS events_stay")
+    db.execute("DROP TRIGGER IF EXISTS events_remain")
+    assert db.execute(statement, values).rowcount
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET label = 'ham' WHERE id = 1",
+        "UPDATE events SET record = 'r40' WHERE id = 3",
+        "UPDATE events SET annotator = 'x' WHERE id = 12",
+        "UPDATE events SET sum = NULL WHERE id = 2",
+        "DELETE FROM events WHERE id = 5",
+        "DELETE FROM events WHERE id = 12",
+        "DELETE FROM sqlite_sequence WHERE name = 'events'",
+        "UPDATE meta SET value = '3' WHERE key = 'trained_through'",
+        "UPDATE members SET spec = replace(spec, 'prize', 'price')",
+        "DELETE FROM imports",
+        "UPDATE imports SET records = 61",
+        "UPDATE imports SET parts = replace(parts, '1', '2')",
+    ],
+)
+def test_a_damaged_database_is_one_error_with_advice(folder, statement):
+    written(folder, statement)
+    with pytest.raises(ProjectError, match=r"the database is damaged .*Put a backup of this file in its place"), Project(folder) as project:
+        project.labels()
+    code, _, err = command("status", folder)
+    assert code == 1
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("table", ["meta", "members", "events", "imports", "outside", "asks"])
+def test_a_table_that_is_gone_is_not_made_anew(folder, table):
+    db = sqlite3.connect(folder / "weaklab.db")
+    db.execute(f"ALTER TABLE {table} RENAME TO other")
+    db.commit()
+    db.close()
+    with pytest.raises(ProjectError, match=f"the database is damaged .it has no table {table}"):
+        Project(folder)
+
+
+def test_settings_that_are_gone_are_not_made_anew(folder):
+    (folder / "weaklab.toml").unlink()
+    with pytest.raises(ProjectError, match=r'weaklab.toml: is not there, and .*labels = \["ham", "spam"\]'):
+        Project(folder, labels=["ham", "spam"])
+
+
+def test_a_closed_project_says_that_it_is_closed(folder):
+    project = Project(folder)
+    project.close()
+    project.close()
+    for call in (project.labels, project.status, lambda: project.label("r1", "ham"), lambda: project.add_records(["x"]), project.ask):
+        with pytest.raises(ProjectError, match="this project was closed; open it again with Project"):
+            call()
+
+
+# ---- an older database
+
+
+def test_imports_that_an_older_database_does_not_know_are_kept_named_and_taken_in(folder, tmp_path):
+    old = (folder / "weaklab.db").read_bytes()
+    more = pd.DataFrame(MORE)
+    with Project(folder) as project:
+        project.add_records(more.assign(answer=None)[["id", "text"]])
+        before = project.labels()
+    (folder / "weaklab.db").write_bytes(old)
+    names = {path.name for path in (folder / "corpus").iterdir()}
+    for path in (folder / "corpus").rglob("*"):
+        os.utime(path, (1, 1))
+    with pytest.warns(WeaklabWarning, match=r"does not know the import .*20 records of .*project.adopt\('"):
+        project = Project(folder)
+    with project:
+        assert len(project) == 60
+        project.add_records(["one more text"])
+        assert names < {path.name for path in (folder / "corpus").iterdir()}
+    code, out, err = command("adopt", folder)
+    assert (code, out.splitlines()) == (0, ["took in 20 records; the project has 81"])
+    assert "does not know the import" in err
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Project(folder) as project:
+            assert set(before["id"]) < set(project.labels()["id"])
+            assert project.adopt() == 0
+
+
+def test_labels_that_came_with_an_import_come_back_with_it(tmp_path):
+    with Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
+        shutil.copy(tmp_path / "p" / "weaklab.db", tmp_path / "old.db")
+        project.add_records(MORE, label="answer", text="text")
+        before = project.manual_labels()
+    shutil.copy(tmp_path / "old.db", tmp_path / "p" / "weaklab.db")
+    with pytest.warns(WeaklabWarning, match="does not know"):
+        project = Project(tmp_path / "p")
+    with project:
+        assert project.adopt() == 20
+        assert project.manual_labels() == before
+        assert len(before) == 10
+
+
+def test_what_is_there_twice_or_damaged_is_not_taken_in(folder):
+    held = parts(folder)[0].parent
+    shutil.copytree(held, held.with_name("20250101T000000-copy"))
+    with pytest.warns(WeaklabWarning, match="does not know"):
+        project = Project(folder)
+    with project:
+        with pytest.raises(ProjectError, match="record 'r0' is in the project already"):
+            project.adopt()
+        assert len(project) == 60
+    shutil.rmtree(held.with_name("20250101T000000-copy"))
+    with Project(folder) as project:
+        with pytest.raises(ProjectError, match="there is no such folder with records"):
+            project.adopt("20250101T000000-copy")
+        with pytest.raises(ProjectError, match="the database knows it already"):
+            project.adopt(held.name)
+
+
+def test_half_written_imports_of_processes_that_are_gone_are_removed(folder):
+    half = folder / "corpus" / ".unfinished-1"
+    half.mkdir()
+    (half / "part-0.parquet").write_bytes(b"half")
+    with Project(folder) as project:
+        project.add_records(["a text"])
+        assert half.exists()
+        for path in (half / "part-0.parquet", half):
+            os.utime(path, (1, 1))
+        project.add_records(["another text"])
+        assert not half.exists()
+
+
+# ---- read-only folders
+
+
+@contextlib.contextmanager
+def as_nobody(folder):
+    """Let nobody write in a folder, and be somebody who is not root."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for path in [*folder.parents]:
+        with contextlib.suppress(PermissionError):
+            if path.owner() != "root" or path.is_relative_to("/tmp/pytest-of-root"):
+                path.chmod(0o755)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
