@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab import Project, WeaklabError, WeaklabWarning
 from weaklab.base import CorpusError
-from weaklab.corpus import BATCH_ROWS, ids_of, sources
+from weaklab.corpus import BATCH_ROWS, ColumnError, ids_of, sources
 
 TEXTS = ["Free prize inside", "See you at noon", "café, “quoted”\nand 中文"]
 HOSTILE = [
@@ -61,7 +61,7 @@ def refusal(data, **roles):
     """Return the one message with which data is refused, by read() or by the first use."""
     with pytest.raises(CorpusError) as caught:
         len(weaklab.read(data, **roles))
-    assert type(caught.value) is CorpusError
+    assert type(caught.value) in (CorpusError, ColumnError)
     assert isinstance(caught.value, (WeaklabError, ValueError))
     message = str(caught.value)
     assert "\n" not in message
@@ -278,11 +278,7 @@ def test_a_csv_that_cannot_be_read(tmp_path, content, message):
         ('[\n {"text": "a"}\n]\n', "the file is one JSON array: write one object a line"),
         ("\n\n", "holds no record"),
         ("{}\n", "holds no record"),
-        ('{"text": "a", "n": 1}\n{"text": "b", "n": "x"}\n', "a.jsonl:2, column 'n': mixed types, str 'x' among int values"),
-        ('{"text": "a", "n": 1}\n{"text": "b", "n": true}\n', "a.jsonl:2, column 'n': mixed types, bool True among int values"),
-        ('{"text": "a", "m": {"k": 1}}\n{"text": "b", "m": {"k": "x"}}\n', "a.jsonl:2, column 'm': dict {'k': 'x'} cannot be stored"),
         ('{"text": ["x"]}\n', "a.jsonl:1, column 'text': wanted text, got list ['x']"),
-        ('{"text": "a", "n": 123456789012345678901234567890}\n', "a.jsonl:1, column 'n': int 1234"),
         ('{"text": "a", "n": ' + "9" * 5000 + "}\n", "a.jsonl:1: not JSON"),
         ('{"text": "a"}\n{"m": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "a.jsonl:2: lists or dicts nested more than 64 deep"),
         ('{"text": "a", "m": ' + "[" * 200 + "]" * 200 + "}\n", "a.jsonl:1, column 'm': lists or dicts nested more than 64 deep"),
@@ -416,15 +412,9 @@ def test_paths_that_lead_nowhere(tmp_path):
         (pd.DataFrame([["a", "b"]], columns=[1, "1"]), "more than one column is named '1'"),
         (pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), "more than one column is named 'text'"),
         (pd.DataFrame({"title": ["a"], "body": ["x"]}), "several columns hold strings (title, body); say which is the text"),
-        (pd.DataFrame({"text": ["a", "b"], "m": ["x", 5]}), "the DataFrame, row 1, column 'm': mixed types, int 5 among str values"),
-        ([{"text": "a", "m": x} for x in (1, 2, "x", 3)], "the list, record 2, column 'm': mixed types, str 'x' among int values"),
-        (pd.DataFrame({"text": ["a"], "o": [1j]}), "column 'o': values of type complex128 cannot be stored; convert or drop it"),
-        (pd.DataFrame({"text": ["a"], "o": pd.arrays.SparseArray([0])}), "column 'o': values of type Sparse"),
-        (pd.DataFrame({"text": ["a"], "o": [object()]}), "row 0, column 'o': object <object"),
         (pd.DataFrame({"text": [True, False]}), "column 'text': wanted text, got bool"),
         (pd.DataFrame({"text": [b"a"]}), "row 0, column 'text': wanted text, got bytes b'a'"),
         (pa.table({"text": [datetime.date(2026, 1, 1)]}), "column 'text': wanted text, got date32"),
-        ([{"text": "a", "n": 2**70}], "record 0, column 'n': int 1180591620717411303424 cannot be stored"),
         (pd.DataFrame({"id": [3, 3], "text": ["a", "b"]}), "the DataFrame: id 3 stands in records 0 and 1"),
         (pl.DataFrame({"id": ["a", None], "text": ["a", "b"]}), "record 1 has no id in column 'id'"),
         ([{"id": "", "text": "a"}], "record 0 has an empty id"),
@@ -432,6 +422,43 @@ def test_paths_that_lead_nowhere(tmp_path):
 )  # fmt: skip
 def test_refused(data, message):
     assert message in refusal(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pd.DataFrame({"text": ["a", "b"], "m": ["x", 5]}), "the DataFrame, row 1, column 'm': mixed types, int 5 among str values"),
+        ([{"text": "a", "m": x} for x in (1, 2, "x", 3)], "the list, record 2, column 'm': mixed types, str 'x' among int values"),
+        (pd.DataFrame({"text": ["a"], "o": [1j]}), "column 'o': values of type complex128 cannot be stored; convert or drop it"),
+        (pd.DataFrame({"text": ["a"], "o": pd.arrays.SparseArray([0])}), "column 'o': values of type Sparse"),
+        (pd.DataFrame({"text": ["a"], "o": [object()]}), "row 0, column 'o': object <object"),
+        ([{"text": "a", "n": 2**70}], "record 0, column 'n': int 1180591620717411303424 cannot be stored"),
+    ],
+)
+def test_a_column_that_nobody_needs_and_cannot_be_stored_is_left_out(data, message):
+    with pytest.warns(WeaklabWarning, match="is left out: ") as told:
+        corpus = weaklab.read(data)
+    assert message in str(told[0].message)
+    name = next(iter(corpus.left_out))
+    assert set(corpus.column("text").to_pylist()) <= {"a", "b"}
+    assert name not in corpus.schema.names
+    assert message in refusal(data, columns=[name])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": "a", "n": 1}\n{"text": "b", "n": "x"}\n', "a.jsonl:2, column 'n': mixed types, str 'x' among int values"),
+        ('{"text": "a", "n": 1}\n{"text": "b", "n": true}\n', "a.jsonl:2, column 'n': mixed types, bool True among int values"),
+        ('{"text": "a", "m": {"k": 1}}\n{"text": "b", "m": {"k": "x"}}\n', "a.jsonl:2, column 'm': dict {'k': 'x'} cannot be stored"),
+        ('{"text": "a", "n": 123456789012345678901234567890}\n', "a.jsonl:1, column 'n': int 1234"),
+    ],
+)
+def test_a_column_of_jsonl_that_cannot_be_stored_is_left_out(tmp_path, content, message):
+    path = write(tmp_path / "a.jsonl", content)
+    with pytest.warns(WeaklabWarning, match="is left out: ") as told:
+        assert weaklab.read(path).column("text").to_pylist()[0] == "a"
+    assert message in str(told[0].message)
 
 
 def test_text_that_is_no_text_inside_arrow():
@@ -515,10 +542,11 @@ def test_ten_thousand_empty_records(tmp_path):
 def test_nothing_is_added_when_one_record_is_refused(tmp_path):
     with Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
         project.add_records([{"text": "a", "n": 1}])
-        with pytest.raises(CorpusError, match="column 'n' changes"):
-            project.add_records([{"text": str(i), "n": i} for i in range(5000)] + [{"text": "x", "n": 1.5}])
+        with pytest.raises(WeaklabError, match="column 'n' holds int64 in one import and large_string in another"):
+            project.add_records([{"text": str(i), "n": "x"} for i in range(5000)])
         assert len(project) == 1
-        assert project.add_records([{"text": "b", "n": 2}]) == 1
+        assert project.add_records([{"text": "b", "n": 2.5}]) == 1
+        assert project.corpus.column("n").to_pylist() == [1, 2.5]
 
 
 def any_text():

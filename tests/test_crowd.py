@@ -108,11 +108,12 @@ def test_a_model_that_is_given_keeps_its_settings_and_is_not_fitted():
     ("frame", "message"),
     [
         (table().drop(columns="worker"), "no column 'worker'"),
-        (table().assign(label=[None, "cat", "dog", "cat"]), "column 'label', row 1: nothing there"),
+        (table().assign(worker=[None, "Bob", "Bob", "Ann"]), "column 'worker', row 1: nothing there"),
+        (table().assign(label=None), "column 'label'"),
         (table().assign(item=["a", "a", np.nan, "c"]), "column 'item', row 3: nothing there"),
         (table([]), "holds no label"),
         (table().assign(label="cat"), "every label is 'cat'"),
-        (table().assign(label=[[1]] * 4), "wanted text"),
+        (table().assign(label=[[1]] * 4), "wanted a label name, a number or a truth value, got list"),
     ],
 )
 def test_what_is_no_table_of_labels_is_told_where(frame, message):

@@ -9,8 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "weaklab"
 LAYERS = [
-    "base", "files", "seals", "database",
-    "rows", "duplicates", "corpus", "heuristics", "voting", "processes", "tables", "plots", "metrics", "reliability", "features",
+    "base", "files", "seals", "database", "label_reader",
+    "rows", "duplicates", "corpus", "heuristics", "voting", "processes", "tables", "receipt",
+    "plots", "metrics", "reliability", "features",
     "classifiers", "polling", "committee", "label_models", "compare", "crowd", "annotators", "explain", "analysis",
     "audit", "forecast", "preview", "strategies", "embeddings", "stream", "synthesis", "scheduler",
     "training", "frozen", "promises", "loop", "settings", "store", "history", "intake", "members", "roster", "outside", "evaluation",

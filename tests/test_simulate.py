@@ -384,7 +384,7 @@ def test_names_at_the_ends_of_the_lines_do_not_overlap():
         ({"label_model": "comittee"}, "no label model named 'comittee'"),
         ({"classifiers": ["bayes"]}, "no weak classifier named 'bayes'"),
         ({"features": "tfdif"}, "no feature set named 'tfdif'"),
-        ({"labels": ["spam", "eggs"]}, "gold column 'truth': 'ham', in 30 records, is none of the labels spam, eggs"),
+        ({"labels": ["spam", "eggs"]}, "gold column 'truth', record 'r1': 'ham' is not a label; the labels are 'spam', 'eggs'"),
         ({"budgets": [15]}, "budget 15 is no multiple of the batch of 10"),
         ({"budgets": [0]}, "numbers of labels above 0"),
         ({"budgets": [100]}, "the smallest budget is 100 labels, and there are 60 records"),

@@ -81,6 +81,10 @@ def did_you_mean(name: str, available: Iterable[str]) -> str:
     return f" did you mean {near[0]!r}?" if near else ""
 
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+
+
 class LabelNames(Sequence[str]):
     """The labels of a project in a fixed order: users speak names, matrices hold codes.
 
@@ -109,6 +113,8 @@ class LabelNames(Sequence[str]):
         if len(set(self._names)) != len(self._names):
             raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
         self._codes = {name: code for code, name in enumerate(self._names)}
+        self._are_numbers = any(_NUMBER.fullmatch(name) for name in self._names)
+        self._numbers = {int(name.split(".")[0]): code for name, code in self._codes.items() if _WHOLE.fullmatch(name)}
 
     def __len__(self) -> int:
         return len(self._names)
@@ -129,12 +135,20 @@ class LabelNames(Sequence[str]):
         return f"LabelNames({list(self._names)})"
 
     def code(self, vote: Any) -> int:
-        """Return the code of a vote: a name, a code, or None / ABSTAIN for no vote. A number that is a name is that name.
+        """Return the code of what a function returned: a name, a code, or None / ABSTAIN for no vote.
+
+        Where a name is itself a whole number, such as the stars 1 to 5, a number is one of these names and never a code. Values of data
+        columns are read by :class:`weaklab.label_reader.LabelReader`, which takes no number for a code.
 
         Raises
         ------
         UnknownLabelError
             The vote is none of these; a bool is refused, too, because True is no label.
+
+        Examples
+        --------
+        >>> LabelNames(["ham", "spam"]).code(0), LabelNames(["1", "2"]).code(2)
+        (0, 1)
         """
         if vote is None:
             return ABSTAIN
@@ -145,22 +159,12 @@ class LabelNames(Sequence[str]):
         elif type(vote).__name__ not in ("bool", "bool_"):
             with contextlib.suppress(TypeError, ValueError):
                 code = operator.index(vote)
-                if str(code) in self._codes:  # a label may be called 1, as stars are
-                    return self._codes[str(code)]
-                if ABSTAIN <= code < len(self._names):
+                named = self._codes.get(str(code), self._numbers.get(code))
+                if named is not None:  # a label may be called 1, as stars are
+                    return named
+                if code == ABSTAIN or (not self._are_numbers and 0 <= code < len(self._names)):
                     return code
         raise UnknownLabelError(self.unknown(vote))
-
-    def parse(self, value: Any) -> int:
-        """Return the code of a label as data files have it: a name, or a code written as a number; empty is no label.
-
-        >>> LabelNames(["ham", "spam"]).parse("spam"), LabelNames(["ham", "spam"]).parse("1"), LabelNames(["ham", "spam"]).parse("")
-        (1, 1, -1)
-        """
-        text = "" if value is None else str(value).strip()
-        if not text:
-            return ABSTAIN
-        return self.code(int(text) if text not in self._codes and text.isascii() and text.isdigit() and len(text) < 4 else text)
 
     def unknown(self, vote: Any) -> str:
         """Say that ``vote`` is no label, and what would be one."""
@@ -170,7 +174,8 @@ class LabelNames(Sequence[str]):
         shown = repr(vote)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
         names = ", ".join(map(repr, self._names[:20])) + (", ..." if len(self) > 20 else "")
-        return f"{shown} is not a label;{hint} the labels are {names} (or their codes 0 to {len(self) - 1}), and None abstains"
+        codes = "" if self._are_numbers else f" (or their codes 0 to {len(self) - 1})"
+        return f"{shown} is not a label;{hint} the labels are {names}{codes}, and None abstains"
 
     def name(self, code: int) -> str | None:
         """Return the name of a code, None for ABSTAIN."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError
 from weaklab.corpus.sources import check_columns, source_of
+from weaklab.label_reader import LabelReader, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,7 @@ class Crowd:
     data : what :func:`weaklab.read` reads: a pandas, polars or Arrow table, the path of a CSV, JSONL or Parquet file, a list of dicts
     item, worker, label : names of the columns
     labels : the label names in the order of their codes; by default those that occur, numbers by size and others by name
+    map : value -> label name, for values of the label column that are none of ``labels``, such as ``{"1": "spam", "0": "ham"}``
 
     Attributes
     ----------
@@ -60,20 +62,32 @@ class Crowd:
     """
 
     def __init__(
-        self, data: Any, item: str = "item", worker: str = "worker", label: str = "label", labels: Sequence[str] | None = None
+        self,
+        data: Any,
+        item: str = "item",
+        worker: str = "worker",
+        label: str = "label",
+        labels: Sequence[str] | None = None,
+        map: Mapping[Any, Any] | None = None,
     ) -> None:
         items, workers, given, source = _read(data, (item, worker, label))
-        self.labels = _names(given, labels, source, label)
-        self.n_labels = len(given)
+        self.labels = _names(given, labels, map, source, label)
+        codes = self._parse(given, map, source, label)
+        there = [row for row, code in enumerate(codes.tolist()) if code != ABSTAIN]
+        if not there:
+            raise WeaklabError(f"{source}, column {label!r}: no row holds a label")
+        if len(there) < len(given):
+            items, workers, codes = [items[row] for row in there], [workers[row] for row in there], codes[there]
+        self.n_labels = len(there)
         self.items, self.workers = list(dict.fromkeys(items)), list(dict.fromkeys(workers))
-        self._fill(_codes(items, self.items), _codes(workers, self.workers), self._parse(given, source, label))
+        self._fill(_codes(items, self.items), _codes(workers, self.workers), codes)
 
-    def _parse(self, given: list[str], source: str, column: str) -> NDArray[np.int64]:
-        known = {name: self.labels.code(name) for name in self.labels}
-        strange = next((row for row, name in enumerate(given) if name not in known), None)
-        if strange is not None:
-            raise WeaklabError(f"{source}, column {column!r}, row {strange + 1}: {self.labels.unknown(given[strange])}")
-        return _codes(given, known)
+    def _parse(self, given: list[str], map: Mapping[Any, Any] | None, source: str, column: str) -> NDArray[np.int64]:
+        import pyarrow as pa
+
+        return LabelReader(self.labels, map).codes(
+            pa.array(given, pa.large_string()), lambda row: f"{source}, column {column!r}, row {row + 1}"
+        )
 
     def _fill(self, i: NDArray[np.int64], j: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
         """Set ``L`` and ``confidence`` from the row, column and code of each label."""
@@ -260,28 +274,30 @@ def _read(data: Any, columns: tuple[str, str, str]) -> tuple[list[str], list[str
     if len(set(columns)) < 3:
         raise WeaklabError(f"item, worker and label must be three columns, got {', '.join(map(repr, columns))}")
     source = source_of(data)
-    source.text_columns = columns
+    source.text_columns = (columns[1], columns[2])
+    source.label_columns = (columns[2],)
+    source.id_column = columns[0]  # an item may be a record, whose ids 1, 1.0 and '1' are one
+    source.needed = frozenset(columns)
     found: tuple[list[str], ...] = ([], [], [])
     for batch in source:
         check_columns(batch.schema.names, columns, source.name)
         for name, values in zip(columns, found, strict=True):
-            cells = batch.column(name).to_pylist()
-            empty = next((row for row, cell in enumerate(cells) if cell is None or not str(cell).strip()), None)
-            if empty is not None:
-                raise WeaklabError(
-                    f"{source.name}, column {name!r}, row {len(values) + empty + 1}: nothing there; leave out the rows of labels that "
-                    "were not given"
-                )
-            values += [str(cell).strip() for cell in cells]
+            cells = ["" if cell is None else str(cell).strip() for cell in batch.column(name).to_pylist()]
+            if name != columns[2] and "" in cells:
+                row = len(values) + cells.index("") + 1
+                raise WeaklabError(f"{source.name}, column {name!r}, row {row}: nothing there; every label needs an item and a worker")
+            values += cells
     if not found[0]:
         raise WeaklabError(f"{source.name} holds no label; wanted a row for each, with {', '.join(map(repr, columns))}")
     return found[0], found[1], found[2], source.name
 
 
-def _names(given: list[str], labels: Sequence[str] | None, source: str, column: str) -> LabelNames:
+def _names(given: list[str], labels: Sequence[str] | None, map: Mapping[Any, Any] | None, source: str, column: str) -> LabelNames:
     if labels is not None:
         return LabelNames([str(name) for name in labels] if not isinstance(labels, str) else labels)
-    found = sorted(set(given), key=_order)
+    found = sorted(names_in(given, map), key=_order)
+    if not found:
+        raise WeaklabError(f"{source}, column {column!r}: no row holds a label")
     if len(found) < 2:
         raise WeaklabError(f"{source}, column {column!r}: every label is {found[0]!r}; give all names there are, labels=[...]")
     return LabelNames(found)

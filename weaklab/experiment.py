@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, FaultWarning, LabelNames, WeaklabError, did_you_mean, merge_faults, warn
+from weaklab.base import ABSTAIN, FaultWarning, LabelNames, WeaklabError, merge_faults, warn
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, MemoryCache, Votes, assemble
 from weaklab.corpus import Columns, Corpus, Roles, read
 from weaklab.features import features as features_of
 from weaklab.heuristics import Ballot, Heuristic, fingerprint
+from weaklab.label_reader import LabelReader, names_in
 from weaklab.loop import Given, Loop, Views, keys_of
 from weaklab.scheduler import Scheduler, text_vectors
 from weaklab.training import Trainer
@@ -236,6 +236,7 @@ def prepare(
     data: Any,
     *,
     gold: str | None = None,
+    map: Mapping[Any, Any] | None = None,
     text: str | Sequence[str] | None = None,
     id: str | None = None,
     labels: Sequence[str] | None = None,
@@ -259,11 +260,11 @@ def prepare(
 
     known_label_model(label_model)
     corpus, labels, more = _open(data, gold, text, id, labels)
-    names = _label_names(corpus, labels)
+    names = _label_names(corpus, labels, map)
     if more and features == "auto" and not corpus.roles.text:
         features = _features_beside_votes(corpus)
     fixed, learners = _committee(names, [*more, *([] if isinstance(heuristics, Votes) else _listed(heuristics))], classifiers, features)
-    corpus, codes, kept = _with_gold(corpus, names)
+    corpus, codes, kept = _with_gold(corpus, names, map)
     if isinstance(heuristics, Votes):
         ballots = _ballots_of(heuristics, kept, {c.name for c in learners})
     else:
@@ -276,7 +277,7 @@ def prepare(
         if isinstance(heuristics, Votes):
             raise WeaklabError("votes are given for these records alone; hold a share of them out: test=0.2")
         other, _, _ = _open(_test_data(data, test), gold, text, id, names)
-        other, codes, _ = _with_gold(other, names)
+        other, codes, _ = _with_gold(other, names, map)
         held = other, _records(other, codes, _vote(fixed, other, progress))
     _vectorise(learners, corpus, pool, held, features)
     name = Path(data).name if isinstance(data, (str, Path)) else corpus.name.removeprefix("the ")
@@ -336,28 +337,22 @@ def _corpus_of(table: Any, roles: Roles, gold: str | None) -> Corpus:
     return read(table, text=list(roles.text), id=roles.id, label=roles.label, gold=gold)
 
 
-def _label_names(corpus: Corpus, labels: Sequence[str] | None) -> LabelNames:
+def _label_names(corpus: Corpus, labels: Sequence[str] | None, map: Mapping[Any, Any] | None) -> LabelNames:
     if labels is not None:
         return labels if isinstance(labels, LabelNames) else LabelNames(labels)
-    found = sorted({name for name in corpus.gold() if name})
     try:
-        return LabelNames(found)
+        return LabelNames(sorted(names_in(corpus.gold(), map)))
     except WeaklabError as error:
         raise WeaklabError(f"{corpus.name}, gold column {corpus.roles.gold!r}: {error}") from None
 
 
-def _with_gold(corpus: Corpus, labels: LabelNames) -> tuple[Corpus, NDArray[np.int64], NDArray[np.int64]]:
+def _with_gold(corpus: Corpus, labels: LabelNames, map: Mapping[Any, Any] | None) -> tuple[Corpus, NDArray[np.int64], NDArray[np.int64]]:
     """Return the records that have a gold label, its codes int (n,), and the row numbers that they had."""
+    import pyarrow as pa
+
     names = corpus.gold()
-    unknown = Counter(name for name in names if name and not _is_label(labels, name))
-    if unknown:
-        first, count = unknown.most_common(1)[0]
-        more = f" and {len(unknown) - 1} more such labels" if len(unknown) > 1 else ""
-        raise WeaklabError(
-            f"{corpus.name}, gold column {corpus.roles.gold!r}: {first!r}, in {count:,} records,{more} is none of the labels "
-            f"{', '.join(labels)};{did_you_mean(first, labels)} name all labels, or empty the column where the truth is another"
-        )
-    codes = np.array([labels.parse(name) for name in names], dtype=np.int64)
+    reader = LabelReader(labels, map)
+    codes = reader.codes(pa.array(names, pa.large_string()), lambda row: _place(corpus, row))
     rows = np.flatnonzero(codes != ABSTAIN)
     if len(rows) == len(codes):
         return corpus, codes, rows
@@ -367,12 +362,8 @@ def _with_gold(corpus: Corpus, labels: LabelNames) -> tuple[Corpus, NDArray[np.i
     return _corpus_of(corpus.take(rows), corpus.roles, corpus.roles.gold), codes[rows], rows
 
 
-def _is_label(labels: LabelNames, name: str) -> bool:
-    try:
-        labels.parse(name)
-    except WeaklabError:
-        return False
-    return True
+def _place(corpus: Corpus, row: int) -> str:
+    return f"{corpus.name}, gold column {corpus.roles.gold!r}, record {corpus.ids[row].as_py()!r}"
 
 
 def _listed(heuristics: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -251,9 +251,9 @@ class FrozenCommittee:
             return Roles.of(schema)
         known = self.roles or Roles("id", ("text",) if "text" in schema.names else ())
         if all(name in schema.names for name in known.text):
-            return Roles(known.id, known.text)
+            return known
         if "text" in schema.names:
-            return Roles(known.id, ("text",))
+            return replace(known, text=("text",))
         missing = next(name for name in known.text if name not in schema.names)
         raise WeaklabError(f"no text column {missing!r} in the records to label; they have {', '.join(schema.names)}")
 

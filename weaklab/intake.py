@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, LabelNames, ProjectError, UnknownLabelError
-from weaklab.corpus import Corpus, ids_of
-from weaklab.store import LABEL, Event, Found, Store
+from weaklab.base import ABSTAIN, CorpusError, LabelNames, ProjectError
+from weaklab.corpus import ColumnError, Corpus, Roles, ids_of
+from weaklab.corpus.union import fitted, union_of
+from weaklab.label_reader import LabelReader
+from weaklab.receipt import ColumnUse, ImportReceipt, joined, label_counts
+from weaklab.store import LABEL, Event, Found, Store, StoredCorpus
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
+SUSPECTS = ("label", "labels", "class", "target", "gold", "y", "truth", "category")
+"""A column of such a name that heuristics may read is worth a note."""
 
 
 @dataclass
@@ -26,100 +34,271 @@ class Intake:
     store : of the project
     corpus : the new records
     folders : the imports that are there already
-    schema : of the records that are there, None for the first import
+    there : their records, None for the first import
     known : ids of the records that are there
     label_names : of the project
     skip_known : leave out records whose id is there, instead of raising
     instead_of : the import in whose place these records come, None for a new one; the manual labels of that import stay as they are
+    map : what values of the label and gold columns stand for that are no label names
     """
 
     store: Store
     corpus: Corpus
     folders: Sequence[str]
-    schema: pa.Schema | None
+    there: StoredCorpus | None
     known: frozenset[str]
     label_names: LabelNames
     skip_known: bool
     instead_of: str | None = None
+    map: Mapping[Any, Any] | None = None
+    _rows: int = 0
     _ids: list[str] = field(default_factory=list)
-    _labels: list[tuple[str, str]] = field(default_factory=list)
+    _labels: list[tuple[list[str], NDArray[np.int64]]] = field(default_factory=list)
     _written: pa.Schema | None = None
+    _raw: pa.Schema | None = None
+    _readers: dict[str, LabelReader] = field(default_factory=dict)
 
-    def run(self, session: str) -> int:
-        """Write the records and the manual labels that come with them, all or nothing; return how many are new."""
+    def run(self, session: str) -> ImportReceipt:
+        """Write the records and the manual labels that come with them, all or nothing; return what was taken for what."""
 
         def events() -> list[Event]:
             if self.instead_of is not None:
                 return []  # they came with the import that is replaced, and people may have answered since
-            return [Event(LABEL, record, name, annotator=IMPORTED, session=session) for record, name in self._labels]
+            return self._events(session)
 
-        return self.store.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
+        while True:
+            self._begin()
+            try:
+                count = self.store.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
+            except ColumnError as error:
+                self.corpus.leave_out(error)  # begins anew without this column, unless it is needed
+            else:
+                return self._receipt(count)
 
     def adopt(self, found: Found, session: str) -> int:
         """Take in an import that stands in the folder and not in the database; return how many records it has."""
-        self._written = self.corpus.schema
-        for batch in self.corpus.batches():
-            ids = ids_of(self._like_the_others(batch))
-            self._ids += ids
-            if self.corpus.roles.label is not None:
-                self._labels += self._manual(batch, ids, self.corpus.roles.label)
-        made = [Event(LABEL, record, name, annotator=IMPORTED, session=session) for record, name in self._labels]
+        self._begin()
+        for _ in self._batches():
+            pass
+        made = self._events(session)
         return self.store.adopt(found, self._check, lambda: made)
 
+    def _begin(self) -> None:
+        roles = self.corpus.roles
+        self._rows, self._written = 0, None
+        self._ids, self._labels = [], []
+        self._readers = {name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None}
+
+    def _events(self, session: str) -> list[Event]:
+        names = list(self.label_names)
+        return [
+            Event(LABEL, record, names[code], annotator=IMPORTED, session=session)
+            for ids, codes in self._labels
+            for record, code in zip(ids, codes.tolist(), strict=True)
+            if code != ABSTAIN
+        ]
+
     def _batches(self) -> Iterator[pa.RecordBatch]:
+        schema: pa.Schema | None = None
         for batch in self.corpus.batches():
-            batch = self._like_the_others(batch)
+            self._raw = batch.schema
+            self._rows += batch.num_rows
+            batch = self._named_like_the_others(batch)
             if self.skip_known:
                 batch = _without(batch, self.known)
             ids = ids_of(batch)
+            batch = self._with_label_names(batch, ids)
+            if schema is None:
+                schema = self._schema_beside_the_others(batch.schema)
             self._ids += ids
-            if self.corpus.roles.label is not None:
-                self._labels += self._manual(batch, ids, self.corpus.roles.label)
             if batch.num_rows:
-                self._written = batch.schema
-                yield batch
+                self._written = schema
+                yield self._fitted(batch, schema)
 
-    def _like_the_others(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Give a batch the columns, in order and type, of the records that are there."""
+    def _named_like_the_others(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Give the id and text columns the names that they have in the project."""
+        if self.there is None:
+            return batch
+        names, roles = _new_names(self.corpus, batch.schema.names, self.there.roles)
+        batch = batch.rename_columns(names) if names != batch.schema.names else batch
+        return batch.replace_schema_metadata(roles.attach(batch.schema).metadata)
+
+    def _schema_beside_the_others(self, schema: pa.Schema) -> pa.Schema:
+        """Return the types in which new records are kept: those of the project, where they are wider."""
         import pyarrow as pa
 
-        if self.schema is None:
-            return batch
-        if set(self.schema.names) != set(batch.schema.names):
-            raise ProjectError(
-                f"{self.corpus.name}: has the columns {batch.schema.names}, the project has {self.schema.names}; give them the same columns"
-            )
+        if self.there is None:
+            return schema
+        assert self.there.schema is not None
         try:
-            return batch.select(self.schema.names).cast(self.schema)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+            whole = union_of([self.there.schema, schema])
+            for before in self.there.schema:
+                if before.type != whole.field(before.name).type:
+                    self.there.column(before.name).cast(whole.field(before.name).type)  # raises where a value does not fit
+        except (CorpusError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ProjectError(f"{self.corpus.name}: {error}") from None
+        own = pa.schema([whole.field(name) for name in schema.names])
+        return Roles.of(schema).attach(own)
+
+    def _fitted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        try:
+            return fitted(batch, schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ProjectError(f"{self.corpus.name}: a column has another type than in the project: {error}") from None
 
-    def _manual(self, batch: pa.RecordBatch, ids: list[str], column: str) -> Iterator[tuple[str, str]]:
-        for record, value in zip(ids, batch.column(column).to_pylist(), strict=True):
-            try:
-                code = self.label_names.parse(value)
-            except UnknownLabelError as error:
-                raise UnknownLabelError(f"{self.corpus.name}: record {record!r}, column {column!r}: {error}") from None
-            if code != ABSTAIN:
-                yield record, str(self.label_names.name(code))
+    def _with_label_names(self, batch: pa.RecordBatch, ids: list[str]) -> pa.RecordBatch:
+        """Read the columns of labels, and keep names in the place of what stood there."""
+        import pyarrow as pa
+
+        roles = self.corpus.roles
+        for column, reader in self._readers.items():
+            codes = reader.codes(batch.column(column), partial(self._place, ids, column))
+            if column == roles.label:
+                self._labels.append((ids, codes))
+            names = pa.array(list(self.label_names), pa.large_string()).take(pa.array(codes, mask=codes == ABSTAIN))
+            batch = batch.set_column(batch.schema.get_field_index(column), column, names)
+        return batch
+
+    def _place(self, ids: list[str], column: str, row: int) -> str:
+        return f"{self.corpus.name}: record {ids[row]!r}, column {column!r}"
 
     def _check(self, folders: list[str]) -> None:
         """Compare with the imports at the moment of the commit, those of other processes included."""
         others = [folder for folder in folders if folder not in self.folders and folder != self.instead_of]
         known = self.known
         if others:
-            there = self.store.corpus(others)
-            if there.schema != self._written:
+            beside = self.store.corpus(others)
+            assert beside.schema is not None
+            assert self._written is not None
+            mine = Roles.of(self._written)
+            try:
+                union_of([beside.schema, self._written])
+                same = beside.roles.id == mine.id and (not mine.text or not beside.roles.text or mine.text == beside.roles.text)
+            except CorpusError:
+                same = False
+            if not same:
                 raise ProjectError(
-                    f"{self.corpus.name}: another process has just imported records with other columns, {there.schema}; "
+                    f"{self.corpus.name}: another process has just imported records with other columns, {beside.schema.names}; "
                     "give them the same columns, or try again"
                 )
-            known = known | {str(name) for name in there.ids.to_pylist()}
+            known = known | set(map(str, beside.ids.to_pylist()))
         double = next((name for name in self._ids if name in known), None)
         if double is not None:
             raise ProjectError(
                 f"{self.corpus.name}: record {double!r} is in the project already; leave those out with skip_known=True (--skip-known)"
             )
+
+    # ---- what to tell about it
+
+    def _receipt(self, count: int) -> ImportReceipt:
+        roles = self.corpus.roles
+        found = {name: reader.counts() for name, reader in self._readers.items()}
+        return ImportReceipt(
+            count,
+            self.corpus.name,
+            rows=self._rows,
+            columns=self._uses(found),
+            labels=found.get(roles.label or "", {}),
+            gold=found.get(roles.gold or "", {}),
+            notes=self._notes(),
+        )
+
+    def _uses(self, counts: Mapping[str, dict[str, int]]) -> list[ColumnUse]:
+        roles, corpus = self.corpus.roles, self.corpus
+        assert self._raw is not None
+        hidden = () if self.there is None else self.there.roles.hidden
+        uses = []
+        for column in self._raw:
+            name = column.name
+            if name == roles.id:
+                uses.append(ColumnUse((name,), "id", "made from the content" if corpus.makes_ids else ""))
+            elif name in roles.text:
+                uses.append(ColumnUse((name,), "text"))
+            elif name in counts:
+                uses.append(ColumnUse((name,), "label" if name == roles.label else "gold", label_counts(counts[name])))
+            elif name in hidden:
+                uses.append(ColumnUse((name,), "hidden", "labels of another import; heuristics do not see it"))
+            else:
+                uses.append(ColumnUse((name,), _kind_of(column.type), str(column.type).removeprefix("large_")))
+        ignored = [ColumnUse((name,), "ignored", "not among columns=") for name in corpus.ignored]
+        lost = [ColumnUse((name,), "left out", reason) for name, reason in corpus.left_out.items()]
+        return joined([*uses, *ignored]) + lost
+
+    def _notes(self) -> list[str]:
+        roles, corpus = self.corpus.roles, self.corpus
+        notes = [f"{name}: {note}" for name, reader in self._readers.items() for note in reader.notes()]
+        if self.map and not self._readers:
+            notes.append("map= was not used: neither label= nor gold= names a column")
+        if corpus.written_ids:
+            notes.append(f"{roles.id}: {corpus.written_ids:,} ids were written as 1.0 and are 1")
+        assert self._raw is not None
+        names = [name for name in self._raw.names if name not in (roles.id, *roles.text, *roles.hidden)]
+        hidden = () if self.there is None else self.there.roles.hidden
+        notes += [
+            f"{name} was a column of labels in another import, and its labels are not read here; label={name!r} or gold={name!r} reads them"
+            for name in names
+            if name in hidden
+        ]
+        notes += [
+            f"{name} is data that heuristics see; if it holds labels, import it with label={name!r} or gold={name!r}"
+            for name in names
+            if name not in hidden and name.lower() in SUSPECTS
+        ]
+        if self.there is not None:
+            renamed, _ = _new_names(corpus, self._raw.names, self.there.roles)
+            notes += [
+                f"{old} is kept as {new}, its name in the project" for old, new in zip(self._raw.names, renamed, strict=True) if old != new
+            ]
+            earlier = self.there.roles
+            shown = [
+                name
+                for name in roles.hidden
+                if name in (self.there.schema.names if self.there.schema else ()) and name not in earlier.hidden
+            ]
+            notes += [f"{name} was data in an earlier import; from now on heuristics do not see it there either" for name in shown]
+        return notes
+
+
+def _new_names(corpus: Corpus, names: Sequence[str], there: Roles) -> tuple[list[str], Roles]:
+    """Return the names of columns in a project, and the roles that go with them.
+
+    Raises
+    ------
+    ProjectError
+        The records have no text where the project has, or several columns of text in the place of one.
+    """
+    roles = corpus.roles
+    text = roles.text
+    renamed = {roles.id: there.id} if roles.id != there.id else {}
+    if there.text and not text:
+        raise ProjectError(
+            f"{corpus.name}: has no column of text, and the project has {', '.join(there.text)}; name it: text=... (--text); "
+            f"the columns are {', '.join(names)}"
+        )
+    if there.text and len(text) == len(there.text) == 1:
+        renamed |= {text[0]: there.text[0]} if text != there.text else {}
+        text = there.text
+    elif there.text and not set(text) <= set(there.text):
+        raise ProjectError(
+            f"{corpus.name}: has the text columns {', '.join(text)}, the project has {', '.join(there.text)}; name the same: text=[...]"
+        )
+    found = [renamed.get(name, name) for name in names]
+    double = next((new for old, new in renamed.items() if found.count(new) > 1), None)
+    if double is not None:
+        raise ProjectError(
+            f"{corpus.name}: column {double!r} is the {'id' if double == there.id else 'text'} in the project and something else here; "
+            "rename it, or name the same columns as before"
+        )
+    return found, replace(roles, id=there.id, text=tuple(name for name in there.text if name in text) if there.text else text)
+
+
+def _kind_of(kind: pa.DataType) -> str:
+    import pyarrow as pa
+
+    of = pa.types
+    return "numeric" if of.is_integer(kind) or of.is_floating(kind) or of.is_boolean(kind) or of.is_decimal(kind) else "kept"
 
 
 def _without(batch: pa.RecordBatch, known: frozenset[str]) -> pa.RecordBatch:

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +29,7 @@ from weaklab.base import (
 )
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, soft_scores, try_on
-from weaklab.corpus import Corpus, read
+from weaklab.corpus import Corpus, open_corpus, read, record_id
 from weaklab.corpus.records import Record
 from weaklab.database import DATABASE, known_labels
 from weaklab.exports import WRITERS, checked_columns, labels_table
@@ -38,6 +39,7 @@ from weaklab.history import History
 from weaklab.intake import IMPORTED, Intake
 from weaklab.members import classifier_from_setting
 from weaklab.outside import STREAM, SYNTHETIC, Outside, as_batch, as_row, synthesized
+from weaklab.receipt import ImportReceipt
 from weaklab.roster import Roster
 from weaklab.scheduler import RANDOM, Pick
 from weaklab.settings import FILE, Settings, make_settings, read_settings, write_settings
@@ -92,7 +94,11 @@ class Project:
     >>> import tempfile, weaklab
     >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
     >>> project.add_records(["win a prize", "lunch at noon", "prize draw today"])
-    3
+    3 new records from the list
+    column  read as
+    id      id       made from the content
+    text    text
+    ImportReceipt(3 records)
     >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
     >>> project.labels()["label"].tolist()
     ['spam', None, 'spam']
@@ -200,45 +206,70 @@ class Project:
         id: str | None = None,
         label: str | None = None,
         gold: str | None = None,
+        columns: Sequence[str] | None = None,
+        map: Mapping[Any, Any] | None = None,
         encoding: str = "utf-8",
         skip_known: bool = False,
         instead_of: str | None = None,
-    ) -> int:
-        """Copy records into the project; return how many are new.
+        quiet: bool = False,
+    ) -> ImportReceipt:
+        """Copy records into the project, print what was taken for what, and return it: a number, that of the new records.
 
         Takes what :func:`weaklab.read` takes. Labels in the column ``label`` become manual labels, of which the committee learns
-        at the next :meth:`run`; ``gold`` is kept for measuring. Records stay in the order of the imports.
+        at the next :meth:`run`; ``gold`` is kept for measuring. Both must hold label names, or ``map`` says what their values stand
+        for; nothing, NaN and -1 mean no label. Records stay in the order of the imports. Imports may have different columns: one that
+        an import lacks is empty there.
 
         Parameters
         ----------
+        columns : names of the columns to keep beside text, id, label and gold; by default all that can be stored
+        map : value -> label name, such as ``{"1": "spam", "0": "ham"}``, for the label and the gold column; None means no label
         skip_known : leave out records whose id is in the project already; by default they are an error
         instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are kept by their ids
+        quiet : print nothing
 
         Raises
         ------
         CorpusError, ProjectError, UnknownLabelError
             Then nothing has been added.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> project = Project(tempfile.mkdtemp(), labels=["spam", "ham"])
+        >>> rows = [{"text": "win a prize", "is_spam": True}, {"text": "lunch?", "is_spam": False}]
+        >>> project.add_records(rows, label="is_spam", map={True: "spam", False: "ham"})
+        2 new records from the list
+        column   read as
+        id       id       made from the content
+        text     text
+        is_spam  label    spam 1, ham 1
+        is_spam: read as: True is spam (1), False is ham (1)
+        ImportReceipt(2 records)
         """
-        corpus = read(data, text=text, id=id, label=label, gold=gold, encoding=encoding)
         if instead_of is not None:
-            count = self._others(corpus, instead_of, skip_known).run(self.session)
-            self._folders = []
+            intake = self._instead_of(instead_of)
         else:
             self._refresh_corpus()
-            schema = None if self._bench_ is None else self._bench_.corpus.schema
-            known = frozenset(self._rows)
-            count = Intake(self._store, corpus, self._folders, schema, known, self.label_names, skip_known).run(self.session)
+            there = None if self._bench_ is None else self._bench_.corpus
+            intake = partial(Intake, self._store, folders=self._folders, there=there, known=frozenset(self._rows))
+        like = None if intake.keywords["there"] is None else intake.keywords["there"].roles
+        corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, encoding=encoding, like=like)
+        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map).run(self.session)
+        if instead_of is not None:
+            self._folders = []
         self._refresh_corpus()
-        return count
+        if not quiet:
+            print(receipt.table())
+        return receipt
 
-    def _others(self, corpus: Corpus, folder: str, skip_known: bool) -> Intake:
+    def _instead_of(self, folder: str) -> partial[Intake]:
         """Return an import that takes the place of another, of which nothing is read."""
         self._store.held_import(folder)
         folders = [name for name in self._store.imports() if name != folder]
-        others = self._store.corpus(folders) if folders else None
-        known = frozenset(str(name) for name in others.ids.to_pylist()) if others else frozenset()
-        schema = others.schema if others else None
-        return Intake(self._store, corpus, folders, schema, known, self.label_names, skip_known, folder)
+        there = self._store.corpus(folders) if folders else None
+        known = frozenset(str(name) for name in there.ids.to_pylist()) if there else frozenset()
+        return partial(Intake, self._store, folders=folders, there=there, known=known, instead_of=folder)
 
     def adopt(self, folder: str | None = None) -> int:
         """Take in imports that stand in the folder and that the database does not know; return the number of records.
@@ -271,8 +302,8 @@ class Project:
             self._store.must_be_writable()
             self._store.guard.trust(held)
             corpus = StoredCorpus(self.path, [held.folder], self._store.guard)
-            schema = None if self._bench_ is None else self._bench_.corpus.schema
-            taken = Intake(self._store, corpus, self._folders, schema, frozenset(self._rows), self.label_names, False)
+            there = None if self._bench_ is None else self._bench_.corpus
+            taken = Intake(self._store, corpus, self._folders, there, frozenset(self._rows), self.label_names, False)
             count += taken.adopt(held, self.session)
         self._refresh_corpus()
         return count
@@ -343,7 +374,16 @@ class Project:
 
         return register if function is None else register(function)
 
-    def add_crowd(self, data: Any, *, item: str = "item", worker: str = "worker", label: str = "label", name: str = "crowd") -> Crowd:
+    def add_crowd(
+        self,
+        data: Any,
+        *,
+        item: str = "item",
+        worker: str = "worker",
+        label: str = "label",
+        name: str = "crowd",
+        map: Mapping[Any, Any] | None = None,
+    ) -> Crowd:
         """Register the labels of a crowd as one heuristic, and return the :class:`weaklab.Crowd` with what each worker is worth.
 
         It votes the consensus of the workers on each record, with its probability as the confidence; a hundred workers are one line
@@ -355,6 +395,7 @@ class Project:
         data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
         item, worker, label : names of the columns; items are record ids
         name : of the heuristic; one of the same name is replaced
+        map : value -> label name, for values that are no label names, as in :meth:`add_records`
 
         Raises
         ------
@@ -365,7 +406,7 @@ class Project:
         from weaklab.crowd import Crowd
 
         self._refresh_corpus()
-        crowd = Crowd(data, item, worker, label, list(self.label_names))
+        crowd = Crowd(data, item, worker, label, list(self.label_names), map)
         check_items(crowd, self._rows)
         self.add(CrowdVotes(name, crowd))
         self._bench.trainer(progress=False)  # keeps the votes, for nothing else remembers them
@@ -576,7 +617,7 @@ class Project:
         --------
         >>> import tempfile, weaklab
         >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"])
-        >>> _ = project.add_records(["win a prize", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> _ = project.add_records(["win a prize", "lunch at noon"], quiet=True), project.add(weaklab.keywords("spam", ["prize"]))
         >>> for ask in project.stream(["a prize for you", "what now?", "lunch?", "a prize?"], budget=0.5):
         ...     _ = project.label(ask, "ham")
         >>> 0 < project.status()["labels_outside"] <= 2
@@ -790,7 +831,7 @@ class Project:
         --------
         >>> import tempfile
         >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"])
-        >>> _ = project.add_records([{"id": "a", "text": "win a prize"}, {"id": "b", "text": "lunch"}])
+        >>> _ = project.add_records([{"id": "a", "text": "win a prize"}, {"id": "b", "text": "lunch"}], quiet=True)
         >>> for person, label in [("Ann", "spam"), ("Bob", "spam"), ("Eve", "ham")]:
         ...     _ = project.label("a", label, annotator=person)
         >>> project.manual_labels(), project.disputes()["record"].tolist()
@@ -873,7 +914,7 @@ class Project:
         --------
         >>> import tempfile, weaklab
         >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
-        >>> _ = project.add_records(["prize draw", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> _ = project.add_records(["prize draw", "lunch at noon"], quiet=True), project.add(weaklab.keywords("spam", ["prize"]))
         >>> batch = next(weaklab.read(["a prize for you"]).batches())
         >>> project.freeze().label_batch(batch)["label"].to_pylist()
         ['spam']
@@ -897,7 +938,7 @@ class Project:
         --------
         >>> import tempfile, weaklab
         >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
-        >>> _ = project.add_records(["prize draw", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> _ = project.add_records(["prize draw", "lunch at noon"], quiet=True), project.add(weaklab.keywords("spam", ["prize"]))
         >>> project.label_or_abstain()
         0 of 2 records get a label (0.0%), 0 of them from a person
         ...
@@ -1038,9 +1079,12 @@ class Project:
             "faults": sum(fault.count for fault in state.votes.faults),
         }
         if self._records.roles.gold is not None:
-            gold = [self.label_names.parse(name) for name in self._records.gold()]
-            found["accuracy"] = analysis.expected_accuracy(P, gold)
+            found["accuracy"] = analysis.expected_accuracy(P, [self._gold_code(name) for name in self._records.gold()])
         return found
+
+    def _gold_code(self, name: str | None) -> int:
+        """Return the code of a gold label that is kept: its name, as imports write it; what an older version kept may be no label."""
+        return self.label_names.code(name) if name in self.label_names else ABSTAIN
 
     def evaluate(self) -> Evaluation:
         """Estimate how right the labels are, from the records drawn at random, and what more labels would bring.
@@ -1087,7 +1131,7 @@ class Project:
 
 def _name_of(record: Any) -> str:
     """Return the id of what stands for a record: an ask, a record or an id."""
-    return record.id if isinstance(record, Ask) else record.record_id if isinstance(record, Record) else str(record)
+    return record.id if isinstance(record, Ask) else record.record_id if isinstance(record, Record) else record_id(record)
 
 
 def _check_names(settings: Settings, where: str) -> None:
@@ -1116,7 +1160,7 @@ def as_corpus(table: pa.Table | pa.RecordBatch) -> Corpus:
         table = pa.Table.from_batches([table])
 
     roles = Roles.of(table.schema)
-    return read(table, text=list(roles.text) or None, id=roles.id, label=roles.label, gold=roles.gold)
+    return read(table, text=list(roles.text), id=roles.id, label=roles.label, gold=roles.gold)
 
 
 def _user() -> str:

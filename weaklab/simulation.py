@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from weaklab.base import ProjectError, WeaklabError, warn
+from weaklab.base import ProjectError, UnknownLabelError, WeaklabError, warn
+from weaklab.corpus import record_id
 from weaklab.files import write_errors
+from weaklab.label_reader import LabelReader
 from weaklab.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
 from weaklab.scheduler import RANDOM, RANDOM_SHARE, Scheduler
 from weaklab.tables import Table
@@ -67,6 +69,7 @@ def replay(
     *,
     strategy: Any = None,
     on_round: Callable[[Round], None] | None = None,
+    map: Mapping[Any, Any] | None = None,
 ) -> list[Round]:
     """Answer what the project asks from gold labels, batch by batch, and retrain after each.
 
@@ -78,6 +81,7 @@ def replay(
     batch : how many are asked for at a time
     strategy : query strategy, by default that of the project
     on_round : called after each round
+    map : value -> label name, for values of ``gold`` that are no label names, such as ``{"1": "spam", "0": "ham"}``
 
     Returns
     -------
@@ -88,7 +92,10 @@ def replay(
     ------
     ProjectError
         A record that is asked for has no gold label.
+    UnknownLabelError
+        A value of ``gold`` is no label.
     """
+    gold = gold_names(project, gold, map)
     rounds = [measure(project, gold)]
     if on_round:
         on_round(rounds[0])
@@ -107,13 +114,28 @@ def replay(
     return rounds
 
 
+def gold_names(project: Project, gold: Mapping[Any, Any], map: Mapping[Any, Any] | None = None) -> dict[str, str]:
+    """Return record id -> label name, as a data column of ids and one of labels would be read; records without a label are left out."""
+    reader = LabelReader(project.label_names, map)
+    found: dict[str, str] = {}
+    for record, value in gold.items():
+        try:
+            name = project.label_names.name(reader.code(value))
+        except UnknownLabelError as error:
+            raise UnknownLabelError(f"gold of record {record!r}: {error}") from None
+        if name is not None:
+            found[record_id(record)] = name
+    return found
+
+
 def measure(project: Project, gold: Mapping[str, str]) -> Round:
     """Compare a project's labels with the truth: ``gold`` maps record id to label name; records without one are left out."""
     from weaklab.analysis import expected_accuracy
 
     status = project.status()
     ids = [str(name) for name in project.corpus.ids.to_pylist()]
-    y = [project.label_names.parse(gold.get(name)) for name in ids]
+    known = gold_names(project, gold)
+    y = [project.label_names.code(known.get(name)) for name in ids]
     return Round(
         status["manual_labels"],
         expected_accuracy(project.probabilities(), y),
@@ -311,6 +333,7 @@ def simulate(
     data: Any,
     *,
     gold: str | None = None,
+    map: Mapping[Any, Any] | None = None,
     text: str | Sequence[str] | None = None,
     id: str | None = None,
     labels: Sequence[str] | None = None,
@@ -340,6 +363,7 @@ def simulate(
     data : what :func:`weaklab.read` reads, or a folder in the WRENCH format, whose training split is asked about and whose
         weak labels are heuristics
     gold : column of the truth; known already for a WRENCH folder, and for a corpus that was read with one
+    map : value -> label name, for values of the gold column that are no label names, such as ``{"1": "spam", "0": "ham"}``
     text, id : columns, as in :func:`weaklab.read`
     labels : label names; by default those in the gold column, in alphabetical order
     heuristics : labeling functions, files or folders of them, or the :class:`~weaklab.committee.Votes` of a committee on
@@ -390,6 +414,7 @@ def simulate(
     experiment = prepare(
         data,
         gold=gold,
+        map=map,
         text=text,
         id=id,
         labels=labels,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, Fault, ProjectError, warn
 from weaklab.corpus import BATCH_ROWS, Corpus, Roles
+from weaklab.corpus.union import fitted, union_of, view_of
 from weaklab.database import DATABASE, EVENT_COLUMNS, EVENT_KINDS, Database, int_or_none, real_or_none, text_or_none
 from weaklab.files import DamagedError, Kept, read_array, replacing, sync_folder, write_array, write_errors
 from weaklab.heuristics import Ballot
@@ -349,10 +350,11 @@ class Store:
             self._base.insert("events", *(_row(event) for event in events()))
         return records
 
-    def corpus(self, folders: Sequence[str]) -> StoredCorpus:
-        """Return the records of some imports as one corpus."""
-        self.guard.know(folders)
-        return StoredCorpus(self.path, [self.path / "corpus" / folder for folder in folders], self.guard)
+    def corpus(self, folders: Sequence[str], among: Sequence[str] = ()) -> StoredCorpus:
+        """Return the records of some imports as one corpus, with the columns and roles of all that they are ``among``."""
+        self.guard.know([*folders, *(name for name in among if name not in folders)])
+        parts, all_parts = ([self.path / "corpus" / folder for folder in given] for given in (folders, among))
+        return StoredCorpus(self.path, parts, self.guard, all_parts)
 
     def held_import(self, folder: str) -> Found:
         """Return what the database says of an import."""
@@ -391,9 +393,12 @@ class Store:
 
     # ---- columns of votes
 
-    def column_cache(self, import_folder: str) -> ColumnFiles:
-        """Return where the votes on one import are kept."""
-        return ColumnFiles(self.path / "votes" / import_folder, self.held_import(import_folder).records, self.read_only)
+    def column_cache(self, import_folder: str, view: str = "") -> ColumnFiles:
+        """Return where the votes on one import are kept, if heuristics see of it what they saw of it alone, or this ``view`` of it."""
+        import hashlib
+
+        seen = f"-{hashlib.blake2b(view.encode(), digest_size=4).hexdigest()}" if view else ""
+        return ColumnFiles(self.path / "votes" / f"{import_folder}{seen}", self.held_import(import_folder).records, self.read_only)
 
 
 @dataclass(frozen=True)
@@ -630,24 +635,32 @@ def _votes_sum(key: str, votes: NDArray[Any], sure: NDArray[Any] | None, faults:
 class StoredCorpus(Corpus):
     """The records of a project, read from its Parquet parts; a few records are read without the rest.
 
+    Imports may have different columns: each record has those of all imports, and what its own lacks is empty.
+
     Parameters
     ----------
     project : its folder
     folders : those of the imports
     guard : checks each part before it is read
+    among : folders of the imports whose columns and roles the records have, by default ``folders``
 
     Raises
     ------
     ProjectError
-        There is no record, or a part is damaged; the latter from whatever reads that part.
+        There is no record, a column has types that do not fit together, or a part is damaged; the latter from whatever reads that part.
     """
 
-    def __init__(self, project: Path, folders: Sequence[Path], guard: PartGuard) -> None:
+    def __init__(self, project: Path, folders: Sequence[Path], guard: PartGuard, among: Sequence[Path] = ()) -> None:
         self._project, self._guard = project, guard
         self._parts = [part for folder in folders for part in guard.parts(folder)]
         if not self._parts:
             raise ProjectError(f"{project}: holds no record yet; import some: weaklab import {project} FILE")
-        self.schema = self._open(self._parts[0]).schema_arrow
+        firsts = [next(iter(guard.parts(folder)), None) for folder in among or folders]
+        try:
+            self.schema: pa.Schema = union_of([self._schema_of(part) for part in firsts if part is not None])
+        except CorpusError as error:
+            raise ProjectError(f"project {project}: {error}") from None
+        self.view = view_of(self._schema_of(self._parts[0]), self.schema)
         self.roles = Roles.of(self.schema)
         self._made_ids = False
         self._ids = None
@@ -664,6 +677,9 @@ class StoredCorpus(Corpus):
         self._guard.check(part)
         with self._reading(part):
             return pq.ParquetFile(part)
+
+    def _schema_of(self, part: Path) -> pa.Schema:
+        return self._open(part).schema_arrow
 
     @contextmanager
     def _reading(self, part: Path) -> Iterator[None]:
@@ -682,31 +698,42 @@ class StoredCorpus(Corpus):
         return hash((self.roles, *self._parts))
 
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
-        assert self.schema is not None
-        metadata = self.schema.metadata
         for part in self._parts:
             file = self._open(part)
             for group in range(file.num_row_groups):
-                for batch in file.read_row_group(group).cast(self.schema).combine_chunks().to_batches(max_chunksize=size):
-                    yield batch.replace_schema_metadata(metadata)
+                for batch in file.read_row_group(group).combine_chunks().to_batches(max_chunksize=size):
+                    yield fitted(batch, self.schema)
 
     @property
     def ids(self) -> pa.ChunkedArray:
         if self._ids is None:
-            self._ids = self._whole(self.roles.id)
+            self._ids = self.column(self.roles.id)
         return self._ids
 
     def column(self, name: str) -> pa.ChunkedArray:
-        assert self.schema is not None
-        if name not in self.schema.names:
-            raise CorpusError(f"{self.name} has no column {name!r}; there are {', '.join(self.schema.names)}")
-        return self._whole(name)
-
-    def _whole(self, name: str) -> pa.ChunkedArray:
         import pyarrow as pa
 
-        tables = [self._open(part).read(columns=[name]).column(0) for part in self._parts]
-        return pa.chunked_array([chunk for column in tables for chunk in column.chunks])
+        if name not in self.schema.names:
+            raise CorpusError(f"{self.name} has no column {name!r}; there are {', '.join(self.schema.names)}")
+        kind = self.schema.field(name).type
+        columns = [self._whole(part, name).cast(kind) for part in self._parts]
+        return pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+
+    def _whole(self, part: Path, name: str | None) -> pa.ChunkedArray:
+        """Return a column of a part; one that is not there is empty."""
+        import pyarrow as pa
+
+        file = self._open(part)
+        if name is None or name not in file.schema_arrow.names:
+            return pa.chunked_array([pa.nulls(file.metadata.num_rows)])
+        return file.read(columns=[name]).column(0)
+
+    def gold(self) -> list[str | None]:
+        """Return the gold label names, whatever their column is called in each import, None where there is none."""
+        if self.roles.gold is None:
+            return super().gold()
+        columns = [self._whole(part, Roles.of(self._schema_of(part)).gold) for part in self._parts]
+        return [None if value in (None, "") else str(value) for column in columns for value in column.to_pylist()]
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Table:
         import numpy as np
@@ -722,15 +749,14 @@ class StoredCorpus(Corpus):
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= ends[-1]):
             raise CorpusError(f"{self.name} has rows 0 to {ends[-1] - 1:,}, got {wanted.min()} to {wanted.max()}")
         home = np.searchsorted(ends, wanted, side="right")
-        tables, places = [], []
+        batches, places = [], []
         for group in np.unique(home):
             part, number, count = self._groups[group]
             mine = np.flatnonzero(home == group)
-            table = self._open(part).read_row_group(number).cast(self.schema)
-            tables.append(table.take(pa.array(wanted[mine] - (ends[group] - count))))
+            table = self._open(part).read_row_group(number).take(pa.array(wanted[mine] - (ends[group] - count)))
+            batches += [fitted(batch, self.schema) for batch in table.combine_chunks().to_batches()]
             places.append(mine)
-        assert self.schema is not None
-        if not tables:
+        if not batches:
             return self.schema.empty_table()
         order = np.argsort(np.concatenate(places), kind="stable")
-        return pa.concat_tables(tables).take(pa.array(order))
+        return pa.Table.from_batches(batches).take(pa.array(order))

@@ -72,8 +72,10 @@ class Workbench:
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         committee, corpus = self._committee(), self.corpus
+        parts = [self._store.corpus([folder], self._folders) for folder in self._folders]
         found = [
-            committee.columns(self._store.corpus([folder]), self._store.column_cache(folder), progress, fresh) for folder in self._folders
+            committee.columns(part, self._store.column_cache(folder, part.view), progress, fresh)
+            for folder, part in zip(self._folders, parts, strict=True)
         ]
         columns = {h.name: join([part[h.name] for part, _ in found]) for h in committee.heuristics if not isinstance(h, WeakClassifier)}
         computed = {name for _, names in found for name in names}

@@ -111,12 +111,12 @@ def label_files(
         label: Callable[..., dict[str, Any]] = import_module(f"weaklab.engines.{engine}").label_files
         return BatchSummary(**label(frozen, source, out, **settings, workers=workers, overwrite=overwrite, progress=progress))
     started = time.monotonic()
+    inside = next((path for path in source_of(source, encoding).paths if Path(out).resolve() in path.resolve().parents), None)
+    if inside is not None:
+        raise WeaklabError(f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input")
     records = Input(source, frozen, text, id, encoding)
     schema = part_schema(frozen, records, include, votes)
     frozen.check(records.first)
-    inside = next((path for path in records.source.paths if Path(out).resolve() in path.resolve().parents), None)
-    if inside is not None:
-        raise WeaklabError(f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input")
     with opened_folder(Path(out)) as (folder, lock):
         run = claim(folder, manifest_of(frozen, records, votes, include, rows_per_part), overwrite)
         done = finished(folder, run)

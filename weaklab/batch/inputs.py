@@ -44,10 +44,11 @@ class Input:
             raise CorpusError(f"batches are read from files, got {self.source.name}; write it to a Parquet file first, or use label_batch")
         known = frozen.roles or Roles("id")
         names: list[str] = next((batch.schema.names for batch in self.source if batch.num_rows), [])
-        if text is None and known.text and all(name in names for name in known.text):
+        if text is None and frozen.roles is not None and all(name in names for name in known.text):
             text = list(known.text)
-        hidden = {role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names}
+        hidden: dict[str, Any] = {role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names}
         self.corpus = Corpus(self.source, text=text, id=known.id if id is None and known.id in names else id, **hidden)
+        self.corpus.roles = replace(self.corpus.roles, also_hidden=known.also_hidden)
         self.roles, self.encoding, self._lines = self.corpus.roles, encoding, 0
         self.first = with_roles(next(batch for batch in self.source if batch.num_rows), self.roles)
         self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
@@ -86,7 +87,7 @@ class Input:
 
     def reader(self) -> Reader:
         """Return what workers read with."""
-        plain = Source(self.source.name, _nothing, self.source.text_columns, self.source.id_column)
+        plain = replace(self.source, open=_nothing, paths=())
         return Reader(plain, self.roles, self.parquet)
 
     def tasks(self, rows_per_part: int, done: Parts, workers: int) -> Tasks:

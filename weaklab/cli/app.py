@@ -37,6 +37,7 @@ app = typer.Typer(
     epilog=f"A first look: `weaklab demo`. {EXIT_CODES}",
 )
 
+MAP_HELP = "What a value of the label or gold column stands for, such as 1=spam; repeat for several. 9= means no label."
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.", show_default=False)]
 
 
@@ -178,20 +179,40 @@ def import_(
     id: Annotated[str | None, typer.Option(help="Id column. By default 'id'; without one, ids are made from the content.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of manual labels; empty where there is none.")] = None,
     gold: Annotated[str | None, typer.Option(help="Column with the truth, for measuring only.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Other column to keep; repeat for several. By default all that can be stored.")
+    ] = None,
+    no_text: Annotated[bool, typer.Option("--no-text", help="No column is the text: a table of numbers, classes or names.")] = False,
     encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
     skip_known: Annotated[bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")] = False,
     instead_of: Annotated[
         str | None, typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged.")
     ] = None,
 ) -> None:
-    """Copy records into the project.
+    """Copy records into the project, and show what was taken for what: text, id, labels, data, and what is left out.
 
     A folder of text files holds one file a label (spam.txt, ham.txt) and dataset.txt, a record a line.
     """
+    from weaklab.label_reader import parse_map
+
+    if no_text and text:
+        raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
     with opened(project) as held:
         count = held.add_records(
-            source, text=text, id=id, label=label, gold=gold, encoding=encoding, skip_known=skip_known, instead_of=instead_of
+            source,
+            text=[] if no_text else text or None,
+            id=id,
+            label=label,
+            gold=gold,
+            columns=column or None,
+            map=parse_map(map_),
+            encoding=encoding,
+            skip_known=skip_known,
+            instead_of=instead_of,
+            quiet=True,
         )
+        show(count.table())
         labels = len(held.manual_labels()) if held._last_event() else 0
         known = f", {labels:,} with a manual label" if labels else ""
         print(f"imported {count:,} records; the project has {len(held):,}{known}")
@@ -397,6 +418,7 @@ def simulate(
         ),
     ],
     gold: Annotated[str | None, typer.Option(help="Column with the truth, from which the questions are answered.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several.")] = None,
     labels: Annotated[str | None, typer.Option(help="Label names, separated by commas; by default those of the gold column.")] = None,
     lfs: Annotated[list[Path] | None, typer.Option(help="File or folder of labeling functions; repeat for several.")] = None,
@@ -421,6 +443,7 @@ def simulate(
     Every run starts without labels, asks, is answered from the gold column, retrains and is measured.
     """
     from weaklab.cli.simulate import run_simulation, told
+    from weaklab.label_reader import parse_map
 
     if strategy and all_strategies:
         raise WeaklabError("--strategy names some strategies and --all-strategies takes all of them; give one of the two")
@@ -429,6 +452,7 @@ def simulate(
             found = run_simulation(
                 data,
                 gold=gold,
+                map=parse_map(map_),
                 text=text,
                 labels=labels,
                 lfs=lfs or [],

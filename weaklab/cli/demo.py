@@ -35,7 +35,7 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
     print(f"{len(frame)} headlines, {len(HEADLINE_LABELS)} labels; labeling functions in {_short(headline_functions())}\n")
     with _project(folder, seed) as project:
         (folder / _MARK).touch()
-        project.add_records(frame, gold="gold")
+        project.add_records(frame, gold="gold", quiet=True)
         print(project.run(progress=False))
         compare(project, frame, gold, n_labels, batch, range(seed, seed + N_SEEDS))
         print("\nThe next questions would be:\n")
@@ -60,7 +60,7 @@ def compare(project: Project, frame: pd.DataFrame, gold: dict[str, str], n_label
                 if strategy is None and seed == seeds[0]:
                     continue
                 with _project(Path(other) / f"{order}-{seed}", seed) as twin:
-                    twin.add_records(frame, gold="gold")
+                    twin.add_records(frame, gold="gold", quiet=True)
                     rounds.append(replay(twin, gold, n_labels, batch, strategy=strategy))
     for a, b in zip(zip(*scheduled, strict=True), zip(*unscheduled, strict=True), strict=True):
         print(_line(_mean(a), _mean(b)))

@@ -6,8 +6,9 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, warn
-from weaklab.corpus.records import Columns, Record, Roles, ids_of, records, visible
-from weaklab.corpus.sources import BATCH_BYTES, BATCH_ROWS, Source, check_columns, source_of
+from weaklab.corpus.records import Columns, Record, Roles, ids_of, record_id, records, visible
+from weaklab.corpus.roles import guessed_text
+from weaklab.corpus.sources import BATCH_BYTES, BATCH_ROWS, ColumnError, Source, check_columns, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["BATCH_ROWS", "Columns", "Corpus", "Record", "Roles", "ids_of", "read", "records", "visible"]
+__all__ = ["BATCH_ROWS", "ColumnError", "Columns", "Corpus", "Record", "Roles", "ids_of", "read", "record_id", "records", "visible"]
 
 _ID_BYTES = 8
 
@@ -28,6 +29,7 @@ def read(
     id: str | None = None,
     label: str | None = None,
     gold: str | None = None,
+    columns: Sequence[str] | None = None,
     encoding: str = "utf-8",
 ) -> Corpus:
     """Read anything that holds records as a corpus.
@@ -38,7 +40,8 @@ def read(
         A path is a CSV, TSV, JSONL, Parquet or text file (a record a line), a folder or glob of one type, or a
         list of paths. A folder of text files holds one file a label and ``dataset.txt`` or ``unlabeled.txt``.
     text : column name or names, optional
-        By default the column ``text``, else the only column of strings. Tabular data needs none.
+        By default the column ``text``, else the only column of strings, if these are plainly texts and no classes. Tabular data needs
+        none; ``text=[]`` says that there is none.
     id : column name, optional
         By default the column ``id``; without one, ids are made from the content, so that they stay the same when
         records are added or re-ordered.
@@ -46,13 +49,17 @@ def read(
         Manual labels that are known already; empty where there is none. By default the label files of a folder.
     gold : column name, optional
         The truth, used for measuring and for nothing else.
+    columns : column names, optional
+        The columns to keep beside those of text, id, label and gold; by default all. One that is named here and cannot be stored is an
+        error; any other that cannot be stored (mixed types, lists of several shapes) is left out with a warning.
     encoding : str
         Encoding of text files.
 
     Raises
     ------
     CorpusError
-        A column is missing, an id appears twice, a column mixes types, a file is empty or malformed.
+        A column is missing, an id appears twice, a column that is needed mixes types, a file is empty or malformed, or it is not clear
+        which column is the text.
 
     Examples
     --------
@@ -61,7 +68,28 @@ def read(
     >>> len(corpus), corpus.record(0).text
     (2, 'Free prize inside')
     """
-    return data if isinstance(data, Corpus) else Corpus(source_of(data, encoding), text=text, id=id, label=label, gold=gold)
+    corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, encoding=encoding)
+    if not isinstance(data, Corpus):
+        for name, reason in corpus.left_out.items():
+            warn(f"column {name!r} is left out: {reason}")
+    return corpus
+
+
+def open_corpus(data: Any, *, encoding: str = "utf-8", like: Roles | None = None, **roles: Any) -> Corpus:
+    """Return data as a corpus, as :func:`read` does, but leave it to the caller to say what was left out.
+
+    Parameters
+    ----------
+    like : roles of records that are there already; columns of the same name get them unless others are named
+    """
+    if not isinstance(data, Corpus):
+        return Corpus(source_of(data, encoding), like=like, **roles)
+    for role, wanted in roles.items():
+        if wanted is not None and (role == "columns" or _listed(wanted) != _listed(getattr(data.roles, role))):
+            raise CorpusError(
+                f"{data.name} was read before, without {role}={wanted!r}; name the column there: weaklab.read(..., {role}=...)"
+            )
+    return data
 
 
 class Corpus:
@@ -73,6 +101,8 @@ class Corpus:
     ----------
     roles : which columns are id, text, label and gold
     schema : Arrow schema of every batch, with the roles in its metadata
+    left_out : column -> why it cannot be stored
+    ignored : columns that ``columns=`` does not name
     """
 
     def __init__(
@@ -83,23 +113,38 @@ class Corpus:
         id: str | None = None,
         label: str | None = None,
         gold: str | None = None,
+        columns: Sequence[str] | None = None,
+        like: Roles | None = None,
     ) -> None:
         self._source = source
         named = {"text": _listed(text), "id": _listed(id), "label": _listed(label), "gold": _listed(gold)}
         _check_roles(named, source.name)
-        source.text_columns = (*(named["text"] or ("text",)), *named["label"], *named["gold"])
+        wanted = [name for role in named.values() for name in role]
+        source.text_columns = (*(("text",) if text is None else named["text"]), *named["label"], *named["gold"])
+        source.label_columns = (*named["label"], *named["gold"])
         source.id_column = id or "id"
+        source.needed = frozenset((*wanted, *_listed(columns), source.id_column, *source.text_columns))
         first = next((batch for batch in source if batch.num_rows), None)
         if first is None:
             raise CorpusError(f"{source.name}: holds no record; wanted at least one")
         names = first.schema.names
-        check_columns(names, [name for role in named.values() for name in role], source.name)
+        check_columns([*names, *source.left_out], [*wanted, *_listed(columns)], source.name)
+        if like is not None:
+            id = like.id if id is None and like.id in names else id  # noqa: A001 - the argument's own name
+            text = like.text if text is None and like.text and all(name in names for name in like.text) else text
         if label is None and source.labels_by_file:
             label = "label"
         self._made_ids = id is None and "id" not in names
         hidden = {label, gold, id or "id"}
-        self.roles = Roles(id or "id", _text_columns(first.schema, text, hidden, source.name), label, gold)
-        source.text_columns = tuple(name for name in (*self.roles.text, label, gold) if name)
+        texts = _listed(text) if text is not None else guessed_text(first, hidden, source)
+        self.roles = Roles(id or "id", texts, label, gold)
+        source.id_column = self.roles.id
+        source.text_columns = tuple(name for name in (*texts, label, gold) if name)
+        source.label_columns = tuple(name for name in (label, gold) if name)
+        roles = {self.roles.id, *source.text_columns}
+        source.needed = frozenset((*roles, *_listed(columns)))
+        source.columns = None if columns is None else frozenset((*roles, *_listed(columns)))
+        self.ignored = tuple(name for name in names if not source.wants(name))
         self._told = False
         self.schema: pa.Schema | None = None
         self._ids: pa.ChunkedArray | None = None
@@ -111,6 +156,21 @@ class Corpus:
     def name(self) -> str:
         """What messages call this corpus."""
         return self._source.name
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Columns that cannot be stored, and why."""
+        return self._source.left_out
+
+    def leave_out(self, error: ColumnError) -> None:
+        """Read on without the column of an error, or raise it where the column is needed."""
+        self._source.leave_out(error)
+        self._kept = self._ids = self.schema = None
+
+    @property
+    def written_ids(self) -> int:
+        """How many ids were written as 1.0 and are 1, as far as the data was read."""
+        return self._source.repairs.ids
 
     @property
     def makes_ids(self) -> bool:
@@ -261,19 +321,6 @@ def _check_roles(named: Mapping[str, tuple[str, ...]], source: str) -> None:
             both = set(named[role]) & set(named[other])
             if both:
                 raise CorpusError(f"{source}: column {both.pop()!r} cannot be {other} and {role}: heuristics read the one, never the other")
-
-
-def _text_columns(schema: pa.Schema, text: Any, hidden: set[str | None], source: str) -> tuple[str, ...]:
-    import pyarrow as pa
-
-    if text is not None:
-        return _listed(text)
-    if "text" in schema.names:
-        return ("text",)
-    strings = [f.name for f in schema if (pa.types.is_string(f.type) or pa.types.is_large_string(f.type)) and f.name not in hidden]
-    if len(strings) > 1:
-        raise CorpusError(f"{source}: several columns hold strings ({', '.join(strings)}); say which is the text: text={strings[0]!r}")
-    return tuple(strings)
 
 
 def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) -> list[str]:

@@ -33,17 +33,19 @@ class Roles:
     text : columns with text, none for tabular data
     label : column with manual labels known before the work starts, hidden from heuristics
     gold : column with the truth, for measuring only, hidden from heuristics
+    also_hidden : columns that held labels or the truth in another import of the same project
     """
 
     id: str
     text: tuple[str, ...] = ()
     label: str | None = None
     gold: str | None = None
+    also_hidden: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> tuple[str, ...]:
         """Columns that a heuristic must not read, or it would be judged by what it copied."""
-        return tuple(name for name in (self.label, self.gold) if name is not None)
+        return tuple(dict.fromkeys(name for name in (self.label, self.gold, *self.also_hidden) if name is not None))
 
     def attach(self, schema: pa.Schema) -> pa.Schema:
         """Return ``schema`` with these roles in its metadata."""
@@ -55,7 +57,7 @@ class Roles:
         stored = (schema.metadata or {}).get(_METADATA_KEY)
         if stored is not None:
             data = json.loads(stored)
-            return cls(**{**data, "text": tuple(data["text"])})
+            return cls(**{**data, "text": tuple(data["text"]), "also_hidden": tuple(data.get("also_hidden", ()))})
         if "id" not in schema.names:
             raise CorpusError(f"a batch needs a column 'id', got {schema.names}; read the data with weaklab.read() first")
         return cls(id="id", text=("text",) if "text" in schema.names else ())
@@ -70,9 +72,24 @@ def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.select(keep).replace_schema_metadata(roles.attach(batch.schema).metadata)
 
 
+def record_id(value: Any) -> str:
+    """Return an id as events and faults keep it: 1, 1.0 and '1' are one id, and so is '1.0', as programs write a column of floats.
+
+    >>> [record_id(value) for value in (1, 1.0, "1.0", "1.5", "007", "v1.0")]
+    ['1', '1', '1', '1.5', '007', 'v1.0']
+    """
+    text = str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return text[:-2] if text.endswith(".0") and text[:-2].removeprefix("-").isdecimal() else text
+
+
 def ids_of(batch: pa.RecordBatch) -> list[str]:
     """Return the ids of a batch as strings, the form in which events and faults keep them."""
-    return [str(value) for value in batch.column(Roles.of(batch.schema).id).to_pylist()]
+    import pyarrow as pa
+
+    ids = batch.column(Roles.of(batch.schema).id)
+    return list(map(record_id if pa.types.is_floating(ids.type) else str, ids.to_pylist()))
 
 
 class Columns:

@@ -7,17 +7,20 @@ import contextlib
 import glob
 import gzip
 import json
+import math
 import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from decimal import Decimal
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, did_you_mean
+from weaklab.corpus.records import record_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,12 +37,31 @@ MAX_DEPTH = 64
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".txt": "text"}
 
 
+class ColumnError(CorpusError):
+    """A column whose values no one column of a file can hold; the others can be read without it.
+
+    Parameters
+    ----------
+    column : its name
+    message : what cannot be stored, and where
+    """
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ColumnError, (self.column, str(self))
+
+
 @dataclass
 class Repairs:
     """What had to be changed so that the text could be stored, told once at the end."""
 
     surrogates: int = 0
     first: str = ""
+    ids: int = 0
+    """Ids that were written as 1.0 and are 1."""
 
     def text(self, value: str, place: Callable[[], str]) -> str:
         """Replace lone surrogates, which no UTF-8 file can hold, by U+FFFD."""
@@ -62,7 +84,12 @@ class Source:
     name : what messages call it
     open : yields record batches, all of one schema
     text_columns : columns that must be read as text (text, label and gold columns)
+    label_columns : those of them that hold labels: names, numbers, truth values or codes of classes that come with their names
     id_column : column of ids; files without types hold it as text, so that 007 stays 007
+    columns : the columns to read, None for all
+    needed : columns without which the data is of no use; any other that cannot be stored is left out
+    left_out : column -> why it cannot be stored
+    class_names : column -> names of the classes that its whole numbers stand for; () where files disagree about them
     labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
     in_memory : whether what it yields is in memory anyway, so that it may be kept
     kind : csv, jsonl, parquet or text where it is files
@@ -78,6 +105,31 @@ class Source:
     in_memory: bool = False
     kind: str = ""
     paths: tuple[Path, ...] = ()
+    label_columns: tuple[str, ...] = ()
+    columns: frozenset[str] | None = None
+    needed: frozenset[str] = frozenset()
+    left_out: dict[str, str] = field(default_factory=dict)
+    class_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def wants(self, name: str) -> bool:
+        """Whether a column is read."""
+        return name not in self.left_out and (self.columns is None or name in self.columns)
+
+    def attempt(self, name: str, make: Callable[[], pa.Array]) -> pa.Array | None:
+        """Return a column, None where it is not wanted or cannot be stored and nobody needs it."""
+        if not self.wants(name):
+            return None
+        try:
+            return make()
+        except ColumnError as error:
+            self.leave_out(error)
+            return None
+
+    def leave_out(self, error: ColumnError) -> None:
+        """Read on without a column, or raise the error if the column is needed."""
+        if error.column in self.needed:
+            raise error
+        self.left_out[error.column] = str(error)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         self.repairs = Repairs()
@@ -99,17 +151,16 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
         return _file_source(data, _encoding(encoding))
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         table = pa.table(data) if isinstance(data, pa.Table) else pa.Table.from_batches([data])
-        return Source("the Arrow table", lambda source: _table_batches(table), in_memory=True)
+        names = class_names_of(table.schema)
+        return Source("the Arrow table", lambda source: _table_batches(table), in_memory=True, class_names=names)
     package = type(data).__module__.split(".")[0]
     if package == "pandas":
         return _pandas_source(data)
     if package == "polars":
         frame = data.collect() if hasattr(data, "collect") else data
-        table = frame.to_frame().to_arrow() if not hasattr(frame, "columns") else frame.to_arrow()
-        return Source("the polars frame", lambda source: _table_batches(table), in_memory=True)
+        return _polars_source(frame if hasattr(frame, "columns") else frame.to_frame())
     if package == "datasets" and hasattr(data, "with_format"):
-        table = data.with_format("arrow")[:]
-        return Source("the Hugging Face data set", lambda source: _table_batches(table))
+        return _hugging_face_source(data)
     if _is_sequence(data):
         return _list_source(list(data))
     raise CorpusError(
@@ -142,13 +193,73 @@ def _table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from table.to_batches()
 
 
+def _polars_source(frame: Any) -> Source:
+    def batches(source: Source) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        columns = {name: source.attempt(name, partial(_polars_column, frame, name, source)) for name in frame.columns}
+        yield from _table_batches(pa.table({name: column for name, column in columns.items() if column is not None}))
+
+    return Source("the polars frame", batches, in_memory=True)
+
+
+def _polars_column(frame: Any, name: str, source: Source) -> pa.ChunkedArray:
+    try:
+        return frame.select(name).to_arrow().column(0)
+    except Exception as error:  # of Rust, whose classes say nothing
+        raise ColumnError(name, f"{source.name}, column {name!r}: {frame.schema[name]} cannot be stored: {_first_line(error)}") from None
+
+
+def _hugging_face_source(data: Any) -> Source:
+    kind = type(data).__name__
+    if isinstance(data, Mapping):
+        splits = [str(name) for name in data]
+        raise CorpusError(
+            f"the {kind} holds several data sets ({', '.join(splits)}); pass one of them, such as data[{(splits or ['train'])[0]!r}]"
+        )
+    if not hasattr(data, "__len__"):
+        raise CorpusError(
+            f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, list(data.take(10_000)), "
+            "or load the data set without streaming=True"
+        )
+    names = {name: tuple(feature.names) for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"}
+    table = data.with_format("arrow")[:]
+    return Source("the Hugging Face data set", lambda source: _table_batches(table), class_names=names)
+
+
+def class_names_of(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
+    """Return column -> class names, as the Hugging Face library ``datasets`` writes them into the schema of a table.
+
+    >>> import json, pyarrow
+    >>> features = {"y": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    >>> schema = pyarrow.schema({"y": pyarrow.int64()}, {"huggingface": json.dumps({"info": {"features": features}})})
+    >>> class_names_of(schema)
+    {'y': ('neg', 'pos')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # another program may write there what it likes
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        for name, feature in features.items():
+            if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel" and feature.get("names"):
+                names = feature["names"]
+                ordered = [names[key] for key in sorted(names, key=int)] if isinstance(names, Mapping) else names
+                found[name] = tuple(str(one) for one in ordered)
+    return found
+
+
 def _uniform(batch: pa.RecordBatch, source: Source) -> pa.RecordBatch:
     """Give a batch plain types: strings with 64-bit offsets, no dictionaries, and text where text is wanted."""
     import pyarrow as pa
 
     _check_names(batch.schema.names, source.name)
-    columns = [_uniform_column(column, name, source) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
-    return pa.record_batch(columns, names=batch.schema.names)
+    found = {
+        name: source.attempt(name, partial(_uniform_column, column, name, source))
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    columns = {name: column for name, column in found.items() if column is not None}
+    if not columns and batch.num_rows:
+        raise CorpusError(f"{source.name}: no column is left: {next(iter(source.left_out.values()), 'none of columns= is there')}")
+    return pa.record_batch(list(columns.values()), names=list(columns))
 
 
 def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
@@ -156,6 +267,10 @@ def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if name in source.label_columns:
+        return _labels_as_text(column, name, source)
+    if name == source.id_column and name not in source.text_columns:
+        column = _plain_ids(column, name, source)
     kind = column.type
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view() or pa.types.is_null(kind)
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -165,9 +280,117 @@ def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
         if is_text:
             column.validate(full=True)
             return column.cast(pa.large_string())
-        return _numbers_as_text(column) if name in source.text_columns else column
+        if name in source.text_columns:
+            return _numbers_as_text(column)
+        if not _can_be_stored(kind):
+            raise ColumnError(name, f"{source.name}, column {name!r}: {kind} cannot be stored; convert or drop it")
+        return column
     except pa.ArrowInvalid:
         raise CorpusError(f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding") from None
+
+
+@lru_cache(maxsize=256)
+def _can_be_stored(kind: pa.DataType) -> bool:
+    """Whether Parquet can hold a type; of a struct without fields, for one, it cannot."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    of = pa.types
+    if of.is_integer(kind) or of.is_floating(kind) or of.is_boolean(kind):
+        return True
+    try:
+        pq.write_table(pa.table({"": pa.array([], kind)}), pa.BufferOutputStream())
+    except (pa.ArrowException, TypeError, ValueError):
+        return False
+    return True
+
+
+def _labels_as_text(column: pa.Array, name: str, source: Source) -> pa.Array:
+    """Return labels as text: names as they are, classes by their names, numbers and truth values as they are written."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, of = column.type, pa.types
+    if of.is_integer(kind) and name in source.class_names:
+        return _names_of_classes(column, name, source)
+    if of.is_boolean(kind):
+        return pc.if_else(column, pa.scalar("True", pa.large_string()), pa.scalar("False", pa.large_string()))
+    if of.is_floating(kind) or of.is_decimal(kind):
+        encoded = column.dictionary_encode()
+        texts = pa.array([_number_text(value) for value in encoded.dictionary.to_pylist()], pa.large_string())
+        return texts.take(encoded.indices)
+    if not (of.is_string(kind) or of.is_large_string(kind) or kind == pa.string_view() or of.is_null(kind) or of.is_integer(kind)):
+        raise CorpusError(f"{source.name}, column {name!r}: wanted label names, numbers or truth values, got {kind}; name another column")
+    try:
+        column.validate(full=True)
+        return column.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        raise CorpusError(f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding") from None
+
+
+def _names_of_classes(column: pa.Array, name: str, source: Source) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = source.class_names[name]
+    if not names:
+        raise CorpusError(f"{source.name}, column {name!r}: the files name the classes of this column differently; import them one by one")
+    codes = pc.if_else(pc.equal(column, -1), pa.scalar(None, column.type), column)  # -1 is no label there, too
+    bounds = pc.min_max(codes).as_py()
+    if bounds["min"] is not None and (bounds["min"] < 0 or bounds["max"] >= len(names)):
+        strange = bounds["min"] if bounds["min"] < 0 else bounds["max"]
+        raise CorpusError(
+            f"{source.name}, column {name!r}: {strange} is none of the classes 0 to {len(names) - 1} ({', '.join(names[:20])})"
+        )
+    return pa.array(names, pa.large_string()).take(codes)
+
+
+def _plain_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
+    """Return ids in the form in which 1, 1.0 and '1.0' are one: whole numbers, or text without a trailing .0 of a number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, of = column.type, pa.types
+    if of.is_decimal(kind):
+        column = column.cast(pa.float64())
+    if of.is_floating(column.type):
+        return _whole_ids(column, name, source)
+    if not (of.is_string(kind) or of.is_large_string(kind)):
+        return column
+    floats = pc.match_substring_regex(column, r"^-?\d+\.0$") if pc.any(pc.ends_with(column, ".0")).as_py() else None
+    if floats is None or not pc.any(floats).as_py():
+        return column
+    source.repairs.ids += pc.sum(floats).as_py()
+    return pc.replace_substring_regex(column, r"^(-?\d+)\.0$", r"\1")
+
+
+def _whole_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
+    """Return float ids as the whole numbers that they were before a gap or a merge made them floats."""
+    import numpy as np
+    import pyarrow as pa
+
+    values = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    there = values[np.isfinite(values)]
+    broken = there[there != np.floor(there)]
+    if len(broken):
+        raise CorpusError(
+            f"{source.name}, column {name!r}: {broken[0]!s} is no id; ids are texts or whole numbers, convert the column to text"
+        )
+    if np.abs(there).max(initial=0) >= 2**53 or np.isinf(values).any():
+        raise CorpusError(
+            f"{source.name}, column {name!r}: holds floats too large to be exact, so ids have been rounded before; read the column as text "
+            "where the data comes from, such as pandas.read_csv(..., dtype={...: str})"
+        )
+    source.repairs.ids += len(there)
+    return pa.array(np.nan_to_num(values), pa.int64(), mask=np.isnan(values))
+
+
+def _number_text(value: Any) -> str | None:
+    """Write 1.0 and 1.00 as 1, for a column of whole numbers with gaps is a column of floats in pandas."""
+    if value is None or value != value:
+        return None
+    whole = math.isfinite(value) and value == int(value)
+    return str(int(value)) if whole else str(value)
 
 
 def _numbers_as_text(column: pa.Array) -> pa.Array:
@@ -210,8 +433,8 @@ def _pandas_source(frame: Any) -> Source:
     def batches(source: Source) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        columns = {name: converted(name, frame.iloc[:, i], source) for i, name in enumerate(names)}
-        yield from _table_batches(pa.table(columns))
+        columns = {name: source.attempt(name, partial(converted, name, frame.iloc[:, i], source)) for i, name in enumerate(names)}
+        yield from _table_batches(pa.table({name: column for name, column in columns.items() if column is not None}))
 
     return Source("the DataFrame", batches, in_memory=True)
 
@@ -232,13 +455,28 @@ def _plain_texts(column: Any) -> pa.Array | None:
 def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
     import pyarrow as pa
 
-    if str(column.dtype) in ("object", "str", "string", "category"):
+    if str(column.dtype) == "category":
+        return _categories(column, name, source)
+    if str(column.dtype) in ("object", "str", "string"):
         values = column.astype(object).where(column.notna(), None).tolist()
         return _array(values, name, source, lambda row: f"{source.name}, row {row}")
     try:
         return pa.array(column.copy(), from_pandas=True)  # what is kept must not change with the frame
     except (pa.ArrowException, TypeError, ValueError):
-        raise CorpusError(f"{source.name}, column {name!r}: values of type {column.dtype} cannot be stored; convert or drop it") from None
+        raise ColumnError(
+            name, f"{source.name}, column {name!r}: values of type {column.dtype} cannot be stored; convert or drop it"
+        ) from None
+
+
+def _categories(column: Any, name: str, source: Source) -> pa.Array:
+    """Convert each category once."""
+    import numpy as np
+    import pyarrow as pa
+
+    categories = column.cat.categories
+    values = _array(categories.astype(object).tolist(), name, source, lambda row: f"{source.name}, category {row}")
+    codes = np.asarray(column.cat.codes)
+    return values.take(pa.array(codes, pa.int64(), mask=codes < 0))
 
 
 def _list_source(items: list[Any]) -> Source:
@@ -248,7 +486,7 @@ def _list_source(items: list[Any]) -> Source:
     if all(isinstance(item, str) for item in items):
         return Source("the list", lambda source: _text_batches(source, items), in_memory=True)
     if all(isinstance(item, Mapping) for item in items):
-        return Source("the list", lambda source: _row_batches(source, _placed(items)), in_memory=True)
+        return Source("the list", lambda source: _table_batches(_table_of_rows(source, items)), in_memory=True)
     raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
 
 
@@ -264,8 +502,19 @@ def _place_in_list(start: int, row: int) -> str:
     return f"the list, record {start + row}"
 
 
-def _placed(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return ((_place_in_list(0, i), row) for i, row in enumerate(rows))
+def _table_of_rows(source: Source, items: list[Mapping[str, Any]]) -> pa.Table:
+    """Return dicts as a table; a key that only some of them have is a column all the same."""
+    import pyarrow as pa
+
+    place = partial(_place_in_list, 0)
+    rows = [_text_keys(row, place(i)) for i, row in enumerate(items)]
+    names = dict.fromkeys(key for row in rows for key in row)
+    columns = {name: source.attempt(name, partial(_row_column, rows, name, source, place)) for name in names}
+    return pa.table({name: column for name, column in columns.items() if column is not None})
+
+
+def _row_column(rows: Sequence[Mapping[str, Any]], name: str, source: Source, place: Callable[[int], str]) -> pa.Array:
+    return _array([row.get(name) for row in rows], name, source, place)
 
 
 def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
@@ -276,14 +525,17 @@ def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) 
     for places, chunk in _chunks((place, _text_keys(row, place)) for place, row in rows):
         names = list(schema.names) if schema is not None else list(dict.fromkeys(key for row in chunk for key in row))
         for place, row in zip(places, chunk, strict=True):
-            extra = [key for key in row if key not in names]
+            extra = [key for key in row if key not in names and source.wants(key)]
             if extra:
                 raise CorpusError(
                     f"{place}: column {extra[0]!r} is in none of the records before; give the first record every column, null where "
                     "it is empty"
                 )
-        columns = {name: _array([row.get(name) for row in chunk], name, source, places.__getitem__) for name in names}
-        batch = pa.record_batch(columns)
+        found = {name: source.attempt(name, partial(_row_column, chunk, name, source, places.__getitem__)) for name in names}
+        lost = next((name for name, column in found.items() if column is None and schema is not None), None)
+        if lost is not None:
+            raise ColumnError(lost, source.left_out[lost])
+        batch = pa.record_batch({name: column for name, column in found.items() if column is not None})
         if schema is None:
             schema = pa.schema([pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema])
         yield _cast(batch, schema, places[0])
@@ -325,7 +577,7 @@ def _array(values: list[Any], name: str, source: Source, record: Callable[[int],
     if set(map(type, values)) <= {str, type(None)}:
         with contextlib.suppress(UnicodeEncodeError):  # lone surrogates, which are repaired below
             return pa.array(values, pa.large_string())
-    plain = _as_text if name in source.text_columns else _plain
+    plain = _as_label if name in source.label_columns else _as_text if name in source.text_columns else _plain
     values = [None if value is None else plain(value, source, partial(place, row)) for row, value in enumerate(values)]
     kinds = Counter(type(value) for value in values if value is not None)
     if float in kinds and not kinds.keys() <= {int, float}:  # pandas writes NaN for what is not there
@@ -333,20 +585,24 @@ def _array(values: list[Any], name: str, source: Source, record: Callable[[int],
         kinds = Counter(type(value) for value in values if value is not None)
     if list(kinds) == [str]:
         return pa.array(values, pa.large_string())
+    if name == source.id_column and len(kinds) > 1:  # ids are compared as text anyway
+        return pa.array([None if value is None else record_id(value) for value in values], pa.large_string())
     if len(kinds) > 1 and not kinds.keys() <= {int, float}:
         common = kinds.most_common(1)[0][0]
         row = next(i for i, value in enumerate(values) if value is not None and type(value) is not common)
-        raise CorpusError(
+        raise ColumnError(
+            name,
             f"{place(row)}: mixed types, {type(values[row]).__name__} {_short(values[row])} among {common.__name__} values; "
-            "make the column one type"
+            "make the column one type",
         )
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         row = _first_refused(values)
-        raise CorpusError(
+        raise ColumnError(
+            name,
             f"{place(row)}: {type(values[row]).__name__} {_short(values[row])} cannot be stored beside the values before it; wanted "
-            "text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it out"
+            "text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it out",
         ) from None
 
 
@@ -373,6 +629,18 @@ def _as_text(value: Any, source: Source, place: Callable[[], str]) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise CorpusError(f"{place()}: wanted text, got {type(value).__name__} {_short(value)}")
+
+
+def _as_label(value: Any, source: Source, place: Callable[[], str]) -> Any:
+    if isinstance(value, str):
+        return source.repairs.text(value, place)
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, (bool, int)) or type(value).__name__ in ("NAType", "NaTType"):
+        return None if not isinstance(value, int) else str(value)
+    if isinstance(value, (float, Decimal)):
+        return _number_text(value)
+    raise CorpusError(f"{place()}: wanted a label name, a number or a truth value, got {type(value).__name__} {_short(value)}")
 
 
 def _plain(value: Any, source: Source, place: Callable[[], str], depth: int = 0) -> Any:
@@ -406,8 +674,10 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatc
                 raise pa.ArrowInvalid("a cast would leave out what is in these fields")
             columns.append(column if column.type == wanted.type else column.cast(wanted.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise CorpusError(
-                f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one type in all records"
+            raise ColumnError(
+                wanted.name,
+                f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one type in all records, or "
+                "leave it out with columns=[...], which names the columns to keep",
             ) from None
     return pa.record_batch(columns, schema=schema)
 
@@ -668,7 +938,9 @@ def _without_bytes(batch: pa.RecordBatch, path: Path, encoding: str) -> pa.Recor
 
 
 def _parquet_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
-    return _read_groups(parquet_rows(paths))
+    found = parquet_rows(paths)
+    source.class_names = found.class_names
+    return _read_groups(found)
 
 
 @dataclass(frozen=True)
@@ -680,11 +952,13 @@ class ParquetRows:
     groups : (path, number of the row group in that file, its rows), in order
     schema : of the first file; the others have the same columns
     batch_rows : rows in a batch, fewer than BATCH_ROWS where they are large
+    class_names : column -> names of its classes, where the Hugging Face library wrote the files; () where they disagree
     """
 
     groups: tuple[tuple[Path, int, int], ...]
     schema: pa.Schema
     batch_rows: int
+    class_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(rows for _, _, rows in self.groups)
@@ -705,8 +979,10 @@ def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
     """
     groups: list[tuple[Path, int, int]] = []
     schema, per_row = None, 1
+    names: list[dict[str, tuple[str, ...]]] = []
     for path in paths:
         with _parquet_file(path) as file:
+            names.append(class_names_of(file.schema_arrow))
             found = file.schema_arrow.remove_metadata()
             _check_names(found.names, str(path))
             schema = schema or found
@@ -715,7 +991,8 @@ def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
             per_row = max(per_row, sum(size for _, size in sizes) // max(1, file.metadata.num_rows))
             groups += [(path, number, rows) for number, (rows, _) in enumerate(sizes)]
     assert schema is not None
-    return ParquetRows(tuple(groups), schema, max(1, min(BATCH_ROWS, BATCH_BYTES // per_row)))
+    classes = {name: first if all(file.get(name) == first for file in names) else () for file in names for name, first in file.items()}
+    return ParquetRows(tuple(groups), schema, max(1, min(BATCH_ROWS, BATCH_BYTES // per_row)), classes)
 
 
 def _read_groups(found: ParquetRows, start: int = 0) -> Iterator[pa.RecordBatch]:

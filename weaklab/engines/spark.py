@@ -184,7 +184,8 @@ def _roles(frozen: FrozenCommittee, names: list[str], id: str | None, text: str 
     texts = (text,) if isinstance(text, str) else tuple(text)
     check_columns(names, [*texts, *([] if id is None else [id])], "the DataFrame")
     ids = id or (known.id if known.id in names else "id")
-    return Roles(ids, texts, *(name if name in names else None for name in (known.label, known.gold)))
+    label, gold = (name if name in names else None for name in (known.label, known.gold))
+    return Roles(ids, texts, label, gold, known.also_hidden)
 
 
 def _checked(frozen: FrozenCommittee, df: DataFrame, roles: Roles) -> pa.Schema:

@@ -101,7 +101,11 @@ def code_table(labels: LabelNames) -> dict[str | int | None, int]:
     >>> code_table(LabelNames(["ham", "spam"]))
     {None: -1, -1: -1, 0: 0, 1: 1, 'ham': 0, 'spam': 1}
     """
-    return {vote: labels.code(vote) for vote in (None, *range(ABSTAIN, len(labels)), *labels)}
+    found: dict[str | int | None, int] = {}
+    for vote in (None, *range(ABSTAIN, len(labels)), *labels):
+        with contextlib.suppress(UnknownLabelError):  # a number is no code where labels are numbers themselves
+            found[vote] = labels.code(vote)
+    return found
 
 
 _ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-fA-F]+(?=>)")

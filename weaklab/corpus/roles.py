@@ -1,0 +1,103 @@
+"""Which column of a table is the text, where nobody has said so: the only reading there is, or an error that asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import CorpusError
+from weaklab.corpus.sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+TEXT_WORDS = 3
+"""Texts have so many words on average, or classes and names are not told from them."""
+TEXT_IDEOGRAPHS = 6
+"""Texts of a script without spaces have so many of its characters."""
+_SAMPLES = 3
+_COLUMNS = 12
+
+
+def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source) -> tuple[str, ...]:
+    """Return the text column of the first batch of a table, () where there is none.
+
+    The column ``text``; else the only column of strings, if nothing else is there or they read like texts. Strings that are few, short
+    and repeated are classes and never the text.
+
+    Raises
+    ------
+    CorpusError
+        There is more than one reading.
+    """
+    import pyarrow as pa
+
+    if "text" in batch.schema.names and "text" not in hidden:
+        return ("text",)
+    strings = [field.name for field in batch.schema if pa.types.is_large_string(field.type) and field.name not in hidden]
+    lost = [name for name, reason in source.left_out.items() if name not in hidden and " str " in reason]
+    if not strings and not lost:
+        return ()
+    if len(strings) + len(lost) > 1:
+        names = ", ".join([*strings, *lost])
+        raise CorpusError(
+            f"{source.name}: several columns hold strings ({names}); say which is the text: text={(*strings, *lost)[0]!r}; "
+            f"{_choices(batch, source)}"
+        )
+    if lost:
+        raise CorpusError(
+            f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r}, else say text=[]; {_choices(batch, source)}"
+        )
+    values = [value for value in batch.column(strings[0]).to_pylist() if value]
+    alone = all(name in hidden or name == strings[0] for name in batch.schema.names)
+    if are_classes(values) or not (alone or read_like_texts(values)):
+        name = strings[0]
+        raise CorpusError(
+            f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, which may be texts, "
+            f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) where no column is text; "
+            f"{_choices(batch, source)}"
+        )
+    return (strings[0],)
+
+
+def are_classes(values: Sequence[str]) -> bool:
+    """Whether strings are few, short and repeated.
+
+    >>> are_classes(["spam", "ham", "ham", "spam", "ham"]), are_classes(["spam", "ham"]), are_classes(["yes"] * 3 + ["Is it a yes?"])
+    (True, False, True)
+    """
+    different = set(values)
+    short = sum(map(_words, different)) < TEXT_WORDS * len(different)
+    return len(values) > 3 and 2 * len(different) <= len(values) and short
+
+
+def read_like_texts(values: Sequence[str]) -> bool:
+    """Whether strings are mostly different and have the words, or the characters, of texts.
+
+    >>> read_like_texts(["win a prize now", "see you at noon"]), read_like_texts(["Rome", "Paris"]), read_like_texts(["你好吗今天天气"])
+    (True, False, True)
+    """
+    words = sum(map(_words, values))
+    ideographs = sum(character > "\u2e80" for value in values for character in value)
+    different = 2 * len(set(values)) > len(values)
+    return bool(values) and different and (words >= TEXT_WORDS * len(values) or ideographs >= TEXT_IDEOGRAPHS * len(values))
+
+
+def _words(value: str) -> int:
+    return len(value[:1000].split())
+
+
+def _choices(batch: pa.RecordBatch, source: Source) -> str:
+    """Show the columns with some of their values."""
+    shown = []
+    for name, column in list(zip(batch.schema.names, batch.columns, strict=True))[:_COLUMNS]:
+        values = list(dict.fromkeys(map(_short, column.slice(0, 50).to_pylist())))
+        shown.append(f"{name[:40]} ({', '.join(values[:_SAMPLES])}{', ...' if len(values) > _SAMPLES else ''})")
+    more = batch.num_columns - len(shown)
+    return f"the columns are {', '.join(shown)}{f' and {more} more' if more else ''}"
+
+
+def _short(value: Any) -> str:
+    shown = repr(value) if isinstance(value, str) else " ".join(str(value).split())
+    return shown if len(shown) <= 24 else shown[:21] + "..."
