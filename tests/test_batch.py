@@ -1,5 +1,6 @@
 """Files in, Parquet parts out."""
 
+import gzip
 import json
 import os
 import random
@@ -16,8 +17,12 @@ import pytest
 
 import weaklab as wl
 from weaklab.base import CorpusError, WeaklabError
-from weaklab.batch import label_files
+from weaklab.batch import contents, label_files
+from weaklab.batch.contents import Contents, FileContent
+from weaklab.batch.parts import SEAL, is_sealed
+from weaklab.corpus.sources import parquet_rows
 from weaklab.frozen import FrozenCommittee
+from weaklab.label_models import LABEL_MODELS
 
 RECORDS = [
     {"id": f"r{i}", "text": text} for i, text in enumerate(["a prize", 'lunch, "at" noon\nor later', "", "free lunch", "see you"] * 50)
@@ -83,8 +88,6 @@ def test_the_labels_are_the_same_from_any_kind_of_file(kind, mail, tmp_path):
     if kind == "jsonl":
         source.write_text(lines)
     elif kind == "jsonl.gz":
-        import gzip
-
         source.write_bytes(gzip.compress(lines.encode()))
     elif kind == "csv":
         pa.csv.write_csv(table, source)
@@ -129,7 +132,8 @@ def test_a_run_goes_on_where_it_was_stopped(kind, mail, tmp_path):
     part[3].write_bytes(part[3].read_bytes()[:-10])
     (tmp_path / "out" / ".part-000001.parquet.0123abcd").write_bytes(b"half")
     (tmp_path / "out" / "_summary.json").unlink()
-    found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    with pytest.warns(wl.WeaklabWarning, match=r"part-000003\.parquet cannot be read any more, so these records are labeled again"):
+        found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert part[0].stat().st_mtime_ns == kept.st_mtime_ns
     assert found.fresh == 120
@@ -141,6 +145,7 @@ import sys
 import weaklab as wl
 from weaklab.batch import label_files
 from weaklab.frozen import FrozenCommittee
+from weaklab.label_models import LABEL_MODELS
 members = wl.Committee(["ham", "spam"], timeout=None)
 members.add(wl.keywords("spam", ["prize", "free"]))
 @members.labeling_function()
@@ -181,22 +186,152 @@ def test_another_committee_input_or_setting_is_told_apart(mail, tmp_path):
     with pytest.raises(WeaklabError, match=r"rows_per_part was 60 and is 50; votes was False and is True"):
         label_files(frozen(), mail, out, rows_per_part=50, votes=True)
     pq.write_table(pa.Table.from_pylist(RECORDS[1:]), mail)
-    with pytest.raises(WeaklabError, match=r"the input differs \(mail.parquet\)"):
+    with pytest.raises(WeaklabError, match=r"the input differs \(mail.parquet: rows 0 to 249 \(counted from 0\)\)"):
         label_files(frozen(), mail, out, **SETTINGS)
     assert content(out) == before
     assert label_files(frozen(), mail, out, overwrite=True, rows_per_part=100, workers=1).rows == 249
     assert len(rows_of(out)) == 249
 
 
-def test_a_change_in_the_middle_of_a_text_file_is_seen(tmp_path):
-    source = tmp_path / "mail.jsonl"
-    lines = [json.dumps({"id": i, "text": f"{i:06} " + "x" * 90}) for i in range(3000)]
+def texts(count):
+    return [f"prize draw {i:05}" if i % 2 else f"bank rates {i:05}" for i in range(count)]
+
+
+def written(path, lines):
+    """Write texts, to Parquet such that other texts of the same length make a file of the same size."""
+    if path.suffix == ".parquet":
+        table = pa.table({"id": [f"m{i}" for i in range(len(lines))], "text": lines})
+        plain = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+        pq.write_table(table, path, row_group_size=100, **plain)
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress("\n".join(["text", *lines]).encode(), 0, mtime=0))
+    else:
+        path.write_text("\n".join(["text", *lines]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("mail.parquet", r"rows 600 to 699 \(counted from 0\)"),
+        ("mail.csv", "lines 1 to 1,001"),
+        ("mail.csv.gz", r"bytes 0 to [\d,]+ \(counted from 0\)"),
+    ],
+)
+def test_texts_that_are_swapped_are_another_input(name, place, tmp_path):
+    source, out, lines = tmp_path / name, tmp_path / "out", texts(1000)
+    written(source, lines)
+    size = source.stat().st_size
+    label_files(frozen(), source, out, rows_per_part=300, workers=1)
+    lines[650], lines[651] = lines[651], lines[650]
+    written(source, lines)
+    assert source.stat().st_size == size
+    before = content(out)
+    for unfinished in (False, True):
+        if unfinished:
+            (out / "part-000003.parquet").unlink()
+            before = content(out)
+        with pytest.raises(WeaklabError, match=rf"made otherwise: the input differs \({name}: {place}\)\. Name .* \(--overwrite\)"):
+            label_files(frozen(), source, out, rows_per_part=300, workers=1)
+        assert content(out) == before
+    label_files(frozen(), source, out, rows_per_part=300, workers=1, overwrite=True)
+    assert [row["label"] for row in rows_of(out)][649:653] == ["spam", "spam", None, None]
+
+
+def test_any_byte_that_changes_is_noticed(tmp_path):
+    source = tmp_path / "mail.parquet"
+    pq.write_table(pa.table({"id": range(300), "text": texts(300)}), source, row_group_size=100)
+    whole, before = source.read_bytes(), Contents([source], parquet_rows([source])).to_json()
+    rng = random.Random(1)
+    for place in [0, 4, len(whole) - 9, *(rng.randrange(4, len(whole) - 8) for _ in range(60))]:
+        source.write_bytes(bytes([*whole[:place], whole[place] ^ 1 << rng.randrange(8), *whole[place + 1 :]]))
+        groups = [FileContent(source, [(100, 200, 100), (200, 10_000, 200)]).to_json()]
+        source.write_bytes(whole)
+        assert groups != [FileContent(source, [(100, 200, 100), (200, 10_000, 200)]).to_json()], place
+    assert Contents([source], parquet_rows([source])).to_json() == before
+
+
+def test_files_that_come_go_or_trade_places_are_named(tmp_path):
+    folder, out = tmp_path / "mail", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.csv").write_text(f"text\nprize {name}\n")
+    label_files(frozen(), folder, out, workers=1)
+    (folder / "c.csv").write_text("text\nlunch\n")
+    with pytest.raises(WeaklabError, match=r"the input differs \(c\.csv is new\)"):
+        label_files(frozen(), folder, out, workers=1)
+    (folder / "c.csv").unlink()
+    (folder / "a.csv").write_text("text\nprize b\n")
+    (folder / "b.csv").write_text("text\nprize a\n")
+    with pytest.raises(WeaklabError, match=r"the input differs \(a\.csv: lines 1 to 2, b\.csv: lines 1 to 2\)"):
+        label_files(frozen(), folder, out, workers=1)
+    (folder / "b.csv").unlink()
+    with pytest.raises(WeaklabError, match=r"b\.csv is gone, a\.csv: lines 1 to 2"):
+        label_files(frozen(), folder, out, workers=1)
+
+
+def test_the_lines_that_changed_are_named_by_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(contents, "PIECE_BYTES", 100)
+    monkeypatch.setattr(contents, "_BLOCK", 40)
+    source, out = tmp_path / "mail.jsonl", tmp_path / "out"
+    lines = [json.dumps({"id": i, "text": "prize"}) for i in range(40)]
     source.write_text("\n".join(lines))
-    label_files(frozen(), source, tmp_path / "out", workers=1)
-    lines[1500] = lines[1500].replace("xxx", "yyy")
+    assert Contents([source], None).lines == 40
+    label_files(frozen(), source, out, workers=1)
+    for number in (10, 30):
+        lines[number] = lines[number].replace("prize", "lunch")
     source.write_text("\n".join(lines))
-    with pytest.raises(WeaklabError, match=r"the input differs \(mail.jsonl\)"):
-        label_files(frozen(), source, tmp_path / "out", workers=1)
+    with pytest.raises(WeaklabError, match=r"mail\.jsonl: lines 9 to 14, lines 31 to 35\)"):
+        label_files(frozen(), source, out, workers=1)
+
+
+def test_a_file_that_was_only_touched_is_the_same_input(mail, tmp_path):
+    label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    shutil.copy(mail, tmp_path / "copy")
+    os.replace(tmp_path / "copy", mail)
+    os.utime(mail, (1, 1))
+    assert label_files(frozen(), mail, tmp_path / "out", **SETTINGS).fresh == 0
+
+
+@pytest.mark.parametrize("damage", ["bit", "edit", "swap"])
+def test_parts_that_were_edited_or_damaged_are_not_taken_for_finished(damage, mail, tmp_path):
+    out = tmp_path / "out"
+    label_files(frozen(), mail, out, **SETTINGS)
+    before, path = content(out), out / "part-000001.parquet"
+    if damage == "bit":
+        data = bytearray(path.read_bytes())
+        data[data.index(b"spam")] ^= 1
+        path.write_bytes(data)
+    elif damage == "edit":
+        table = pq.read_table(path)
+        pq.write_table(table.set_column(2, "label", pa.array(["spam"] * len(table))), path)
+    else:
+        path.write_bytes(path.read_bytes().replace(b'"ham": 24', b'"ham": 25'))
+    kept = content(out)
+    assert kept != before
+    with pytest.raises(WeaklabError, match=r"out: part-000001\.parquet changed after weaklab wrote it: edited or damaged\. To keep"):
+        label_files(frozen(), mail, out, **SETTINGS)
+    assert content(out) == kept
+    assert label_files(frozen(), mail, out, overwrite=True, **SETTINGS).fresh == 60
+    assert content(out) == before
+
+
+def test_every_bit_of_a_part_counts(mail, tmp_path):
+    label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
+    path = tmp_path / "out" / "part-000000.parquet"
+    told, whole, rng = pq.read_metadata(path).metadata[SEAL.encode()].decode(), path.read_bytes(), random.Random(2)
+    assert is_sealed(path, told)
+    for place in {0, len(whole) - 9, *(rng.randrange(len(whole) - 8) for _ in range(100))}:
+        path.write_bytes(bytes([*whole[:place], whole[place] ^ 1 << rng.randrange(8), *whole[place + 1 :]]))
+        assert not is_sealed(path, told), place
+
+
+def test_a_summary_that_was_edited_is_written_again(mail, tmp_path):
+    out = tmp_path / "out"
+    label_files(frozen(), mail, out, **SETTINGS)
+    before = content(out)
+    (out / "_summary.json").write_text((out / "_summary.json").read_text().replace('"spam": 100', '"spam": 250'))
+    assert label_files(frozen(), mail, out, **SETTINGS).fresh == 0
+    assert content(out) == before
 
 
 def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
@@ -353,8 +488,9 @@ def test_a_file_that_somebody_writes_to_meanwhile_is_told(tmp_path):
     held = FrozenCommittee.of(members)
     judged = held.ballots
     held.ballots = lambda batches: (path.write_text(path.read_text() + "\n"), judged(batches))[1]
-    with pytest.raises(CorpusError, match=r"mail\.jsonl changed while its records were labeled; run .* --overwrite"):
+    with pytest.raises(CorpusError, match=r"mail\.jsonl changed \(lines 1 to 251\) while its records were labeled; run .* --overwrite"):
         label_files(held, path, tmp_path / "out", **SETTINGS)
+    assert not list((tmp_path / "out").glob("part-*"))
 
 
 def test_files_of_somebody_else_are_neither_taken_nor_removed(mail, tmp_path):
@@ -376,3 +512,20 @@ def test_output_among_the_input_is_refused(mail, tmp_path):
 def test_a_heuristic_called_as_the_id_column_is_told(mail):
     with pytest.raises(WeaklabError, match="a heuristic is called 'id', as the column of ids is; rename"):
         frozen(wl.keywords("spam", ["win"], name="id")).vote_batch(pa.RecordBatch.from_pylist(RECORDS[:2]))
+
+
+@pytest.mark.parametrize("name", LABEL_MODELS.names())
+def test_a_project_labels_files_with_every_label_model_before_anything_is_labeled(name, tmp_path):
+    source = tmp_path / "mail.jsonl"
+    source.write_text('{"text": "a prize"}\n{"text": "at noon"}\n{"text": "hello"}\n')
+    with wl.Project(tmp_path / "project", labels=["ham", "spam"], timeout=None, label_model=name) as project:
+        project.add_records(["prize", "noon"])
+        project.add(wl.keywords("spam", ["prize"], name="prize")), project.add(wl.keywords("ham", ["noon"], name="noon"))
+        label_files(project.freeze(), source, tmp_path / "out", workers=1)
+        assert [row["label"] for row in rows_of(tmp_path / "out")][:2] == ["spam", "ham"]
+        project.weak_classifier(), project.weak_classifier("logistic_regression", features=["tfidf", "characters"])
+        label_files(project.freeze(), source, tmp_path / "with classifiers", workers=1)
+        project.label(project.corpus.ids[0].as_py(), "spam")
+        found = label_files(project.freeze(), source, tmp_path / "with one label", workers=1)
+        assert [row["label"] for row in rows_of(tmp_path / "with one label")][:2] == ["spam", "ham"]
+        assert found.rows == 3

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "weaklab"
 LAYERS = [
-    "base", "files", "seals", "database", "label_reader",
+    "base", "progress", "files", "seals", "database", "label_reader",
     "rows", "duplicates", "corpus", "heuristics", "voting", "processes", "tables", "receipt",
     "plots", "metrics", "reliability", "features",
     "classifiers", "polling", "committee", "label_models", "compare", "crowd", "annotators", "explain", "analysis",

@@ -511,7 +511,7 @@ def _member_hash(heuristic: Heuristic) -> str:
     """Return a hash of what a member does and what it has learned."""
     if not isinstance(heuristic, WeakClassifier):
         return fingerprint.digest(heuristic.name, heuristic.fingerprint)
-    learned = {name: value for name, value in vars(heuristic).items() if name.endswith("_")}
+    learned = {name: value for name, value in vars(heuristic).items() if name.endswith("_")} if heuristic.is_ready else {}
     return fingerprint.digest(
         heuristic.name, heuristic.fingerprint, fingerprint.of_value(learned), _features_hash(heuristic.features) if learned else ""
     )

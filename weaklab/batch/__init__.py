@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from weaklab.base import WeaklabError, did_you_mean, warn
 from weaklab.batch.folder import SUMMARY, BatchSummary, claim, finished, is_complete, manifest_of, opened_folder, summed, write_json
@@ -24,6 +24,7 @@ from weaklab.engines.local import cores, run_tasks
 from weaklab.files import replacing
 from weaklab.frozen import FrozenCommittee
 from weaklab.processes import can_travel
+from weaklab.progress import ProgressBar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,8 +66,9 @@ def label_files(
     ``_manifest.json``, what the parts were made of, and in the end ``_summary.json``.
 
     The same call goes on with a run that was stopped: parts that are finished are kept. A folder whose parts were made by another
-    committee, of other input or with other settings is left alone. Input is known by the size and content of its files; of a
-    Parquet file, by its size, its footer and its first 64 KiB.
+    committee, of other input or with other settings is left alone. Input is known by a digest of all its bytes, row group by row
+    group, or 64 MB by 64 MB of a text file; an error names the rows or lines that changed. A part of the output is known by a
+    digest of its bytes.
 
     Ids are taken as they are, so that memory does not grow with their number: whether one appears twice is not checked. Without
     an id column they are made from the content, and records that are equal have equal ids; ``row`` tells them apart.
@@ -81,16 +83,16 @@ def label_files(
     text, id, encoding : as of :func:`weaklab.read`; by default the columns are called as in the project
     rows_per_part : fixed number of input rows in a part
     workers : processes, by default one a core; the result is the same for any number
-    overwrite : begin anew where the folder holds another run
+    overwrite : begin anew where the folder holds another run; of the same run, make parts again that were edited or damaged
     engine : ``local``, or ``spark``
     progress : whether to show progress on standard error
 
     Raises
     ------
     CorpusError
-        A file cannot be read, a record has no id, or a column is missing; finished parts stay.
+        A file cannot be read or changed meanwhile, a record has no id, or a column is missing; finished parts stay.
     WeaklabError
-        Another process writes to the folder, or it holds something else.
+        Another process writes to the folder, it holds something else or another run, or parts of this run were edited.
 
     Examples
     --------
@@ -114,14 +116,15 @@ def label_files(
     inside = next((path for path in source_of(source, encoding).paths if Path(out).resolve() in path.resolve().parents), None)
     if inside is not None:
         raise WeaklabError(f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input")
-    records = Input(source, frozen, text, id, encoding)
+    with ProgressBar(progress, None, "checking the input", "B", unit_scale=True) as bar:
+        records = Input(source, frozen, text, id, encoding, bar.update)
     schema = part_schema(frozen, records, include, votes)
     frozen.check(records.first)
     with opened_folder(Path(out)) as (folder, lock):
         run = claim(folder, manifest_of(frozen, records, votes, include, rows_per_part), overwrite)
-        done = finished(folder, run)
-        if is_complete(folder, run, done):
-            return summed(folder, done)
+        done = finished(folder, run, overwrite)
+        if is_complete(folder, run, found := summed(folder, done)):
+            return found
         (folder / SUMMARY).unlink(missing_ok=True)
         job = PartJob(frozen, records.reader(), schema, folder, run, votes, tuple(include))
         wanted = workers or cores()
@@ -129,9 +132,9 @@ def label_files(
         if wanted > 1 and (reason := can_travel(job)) is not None:  # type: ignore[arg-type]  # it takes whatever is to be pickled
             warn(f"the committee cannot be sent to other processes ({reason}), so this one does all the work")
             wanted = 1
-        with tasks, _Bar(progress, records.estimate() if progress else None, tasks) as bar:
+        with tasks, _bar(progress, records, tasks) as bar:
             run_tasks(job, tasks.next, lambda part: done.update({part["part"]: part}), bar.update, min(wanted, tasks.most), held=(lock,))
-        records.check_unchanged()
+        records.contents.check()
         found = summed(folder, done)
         with replacing(folder / SUMMARY) as temporary:
             write_json(temporary, {"run": run, **found.to_json()})
@@ -226,29 +229,10 @@ def _below(batch: pa.RecordBatch, lots: NDArray[np.float64], threshold: float) -
     return (batch, lots) if keep.all() else (batch.filter(pa.array(keep)), lots[keep])
 
 
-class _Bar:
-    """Shows how many records are done, how many a second, and the time left."""
-
-    def __init__(self, shown: bool, total: int | None, tasks: Tasks) -> None:
-        self._bar: Any = None
-        if shown:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=total, initial=tasks.skipped, unit=" records", desc="labeling", mininterval=0.5)
-            tasks.on_skip = self._skip
-
-    def update(self, rows: int) -> None:
-        if self._bar is not None:
-            self._bar.update(rows)
-
-    def _skip(self, rows: int) -> None:
-        """Move on without counting these rows to the rate."""
-        self._bar.initial += rows
-        self._bar.update(rows)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+def _bar(shown: bool, records: Input, tasks: Tasks) -> ProgressBar:
+    """Show how many records are done, how many a second, and the time left."""
+    bar = ProgressBar(
+        shown, records.estimate() if shown else None, "labeling", "records", initial=tasks.skipped, leave=True, mininterval=0.5
+    )
+    tasks.on_skip = bar.skip
+    return bar

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import Fault, WeaklabError, merge_faults
+from weaklab.base import Fault, WeaklabError, merge_faults, warn
+from weaklab.batch.contents import differences
 from weaklab.batch.inputs import Input, Parts
-from weaklab.batch.parts import KEY, part_name
+from weaklab.batch.parts import KEY, SEAL, is_sealed, part_name
 from weaklab.files import replacing, write_errors
 from weaklab.frozen import FrozenCommittee
 from weaklab.heuristics.fingerprint import digest
 from weaklab.tables import Table
 
-FORMAT = 1
+FORMAT = 2
 """Of the manifest and the parts; a run of another format is not continued."""
 MANIFEST, SUMMARY, LOCK = "_manifest.json", "_summary.json", ".lock"
 LOCK_SECONDS = 3.0
@@ -99,7 +100,7 @@ def manifest_of(frozen: FrozenCommittee, records: Input, votes: bool, include: S
     return {
         "format": FORMAT,
         "committee": {"fingerprint": frozen.fingerprint, **frozen.parts},
-        "input": records.identity(),
+        "input": records.contents.to_json(),
         "settings": {
             "rows_per_part": rows_per_part,
             "votes": votes,
@@ -147,10 +148,9 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     parts = [name for name in {**committee, **other} if name != "fingerprint" and committee.get(name) != other.get(name)]
     if parts:
         said.append(f"the committee differs ({_few(parts)})")
-    files = [(entry["file"], entry["size"], entry["hash"]) for entry in held.get("input") or []]
-    new = [(entry["file"], entry["size"], entry["hash"]) for entry in wanted["input"]]
-    if files != new:
-        said.append(f"the input differs ({_few(sorted({entry[0] for entry in set(files) ^ set(new)}) or ['the order of its files'])})")
+    changed = differences(held.get("input"), wanted["input"])
+    if changed:
+        said.append(f"the input differs ({changed})")
     for kind in ("settings", "versions"):
         before, now = held.get(kind) or {}, wanted[kind]
         said += [f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in now if before.get(name) != now[name]]
@@ -161,24 +161,44 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def finished(folder: Path, run: str) -> Parts:
-    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are removed."""
+def finished(folder: Path, run: str, overwrite: bool) -> Parts:
+    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are removed.
+
+    Raises
+    ------
+    WeaklabError
+        A file is somebody else's, or a part was edited or damaged after it was written; with ``overwrite`` that is made again.
+    """
     found: Parts = {}
-    useless = []
+    useless, broken, edited = [], [], []
     for path in sorted(folder.iterdir()):
         part = _PART.fullmatch(path.name)
-        said = None if part is None else _footer(path)
-        if part is not None and said is not None and said["run"] == run and path.name == part_name(said["part"]):
-            found[said["part"]] = said
-        elif part is not None or _HALF.fullmatch(path.name):
+        metadata = None if part is None else _metadata(path)
+        if part is None:
+            useless += [path] if _HALF.fullmatch(path.name) else []
+        elif metadata is None:
+            broken.append(path)
+        elif (said := _told(metadata))["run"] != run or path.name != part_name(said["part"]):
             useless.append(path)
-    for path in useless:
+        elif not is_sealed(path, metadata.get(SEAL.encode(), b"").decode(errors="replace")):
+            edited.append(path)
+        else:
+            found[said["part"]] = said
+    if edited and not overwrite:
+        raise WeaklabError(
+            f"{folder}: {_few([path.name for path in edited])} changed after weaklab wrote {'it' if len(edited) == 1 else 'them'}: "
+            "edited or damaged. To keep an edit, move the file to another folder; to label these records again, run the same with "
+            "overwrite=True (--overwrite), which leaves the other parts"
+        )
+    if broken:
+        warn(f"{folder}: {_few([path.name for path in broken])} cannot be read any more, so these records are labeled again")
+    for path in [*useless, *broken, *edited]:
         path.unlink()
     return found
 
 
-def _footer(path: Path) -> dict[str, Any] | None:
-    """Return what a part says of itself, None if it is no whole one.
+def _metadata(path: Path) -> dict[bytes, bytes] | None:
+    """Return the metadata of a part, None if its footer cannot be read.
 
     Raises
     ------
@@ -191,24 +211,29 @@ def _footer(path: Path) -> dict[str, Any] | None:
     with open(path, "rb") as stream:
         head = stream.read(4)
     try:
-        metadata = pq.read_metadata(path)
+        metadata = pq.read_metadata(path).metadata or {}
     except (pa.ArrowException, OSError):
         metadata = None
-    if head not in (b"", b"PAR1") or (metadata is not None and KEY not in (metadata.metadata or {})):
+    if KEY not in metadata if metadata is not None else head not in (b"", b"PAR1"):
         raise WeaklabError(f"{path} was not written by weaklab; move it to another folder, or name a new one for the labels")
-    if metadata is None:
-        return None
-    said: dict[str, Any] = json.loads(metadata.metadata[KEY])
-    return said if said["rows"] == metadata.num_rows else None
+    return metadata and dict(metadata)
 
 
-def is_complete(folder: Path, run: str, done: Parts) -> bool:
-    """Whether the summary of this run is there, and every part that it counts."""
+def _told(metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    """Return what a part says of itself; of a run that no other is where that is damaged."""
     try:
-        held = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        said: dict[str, Any] = json.loads(metadata[KEY])
+        return {"run": "", "part": -1, **said}
+    except (ValueError, TypeError):
+        return {"run": "", "part": -1}
+
+
+def is_complete(folder: Path, run: str, found: BatchSummary) -> bool:
+    """Whether the summary of this run is there, and counts the parts that are there."""
+    try:
+        return bool(json.loads((folder / SUMMARY).read_text(encoding="utf-8")) == {"run": run, **found.to_json()})
     except (FileNotFoundError, ValueError):
         return False
-    return isinstance(held, dict) and held.get("run") == run and sorted(done) == list(range(held["parts"]))
 
 
 def summed(folder: Path, done: Parts) -> BatchSummary:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError
+from weaklab.batch.contents import Contents, Progress
 from weaklab.corpus import Corpus, Roles
 from weaklab.corpus.sources import ParquetRows, Source, parquet_rows, source_of
 from weaklab.frozen import FrozenCommittee
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 Parts = dict[int, dict[str, Any]]
 """Part number -> what its footer says."""
-_BLOCK = 1 << 16
 
 
 class Input:
@@ -38,10 +35,14 @@ class Input:
     first : the first batch, with roles
     """
 
-    def __init__(self, data: Any, frozen: FrozenCommittee, text: Any, id: str | None, encoding: str) -> None:
+    def __init__(
+        self, data: Any, frozen: FrozenCommittee, text: Any, id: str | None, encoding: str, progress: Progress | None = None
+    ) -> None:
         self.source = source_of(data, encoding)
         if not self.source.paths:
             raise CorpusError(f"batches are read from files, got {self.source.name}; write it to a Parquet file first, or use label_batch")
+        self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
+        self.contents = Contents(self.source.paths, self.parquet, progress)
         known = frozen.roles or Roles("id")
         names: list[str] = next((batch.schema.names for batch in self.source if batch.num_rows), [])
         if text is None and frozen.roles is not None and all(name in names for name in known.text):
@@ -49,56 +50,23 @@ class Input:
         hidden: dict[str, Any] = {role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names}
         self.corpus = Corpus(self.source, text=text, id=known.id if id is None and known.id in names else id, **hidden)
         self.corpus.roles = replace(self.corpus.roles, also_hidden=known.also_hidden)
-        self.roles, self.encoding, self._lines = self.corpus.roles, encoding, 0
+        self.roles, self.encoding = self.corpus.roles, encoding
         self.first = with_roles(next(batch for batch in self.source if batch.num_rows), self.roles)
-        self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
-        self._stamps = [_stamp(path) for path in self.source.paths]
-
-    def identity(self) -> list[dict[str, Any]]:
-        """Return name, size and hash of each file."""
-        return [{"file": path.name, "size": path.stat().st_size, "hash": self._hash(path)} for path in self.source.paths]
-
-    def check_unchanged(self) -> None:
-        """Raise a CorpusError if a file was written to since the input was opened."""
-        changed = next((path for path, stamp in zip(self.source.paths, self._stamps, strict=True) if _stamp(path) != stamp), None)
-        if changed is not None:
-            raise CorpusError(
-                f"{changed} changed while its records were labeled; run the same command with --overwrite to label what it holds now"
-            )
-
-    def _hash(self, path: Path) -> str:
-        """Return the hash of a file; of a Parquet file the first block and the footer, which tells of every column and row group."""
-        state = hashlib.blake2b(digest_size=16)
-        with open(path, "rb") as stream:
-            if self.parquet is not None:
-                state.update(stream.read(_BLOCK))
-                stream.seek(-8, os.SEEK_END)
-                stream.seek(-8 - int.from_bytes(stream.read(4), "little"), os.SEEK_END)
-            while block := stream.read(_BLOCK):
-                state.update(block)
-                self._lines += block.count(b"\n")
-        return state.hexdigest()
 
     def estimate(self) -> int | None:
         """Return how many records there are: exactly, or about so many, or None where only reading tells."""
         if self.parquet is not None:
             return len(self.parquet)
-        return None if any(path.suffix.lower() == ".gz" for path in self.source.paths) else self._lines
+        return None if any(path.suffix.lower() == ".gz" for path in self.source.paths) else self.contents.lines
 
     def reader(self) -> Reader:
         """Return what workers read with."""
         plain = replace(self.source, open=_nothing, paths=())
-        return Reader(plain, self.roles, self.parquet)
+        return Reader(plain, self.roles, self.parquet, self.contents)
 
     def tasks(self, rows_per_part: int, done: Parts, workers: int) -> Tasks:
         """Return what deals the parts that are not done to workers."""
         return _Stream(self, rows_per_part, done) if self.parquet is None else _Seek(len(self.parquet), rows_per_part, done, workers)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return what changes when somebody writes to a file."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
 
 
 def _nothing(source: Source) -> Iterator[pa.RecordBatch]:
@@ -217,11 +185,15 @@ def _as_bytes(batches: list[pa.RecordBatch]) -> bytes:
 class Reader:
     """Reads the batches of a part, cut at the same rows wherever reading began."""
 
-    def __init__(self, source: Source, roles: Roles, parquet: ParquetRows | None) -> None:
-        self._source, self._roles, self._parquet = source, roles, parquet
+    def __init__(self, source: Source, roles: Roles, parquet: ParquetRows | None, contents: Contents) -> None:
+        self._source, self._roles, self._parquet, self._contents = source, roles, parquet, contents
         self._at = -1
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._left: pa.RecordBatch | None = None
+
+    def check_unchanged(self) -> None:
+        """Raise a CorpusError if somebody wrote to the input, so that nothing is written that was made of it."""
+        self._contents.check()
 
     def read(self, task: Task) -> Iterator[pa.RecordBatch]:
         """Yield the batches of a part, with roles."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,10 @@ GATHERED_BYTES = 16 << 20
 ROW = "row"
 """The column with the number of the record in the input, from 0."""
 KEY = b"weaklab.part"
+_BLOCK = 1 << 20
+SEAL = "weaklab.digest"
+"""The footer holds a digest of all other bytes of the part, by which damage and edits are noticed."""
+UNSEALED = "0" * 32
 
 
 class PartJob:
@@ -56,7 +62,11 @@ class PartJob:
         table = pa.Table.from_batches(batches, self._schema).combine_chunks()
         table = table.replace_schema_metadata({KEY: json.dumps(part, ensure_ascii=False).encode()})
         with replacing(self._folder / part_name(task.part)) as temporary:
-            pq.write_table(table, temporary, row_group_size=max(1, table.num_rows), use_dictionary=_repeating(self._schema))
+            with pq.ParquetWriter(temporary, table.schema, use_dictionary=_repeating(self._schema)) as writer:
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
+                writer.add_key_value_metadata({SEAL: SEAL + ":" + UNSEALED})
+            seal(temporary)
+            self._reader.check_unchanged()
         return part
 
     def _checked(self, task: Task) -> Iterator[pa.RecordBatch]:
@@ -152,6 +162,48 @@ def part_schema(frozen: FrozenCommittee, records: Input, include: Sequence[str],
     if ROW in (f.name for f in labels):
         raise WeaklabError(f"the id column is called {ROW!r}, as is the column of row numbers in the output; rename it")
     return pa.schema([pa.field(ROW, pa.int64()), labels[0], *(given.field(name) for name in include), *labels[1:]])
+
+
+def seal(path: Path) -> None:
+    """Put the digest of a part that was just written into its footer, in the place of :data:`UNSEALED`."""
+    place = _place_of_seal(path, UNSEALED)
+    assert place is not None
+    found = _digest(path, place)
+    with open(path, "r+b") as stream:
+        stream.seek(place)
+        stream.write(found.encode())
+
+
+def is_sealed(path: Path, told: str) -> bool:
+    """Whether a part holds the bytes that it was written with; ``told`` is what its footer says."""
+    name, _, found = told.partition(":")
+    place = _place_of_seal(path, found) if name == SEAL and len(found) == len(UNSEALED) else None
+    return place is not None and _digest(path, place) == found
+
+
+def _place_of_seal(path: Path, found: str) -> int | None:
+    """Return at which byte the digest stands, None where there is none."""
+    with open(path, "rb") as stream:
+        size = stream.seek(-8, os.SEEK_END)
+        start = max(0, size - int.from_bytes(stream.read(4), "little"))
+        stream.seek(start)
+        place = stream.read().rfind(f"{SEAL}:{found}".encode())
+    return None if place < 0 else start + place + len(SEAL) + 1
+
+
+def _digest(path: Path, place: int) -> str:
+    """Return the digest of a file, as if :data:`UNSEALED` stood in this place."""
+    state = hashlib.blake2b(digest_size=len(UNSEALED) // 2)
+    with open(path, "rb") as stream:
+        left = place
+        while left and (block := stream.read(min(left, _BLOCK))):
+            state.update(block)
+            left -= len(block)
+        state.update(UNSEALED.encode())
+        stream.seek(place + len(UNSEALED))
+        while block := stream.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
 
 
 def _check_ids(batch: pa.RecordBatch, start: int, name: str) -> None:
