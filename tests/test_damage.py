@@ -6,9 +6,12 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
+import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -431,14 +434,10 @@ def test_half_written_imports_of_processes_that_are_gone_are_removed(folder):
 
 
 @contextlib.contextmanager
-def as_nobody(folder):
-    """Let nobody write in a folder, and be somebody who is not root."""
+def as_somebody_else(folder):
+    """Allow nobody to write in a folder, and be somebody other than root meanwhile."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for path in [*folder.parents]:
-        with contextlib.suppress(PermissionError):
-            if path.owner() != "root" or path.is_relative_to("/tmp/pytest-of-root"):
-                path.chmod(0o755)
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -449,3 +448,198 @@ def as_nobody(folder):
             os.seteuid(0)
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.fixture
+def places(made):
+    """A project, and a folder that everybody may write to; outside of pytest's own, into which only its owner may look."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        shutil.copytree(made, Path(place) / "p")
+        (Path(place) / "out").mkdir(mode=0o777)
+        (Path(place) / "out").chmod(0o777)
+        yield Path(place) / "p", Path(place) / "out"
+
+
+needs_users = pytest.mark.skipif(not hasattr(os, "seteuid"), reason="a read-only folder is made with the rights of Unix")
+
+
+@needs_users
+@pytest.mark.parametrize("kept", [True, False], ids=["votes are there", "votes are not there"])
+def test_a_read_only_project_can_be_read(places, kept):
+    folder, out = places
+    with Project(folder) as project:
+        before = project.labels()
+    if not kept:
+        for what in ("votes", "cache"):
+            shutil.rmtree(folder / what)
+    names = sorted(path for path in folder.rglob("*"))
+    pd.DataFrame(MORE).drop(columns="answer").to_parquet(out / "d.parquet")
+    (out / "d.parquet").chmod(0o644)
+    with as_somebody_else(folder):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Project(folder) as project:
+                assert project.read_only
+                pd.testing.assert_frame_equal(project.labels(), before)
+                assert len(project.ask(3)) == 3
+        commands = (["status"], ["lfs"], ["run"], ["evaluate"], ["explain", "r1"], ["ask"], ["export", out / "l.csv"])
+        for name, *rest in (*commands, ["batch", out / "d.parquet", out / "b", "-q", "--workers", "1"]):
+            code, _, err = command(name, folder, *rest)
+            assert (code, "error" in err, "warning" in err) == (0, False, False), (name, err)
+    assert sorted(path for path in folder.rglob("*")) == names
+    assert len(pd.read_csv(out / "l.csv")) == 60
+
+
+@needs_users
+def test_what_must_write_says_that_the_folder_is_read_only(places):
+    folder, _ = places
+    with as_somebody_else(folder):
+        project = Project(folder)
+        calls = (
+            lambda: project.label("r30", "ham"),
+            lambda: project.skip("r30"),
+            lambda: project.undo(),
+            lambda: project.add_records(["a text"]),
+            lambda: project.add(weaklab.keywords("spam", ["free"], name="new")),
+            lambda: project.remove("prizes"),
+            lambda: project.export(folder / "labels.csv"),
+        )
+        for call in calls[:2] + calls[3:6]:
+            with pytest.raises(ProjectError, match="is read-only, and this has to be written there; nothing was done"):
+                call()
+        with pytest.raises(ProjectError, match=r"labels.csv: cannot be written: it may not be written there"):
+            calls[6]()
+        assert project.undo() is None
+        assert {"prizes", "meals"} < set(project.committee.names)
+        project.close()
+        code, _, err = command("label", folder, "-n", "1")
+        assert (code, err.count("\n")) == (1, 1)
+        assert "is read-only" in err
+        with pytest.raises(ProjectError, match="cannot be written: it may not be written there"):
+            Project(folder / "new", labels=["a", "b"])
+
+
+@needs_users
+def test_a_read_only_project_without_checksums_can_be_read(places):
+    folder, _ = places
+    with Project(folder) as project:
+        before = project.labels()
+    to_format_1(folder)
+    with as_somebody_else(folder), Project(folder) as project:
+        pd.testing.assert_frame_equal(project.labels(), before)
+
+
+@needs_users
+def test_a_read_only_project_whose_writer_was_stopped_says_so(places):
+    folder, _ = places
+    (folder / "weaklab.db-journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(8) + b"x" * 4096)
+    with as_somebody_else(folder), contextlib.suppress(ProjectError), Project(folder) as project:
+        assert len(project.labels()) == 60  # SQLite saw that nothing is to be taken back
+
+
+# ---- a full disk
+
+
+@contextlib.contextmanager
+def full(size):
+    """Let no file grow beyond a size, which the system tells like a disk that is full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("arguments", "least"), [(["import", "{data}"], 2000), (["export", "{out}"], 10)], ids=lambda a: str(a)[:8])
+def test_a_command_on_a_full_disk_is_one_error_with_the_path(folder, tmp_path, arguments, least):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(map(str, rng.integers(0, 10**9, 30))) for _ in range(2000)]
+    pd.DataFrame({"id": [f"n{i}" for i in range(2000)], "text": texts}).to_parquet(tmp_path / "d.parquet")
+    with Project(folder) as project:
+        before = project.labels()
+    filled = [a.format(data=tmp_path / "d.parquet", out=tmp_path / "l.jsonl") for a in arguments]
+    with full(least):
+        code, _, err = command(filled[0], folder, *filled[1:])
+    errors = [line for line in err.splitlines() if line.startswith("error:")]
+    assert (code, len(errors)) == (1, 1), err
+    assert "cannot be written" in errors[0]
+    assert str(folder if arguments[0] == "import" else tmp_path / "l.jsonl") in errors[0]
+    assert not (tmp_path / "l.jsonl").exists()
+    assert len(parts(folder)) == 1
+    with Project(folder) as project:
+        pd.testing.assert_frame_equal(project.labels(), before)
+
+
+def test_votes_and_cache_that_cannot_be_kept_are_a_warning(folder):
+    with Project(folder) as project:
+        before = project.labels()
+    for what in ("votes", "cache"):
+        shutil.rmtree(folder / what)
+    with Project(folder) as project:
+        with (
+            full(10),
+            pytest.warns(WeaklabWarning, match=r"p: votes and features cannot be kept: .*; they are computed again next time") as told,
+        ):
+            labels = project.labels()
+        assert len({str(w.message) for w in told}) == 1
+        pd.testing.assert_frame_equal(labels, before)
+
+
+# ---- several sessions
+
+
+def test_a_session_sees_labels_and_heuristics_of_another_at_its_next_question(folder):
+    with Project(folder) as one, Project(folder) as other:
+        one.ask(2, lease=False)
+        other.add(weaklab.keywords("ham", ["number"], name="numbers"))
+        one.ask(2, lease=False)
+        assert one.committee.names == other.committee.names
+        assert "numbers" in one.votes().names
+        other.add(weaklab.keywords("spam", ["lunch"], name="meals"))
+        other.label("r50", "spam")
+        asked = {ask.id for ask in one.ask(60, lease=False)}
+        assert "r50" not in asked
+        pd.testing.assert_frame_equal(one.labels(), other.labels())
+        other.remove("prizes")
+        one.ask(1, lease=False)
+        assert "prizes" not in one.votes().names
+
+        @one.labeling_function()
+        def lengths(x):
+            return "ham" if len(x.text) > 27 else None
+
+        one.votes()
+        assert "lengths" in other.votes().names
+        np.testing.assert_array_equal(one.votes().L, other.votes().L)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "free"), [(-60.0, False), (0.0, False), (120.0, True), (3600.0, True), (10.0 * 86400, True), (-7200.0, True)]
+)
+def test_a_lease_of_a_clock_that_was_set_back_is_void(folder, ahead, free):
+    with Project(folder) as one, Project(folder) as other:
+        asked = one.ask(5)
+        one._store._db.execute("UPDATE asks SET at = ? WHERE session = ?", (time.time() + ahead, one.session))
+        assert ({a.id for a in asked} <= {a.id for a in other.ask(60, lease=False)}) == free
+        assert (len(other.lease(asked, asked[0].asked_after)) == 5) == free
+
+
+# ---- the benchmark
+
+
+def test_the_benchmark_counts_what_was_silent_and_finds_nothing(monkeypatch, capsys):
+    from benchmarks import damage
+
+    table, bad = damage.run(flips=10, whole=10, seed=7)
+    assert bad == 0, table.notes
+    assert table.rows[-1][2] == 20
+    assert sum(table.rows[-1][3:]) == 20
+    assert table.rows[-1][3] >= 4
+    assert table.rows[-1][4] >= 4
+    monkeypatch.setattr(damage, "flip", lambda file, other, rng: "nothing")
+    monkeypatch.setattr(damage, "outcome", lambda folder, expected: (damage.SILENT, ""))
+    with pytest.raises(SystemExit, match="1"):
+        damage.main(["--flips", "10", "--whole", "0"])

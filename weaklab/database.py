@@ -250,7 +250,7 @@ class Database:
             yield
         except sqlite3.IntegrityError:
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter where a message of SQLite is damaged, too
             self._tell(error)
 
     def _tell(self, error: Exception) -> NoReturn:

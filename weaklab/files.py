@@ -92,12 +92,17 @@ class Kept:
 
     A file that is gone, damaged or somebody else's is made again with a warning, and one that cannot be written is a warning:
     neither changes a result.
+
+    Parameters
+    ----------
+    folder : where the files are
+    owner : the project folder, which the warning names when nothing can be written
     """
 
     _LIST = "kept.txt"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, owner: Path) -> None:
+        self.folder, self.owner = folder, owner
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -125,7 +130,9 @@ class Kept:
                 with open(self.folder / self._LIST, "a", encoding="utf-8") as stream:
                     stream.write(f"{name}\n")
         except (ProjectError, OSError) as error:
-            warn(f"{error}; what stands in it is computed again next time")
+            cause = error if isinstance(error, OSError) else error.__cause__
+            reason = _reason(cause) if isinstance(cause, OSError) else str(error)
+            warn(f"{self.owner}: votes and features cannot be kept: {reason}; they are computed again next time")
 
     def _names(self) -> set[str]:
         try:

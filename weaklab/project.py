@@ -181,6 +181,10 @@ class Project:
         """Whether nothing can be written in the folder: labels can be computed and exported to elsewhere, nothing can be kept."""
         return self._store.read_only
 
+    def must_be_writable(self) -> None:
+        """Raise a ProjectError if the project is read-only."""
+        self._store.must_be_writable()
+
     @property
     def committee(self) -> Committee:
         """The members, in the order of their columns."""

@@ -382,7 +382,7 @@ class Store:
 
         key = "\0".join([name, *folders])
         file = f"{name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.npy"
-        kept = Kept(self.path / "cache")
+        kept = Kept(self.path / "cache", self.path)
         held = kept.read(file, lambda path: read_array(path, key))
         if held is not None:
             return np.asarray(held)
@@ -570,7 +570,7 @@ class ColumnFiles:
     """
 
     def __init__(self, folder: Path, records: int, read_only: bool = False) -> None:
-        self._kept, self._records, self._read_only = Kept(folder), records, read_only
+        self._kept, self._records, self._read_only = Kept(folder, folder.parent.parent), records, read_only
 
     def get(self, fingerprint: str) -> Ballot | None:
         """Return the column, None if it is not there or not what was written; the latter with a warning."""

@@ -89,6 +89,7 @@ def label_in_terminal(
     With ``ahead`` the committee trains and the next batch is picked while the person reads this one. Only an answer that comes sooner
     waits for it, and every batch is picked without knowing the answers to the one before it, however fast these come.
     """
+    project.must_be_writable()
     session = _Session(project, n, batch, strategy, again, read, out or sys.stdout)
     if not ahead:
         return session.run()

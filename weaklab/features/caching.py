@@ -51,7 +51,7 @@ def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path, *, wr
     >>> (first != again).nnz
     0
     """
-    name, kept = f"{digest('features', _FORMAT, features.fingerprint, key)}.npz", Kept(folder)
+    name, kept = f"{digest('features', _FORMAT, features.fingerprint, key)}.npz", Kept(folder, folder.parent)
 
     def restore(path: Path) -> tuple[Features, Matrix]:
         held = _read(path)
