@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from weaklab import exports
 from weaklab.asks import Ask, Asks, make_asks, texts_of
 from weaklab.base import (
     ABSTAIN,
@@ -1005,10 +1006,19 @@ class Project:
         text = texts_of(self._records, [row])[0] if self._records.roles.text else ""
         return explain(state.model, state.votes, row, instance=state.instance, record=name, text=text, manual=self._manual().get(name))
 
-    def export(self, path: str | Path, *, min_confidence: float = 0.0, precision: float | None = None, include: Sequence[str] = ()) -> int:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        min_confidence: float = 0.0,
+        precision: float | None = None,
+        include: Sequence[str] = (),
+        spreadsheet_safe: bool = False,
+    ) -> int:
         """Write :meth:`labels` to a Parquet, CSV or JSONL file, by its suffix; return the number of rows.
 
-        The file is there whole or not at all.
+        The file is there whole or not at all. JSONL is JSON that every program reads: NaN and infinity are null, bytes are base64,
+        times ISO 8601, decimals text. A CSV cell holds text or one number; lists, structs and bytes need one of the other formats.
 
         Parameters
         ----------
@@ -1016,6 +1026,9 @@ class Project:
         precision : leave the label empty where :meth:`label_or_abstain` gives none, between 0 and 1; with a warning where that
             leaves manual labels alone
         include : columns of the records to write beside the labels, such as the text
+        spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
+            :func:`weaklab.exports.spreadsheet_safe`; for CSV only. By default texts are written exactly as they are, so that they can be
+            read back; open such a file in a spreadsheet only if you trust its texts.
         """
         path = Path(path)
         if path.suffix.lower() not in WRITERS:
@@ -1028,6 +1041,8 @@ class Project:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
         if precision is not None and min_confidence:
             raise ProjectError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
+        if spreadsheet_safe and path.suffix.lower() != ".csv":
+            raise ProjectError(f"spreadsheet_safe is for CSV files, and {path.name!r} is none; leave it out, or name a .csv file")
         frame = self.labels()
         frame.loc[frame["confidence"] < min_confidence, "label"] = None
         if precision is not None:
@@ -1036,6 +1051,7 @@ class Project:
             if not kept.threshold.kept:
                 warn(str(kept.threshold))
         table = labels_table(frame, self._records, include)
+        table = exports.spreadsheet_safe(table) if spreadsheet_safe else table
         with replacing(path) as temporary:
             WRITERS[path.suffix.lower()](table, temporary)
         return int(table.num_rows)

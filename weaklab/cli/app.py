@@ -399,11 +399,17 @@ def export(
         float | None, typer.Option(help="Leave labels empty so that at least this share of the others is right, such as 0.95.")
     ] = None,
     include: Annotated[list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")] = None,
+    spreadsheet_safe: Annotated[
+        bool,
+        typer.Option("--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."),
+    ] = False,
 ) -> None:
     """Write id, label, one probability a class, confidence, and whether the label is manual."""
     with opened(project) as held:
         tell_faults_of_files(held)
-        count = held.export(file, min_confidence=min_confidence, precision=precision, include=include or ())
+        count = held.export(
+            file, min_confidence=min_confidence, precision=precision, include=include or (), spreadsheet_safe=spreadsheet_safe
+        )
         print(f"wrote {count:,} rows to {file}")
         if precision is not None:
             show(held.label_or_abstain(precision).table())

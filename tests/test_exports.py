@@ -1,0 +1,145 @@
+"""Exports: every type as each format can hold it, formulas neutralised on request, one sentence for what does not fit."""
+
+import csv
+import datetime
+import decimal
+import json
+import math
+import uuid
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from weaklab import Project, keywords
+from weaklab.base import ProjectError
+from weaklab.corpus.plain import plain_column
+from weaklab.exports import WRITERS, spreadsheet_safe, without_formula
+
+DAY = datetime.date(2026, 1, 31)
+MOMENT = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
+NESTED = {"n": math.nan, "raw": b"\xff\x00", "days": [DAY]}
+AS_JSON = [
+    (pa.array([math.nan, math.inf, -math.inf, 1.5]), [None, None, None, 1.5]),
+    (pa.array([1.5, math.nan], pa.float16()), [1.5, None]),
+    (pa.array([b"\xff", None]), ["/w==", None]),
+    (pa.array([b"ab"], pa.binary(2)), ["YWI="]),
+    (pa.array([DAY]), ["2026-01-31"]),
+    (pa.array([MOMENT], pa.timestamp("us", "UTC")), ["2026-01-31T12:30:00+00:00"]),
+    (pa.array([datetime.time(1, 2, 3)]), ["01:02:03"]),
+    (pa.array([datetime.timedelta(hours=1, seconds=2)]), ["P0DT1H0M2S"]),
+    (pa.array([pa.MonthDayNano([1, 2, 500_000_000])]), ["P1M2DT0.500000000S"]),
+    (pa.array([decimal.Decimal("0.10"), None]), ["0.10", None]),
+    (pa.array([[math.nan, 1.0], None]), [[None, 1.0], None]),
+    (pa.array([NESTED]), [{"n": None, "raw": "/wA=", "days": ["2026-01-31"]}]),
+    (pa.array([[("a", math.inf)]], pa.map_(pa.string(), pa.float64())), [[["a", None]]]),
+    (pa.array([7, 8, 7]).dictionary_encode(), [7, 8, 7]),
+    (pa.array([b"x"]).dictionary_encode(), ["eA=="]),
+    (pa.RunEndEncodedArray.from_arrays([2, 3], [1.0, math.nan]), [1.0, 1.0, None]),
+    (pa.array(["a", None], pa.string_view()), ["a", None]),
+    (pa.array([[1]], pa.large_list(pa.int64())), [[1]]),
+    (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=5).bytes], pa.binary(16))), [str(uuid.UUID(int=5))]),
+    (pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int8(), (2,)), pa.array([[1, 2]], pa.list_(pa.int8(), 2))), [[1, 2]]),
+]
+
+
+def refused(word):
+    raise AssertionError(f"{word} is no JSON")
+
+
+@pytest.mark.parametrize(("column", "wanted"), AS_JSON, ids=lambda value: str(getattr(value, "type", ""))[:40])
+def test_jsonl_is_json_for_every_type(tmp_path, column, wanted):
+    WRITERS[".jsonl"](pa.table({"x": column}), tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line, parse_constant=refused)["x"] for line in lines] == wanted
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([[1]]), pa.array([{"a": 1}]), pa.array([b"a"]), pa.array([b"a"]).dictionary_encode(),
+     pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), pa.array([b"a"], pa.binary_view()),
+     pa.array([[1]], pa.list_(pa.int64(), 1))],
+    ids=lambda column: str(column.type)[:30],
+)  # fmt: skip
+def test_csv_names_the_column_that_no_cell_can_hold(tmp_path, column):
+    with pytest.raises(ProjectError, match=r"column 'extra' \(.*\.parquet or \.jsonl"):
+        WRITERS[".csv"](pa.table({"id": [1], "extra": column}), tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_csv_and_parquet_take_what_is_only_stored_in_another_way(tmp_path):
+    table = pa.table(
+        {
+            "ree": pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]),
+            "view": pa.array(["c", "d"], pa.string_view()),
+            "number": pa.array([5, 6]).dictionary_encode(),
+            "long": pa.array([datetime.timedelta(days=1), None]),
+        }
+    )
+    for suffix in (".csv", ".parquet"):
+        WRITERS[suffix](table, tmp_path / f"out{suffix}")
+    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as stream:
+        assert list(csv.reader(stream))[1:] == [["a", "c", "5", "P1DT0H0M0S"], ["b", "d", "6", ""]]
+    assert pq.read_table(tmp_path / "out.parquet").column("ree").to_pylist() == ["a", "b"]
+    with pytest.raises(ProjectError, match="'gap' holds month_day_nano_interval"):
+        WRITERS[".parquet"](pa.table({"gap": [pa.MonthDayNano([1, 0, 0])]}), tmp_path / "gap.parquet")
+    with pytest.raises(ProjectError, match="'far': holds a date"):
+        WRITERS[".csv"](pa.table({"far": pa.array([2**62], pa.timestamp("us"))}), tmp_path / "far.csv")
+
+
+def test_plain_columns_keep_what_is_plain_already():
+    column = pa.chunked_array([["a"], ["b"]])
+    assert plain_column(column) is column
+    flags = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, None], pa.int8()))
+    assert plain_column(pa.chunked_array([flags, flags])).to_pylist() == [True, False, None] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("=1+1", "'=1+1"), ("+49 30 1", "'+49 30 1"), ("-x", "'-x"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t'=1"), ("\rx", "'\rx"),
+        ("  =1", "  '=1"), ("＝1", "'＝1"), ("\ufeff=1", "\ufeff'=1"), ("a;=1", "a;'=1"), ("a,@b", "a,'@b"),
+        ('"=1', "\"'=1"), ("a\n=1", "a\n'=1"),
+        ("-2+3", "'-2+3"), ("-2,3+a", "'-2,3+a"), ("-5", "-5"), ("+3.5e-2", "+3.5e-2"), ("-2,5", "-2,5"), ("well-known", "well-known"),
+        ("a=b", "a=b"), ("mail@home", "mail@home"), ("", ""),
+    ],
+)  # fmt: skip
+def test_formulas_get_an_apostrophe_and_numbers_stay(text, wanted):
+    assert without_formula(text) == wanted
+
+
+def test_every_text_of_a_table_is_neutralised_names_of_columns_too():
+    table = spreadsheet_safe(pa.table({"=head": ["=a", None], "n": [-1, 2], "d": pa.array(["@x", "y"]).dictionary_encode()}))
+    assert table.to_pydict() == {"'=head": ["'=a", None], "n": [-1, 2], "d": ["'@x", "y"]}
+
+
+@pytest.fixture
+def project(tmp_path):
+    table = pa.table({"id": ["=1", "-2"], "text": ["=prize", "lunch"], "price": [-1.5, math.nan], "tags": [["a"], []]})
+    with Project(tmp_path / "p", labels=["+spam", "ham"], timeout=None, share_answers=0) as made:
+        made.add_records(table, text="text")
+        made.add(keywords("+spam", ["prize"]))
+        yield made
+
+
+def test_a_project_exports_exact_texts_unless_it_is_asked_for_safe_ones(project, tmp_path):
+    def first(**options):
+        project.export(tmp_path / "out.csv", include=["text", "price"], **options)
+        with open(tmp_path / "out.csv", newline="", encoding="utf-8") as stream:
+            return list(csv.reader(stream))[1][:4]
+
+    assert first() == ["=1", "=prize", "-1.5", "+spam"]
+    assert first(spreadsheet_safe=True) == ["'=1", "'=prize", "-1.5", "'+spam"]
+    with pytest.raises(ProjectError, match="spreadsheet_safe is for CSV"):
+        project.export(tmp_path / "out.jsonl", spreadsheet_safe=True)
+
+
+def test_a_column_that_does_not_fit_leaves_the_old_file_in_place(project, tmp_path):
+    (tmp_path / "out.csv").write_text("old")
+    with pytest.raises(ProjectError, match="'tags'"):
+        project.export(tmp_path / "out.csv", include=["tags"])
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert not list(tmp_path.glob(".out*"))
+    project.export(tmp_path / "out.jsonl", include=["tags", "price"])
+    rows = [json.loads(line, parse_constant=refused) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["tags"], row["price"]) for row in rows] == [(["a"], -1.5), ([], None)]
