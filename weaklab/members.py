@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import Fault, LabelNames
+from weaklab.base import Fault, HeuristicError, LabelNames, WeaklabError
 from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import ids_of
 from weaklab.heuristics import Ballot, ColumnVotes, Heuristic, Watch, keywords, pattern, where
+from weaklab.tables import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
 
@@ -38,12 +38,41 @@ class Frozen(Heuristic):
         return ballot
 
 
-def heuristic_from_spec(spec: dict[str, Any]) -> Heuristic:
-    """Make a heuristic again from what :meth:`Heuristic.spec` returned."""
-    makers: dict[str, Callable[..., Heuristic]] = {"keywords": keywords, "pattern": pattern, "where": where, "column": ColumnVotes}
-    if spec["kind"] == "classifier":
-        return WeakClassifier.from_spec(spec)
-    return makers[spec["kind"]](**{k: v for k, v in spec.items() if k != "kind"})
+_MAKERS: dict[str, tuple[Callable[..., Heuristic], tuple[str, ...]]] = {
+    "keywords": (keywords, ("label", "words", "name", "case", "column")),
+    "pattern": (pattern, ("label", "regex", "name", "flags", "column")),
+    "where": (where, ("label", "condition", "name")),
+    "column": (ColumnVotes, ("name", "column", "position")),
+}
+_CLASSIFIER_SETTINGS = ("estimator", "features", "name", "min_probability", "min_precision", "calibrate", "min_labels", "seed")
+
+
+def heuristic_from_spec(spec: Any) -> Heuristic:
+    """Make a heuristic again from what :meth:`Heuristic.spec` returned.
+
+    A stored project comes from anywhere, so this is a closed list: keywords, patterns, conditions, columns of votes, and the classifiers
+    of :mod:`weaklab.classifiers.stored`.
+
+    Raises
+    ------
+    HeuristicError
+        It is anything else, or has a setting that the part does not have.
+    """
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    if not isinstance(kind, str) or (kind != "classifier" and kind not in _MAKERS):
+        kinds = ", ".join(["classifier", *_MAKERS])
+        raise HeuristicError(f"will not make a stored heuristic of kind {clean(repr(kind), 80)}: there are {kinds}")
+    make, known = (WeakClassifier.from_spec, _CLASSIFIER_SETTINGS) if kind == "classifier" else _MAKERS[kind]
+    settings = {name: value for name, value in spec.items() if name != "kind"}
+    for name in settings:
+        if name not in known:
+            raise HeuristicError(f"a stored {kind} has no setting {clean(repr(name), 80)}; it has {', '.join(known)}")
+    try:
+        return make(settings) if kind == "classifier" else make(**settings)
+    except WeaklabError as error:
+        raise HeuristicError(str(error)) from None
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError, AssertionError) as error:
+        raise HeuristicError(f"a stored {kind} cannot be made again: {type(error).__name__}: {error}") from None
 
 
 def classifier_from_setting(entry: Any) -> WeakClassifier:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
@@ -12,6 +11,7 @@ from weaklab.classifiers.calibration import CALIBRATE_LABELS, binary, finite, fi
 from weaklab.classifiers.folds import FOLDS, folds_of
 from weaklab.classifiers.linear import NO_FOLD, LinearModel
 from weaklab.classifiers.models import CLASSIFIERS
+from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
 from weaklab.corpus.records import ids_of
 from weaklab.features import feature_spec, features, features_from_spec, transform_once
 from weaklab.heuristics import Ballot, Heuristic, Watch, fingerprint
@@ -131,7 +131,7 @@ class WeakClassifier(Heuristic):
         return fingerprint.digest("classifier", estimator, self.features.fingerprint, repr(self._settings()))
 
     def spec(self) -> dict[str, Any] | None:
-        held, estimator = feature_spec(self.features), _estimator_spec(self.estimator)
+        held, estimator = feature_spec(self.features), estimator_spec(self.estimator)
         if estimator is None or held is None:
             return None
         return {"kind": "classifier", "estimator": estimator, "features": held, "name": self.name, **self._settings()}
@@ -139,7 +139,7 @@ class WeakClassifier(Heuristic):
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> WeakClassifier:
         settings = {k: v for k, v in spec.items() if k not in ("kind", "estimator", "features")}
-        return cls(_estimator_from_spec(spec["estimator"]), features_from_spec(spec["features"]), **settings)
+        return cls(estimator_from_spec(spec["estimator"]), features_from_spec(spec["features"]), **settings)
 
     # ---- training
 
@@ -363,28 +363,6 @@ def _joined(
         np.concatenate([np.ones(len(y)), weight[held]]),
         np.concatenate([fold, np.full(held.sum(), NO_FOLD)]),
     )
-
-
-def _estimator_spec(estimator: Any) -> Any:
-    """Return JSON for a name or for one of scikit-learn's own classifiers with plain settings, None for anything else."""
-    if isinstance(estimator, str):
-        return estimator
-    if not hasattr(estimator, "get_params"):
-        return None
-    settings = estimator.get_params(deep=False)
-    plain = all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
-    module = type(estimator).__module__
-    return {"module": module, "class": type(estimator).__name__, "settings": settings} if plain and module.startswith("sklearn.") else None
-
-
-def _estimator_from_spec(spec: Any) -> Any:
-    if isinstance(spec, str):
-        return spec
-    if not spec["module"].startswith("sklearn."):
-        raise HeuristicError(
-            f"will not load {spec['module']}.{spec['class']}: only scikit-learn's own classifiers are made from a stored project"
-        )
-    return getattr(import_module(spec["module"]), spec["class"])(**spec["settings"])
 
 
 def _features(what: Any) -> Any:
