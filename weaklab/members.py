@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+NOT_HERE = "it was registered in another session and its code is not here, so it has no votes for these records; register it again"
+NO_CODE = "the project was opened without running code (run_code=False, --no-code), and no votes of it are kept for these records"
+
+
 class Frozen(Heuristic):
-    """A heuristic that was registered in another session and whose code is not here.
+    """A heuristic that was registered in another session and whose code is not here, or was not to be run.
 
     The votes that a labeling function gave are kept; a weak classifier keeps none.
     """
 
     keeps = False
 
-    def __init__(self, name: str, fingerprint: str, location: str) -> None:
-        self.name, self._fingerprint, self.location = name, fingerprint, location
+    def __init__(self, name: str, fingerprint: str, location: str, reason: str = NOT_HERE) -> None:
+        self.name, self._fingerprint, self.location, self._reason = name, fingerprint, location, reason
 
     @property
     def fingerprint(self) -> str:
@@ -32,9 +36,8 @@ class Frozen(Heuristic):
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         ids = ids_of(batch)
-        reason = "it was registered in another session and its code is not here, so it has no votes for these records; register it again"
         ballot = Ballot.blank(len(ids))
-        ballot.faults = [Fault(self.name, "NotLoaded", reason, self.location, tuple(ids[:20]), len(ids))]
+        ballot.faults = [Fault(self.name, "NotLoaded", self._reason, self.location, tuple(ids[:20]), len(ids))]
         return ballot
 
 

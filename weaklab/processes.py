@@ -81,7 +81,7 @@ class Child:
             environment.setdefault(name, "1")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=inherited
+                [sys.executable, "-P", "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=inherited
             )
         finally:
             os.close(lifeline)

@@ -84,6 +84,9 @@ class Project:
     settings : see :class:`weaklab.settings.Settings`; written to ``weaklab.toml`` in a new project, and in an existing
         one taken for this session in the place of what stands there
     annotator : who answers, by default the name of the user on this machine
+    run_code : whether to run the Python files of ``labeling_functions``. Opening a project runs them, with all that they may do on this
+        machine. With False no file of them is executed or imported: votes that are kept count, other records have no vote of these
+        heuristics, and a fault names them.
 
     Raises
     ------
@@ -107,8 +110,17 @@ class Project:
     >>> _ = project.label(ask, "ham")
     """
 
-    def __init__(self, path: str | Path, labels: Sequence[str] | None = None, *, annotator: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        labels: Sequence[str] | None = None,
+        *,
+        annotator: str | None = None,
+        run_code: bool = True,
+        **settings: Any,
+    ) -> None:
         self.path = Path(path)
+        self.run_code = run_code
         self.settings = self._open_settings(labels, settings)
         self.label_names = LabelNames(self.settings.labels)
         self.annotator = annotator or _user()
@@ -118,7 +130,7 @@ class Project:
         self._store = Store(self.path)
         self._check_labels()
         self._warn_of_unknown()
-        self._roster = Roster(self.path, self.settings, self.label_names, self._store)
+        self._roster = Roster(self.path, self.settings, self.label_names, self._store, run_code)
         self._history = History(self._store)
         self._outside = Outside(self._store)
         self._folders: list[str] = []
@@ -525,7 +537,9 @@ class Project:
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()
         self._refresh_members()
-        self._state = self._bench.trainer(progress, fresh).train(self._codes(through), self._more(through))
+        trainer = self._bench.trainer(progress, fresh)
+        self._roster.remember()
+        self._state = trainer.train(self._codes(through), self._more(through))
         self._trained_through = through
         self._store.raise_meta("trained_through", through)
 
@@ -923,7 +937,17 @@ class Project:
         >>> batch = next(weaklab.read(["a prize for you"]).batches())
         >>> project.freeze().label_batch(batch)["label"].to_pylist()
         ['spam']
+
+        Raises
+        ------
+        ProjectError
+            The project was opened with ``run_code=False``, and a heuristic needs its code to vote on other records.
         """
+        if not self.run_code and (lost := self._roster.without_code):
+            raise ProjectError(
+                f"{self.path} was opened without running code, and {', '.join(lost)} cannot vote on other records without it; open it with "
+                "run_code=True (without --no-code) if you trust its labeling functions"
+            )
         state = self._ensure()
         return self._bench.freeze(state, self._history.labels())
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import HeuristicError, LabelNames, WeaklabError
+from weaklab.base import HeuristicError, LabelNames, WeaklabError, warn
 from weaklab.committee import Committee
+from weaklab.database import DATABASE
 from weaklab.heuristics import Heuristic, as_heuristic, load
-from weaklab.members import Frozen, classifier_from_setting, heuristic_from_spec
+from weaklab.members import NO_CODE, Frozen, classifier_from_setting, heuristic_from_spec
 from weaklab.settings import FILE, Settings
 
 if TYPE_CHECKING:
     from weaklab.store import Store
+
+_IN_FILES = "heuristics_in_files"
 
 
 class Roster:
@@ -24,18 +27,18 @@ class Roster:
     load_errors : what could not be loaded, one message each
     """
 
-    def __init__(self, path: Path, settings: Settings, labels: LabelNames, store: Store) -> None:
-        self._path, self._settings, self._labels, self._store = path, settings, labels, store
+    def __init__(self, path: Path, settings: Settings, labels: LabelNames, store: Store, run_code: bool = True) -> None:
+        self._path, self._settings, self._labels, self._store, self._run_code = path, settings, labels, store, run_code
         self._load()
 
     def _load(self) -> None:
         self.committee = Committee(self._labels, timeout=self._settings.timeout or None)
         self.load_errors: list[str] = []
         self._places: dict[str, str] = {}
-        for place in self._settings.labeling_functions:
-            path = (self._path / place).resolve()
-            if path.exists() or place != "labeling_functions":
-                self._take_file(path)
+        if self._run_code:
+            self._take_files()
+        else:
+            self._take_names()
         for entry in self._settings.weak_classifiers:
             classifier = classifier_from_setting(entry)
             classifier.location = FILE
@@ -44,7 +47,7 @@ class Roster:
         self._members = self._store.members()
         for name, spec, fingerprint, location in self._members:
             if name not in self.committee:
-                self.committee.add(_member(name, spec, fingerprint, location))
+                self.committee.add(self._member(name, spec, fingerprint, location))
 
     def sync(self) -> bool:
         """Take over what other sessions have added, redefined or removed since; return whether there was any such thing."""
@@ -58,12 +61,46 @@ class Roster:
         for name in gone:
             self.committee.remove(name)
         for name in new:
-            member = _member(*after[name])
+            member = self._member(*after[name])
             if name in self.committee:
                 self.committee.put_back(member)
             else:
                 self.committee.add(member)
         return bool(gone or new)
+
+    def _take_files(self) -> None:
+        """Run the files of labeling functions."""
+        for place in self._settings.labeling_functions:
+            path = (self._path / place).resolve()
+            if path.exists() or place != "labeling_functions":
+                self._take_file(path)
+
+    def _take_names(self) -> None:
+        """Take the heuristics of the files as :meth:`remember` noted them, without running anything."""
+        noted = self._store.get_meta(_IN_FILES)
+        if noted is None and any(next((self._path / place).glob("*.py"), None) for place in self._settings.labeling_functions):
+            warn(
+                f"{self._path} was opened without running code, and its labeling functions have not voted yet, so that none of them is "
+                "known here; run it once with code: `weaklab run`"
+            )
+        for name, fingerprint, location in noted or []:
+            member = Frozen(str(name), str(fingerprint), str(location), NO_CODE)
+            self.committee.add(member)
+            self._places[member.name] = member.location
+
+    def remember(self) -> None:
+        """Note the heuristics of the files whose votes are kept now, for those who open the project without running code."""
+        if not self._run_code or self._store.read_only:
+            return
+        inside = [h for h in self.committee.heuristics if self._places.get(h.name, FILE) != FILE and h.keeps]
+        noted = [[h.name, h.fingerprint, h.location] for h in inside]
+        if noted != self._store.get_meta(_IN_FILES, []):
+            self._store.set_meta(_IN_FILES, noted)
+
+    @property
+    def without_code(self) -> list[str]:
+        """The names of the members whose code is not here, or was not to be run."""
+        return [h.name for h in self.committee.heuristics if isinstance(h, Frozen)]
 
     def _take_file(self, path: Path) -> None:
         try:
@@ -112,9 +149,14 @@ class Roster:
         """Know what this session itself has changed, so that :meth:`sync` takes it for nobody else's."""
         self._members = [held for held in self._members if held[0] != name] + ([] if row is None else [row])
 
-
-def _member(name: str, spec: dict[str, Any] | None, fingerprint: str, location: str) -> Heuristic:
-    """Return a heuristic as an earlier or another session left it."""
-    member = Frozen(name, fingerprint, location) if spec is None else heuristic_from_spec(spec)
-    member.location = location
-    return member
+    def _member(self, name: str, spec: dict[str, Any] | None, fingerprint: str, location: str) -> Heuristic:
+        """Return a heuristic as an earlier or another session left it; one that is refused abstains, and a message names it."""
+        member: Heuristic = Frozen(name, fingerprint, location)
+        if spec is not None:
+            try:
+                member = heuristic_from_spec(spec)
+            except HeuristicError as error:
+                self.load_errors.append(f"{self._path / DATABASE}: heuristic {name!r}: {error}")
+                warn(self.load_errors[-1])
+        member.location = location
+        return member

@@ -40,6 +40,11 @@ app = typer.Typer(
 MAP_HELP = "What a value of the label or gold column stands for, such as 1=spam; repeat for several. 9= means no label."
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.", show_default=False)]
 
+NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help="Do not run the project's labeling functions; votes of them that are kept count, others are missing."),
+]
+
 
 def main() -> None:
     """Run the command line and leave with an exit code."""
@@ -76,6 +81,7 @@ def fail(message: str) -> None:
 @contextlib.contextmanager
 def opened(folder: Path, **options: Any) -> Iterator[Project]:
     """Open a project that must be there; warnings go to standard error, one line each, faults by :func:`tell_faults`."""
+    from weaklab.members import NO_CODE
     from weaklab.project import Project
 
     with warnings.catch_warnings(record=True) as caught:
@@ -84,7 +90,8 @@ def opened(folder: Path, **options: Any) -> Iterator[Project]:
             with Project(folder, **options) as project:
                 yield project
         finally:
-            told = [w for w in caught if issubclass(w.category, UserWarning) and not issubclass(w.category, FaultWarning)]
+            told = [w for w in caught if issubclass(w.category, UserWarning)]
+            told = [w for w in told if not issubclass(w.category, FaultWarning) or NO_CODE in str(w.message)]
             for message in dict.fromkeys(str(w.message) for w in told):
                 say(f"warning: {message}")
 
@@ -136,6 +143,7 @@ def init(
     label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
     retrain_every: Annotated[int, typer.Option(help="Retrain after so many labels; 0 on demand only.")] = 10,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    no_code: NoCode = False,
 ) -> None:
     """Make a project folder; its settings stand in PROJECT/weaklab.toml."""
     from weaklab.project import Project
@@ -156,6 +164,7 @@ def init(
         label_model=label_model,
         retrain_every=retrain_every,
         seed=seed,
+        run_code=not no_code,
     ) as made:
         print(f"made {project} with labels {', '.join(made.label_names)}; next: weaklab import {project} FILE")
         if tell_faults_of_files(made):
@@ -189,6 +198,7 @@ def import_(
     instead_of: Annotated[
         str | None, typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged.")
     ] = None,
+    no_code: NoCode = False,
 ) -> None:
     """Copy records into the project, and show what was taken for what: text, id, labels, data, and what is left out.
 
@@ -198,7 +208,7 @@ def import_(
 
     if no_text and text:
         raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         count = held.add_records(
             source,
             text=[] if no_text else text or None,
@@ -222,9 +232,10 @@ def import_(
 def adopt(
     project: Folder,
     folder: Annotated[str | None, typer.Argument(metavar="IMPORT", help="Folder of one import; by default all that are named.")] = None,
+    no_code: NoCode = False,
 ) -> None:
     """Take in imports that the database does not know, as after an older one was put back; opening the project names them."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         count = held.adopt(folder)
         print(f"took in {count:,} records; the project has {len(held):,}")
 
@@ -233,12 +244,13 @@ def adopt(
 def lfs(
     project: Folder,
     csv: Annotated[bool, typer.Option("--csv", help="Print as CSV, for other programs.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """List the heuristics: file and line, coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults.
 
     What is new or edited votes first. Exit code 3 where a file cannot be loaded or a function has faults.
     """
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         if len(held):
             held._ensure(progress=sys.stderr.isatty())
             summary = held.summary()
@@ -267,9 +279,10 @@ def run(
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Let every heuristic vote anew, not only what is new or edited.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Let new and edited heuristics vote, train on all labels, and show the result."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         summary = held.run(progress=not quiet and sys.stderr.isatty(), fresh=fresh)
         if not quiet:
             table = summary.table()
@@ -288,9 +301,10 @@ def ask(
     strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Show the records that a person should label next, with the suggestion and why each was picked."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         asks = held.ask(n, again=again, strategy=strategy, lease=False)
         if json_:
@@ -314,6 +328,7 @@ def label(
     ahead: Annotated[
         bool, typer.Option("--ahead", help="Train and pick the next batch while this one is read; it is picked without these answers.")
     ] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Label in the terminal: Enter accepts the suggestion, a digit or a name corrects it.
 
@@ -322,15 +337,17 @@ def label(
     """
     from weaklab.cli.terminal import label_in_terminal
 
-    with opened(project, annotator=annotator) as held:
+    with opened(project, annotator=annotator, run_code=not no_code) as held:
         tell_faults_of_files(held)
         label_in_terminal(held, n, batch=batch, strategy=strategy, again=again, ahead=ahead)
 
 
 @app.command(epilog="Example: `weaklab status spam --json`")
-def status(project: Folder, json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False) -> None:
+def status(
+    project: Folder, json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False, no_code: NoCode = False
+) -> None:
     """Show the project in numbers."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         if not len(held):
             say(f"{project} holds no record yet; next: weaklab import {project} FILE")
         found = held.status() if len(held) else {"records": 0, "heuristics": len(held.committee)}
@@ -352,12 +369,12 @@ def _status_text(value: Any) -> str:
 
 
 @app.command(epilog="Example: `weaklab evaluate spam`")
-def evaluate(project: Folder) -> None:
+def evaluate(project: Folder, no_code: NoCode = False) -> None:
     """Estimate how right the labels are, from the records that were drawn at random, and what more answers would bring.
 
     Also tells whether labeling may stop, and whether people agree more often with a suggestion that they see.
     """
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         show(held.evaluate().table())
 
@@ -367,9 +384,10 @@ def reliability(
     project: Folder,
     bins: Annotated[int, typer.Option(help="Bins of equal width from 0 to 1.", min=1)] = 15,
     plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
+    no_code: NoCode = False,
 ) -> None:
     """Show how often labels are right, by how probable the committee says they are; judged by the records drawn at random."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         found = held.reliability(bins)
         if plot is not None:
@@ -383,9 +401,10 @@ def reliability(
 def explain(
     project: Folder,
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
+    no_code: NoCode = False,
 ) -> None:
     """Show why a record got its label: what each heuristic adds to its log-odds against the next label."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         show(held.explain(record).table())
 
@@ -403,9 +422,10 @@ def export(
         bool,
         typer.Option("--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."),
     ] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Write id, label, one probability a class, confidence, and whether the label is manual."""
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         count = held.export(
             file, min_confidence=min_confidence, precision=precision, include=include or (), spreadsheet_safe=spreadsheet_safe
@@ -443,6 +463,7 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes to spread the runs over.", min=1)] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Compare query strategies on records whose labels are known: learning curves over several seeds.
 
@@ -472,6 +493,7 @@ def simulate(
                 jobs=jobs,
                 out=out,
                 progress=not quiet and sys.stderr.isatty(),
+                run_code=not no_code,
             )
             written = found.save(out) if out else []
     except KeyboardInterrupt:
@@ -502,6 +524,7 @@ def batch(
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
     progress: Annotated[bool, typer.Option("--progress", help="Show progress even where stderr is no terminal.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Label files of any size with the committee as it is; nothing is added to the project.
 
@@ -511,7 +534,7 @@ def batch(
     from weaklab.cli.batch import run_batch
 
     settings = {"include": include or (), "text": text, "id": id, "encoding": encoding, "rows_per_part": rows_per_part}
-    with opened(project) as held:
+    with opened(project, run_code=not no_code) as held:
         try:
             found = run_batch(
                 held,

@@ -19,7 +19,7 @@ def run_batch(project: Project, source: str, out: Path, say: Callable[[str], Non
     from weaklab.batch import label_files
 
     lost = [h.name for h in project.committee.heuristics if isinstance(h, Frozen)]
-    if lost:
+    if lost and project.run_code:
         say(f"warning: {', '.join(lost)}: written in a session that is over, so without votes here; put the code into labeling_functions/")
     found = label_files(project.freeze(), source, out, **settings)
     kept = f"; {found.rows - found.fresh:,} were labeled before" if found.fresh < found.rows else ""

@@ -37,6 +37,7 @@ def run_simulation(
     classifiers: Sequence[str],
     label_model: str | None,
     budgets: str,
+    run_code: bool = True,
     **settings: Any,
 ) -> Simulation:
     """Simulate on a file, a WRENCH folder, the bundled headlines, or a project with its own committee."""
@@ -51,18 +52,18 @@ def run_simulation(
         settings |= {"gold": gold or "gold", "labels": names or HEADLINE_LABELS, "name": SAMPLE}
         return simulate(load_headlines(), heuristics=lfs or [headline_functions()], classifiers=learners, **settings)
     if (Path(data) / FILE).exists():
-        return _of_project(Path(data), lfs, classifiers, label_model, settings)
+        return _of_project(Path(data), lfs, classifiers, label_model, settings, run_code)
     return simulate(data, heuristics=lfs, classifiers=learners, **settings)
 
 
 def _of_project(
-    folder: Path, lfs: Sequence[Path], classifiers: Sequence[str], label_model: str | None, settings: dict[str, Any]
+    folder: Path, lfs: Sequence[Path], classifiers: Sequence[str], label_model: str | None, settings: dict[str, Any], run_code: bool
 ) -> Simulation:
     from weaklab.project import Project
 
     if lfs or classifiers or settings["labels"]:
         raise WeaklabError(f"{folder} is a project with labels and a committee of its own; leave out --labels, --lfs and --classifier")
-    with Project(folder) as held:
+    with Project(folder, run_code=run_code) as held:
         for message in held.load_errors:
             warnings.warn(message, stacklevel=1)
         settings |= {"labels": held.label_names, "label_model": label_model or held.settings.label_model, "name": folder.name}

@@ -119,7 +119,7 @@ class Worker:
         environment = {**os.environ, "PYTHONHASHSEED": "0", **dict.fromkeys(_THREADS, "1")}
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=inherited
+                [sys.executable, "-P", "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=inherited
             )
         finally:
             os.close(lifeline)
