@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from weaklab import Project, keywords
-from weaklab.base import ProjectError
+from weaklab.base import CorpusError, ProjectError
 from weaklab.corpus.plain import plain_column
 from weaklab.exports import WRITERS, spreadsheet_safe, without_formula
 
@@ -143,3 +143,44 @@ def test_a_column_that_does_not_fit_leaves_the_old_file_in_place(project, tmp_pa
     project.export(tmp_path / "out.jsonl", include=["tags", "price"])
     rows = [json.loads(line, parse_constant=refused) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert [(row["tags"], row["price"]) for row in rows] == [(["a"], -1.5), ([], None)]
+
+
+def runs(values):
+    return pa.RunEndEncodedArray.from_arrays(list(range(1, len(values) + 1)), values)
+
+
+def test_columns_that_are_only_stored_in_another_way_are_read(tmp_path):
+    table = pa.table(
+        {
+            "id": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=n).bytes for n in (1, 2)], pa.binary(16))),
+            "text": runs(["a prize", "lunch"]),
+            "label": runs(["spam", "ham"]),
+            "price": runs([1.5, 2.5]),
+            "code": pa.array(["x", "y"], pa.string_view()),
+            "kind": pa.array([5, 6]).dictionary_encode(),
+            "tensor": pa.ExtensionArray.from_storage(
+                pa.fixed_shape_tensor(pa.float32(), (2,)), pa.array([[1, 2], [3, 4]], pa.list_(pa.float32(), 2))
+            ),
+        }
+    )
+    with Project(tmp_path / "p", labels=["spam", "ham"], timeout=None) as project:
+        project.add_records(table, text="text", id="id", label="label", quiet=True)
+        assert project.manual_labels() == {str(uuid.UUID(int=1)): "spam", str(uuid.UUID(int=2)): "ham"}
+        record = project.corpus.record(1)
+        assert (record.text, record.price, record.code, record.kind, list(record.tensor)) == ("lunch", 2.5, "y", 6, [3, 4])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([pa.MonthDayNano([1, 2, 3])]), pa.StructArray.from_arrays([runs([1])], ["inner"]),
+     pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])],
+    ids=lambda column: str(column.type)[:30],
+)  # fmt: skip
+def test_columns_that_nothing_can_store_are_left_out_with_a_sentence_or_refused(tmp_path, column):
+    table = pa.table({"text": ["a prize"], "odd": column})
+    with Project(tmp_path / "p", labels=["spam", "ham"], timeout=None) as project:
+        receipt = project.add_records(table, text="text", quiet=True)
+        assert "odd" in str(receipt.table())
+        assert "odd" not in project.corpus.schema.names
+        with pytest.raises(CorpusError, match="odd"):
+            project.add_records(table, text="text", columns=["odd"], quiet=True)

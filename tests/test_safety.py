@@ -1,5 +1,6 @@
 """What a project folder can make weaklab construct and run."""
 
+import io
 import sys
 
 import pytest
@@ -251,7 +252,7 @@ def test_no_command_runs_code_where_it_must_not(trapped, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "more.txt").write_text("one more\n")
     monkeypatch.setattr(sys, "argv", ["weaklab", *(str(folder) if part == "P" else part for part in command), "--no-code"])
-    monkeypatch.setattr("builtins.input", lambda prompt: "q")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("q\n"))
     code = 0
     try:
         main()

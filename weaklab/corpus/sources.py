@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, did_you_mean
+from weaklab.corpus.plain import plain_column
 from weaklab.corpus.records import record_id
 
 if TYPE_CHECKING:
@@ -265,8 +266,9 @@ def _uniform(batch: pa.RecordBatch, source: Source) -> pa.RecordBatch:
 def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
     import pyarrow as pa
 
+    column = plain_column(column)
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        column = plain_column(column.dictionary_decode())
     if name in source.label_columns:
         return _labels_as_text(column, name, source)
     if name == source.id_column and name not in source.text_columns:
