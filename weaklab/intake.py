@@ -15,9 +15,7 @@ from weaklab.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.store import LABEL, Event, Found, Store, StoredCorpus
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
@@ -53,7 +51,7 @@ class Intake:
     map: Mapping[Any, Any] | None = None
     _rows: int = 0
     _ids: list[str] = field(default_factory=list)
-    _labels: list[tuple[list[str], NDArray[np.int64]]] = field(default_factory=list)
+    _labels: list[tuple[str, int]] = field(default_factory=list)
     _written: pa.Schema | None = None
     _raw: pa.Schema | None = None
     _readers: dict[str, LabelReader] = field(default_factory=dict)
@@ -91,12 +89,7 @@ class Intake:
 
     def _events(self, session: str) -> list[Event]:
         names = list(self.label_names)
-        return [
-            Event(LABEL, record, names[code], annotator=IMPORTED, session=session)
-            for ids, codes in self._labels
-            for record, code in zip(ids, codes.tolist(), strict=True)
-            if code != ABSTAIN
-        ]
+        return [Event(LABEL, record, names[code], annotator=IMPORTED, session=session) for record, code in self._labels]
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         schema: pa.Schema | None = None
@@ -132,11 +125,15 @@ class Intake:
         assert self.there.schema is not None
         try:
             whole = union_of([self.there.schema, schema])
-            for before in self.there.schema:
-                if before.type != whole.field(before.name).type:
-                    self.there.column(before.name).cast(whole.field(before.name).type)  # raises where a value does not fit
-        except (CorpusError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except CorpusError as error:
             raise ProjectError(f"{self.corpus.name}: {error}") from None
+        for before in self.there.schema:
+            wanted = whole.field(before.name).type
+            if before.type != wanted:
+                try:
+                    self.there.column(before.name).cast(wanted)
+                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    raise ProjectError(_does_not_fit(self.corpus.name, before.name, before.type, wanted, error)) from None
         own = pa.schema([whole.field(name) for name in schema.names])
         return Roles.of(schema).attach(own)
 
@@ -146,17 +143,20 @@ class Intake:
         try:
             return fitted(batch, schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ProjectError(f"{self.corpus.name}: a column has another type than in the project: {error}") from None
+            kinds = ((field.name, field.type, schema.field(field.name).type) for field in batch.schema)
+            name, found, wanted = next(kind for kind in kinds if kind[1] != kind[2])
+            raise ProjectError(_does_not_fit(self.corpus.name, name, found, wanted, error)) from None
 
     def _with_label_names(self, batch: pa.RecordBatch, ids: list[str]) -> pa.RecordBatch:
         """Read the columns of labels, and keep names in the place of what stood there."""
+        import numpy as np
         import pyarrow as pa
 
         roles = self.corpus.roles
         for column, reader in self._readers.items():
             codes = reader.codes(batch.column(column), partial(self._place, ids, column))
             if column == roles.label:
-                self._labels.append((ids, codes))
+                self._labels += [(ids[row], int(codes[row])) for row in np.flatnonzero(codes != ABSTAIN)]
             names = pa.array(list(self.label_names), pa.large_string()).take(pa.array(codes, mask=codes == ABSTAIN))
             batch = batch.set_column(batch.schema.get_field_index(column), column, names)
         return batch
@@ -259,6 +259,13 @@ class Intake:
             ]
             notes += [f"{name} was data in an earlier import; from now on heuristics do not see it there either" for name in shown]
         return notes
+
+
+def _does_not_fit(source: str, column: str, found: pa.DataType, wanted: pa.DataType, error: Exception) -> str:
+    return (
+        f"{source}: column {column!r} holds {found} in one import and {wanted} beside another, which does not hold all its values "
+        f"({error}); make it one type, or leave it out: columns=[...] (--column) names the columns to keep"
+    )
 
 
 def _new_names(corpus: Corpus, names: Sequence[str], there: Roles) -> tuple[list[str], Roles]:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import WeaklabError
-from weaklab.corpus import Columns, Corpus, ids_of
+from weaklab.corpus import Columns, Corpus, ids_of, record_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,7 @@ def as_row(record: Any, corpus: Corpus) -> tuple[str, dict[str, Any]]:
     if name is None:
         plain = json.dumps(columns, sort_keys=True, default=repr)
         name = hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return str(name), columns
+    return record_id(name), columns
 
 
 def synthesized(

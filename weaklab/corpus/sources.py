@@ -205,10 +205,10 @@ def _polars_source(frame: Any) -> Source:
 
 
 def _polars_column(frame: Any, name: str, source: Source) -> pa.ChunkedArray:
-    try:
-        return frame.select(name).to_arrow().column(0)
-    except Exception as error:  # of Rust, whose classes say nothing
-        raise ColumnError(name, f"{source.name}, column {name!r}: {frame.schema[name]} cannot be stored: {_first_line(error)}") from None
+    kind = str(frame.schema[name])
+    if "Object" in kind:  # polars gives the addresses of Python objects
+        raise ColumnError(name, f"{source.name}, column {name!r}: values of type {kind} cannot be stored; convert or drop it")
+    return frame.select(name).to_arrow().column(0)
 
 
 def _hugging_face_source(data: Any) -> Source:
@@ -446,7 +446,7 @@ def _plain_texts(column: Any) -> pa.Array | None:
     import pyarrow as pa
 
     kind = str(column.dtype)
-    with contextlib.suppress(UnicodeEncodeError, pa.ArrowException):  # lone surrogates, which have to be repaired
+    with contextlib.suppress(UnicodeEncodeError, OverflowError, pa.ArrowException):  # lone surrogates, which have to be repaired
         if kind in ("str", "string") and hasattr(column.array, "__arrow_array__"):
             return pa.array(column.array, pa.large_string(), from_pandas=True)
         if kind == "object" and pa.types.is_string((texts := pa.array(column.to_numpy(), from_pandas=True)).type):
