@@ -220,6 +220,8 @@ def test_a_crowd_reads_its_labels_like_an_import():
     crowd = wl.Crowd(pd.DataFrame(rows), labels=["ham", "spam"], map={1: "spam", 0: "ham"})
     assert (crowd.items, crowd.workers, crowd.L.tolist(), crowd.n_labels) == (["1", "2"], ["A"], [[1], [0]], 2)
     assert list(wl.Crowd(pd.DataFrame(rows)).labels) == ["0", "1"]
+    with pytest.warns(wl.WeaklabWarning, match="column 'label': mapped, but never occurred: 7"):
+        wl.Crowd(pd.DataFrame(rows), labels=["0", "1"], map={7: "0"})
     with pytest.raises(UnknownLabelError, match=r"column 'label', row 1: 1 is not a label; .*map="):
         wl.Crowd(pd.DataFrame(rows), labels=["ham", "spam"])
 

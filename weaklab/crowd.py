@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError, warn
 from weaklab.corpus.sources import check_columns, source_of
 from weaklab.label_reader import LabelReader, names_in
 
@@ -85,9 +85,11 @@ class Crowd:
     def _parse(self, given: list[str], map: Mapping[Any, Any] | None, source: str, column: str) -> NDArray[np.int64]:
         import pyarrow as pa
 
-        return LabelReader(self.labels, map).codes(
-            pa.array(given, pa.large_string()), lambda row: f"{source}, column {column!r}, row {row + 1}"
-        )
+        reader = LabelReader(self.labels, map)
+        codes = reader.codes(pa.array(given, pa.large_string()), lambda row: f"{source}, column {column!r}, row {row + 1}")
+        if reader.unused():
+            warn(f"{source}, column {column!r}: mapped, but never occurred: {', '.join(reader.unused())}")
+        return codes
 
     def _fill(self, i: NDArray[np.int64], j: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
         """Set ``L`` and ``confidence`` from the row, column and code of each label."""

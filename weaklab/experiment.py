@@ -353,6 +353,8 @@ def _with_gold(corpus: Corpus, labels: LabelNames, map: Mapping[Any, Any] | None
     names = corpus.gold()
     reader = LabelReader(labels, map)
     codes = reader.codes(pa.array(names, pa.large_string()), lambda row: _place(corpus, row))
+    if reader.unused():
+        warn(f"{corpus.name}, gold column {corpus.roles.gold!r}: mapped, but never occurred: {', '.join(reader.unused())}")
     rows = np.flatnonzero(codes != ABSTAIN)
     if len(rows) == len(codes):
         return corpus, codes, rows

@@ -223,12 +223,13 @@ class Intake:
             else:
                 uses.append(ColumnUse((name,), _kind_of(column.type), str(column.type).removeprefix("large_")))
         ignored = [ColumnUse((name,), "ignored", "not among columns=") for name in corpus.ignored]
-        lost = [ColumnUse((name,), "left out", reason) for name, reason in corpus.left_out.items()]
+        lost = [ColumnUse((name,), "left out", "cannot be stored") for name in corpus.left_out]
         return joined([*uses, *ignored]) + lost
 
     def _notes(self) -> list[str]:
         roles, corpus = self.corpus.roles, self.corpus
         notes = [f"{name}: {note}" for name, reader in self._readers.items() for note in reader.notes()]
+        notes += [f"{name} is left out: {reason}" for name, reason in corpus.left_out.items()]
         if self.map and not self._readers:
             notes.append("map= was not used: neither label= nor gold= names a column")
         if corpus.written_ids:

@@ -214,6 +214,10 @@ class LabelReader:
         code = self._lookup(text)
         return "" if code in (None, ABSTAIN) else str(self.labels[code])
 
+    def unused(self) -> list[str]:
+        """Return the values that the map explains and that never occurred."""
+        return [key for key in self._map if not any(_same(key, text) for text in self.seen)]
+
     def notes(self) -> list[str]:
         """Return what was mapped, converted or taken for no label, one sentence each."""
         told = []
@@ -221,7 +225,7 @@ class LabelReader:
             name = self._name(text)
             if text and name != text:
                 told.append(f"{text} {f'is {name}' if name else 'means no label'} ({times:,})")
-        unused = [key for key in self._map if not any(_same(key, text) for text in self.seen)]
+        unused = self.unused()
         notes = [f"read as: {', '.join(told[:20])}{', ...' if len(told) > 20 else ''}"] if told else []
         return notes + ([f"never occurred, though mapped: {', '.join(unused)}"] if unused else [])
 

@@ -7,6 +7,8 @@ from typing import Self
 
 from weaklab.tables import Table
 
+_COUNTS_WIDTH = 35
+
 
 @dataclass(frozen=True)
 class ColumnUse:
@@ -114,13 +116,19 @@ class ImportReceipt(int):
 
 
 def label_counts(counts: dict[str, int]) -> str:
-    """Return the counts of labels in one line.
+    """Return the counts of labels in one line of the table.
 
     >>> label_counts({"spam": 2, "ham": 1, "": 7})
     'spam 2, ham 1, without a label 7'
+    >>> label_counts({f"class {i}": 10 for i in range(77)})
+    'class 0 10, class 1 10, class 2 10, class 3 10, and 73 more'
     """
-    shown = [f"{name or 'without a label'} {count:,}" for name, count in list(counts.items())[:12]]
-    return ", ".join(shown) + (f", and {len(counts) - 12} more" if len(counts) > 12 else "")
+    shown: list[str] = []
+    for name, count in counts.items():
+        shown.append(f"{name or 'without a label'} {count:,}")
+        if sum(map(len, shown)) > _COUNTS_WIDTH and len(shown) < len(counts):
+            return ", ".join([*shown, f"and {len(counts) - len(shown)} more"])
+    return ", ".join(shown)
 
 
 def joined(uses: list[ColumnUse]) -> list[ColumnUse]:
