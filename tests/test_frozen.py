@@ -215,3 +215,77 @@ def test_models_that_need_all_rows_get_them():
     assert type(frozen.label_model).__name__ == "DawidSkene"
     with pytest.raises(WeaklabError, match="max_rows must be 1 or more"):
         fit(committee(), texts(20), max_rows=0)
+
+
+TEXTS = ["win a prize", "lunch at noon", "", "see you", "lone \ud800 prize"]
+
+
+def forms():
+    import pandas as pd
+    import polars as pl
+
+    rows = [{"id": i, "text": text, "mixed": [1, "x", {}, None, 2.5][i]} for i, text in enumerate(TEXTS)]
+    table = pa.table({"id": range(4), "text": TEXTS[:4]})
+    yield from {
+        "list": TEXTS,
+        "tuple": tuple(TEXTS),
+        "array": np.array(TEXTS),
+        "object array": np.array(TEXTS, dtype=object),
+        "Series": pd.Series(TEXTS[:4], index=range(7, 11)),
+        "dicts": rows,
+        "frame": pd.DataFrame(rows[:4]),
+        "table": table,
+        "batch": table.to_batches()[0],
+        "polars": pl.DataFrame(rows[:4], schema_overrides={"mixed": pl.Object}).drop("mixed"),
+        "chunked": pa.chunked_array([TEXTS[:2], TEXTS[2:4]]),
+        "dictionary": pa.table({"text": pa.array(TEXTS[:4]).dictionary_encode()}),
+        "corpus": wl.read(TEXTS[:4]),
+    }.items()
+
+
+@pytest.mark.parametrize(("form", "records"), forms(), ids=lambda value: value if isinstance(value, str) else "")
+def test_records_of_any_form_are_predicted(form, records):
+    frozen = FrozenCommittee.of(committee())
+    wanted = ["spam", "ham", None, "ham", "spam"][: 5 if form in ("list", "tuple", "array", "object array", "dicts") else 4]
+    assert frozen.predict(records) == wanted
+    P = frozen.predict_proba(records)
+    assert P.shape == (len(wanted), 2)
+    assert [None if p == q else ("ham", "spam")[p < q] for p, q in P.tolist()] == wanted
+    np.testing.assert_allclose(P.sum(axis=1), 1)
+
+
+def test_predictions_are_those_of_label_batch(project):
+    frozen, batch = project.freeze(), batch_of(50)
+    wanted = frozen.label_batch(batch)
+    assert frozen.predict(batch) == frozen.predict(batch.to_pylist()) == wanted["label"].to_pylist()
+    assert frozen.predict_proba(batch)[:, 1].tolist() == wanted["p_spam"].to_pylist()
+    assert frozen.predict([{"id": "r7", "text": "prize"}]) == ["ham" if wanted["label"][7].as_py() == "ham" else "spam"]
+
+
+def test_texts_stand_for_the_text_column_of_the_project(tmp_path):
+    with wl.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as held:
+        held.add_records([{"number": 1, "body": "a prize"}, {"number": 2, "body": "lunch"}], id="number", text="body")
+        held.add(wl.keywords("spam", ["prize"], column="body"))
+        frozen = held.freeze()
+    assert frozen.predict(["the prize", "x"]) == ["spam", None]
+    with pytest.raises(WeaklabError, match="no text column 'body' in the records to label; they have title"):
+        frozen.predict([{"title": "prize"}])
+
+
+def test_what_cannot_be_predicted_says_why(tmp_path):
+    frozen = FrozenCommittee.of(committee())
+    assert frozen.predict([]) == frozen.predict(()) == []
+    assert frozen.predict_proba([]).shape == (0, 2)
+    assert frozen.predict(pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())})) == []
+    with pytest.raises(WeaklabError, match=r"wanted a list of records, got one text; put it into a list: \['a prize'\]"):
+        frozen.predict("a prize")
+    with pytest.raises(WeaklabError, match="cannot read int 7 as a corpus"):
+        frozen.predict(7)
+    with wl.Project(tmp_path / "p", labels=["a", "b"], timeout=None) as held:
+        held.add_records([{"id": "x", "length": 3.5}, {"id": "y", "length": 1.5}])
+        held.add(wl.where("a", wl.col("length") > 2))
+        with pytest.raises(WeaklabError, match="records of this committee have no text, but columns; wanted dicts or a table"):
+            held.freeze().predict(["a text"])
+        assert held.freeze().predict([{"length": 4.0}, {"length": 0}]) == ["a", None]
+        with pytest.raises(WeaklabError, match="'length'"):
+            held.freeze().predict([{"width": 4.0}])

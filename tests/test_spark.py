@@ -153,6 +153,67 @@ def test_columns_are_kept_on_request_and_ids_made_of_the_content(spark, mail):
     assert rows(made) == sorted(here(frozen, [{"text": r["text"]} for r in RECORDS[1:6]]), key=lambda row: row["id"])
 
 
+ODD = {
+    "a.b": 1,
+    "`ticked`": "x",
+    "two words": 2.5,
+    "Text": "prize",
+    "ID": "other",
+    "a,b;{c}(d)=e": None,
+    "über.x": [1, 2],
+    "": 7,
+}
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "a function that may read anything"])
+def test_any_name_of_a_column_will_do(spark, tmp_path, declared):
+    from weaklab.batch import label_files
+
+    committee = members()
+    committee.add(wl.keywords("ham", ["x"], column="`ticked`", name="ticked"))
+    committee.add(wl.where("ham", col("a.b") > 5))
+    if not declared:
+
+        @committee.labeling_function()
+        def reads(x):
+            assert (x["a.b"], x["ID"], x["two words"], x["Text"]) == (1, "other", 2.5, "prize")
+            return "ham"
+
+    table = pa.Table.from_pylist([{**record, **ODD} for record in RECORDS[:20]])
+    pq.write_table(table, tmp_path / "odd.parquet")
+    frozen, kept = FrozenCommittee.of(committee), ["a.b", "two words", "Text", "über.x"]
+    label_files(frozen, tmp_path / "odd.parquet", tmp_path / "out", include=kept, votes=True, engine="spark")
+    label_files(frozen, tmp_path / "odd.parquet", tmp_path / "local", include=kept, votes=True, workers=1)
+    found, wanted = (pq.ParquetDataset(tmp_path / name).read().sort_by("id").to_pylist() for name in ("out", "local"))
+    assert found == [{name: value for name, value in row.items() if name != "row"} for row in wanted]
+    assert {(row["vote_ticked"], row["a.b"], tuple(row["über.x"])) for row in found} == {("ham", 1, (1, 2))}
+    assert all(row["faults"] is None for row in found)
+    assert spark.conf.get("spark.sql.caseSensitive") == "false"
+
+
+def test_only_what_is_read_is_selected(spark):
+    df = spark.createDataFrame([(1, "a prize", 2, 3)], "id long, text string, length long, `a.b` long")
+    declared = members()
+    declared.add(wl.where("ham", col("a.b") < 2))
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(declared), Roles("id", ("text",)), ()) == ("id", "text", "a.b")
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("id", ("text",)), ["length"]) == ("id", "text", "length")
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("key"), ()) == ("id", "text", "length", "a.b")
+    assert [row.label for row in on_spark.label(df, declared).collect()] == ["spam"]
+
+
+def test_an_id_column_with_a_dot_is_fine_and_types_that_arrow_cannot_hold_are_left_out(spark):
+    committee = members()
+
+    @committee.labeling_function()
+    def raises(x):
+        raise ValueError(f"no {x.text}")
+
+    df = spark.sql("select 'r1' as `mail.id`, 'a prize' as text, parse_json('{}') as v, make_interval(1) as `i.v`")
+    labeled = on_spark.label(df, committee, id="mail.id").cache()
+    assert [(row["mail.id"], row["label"]) for row in labeled.collect()] == [("r1", "spam")]
+    assert [row.records for row in on_spark.faults(labeled).collect()] == [["r1"]]
+
+
 def test_faults_come_back_and_are_summed_up(spark, mail):
     committee = members()
 
@@ -215,7 +276,7 @@ def test_columns_are_checked_before_anything_runs(spark, mail, project):
     subject.add(wl.keywords("ham", ["re:"], column="subject", name="reply"))
     with pytest.raises(WeaklabError, match="keywords 'reply' cannot read the records to label: no column 'subject'"):
         on_spark.label(df, subject)
-    with pytest.raises(WeaklabError, match="reads a column 'length'; the DataFrame has id, text"):
+    with pytest.raises(WeaklabError, match=r"condition '.*' cannot read the records to label: no column 'length'; there are id, text"):
         on_spark.label(df.drop("length"), project)
     with pytest.raises(WeaklabError, match="no column 'text'; the columns are id, length"):
         on_spark.label(df.drop("text"), project)

@@ -13,7 +13,9 @@ import numpy as np
 from weaklab.base import ABSTAIN, Fault, LabelNames, WeaklabError, merge_faults
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import assemble, columns_of_votes
+from weaklab.corpus import ColumnError, Corpus
 from weaklab.corpus.records import _METADATA_KEY, TEXT_JOINT, Columns, Roles, ids_of
+from weaklab.corpus.sources import Source, source_of
 from weaklab.heuristics import Ballot, fingerprint
 from weaklab.heuristics.ballot import faults_of
 from weaklab.polling import Poll
@@ -222,6 +224,78 @@ class FrozenCommittee:
         for batch, ballots in self.ballots(batches):
             yield self.labeled(batch, ballots, votes)[0]
 
+    def predict(self, records: Any) -> list[str | None]:
+        """Return the label of each record, in their order; None where nothing tells the best two classes apart.
+
+        Parameters
+        ----------
+        records : list, array or Series of texts, list of dicts, pandas, polars or Arrow table, or what :func:`weaklab.read` returned
+            Texts stand for the project's text column; a committee that reads other columns needs dicts or a table. A record whose
+            id (or content, where there are no ids) a person labeled has that label.
+
+        Raises
+        ------
+        WeaklabError
+            A column that the committee needs is not there, a record has no id, or what came is no list of records.
+
+        Examples
+        --------
+        >>> import weaklab
+        >>> committee = weaklab.Committee(["ham", "spam"], timeout=None)
+        >>> _ = committee.add(weaklab.keywords("spam", ["prize"]))
+        >>> frozen = FrozenCommittee.of(committee)
+        >>> frozen.predict(["win a prize", "lunch"]), frozen.predict([{"id": 7, "text": "a prize"}])
+        (['spam', None], ['spam'])
+        """
+        return [label for batch in self.label_batches(self._batches(records)) for label in batch["label"].to_pylist()]
+
+    def predict_proba(self, records: Any) -> NDArray[np.float64]:
+        """Return the probability of each class, float (n, k) with rows that sum to 1; parameters are those of :meth:`predict`.
+
+        >>> import weaklab
+        >>> committee = weaklab.Committee(["ham", "spam"], timeout=None)
+        >>> _ = committee.add(weaklab.keywords("spam", ["prize"]))
+        >>> FrozenCommittee.of(committee).predict_proba(["win a prize", "lunch"]).round(2).tolist()
+        [[0.0, 1.0], [0.5, 0.5]]
+        """
+        parts = [np.column_stack([batch[f"p_{name}"].to_numpy() for name in self.labels])
+                 for batch in self.label_batches(self._batches(records))]  # fmt: skip
+        return np.concatenate([np.empty((0, len(self.labels))), *parts])
+
+    def _batches(self, records: Any) -> Iterator[pa.RecordBatch]:
+        """Yield records of any form, in batches; checked before the first."""
+        if isinstance(records, (str, bytes)):
+            raise WeaklabError(f"wanted a list of records, got one text; put it into a list: [{str(records)[:40]!r}]")
+        texts = _texts_among(records)
+        if texts is not None:
+            records = _table_of_texts(texts, self._text_column())
+        elif isinstance(records, (list, tuple)) and not records:
+            return
+        batches = records.batches() if isinstance(records, Corpus) else self._read(source_of(records))
+        for number, batch in enumerate(batch for batch in batches if batch.num_rows):
+            if not number:
+                self.check(batch)
+            yield batch
+
+    def _read(self, source: Source) -> list[pa.RecordBatch]:
+        """Return all batches of a source, without columns that cannot be stored and that nobody is known to read."""
+        known = self.roles or Roles("id", ("text",))
+        source.text_columns, source.id_column = tuple(dict.fromkeys([*known.text, "text"])), known.id
+        source.needed = frozenset((known.id, *source.text_columns)) | (self.reads() or frozenset())
+        while True:
+            try:
+                return list(source)
+            except ColumnError as error:
+                source.leave_out(error)
+
+    def _text_column(self) -> str:
+        """Return the column that texts by themselves stand for."""
+        texts = ("text",) if self.roles is None else self.roles.text
+        if len(texts) != 1:
+            held = f"the columns {', '.join(texts)}" if texts else "no text, but columns"
+            raise WeaklabError(f"records of this committee have {held}; wanted dicts or a table with the columns of the project, got texts")
+        return texts[0]
+
     def schema(self, batch_schema: pa.Schema, votes: bool = False) -> pa.Schema:
         """Return the columns of :meth:`label_batch` for batches of this schema.
 
@@ -272,13 +346,18 @@ class FrozenCommittee:
         batch = self.prepared(batch).slice(0, 1)
         columns = Columns(batch)
         for heuristic in self.heuristics:
-            column = getattr(heuristic, "column", None)
-            if isinstance(column, str):
+            for column in sorted(() if isinstance(heuristic, WeakClassifier) else heuristic.reads() or ()):
                 _try(f"{type(heuristic).__name__.lower()} {heuristic.name!r}", columns.__getitem__, column)
             if isinstance(heuristic, WeakClassifier) and heuristic.is_ready:
                 _try(f"weak classifier {heuristic.name!r}", heuristic.features.transform, batch)
         if self.embedder is not None:
             _try("the label model", self.embedder.features.transform, batch)
+
+    def reads(self) -> frozenset[str] | None:
+        """Return the columns that the members read beside ids and the text; None if one may read any, as a function may."""
+        found = [h.reads() for h in self.heuristics]
+        found += [] if self.embedder is None else [self.embedder.features.reads()]
+        return None if None in found else frozenset().union(*(names for names in found if names))
 
     # ---- voting
 
@@ -421,6 +500,28 @@ class _Rows:
         if id(features) not in self._matrices:
             self._matrices[id(features)] = features.transform(self.batch)
         return self._matrices[id(features)]
+
+
+def _texts_among(records: Any) -> list[Any] | None:
+    """Return the texts of a list, array or Series of nothing else; None of any other records."""
+    if hasattr(records, "columns") or isinstance(records, (Corpus, dict)):
+        return None
+    found = records.to_pylist() if hasattr(records, "to_pylist") else records.tolist() if hasattr(records, "tolist") else records
+    if hasattr(found, "to_list"):
+        found = found.to_list()
+    if not isinstance(found, (list, tuple)) or not found or not all(isinstance(text, str) or text is None for text in found):
+        return None
+    return list(found)
+
+
+def _table_of_texts(texts: list[Any], column: str) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        return pa.table({column: pa.array(texts, pa.large_string())})
+    except UnicodeEncodeError:  # a lone surrogate, which no file can hold
+        held = [None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        return pa.table({column: pa.array(held, pa.large_string())})
 
 
 def _try(who: str, read: Callable[[Any], Any], what: Any) -> None:

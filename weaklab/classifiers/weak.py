@@ -301,6 +301,9 @@ class WeakClassifier(Heuristic):
                 scores[row] = self.out_of_fold_[name]
         return scores
 
+    def reads(self) -> frozenset[str] | None:
+        return self.features.reads() if self.is_ready else frozenset()
+
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         if not self.is_ready:
             return Ballot.blank(batch.num_rows)

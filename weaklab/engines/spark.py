@@ -24,7 +24,6 @@ from weaklab.committee import Committee
 from weaklab.corpus import Roles
 from weaklab.corpus.sources import check_columns, source_of
 from weaklab.frozen import FrozenCommittee
-from weaklab.heuristics import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -130,7 +129,12 @@ def faults(labeled: DataFrame) -> DataFrame:
 
     check_columns(labeled.columns, ["faults"], "the DataFrame")
     schema = "heuristic string, exception string, message string, count bigint, records array<string>"
-    parts = labeled.select(labeled.columns[0], "faults").where("faults is not null").mapInArrow(_count_faults, schema)
+    parts = (
+        _selected(labeled, [labeled.columns[0], "faults"])
+        .toDF("id", "faults")
+        .where("faults is not null")
+        .mapInArrow(_count_faults, schema)
+    )
     ids = f.slice(f.array_sort(f.flatten(f.collect_list("records"))), 1, MAX_FAULT_RECORDS)
     summed = parts.groupBy("heuristic", "exception").agg(
         f.min("message").alias("message"), f.sum("count").alias("count"), ids.alias("records")
@@ -199,11 +203,6 @@ def _checked(frozen: FrozenCommittee, df: DataFrame, roles: Roles) -> pa.Schema:
     row = pa.RecordBatch.from_arrays([pa.nulls(1, pa.string()) for _ in df.columns], names=df.columns)
     row = row.replace_schema_metadata(roles.attach(row.schema).metadata)
     frozen.check(row)
-    readable = {*df.columns, *(["text"] if roles.text else [])} - {*roles.hidden}
-    for condition in (h for h in frozen.heuristics if isinstance(h, Condition)):
-        for name in condition.condition.columns():
-            if name not in readable:
-                raise WeaklabError(f"condition {condition.name!r} reads a column {name!r}; the DataFrame has {', '.join(sorted(readable))}")
     return row.schema
 
 
@@ -211,6 +210,32 @@ def _id_field(df: DataFrame, roles: Roles) -> Any:
     from pyspark.sql import types
 
     return df.schema[roles.id] if roles.id in df.columns else types.StructField(roles.id, types.StringType())
+
+
+def _columns_wanted(df: DataFrame, frozen: FrozenCommittee, roles: Roles, include: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that workers need: those that are read or kept, and where nobody knows what is read, all that Arrow can hold."""
+    read, asked = frozen.reads(), {roles.id, *roles.text, *include}
+    by_content = not roles.text and roles.id not in df.columns
+    if read is not None and not by_content:
+        return tuple(name for name in df.columns if name in asked | read)
+    return tuple(field.name for field in df.schema if field.name in asked | (read or set()) or _fits_arrow(field.dataType))
+
+
+def _fits_arrow(kind: Any) -> bool:
+    from pyspark.errors import PySparkException
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    try:
+        to_arrow_type(kind)
+    except PySparkException:
+        return False
+    return True
+
+
+def _selected(df: DataFrame, names: Sequence[str]) -> DataFrame:
+    """Return some columns, called c0, c1, ...: a name with a dot, or with a twin in other case, cannot be asked for by name."""
+    by_name = {name: f"c{number}" for number, name in enumerate(df.columns)}
+    return df.toDF(*by_name.values()).select(*(by_name[name] for name in names))
 
 
 # ---- in the workers
@@ -236,6 +261,7 @@ class _Work:
     votes : whether labels come with votes; None where votes alone are wanted
     include : columns to keep
     path : where the driver finds modules; folders that a worker sees, too, are looked through last
+    names : of the columns that come; Spark knows them by their position, since a name may hold a dot or differ in case alone
     """
 
     committee: Any
@@ -245,6 +271,7 @@ class _Work:
     votes: bool | None
     include: tuple[str, ...]
     path: tuple[str, ...]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, df: DataFrame, frozen: FrozenCommittee, roles: Roles, votes: bool | None = None, include: tuple[str, ...] = ()) -> _Work:
@@ -260,13 +287,14 @@ class _Work:
         key = hashlib.blake2b(payload, digest_size=16).hexdigest()
         context = getattr(df.sparkSession, "sparkContext", None)
         sent = _Enclosed(payload) if context is None else context.broadcast(payload)
-        return cls(sent, key, roles, roles.id in df.columns, votes, include, tuple(path for path in sys.path if path))
+        path, names = tuple(path for path in sys.path if path), _columns_wanted(df, frozen, roles, include)
+        return cls(sent, key, roles, roles.id in df.columns, votes, include, path, names)
 
     def over(self, df: DataFrame, schema: StructType) -> DataFrame:
         def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             return self.run(batches)
 
-        return df.mapInArrow(run, schema)
+        return _selected(df, self.names).mapInArrow(run, schema)
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Be a task: label the batches of one partition."""
@@ -277,6 +305,7 @@ class _Work:
     def _with_roles(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow.compute as pc
 
+        batch = batch.rename_columns(list(self.names))
         if self.roles.id in batch.schema.names:
             ids = batch.column(self.roles.id)
             if ids.null_count or (_is_text(ids) and pc.any(pc.equal(ids, "")).as_py()):
@@ -356,7 +385,7 @@ def label_files(
     """
     started = time.monotonic()
     paths, folder = _parquet_paths(source), _out_folder(out, overwrite)
-    with _session(workers, progress) as session:
+    with _session(workers, progress) as session, _names_as_written(session):
         try:
             df = session.read.parquet(*paths)
             labeled = label(df, frozen, votes=votes, id=id, text=text, include=include)
@@ -435,6 +464,19 @@ def _session(workers: int | None, progress: bool) -> Iterator[SparkSession]:
         yield session
     finally:
         session.stop()
+
+
+@contextlib.contextmanager
+def _names_as_written(session: SparkSession) -> Iterator[None]:
+    """Let columns differ in case alone, as they may in Parquet."""
+    name = "spark.sql.caseSensitive"
+    before = session.conf.get(name)
+    session.conf.set(name, "true")
+    try:
+        yield
+    finally:
+        if before is not None:
+            session.conf.set(name, before)
 
 
 def _cause(error: Exception) -> str:

@@ -37,6 +37,10 @@ class Features(abc.ABC):
         """Return what ``features(name, **settings)`` needs to make this again."""
         return {k: v for k, v in vars(self).items() if not k.startswith("_") and not k.endswith("_")}
 
+    def reads(self) -> frozenset[str] | None:
+        """Return the columns that it reads beside the text, once it is fitted; None if that may be any."""
+        return None
+
     @abc.abstractmethod
     def fit(self, corpus: Corpus) -> Features:
         """Learn from all records, without labels; return self."""

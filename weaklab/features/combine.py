@@ -31,6 +31,10 @@ class Combined(Features):
     def settings(self) -> dict[str, Any]:
         return {"parts": [[type(part).__name__, part.settings()] for part in self._parts]}
 
+    def reads(self) -> frozenset[str] | None:
+        found = [part.reads() for part in self._parts]
+        return None if None in found else frozenset().union(*(names for names in found if names))
+
     def fit(self, corpus: Corpus) -> Combined:
         self._parts = [part.fit(corpus) for part in self._parts]
         return self
@@ -70,6 +74,9 @@ class Transformer(Features):
     def fingerprint(self) -> str:
         return fingerprint.of_value(self._transformer)
 
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
     def fit(self, corpus: Corpus) -> Transformer:
         if hasattr(self._transformer, "fit"):
             import copy
@@ -95,6 +102,9 @@ class Auto(Features):
 
     def __init__(self, text: Sequence[str] = ("tfidf", "characters")) -> None:
         self.text = list(text)
+
+    def reads(self) -> frozenset[str] | None:
+        return self._inner.reads()
 
     def fit(self, corpus: Corpus) -> Auto:
         self._start(corpus)

@@ -31,6 +31,9 @@ class NumericColumns(Features):
     def __init__(self, columns: Sequence[str] | None = None) -> None:
         self.columns = None if columns is None else list(columns)
 
+    def reads(self) -> frozenset[str]:
+        return frozenset(self._names)
+
     def fit(self, corpus: Corpus) -> NumericColumns:
         import numpy as np
 

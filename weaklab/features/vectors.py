@@ -68,6 +68,9 @@ class WordVectors(Features):
     def _train(self, sentences: Sequence[Sequence[str]], corpus: Corpus) -> Any:
         """Return gensim's word vectors."""
 
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
     def fit(self, corpus: Corpus) -> WordVectors:
         import numpy as np
 
@@ -263,6 +266,9 @@ class Doc2Vec(Features):
 
     def _settings(self) -> dict[str, Any]:
         return {"vector_size": self.size, "dm": 0, "min_count": self.min_count, "epochs": self.epochs, "seed": self.seed}
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
 
     def fit(self, corpus: Corpus) -> Doc2Vec:
         from gensim.models import Doc2Vec as Gensim

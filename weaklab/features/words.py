@@ -54,6 +54,9 @@ class Tfidf(Features):
             **({"token_pattern": WORDS} if self._by_word else {"analyzer": "char_wb"}),
         )
 
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
     def fit(self, corpus: Corpus) -> Tfidf:
         if self._learn(corpus) is None:
             self._forget(self._new())
@@ -152,6 +155,9 @@ class Hashing(Features):
 
     def __init__(self, ngrams: Sequence[int] = (3, 5), n_features: int = 1 << 18) -> None:
         self.ngrams, self.n_features = tuple(ngrams), n_features
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
 
     def fit(self, corpus: Corpus) -> Hashing:
         return self

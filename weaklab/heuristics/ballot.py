@@ -89,6 +89,10 @@ class Heuristic(abc.ABC):
         """Return the votes alone: int8 (n,), -1 abstains."""
         return self.evaluate(batch, labels).votes
 
+    def reads(self) -> frozenset[str] | None:
+        """Return the columns that it may read, beside ids and the text; None if that may be any, as for a function."""
+        return None
+
     def spec(self) -> dict[str, Any] | None:
         """Return JSON from which the heuristic can be made again, None if only its code can do that."""
         return None

@@ -35,6 +35,9 @@ class Condition(Heuristic):
     def fingerprint(self) -> str:
         return fingerprint.digest("where", str(self.label), self.condition.key)
 
+    def reads(self) -> frozenset[str]:
+        return frozenset(self.condition.columns())
+
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         if watch is not None:
             watch.at(-1)

@@ -45,6 +45,9 @@ class Keywords(Heuristic):
     def fingerprint(self) -> str:
         return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
 
+    def reads(self) -> frozenset[str]:
+        return frozenset((self.column,))
+
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         return _search_column(self, batch, labels, self.regex.search, watch)
 
@@ -87,6 +90,9 @@ class Pattern(Heuristic):
     def fingerprint(self) -> str:
         return fingerprint.digest("pattern", str(self.label), self.column, str(self.regex.flags), self.regex.pattern)
 
+    def reads(self) -> frozenset[str]:
+        return frozenset((self.column,))
+
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         return _search_column(self, batch, labels, self.regex.search, watch)
 
@@ -110,6 +116,9 @@ class ColumnVotes(Heuristic):
     @property
     def fingerprint(self) -> str:
         return fingerprint.digest("column", self.column, str(self.position))
+
+    def reads(self) -> frozenset[str]:
+        return frozenset((self.column,))
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         columns = Columns(batch)
