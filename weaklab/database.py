@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 import threading
 import weakref
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from weaklab.base import ProjectError
+from weaklab.files import sync_folder, write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -271,7 +274,8 @@ class Database:
         """Raise the ProjectError of a damaged database."""
         raise ProjectError(
             f"{self.file}: the database is damaged ({detail}); nothing is computed from it. Put a backup of this file in its place: "
-            "imports that the backup does not know are named when the project is opened, and `weaklab adopt` takes them in again"
+            "imports that the backup does not know are named when the project is opened, and `weaklab adopt` takes them in again. "
+            "Without a backup, `weaklab salvage` keeps the rows that are whole and says what is lost"
         ) from error
 
     def must_be_writable(self, refused: bool = False) -> None:
@@ -339,6 +343,73 @@ class Database:
         """Give a row of a table other values and the checksum of these, within a transaction."""
         values = ", ".join(f"{name} = ?" for name in (*SUMMED[table], "sum"))
         self.connection.execute(f"UPDATE {table} SET {values} WHERE id = ?", (*row, row_sum(row), number))
+
+
+def salvage(folder: Path) -> list[str]:
+    """Make a database of the rows of a damaged one that are whole; return a line of what was kept and lost for each table.
+
+    The damaged file stays beside the new one. Events keep their numbers; in the place of one that is lost stands an event that says
+    nothing. An import that is lost is named when the project is opened, and can be adopted.
+
+    Raises
+    ------
+    ProjectError
+        Nothing can be read, or nothing can be written.
+    """
+    file = folder / DATABASE
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as damaged:
+            kept = {table: _whole_rows(damaged, table) for table in SUMMED}
+            written = dict(_some_rows(damaged, "SELECT name, seq FROM sqlite_sequence"))
+    except sqlite3.DatabaseError as error:
+        raise ProjectError(f"{file}: nothing can be read ({error}); put a backup in its place") from error
+    if not any(kept.values()):
+        raise ProjectError(f"{file}: no row is whole; put a backup in its place")
+    wanted = {table: max(len(rows), _count(written.get(table))) for table, rows in kept.items()}
+    wanted["events"] = max([wanted["events"], *kept["events"]])
+    with write_errors(file), tempfile.TemporaryDirectory(prefix=".salvage-", dir=folder) as place:
+        _write_salvaged(Path(place), kept, wanted["events"])
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        os.replace(file, folder / f"{DATABASE}.damaged-{stamp}")
+        os.replace(Path(place) / DATABASE, file)
+        sync_folder(folder)
+    told = [f"{table}: {len(rows):,} rows kept, {wanted[table] - len(rows):,} lost" for table, rows in kept.items() if table != "meta"]
+    return [*told, f"the damaged file is kept as {DATABASE}.damaged-{stamp}"]
+
+
+def _write_salvaged(place: Path, kept: dict[str, dict[int, tuple[Any, ...]]], events: int) -> None:
+    nothing = ("undo", "", None, None, "salvage", "", datetime.now(UTC).isoformat(timespec="microseconds"), *[None] * 8)
+    database = Database(place)
+    try:
+        with database.transaction():
+            database.insert("meta", *(row for row in kept["meta"].values() if row[0] != "format"))
+            database.insert("events", *(kept["events"].get(number, nothing) for number in range(1, events + 1)))
+            for table in ("imports", "members", "outside"):
+                database.insert(table, *(row for _, row in sorted(kept[table].items())))
+    finally:
+        database.close()
+
+
+def _whole_rows(damaged: sqlite3.Connection, table: str) -> dict[int, tuple[Any, ...]]:
+    """Return number -> values of the rows that fit their checksums, read from both ends where the middle is broken."""
+    found = {}
+    for order in ("ASC", "DESC"):
+        for number, *values, held in _some_rows(
+            damaged, f"SELECT rowid, {', '.join(SUMMED[table])}, sum FROM {table} ORDER BY rowid {order}"
+        ):
+            if row_sum(values) == held:
+                found[number] = tuple(values)
+    return found
+
+
+def _some_rows(damaged: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    """Yield rows as long as they can be read."""
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+        yield from damaged.execute(query)
+
+
+def _count(held: Any) -> int:
+    return held if isinstance(held, int) and 0 <= held < 1 << 40 else 0
 
 
 def known_labels(folder: Path) -> list[str]:

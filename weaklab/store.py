@@ -485,6 +485,13 @@ class PartGuard:
             if folder not in self._known:
                 found = self._store.held_import(folder)
                 self._known[folder] = found if found.seals is not None else self._sealed(found)
+                self._warn_of_strangers(folder)
+
+    def _warn_of_strangers(self, folder: str) -> None:
+        known = {seal.name for seal in self._known[folder].seals or ()}
+        for part in _part_files(self._known[folder].folder):
+            if part.name not in known:
+                warn(f"{part}: does not belong to this import, and nothing is read from it; move it away")
 
     def trust(self, found: Found) -> Found:
         """Take the checksums of an import from the file beside it, or else from its parts as they are."""

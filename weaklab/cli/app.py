@@ -240,6 +240,22 @@ def adopt(
         print(f"took in {count:,} records; the project has {len(held):,}")
 
 
+@app.command(epilog="Example: `weaklab salvage spam`, where weaklab.db is damaged and there is no backup of it")
+def salvage(project: Folder) -> None:
+    """Make a new database of the rows of a damaged one that are whole, and say how many are lost; the damaged file is kept."""
+    from weaklab import database
+    from weaklab.database import DATABASE
+
+    if not (project / DATABASE).exists():
+        raise WeaklabError(f"{project / DATABASE} is not there, so there is nothing to salvage")
+    with contextlib.suppress(WeaklabError), opened(project) as held:
+        held._last_event()
+        print(f"{project / DATABASE} is whole; nothing was done")
+        return
+    for line in database.salvage(project):
+        print(line)
+
+
 @app.command(epilog="Example: `weaklab lfs spam`")
 def lfs(
     project: Folder,
