@@ -5,13 +5,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError, WeaklabWarning
 from weaklab.classifiers import CLASSIFIERS, WeakClassifier
 from weaklab.features import FEATURES, features
 from weaklab.heuristics import load
@@ -134,6 +135,83 @@ def test_label_models_take_scores_of_members(model):
     proper(model.fit(L, scores={2: sure}).predict_proba(L, scores={2: sure}), 300, 3)
 
 
+DOUBTED = 1e-9
+
+
+def test_a_vote_counts_its_confidence_or_the_model_says_that_it_does_not(model):
+    L, _ = planted(n=60, coverage=0.8)
+    sure = {0: np.full(60, DOUBTED)}
+    model.fit(L)
+    rows = (L[:, 1:] != ABSTAIN).any(axis=1) & (L[:, 0] != ABSTAIN)
+    without = L.copy()
+    without[:, 0] = ABSTAIN
+    whole, doubted, none = model.predict_proba(L), None, model.predict_proba(without)[rows]
+    if not model.takes_confidence:
+        with pytest.warns(WeaklabWarning, match=r"takes no confidences: the votes of columns \[0\] count as much as any other"):
+            doubted = model.predict_proba(L, confidence=sure)
+        np.testing.assert_array_equal(doubted, whole)
+        with pytest.warns(WeaklabWarning, match="takes no confidences"):
+            clone(model).fit(L, confidence=sure)
+        return
+    doubted = model.predict_proba(L, confidence=sure)
+    np.testing.assert_allclose(doubted[rows], none, atol=1e-6)
+    assert np.abs(doubted - whole).max() > 0.01
+    np.testing.assert_allclose(model.predict_proba(L, confidence={0: np.ones(60)}), whole, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["dawid_skene", "hierarchical_dawid_skene", "one_coin", "glad"])
+def test_models_that_count_votes_again_and_again_count_their_confidence(name):
+    L, _ = planted(n=80, coverage=0.8)
+    without = L.copy()
+    without[:, 0] = ABSTAIN
+    rows = (without != ABSTAIN).any(axis=1)
+    P = LABEL_MODELS[name](n_classes=3).fit_predict_proba(L, confidence={0: np.full(80, DOUBTED)})
+    np.testing.assert_allclose(P[rows], LABEL_MODELS[name](n_classes=3).fit_predict_proba(without)[rows], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("votes", "message"),
+    [
+        (
+            [[0, 1], [1, 300]],
+            r"L\[1, 1\] is 300, which is no label; wanted -1 \(abstain\) to 126: a label matrix holds at most 127 classes",
+        ),
+        ([[256, 256], [130, -1]], r"L\[0, 0\] is 256, which is no label"),
+        (np.array([[2**63, 0]], dtype=np.uint64), r"L\[0, 0\] is 9223372036854775808"),
+        ([[0.0, 1.5]], r"L\[0, 1\] is 1\.5, which is no code; wanted integer codes, -1 abstains"),
+        ([[0.0, np.nan]], r"L\[0, 1\] is nan, which is no code"),
+        ([[0.0, np.inf]], r"L\[0, 1\] is inf, which is no code"),
+        ([[0, None]], r"L\[0, 1\] is None, which is no code"),
+        (pd.DataFrame({"a": pd.array([0, None], dtype="Int8")}), r"L\[1, 0\] is nan, which is no code"),
+        ([["spam", "ham"]], r"L holds <U4 values such as 'spam'; wanted integer codes"),
+        ([[True, False]], "L holds bool values such as True"),
+        (np.array([[1, True]], dtype=object), r"L\[0, 1\] is True, which is no code"),
+        ([[1 + 0j, 0j]], "L holds complex128 values"),
+        ([[0, 1], [1]], "the rows of L differ in length"),
+        (sparse.csr_array([[0, 1]]), r"L is a sparse matrix, .* pass L\.toarray\(\)"),
+        (np.ma.masked_equal([[0, 1]], 0), r"L is a masked array; .* pass L\.filled\(-1\)"),
+    ],
+)
+def test_what_is_no_vote_is_named(votes, message):
+    with pytest.raises(WeaklabError, match=message):
+        LABEL_MODELS["majority_vote"]().fit(votes)
+    with pytest.raises(WeaklabError, match=message.split("which")[0]):
+        weaklab.Loop(np.eye(2, 3), ["a", "b"], votes)
+
+
+@pytest.mark.parametrize(
+    "votes", [[[0.0, -1.0]], np.float16([[0, -1]]), pd.DataFrame({"a": [0], "b": [-1]}), np.array([[0, -1.0]], dtype=object), [(0, -1)]]
+)
+def test_whole_numbers_of_any_type_are_votes(votes):
+    assert LABEL_MODELS["majority_vote"]().fit(votes).predict(votes).tolist() == [0]
+
+
+@pytest.mark.parametrize(("y", "message"), [([0, 200], r"y\[1\] is 200"), ([0, np.nan], r"y\[1\] is nan"), (["a", "b"], "y holds <U1")])
+def test_what_is_no_manual_label_is_named(y, message):
+    with pytest.raises(WeaklabError, match=message):
+        LABEL_MODELS["committee"]().fit([[0, 1], [1, 0]], y)
+
+
 def test_label_models_refuse_what_is_no_vote(model):
     with pytest.raises(WeaklabError, match=r"L\[1, 0\] is -3"):
         model.fit([[0, 1], [-3, 0]])
@@ -147,6 +225,9 @@ def test_label_models_refuse_what_is_no_vote(model):
         model.fit([[0, 1]], scores={0: np.array([[np.nan, 1.0]])})
     with pytest.raises(WeaklabError, match="fitted on 2 heuristics"):
         model.fit([[0, 1], [1, 0]]).predict([[0, 1, 1]])
+    for many in (300, 128, 1, 2.5, True, "three"):
+        with pytest.raises(WeaklabError, match="n_classes must be a whole number from 2 to 127"):
+            clone(model).set_params(n_classes=many).fit([[0, 1], [1, 0]])
     with pytest.raises(NotFittedError):
         clone(model).predict([[0, 1]])
 

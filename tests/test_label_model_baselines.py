@@ -106,7 +106,7 @@ def test_a_heuristic_that_nobody_overlaps_with_is_believed(model):
     assert (model().fit(L).predict(L) == L.max(axis=1)).all()
 
 
-@pytest.mark.parametrize("model", [*ESTIMATING, RefineryVote, Crowdlab])
+@pytest.mark.parametrize("model", [WeightedVote, TripletModel, RefineryVote, Crowdlab])
 def test_a_vote_counts_its_confidence(model):
     L = np.array([[0, 1], [1, 0], [0, 0], [1, 1], [0, 0], [1, 1]] * 5)
     sure = {1: np.tile([1.0, 0.1, 1.0, 1.0, 1.0, 1.0], 5)}

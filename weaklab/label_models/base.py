@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -64,7 +65,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     Parameters
     ----------
     n_classes : int, optional
-        k; by default one more than the highest code in ``L`` and ``y``, at least 2.
+        k, from 2 to 127; by default one more than the highest code in ``L`` and ``y``, at least 2.
     class_balance : (k,) floats, optional
         Share of each class. By default it is estimated from the manual labels, with one more label imagined for each
         class, and equal without them: learned from votes alone, it collapses to one class on real data.
@@ -95,14 +96,15 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         L : int (n, m), votes, -1 abstains
         y : int (n,), manual labels, -1 is unlabeled
         scores : column of ``L`` -> float (n, k), the class probabilities of weak classifiers, out-of-fold on labeled rows
-        confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is
+        confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is; a model that cannot take it
+            into account says so (:attr:`takes_confidence`)
         features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
             :func:`weaklab.embeddings.embed`; models other than the default one ignore them
 
         Raises
         ------
         WeaklabError
-            A shape is wrong, or a vote is none of the classes.
+            A shape is wrong, a vote is none of the classes, or ``n_classes`` is more than 127.
         """
         self._fit_checked(L, y, scores, confidence, features)
         return self
@@ -118,7 +120,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         self.n_features_in_ = votes.shape[1]
         self._label_counts = None
         self.class_balance_ = self._balance(self._counted(codes))
-        soft = check_soft(scores, confidence, votes, self.n_classes_, features)
+        soft = self._soft(scores, confidence, votes, self.n_classes_, features)
         self._fit(votes, codes, soft)
         return votes, soft
 
@@ -126,6 +128,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     """Whether what the model learns from are sums over records, so that :meth:`partial_fit` can go on adding."""
     by_rows: bool = True
     """Whether what is said of a row depends on that row alone."""
+    takes_confidence: bool = True
+    """Whether a vote counts its confidence. A model that takes none warns where some are given and counts every vote once."""
     _label_counts: NDArray[np.float64] | None = None
 
     def partial_fit(
@@ -176,7 +180,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         k = int(k or max(2, 1 + max(int(votes.max(initial=-1)), int(codes.max(initial=-1)))))
         if not first:
             self._check_width(votes)
-        soft = check_soft(scores, confidence, votes, k)
+        soft = self._soft(scores, confidence, votes, k)
         self._check_batch(soft, first)
         counted = np.bincount(codes[codes != ABSTAIN], minlength=k).astype(np.float64)
         self.n_classes_, self.n_features_in_ = k, votes.shape[1]
@@ -394,12 +398,25 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(L) first")
         votes = check_votes(L, self.n_classes_)
         self._check_width(votes)
-        soft = check_soft(scores, confidence, votes, self.n_classes_, features)
+        soft = self._soft(scores, confidence, votes, self.n_classes_, features)
         if instance is not None:
             if np.shape(instance) != (len(votes), self.n_classes_):
                 raise WeaklabError(f"instance has shape {np.shape(instance)}; wanted {(len(votes), self.n_classes_)}")
             return votes, replace(soft, instance=np.asarray(instance))
         return votes, replace(soft, instance=self._by_features(soft.features)) if soft.features is not None else soft
+
+    def _soft(self, scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None) -> Soft:
+        """Return what members say of their votes, checked; a model that takes no confidences says so where some are below 1."""
+        soft = check_soft(scores, confidence, L, k, features)
+        if self.takes_confidence or not soft.confidence:
+            return soft
+        doubted = [j for j, sure in soft.confidence.items() if np.min(np.asarray(sure)[L[:, j] != ABSTAIN], initial=1) < 1]
+        if doubted:
+            warn(
+                f"{type(self).__name__} takes no confidences: the votes of columns {doubted} count as much as any other; "
+                "a label model such as 'committee' or 'dawid_skene' lets a vote count its confidence"
+            )
+        return replace(soft, confidence={})
 
     def _check_width(self, votes: Votes) -> None:
         if votes.shape[1] != self.n_features_in_:
@@ -445,31 +462,104 @@ def _labels(P: NDArray[np.float64], min_confidence: float) -> NDArray[np.int64]:
     return np.where((how_sure(P) < min_confidence) | is_tied(P), ABSTAIN, row_argmax(P))
 
 
+def check_classes(n_classes: object) -> int | None:
+    """Return the number of classes as an int, None for None, or raise a WeaklabError if votes cannot hold so many.
+
+    >>> check_classes(np.int64(3)), check_classes(None)
+    (3, None)
+    """
+    if n_classes is None:
+        return None
+    if isinstance(n_classes, bool) or not isinstance(n_classes, Integral) or not 2 <= int(n_classes) <= MAX_CLASSES:
+        raise WeaklabError(
+            f"n_classes must be a whole number from 2 to {MAX_CLASSES}, which is all that the bytes of a label matrix can tell apart, "
+            f"got {n_classes!r}; put rare classes together, or label in two steps"
+        )
+    return int(n_classes)
+
+
 def check_votes(L: ArrayLike, n_classes: int | None = None) -> Votes:
-    """Return a label matrix as int8 (n, m), itself where it is int8 already, or raise a WeaklabError that names the first wrong vote."""
-    votes = np.asarray(L)
+    """Return a label matrix as int8 (n, m), itself where it is int8 already, or raise a WeaklabError that names the first wrong vote.
+
+    Parameters
+    ----------
+    L : (n, m) whole numbers of any type, -1 abstains; lists, arrays and frames
+    n_classes : k; without it, the highest code is 126
+
+    Examples
+    --------
+    >>> check_votes([[0.0, -1.0]]).tolist()
+    [[0, -1]]
+    >>> check_votes([[0, 200]])
+    Traceback (most recent call last):
+        ...
+    weaklab.base.WeaklabError: L[0, 1] is 200, which is no label; wanted -1 (abstain) to 126: a label matrix holds at most 127 classes
+    """
+    votes = _whole_numbers(L, "L", "abstains")
     if votes.ndim != 2:
         raise WeaklabError(f"L must be a matrix of shape (records, heuristics), got shape {votes.shape}")
-    if votes.dtype.kind not in "iu" and (votes.dtype.kind != "f" or not np.array_equal(votes, np.round(votes))):
-        raise WeaklabError(f"L must hold integer codes, -1 abstains, got {votes.dtype}")
-    top = (n_classes or MAX_CLASSES) - 1
-    if votes.size and (votes.min() < ABSTAIN or votes.max() > top):
-        i, j = np.argwhere((votes < ABSTAIN) | (votes > top))[0]
-        raise WeaklabError(f"L[{i}, {j}] is {votes[i, j]}, which is no label; wanted -1 (abstain) to {top}")
+    _check_codes(votes, "L", "abstain", check_classes(n_classes))
     return votes if votes.dtype == np.int8 else votes.astype(np.int8)
 
 
 def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[np.int64]:
-    """Return manual labels as int (n,), or raise a WeaklabError."""
-    codes = np.asarray(y)
+    """Return manual labels as int (n,), or raise a WeaklabError that names the first wrong one; -1 is unlabeled."""
+    codes = _whole_numbers(y, "y", "is unlabeled")
     if codes.shape != (n,):
         raise WeaklabError(f"y must hold one code a record, {n} in all, got shape {codes.shape}")
-    if codes.dtype.kind not in "iu":
-        raise WeaklabError(f"y must hold integer codes, -1 is unlabeled, got {codes.dtype}")
-    top = (n_classes or MAX_CLASSES) - 1
-    if n and (codes.min() < ABSTAIN or codes.max() > top):
-        raise WeaklabError(f"y holds {codes.min()} to {codes.max()}; wanted -1 (unlabeled) to {top}")
+    _check_codes(codes, "y", "unlabeled", check_classes(n_classes))
     return np.asarray(codes, dtype=np.int64)
+
+
+def _check_codes(codes: NDArray[Any], name: str, none: str, k: int | None) -> None:
+    top = (k or MAX_CLASSES) - 1
+    if codes.size and (codes.min() < ABSTAIN or codes.max() > top):
+        place = tuple(np.argwhere((codes < ABSTAIN) | (codes > top))[0].tolist())
+        limit = f"n_classes is {k}" if k else f"a label matrix holds at most {MAX_CLASSES} classes"
+        raise WeaklabError(f"{name}{list(place)} is {codes[place]}, which is no label; wanted {ABSTAIN} ({none}) to {top}: {limit}")
+
+
+def _whole_numbers(values: Any, name: str, none: str) -> NDArray[Any]:
+    """Return an array of whole numbers, or raise a WeaklabError that names the first value that is none.
+
+    Floats that are whole are taken: a frame with a gap makes them of all its codes. Gaps themselves are refused, because a record that
+    nobody looked at, a heuristic that failed and one that abstains are not the same.
+    """
+    wanted = f"wanted integer codes, {ABSTAIN} {none}"
+    if hasattr(values, "tocsr"):
+        raise WeaklabError(f"{name} is a sparse matrix, in which class 0 and no entry look alike; {wanted}: pass {name}.toarray()")
+    if isinstance(values, np.ma.MaskedArray):
+        raise WeaklabError(f"{name} is a masked array; {wanted}: pass {name}.filled({ABSTAIN})")
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        raise WeaklabError(f"the rows of {name} differ in length; wanted a matrix of shape (records, heuristics)") from None
+    if given.dtype.kind in "iu":
+        return given
+    if given.dtype.kind == "O":
+        given = _of_objects(given, name, wanted)
+    if given.size and given.dtype.kind != "f":
+        raise WeaklabError(f"{name} holds {given.dtype} values such as {given.ravel()[0].item()!r}; {wanted}")
+    if given.dtype.kind == "f" and not np.array_equal(given, np.round(given)):
+        _raise_first(given, ~np.isfinite(given) | (given != np.round(given)), name, wanted)
+    if np.isinf(given).any():
+        _raise_first(given, np.isinf(given), name, wanted)
+    return given
+
+
+def _of_objects(given: NDArray[Any], name: str, wanted: str) -> NDArray[Any]:
+    """Return numbers kept as Python objects, as of frames with gaps or of several types, as an array of numbers."""
+    flat = given.ravel()
+    wrong = np.array([isinstance(v, (bool, np.bool_)) or not isinstance(v, Real) for v in flat], dtype=bool)
+    if wrong.any():
+        _raise_first(given, wrong.reshape(given.shape), name, wanted)
+    return np.array([float(v) for v in flat]).reshape(given.shape)
+
+
+def _raise_first(given: NDArray[Any], wrong: NDArray[np.bool_], name: str, wanted: str) -> NoReturn:
+    place = tuple(np.argwhere(wrong)[0].tolist())
+    value = given[place]
+    raise WeaklabError(f"{name}{list(place)} is {value.item() if hasattr(value, 'item') else value!r}, which is no code; {wanted}")
 
 
 ROUNDING = 1e-6
@@ -484,10 +574,13 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: 
     Rows of scores need not sum to 1.
     """
     n, m = L.shape
+    told: dict[str, dict[int, NDArray[np.floating[Any]]]] = {"scores": {}, "confidence": {}}
     for name, given, shape in (("scores", scores, (n, k)), ("confidence", confidence, (n,))):
         for j, values in (given or {}).items():
-            if not 0 <= j < m or np.shape(values) != shape:
+            column: Any = j
+            if not isinstance(column, Integral) or not 0 <= j < m or np.shape(values) != shape:
                 raise WeaklabError(f"{name}[{j}] has shape {np.shape(values)}; wanted a column of L from 0 to {m - 1}, and shape {shape}")
+            values = told[name][int(j)] = _floats(values, f"{name}[{j}]")
             least, most = float(np.min(values, initial=1)), float(np.max(values, initial=0))  # NaN if there is one
             if not np.isfinite([least, most]).all():
                 raise WeaklabError(f"{name}[{j}] holds NaN or infinity; a row without an opinion is uniform, a plain vote has confidence 1")
@@ -497,12 +590,13 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: 
                 wrong = most if least > 0 else least
                 raise WeaklabError(f"confidence[{j}] holds {wrong:g}; wanted numbers above 0 and up to 1, where 1 is a plain vote")
     if features is None:
-        return Soft(scores or {}, confidence or {})
+        return Soft(told["scores"], told["confidence"])
     if hasattr(features, "tocsr"):
         raise WeaklabError(
             f"features are a sparse matrix of shape {np.shape(features)}; wanted dense ones: weaklab.embeddings.embed(features)"
         )
     E = np.asarray(features)
+    E = E.astype(np.float32) if E.dtype == np.float16 else E
     if E.ndim != 2 or len(E) != n or E.dtype.kind != "f":
         raise WeaklabError(
             f"features must be a dense matrix of floats with {n} rows, got shape {E.shape} of {E.dtype}; see weaklab.embeddings.embed"
@@ -516,7 +610,20 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: 
             f"features have a row of length {longest:g}; wanted rows of length 1, or 0 where nothing is known of a record: "
             "pass weaklab.embeddings.unit_rows(features)"
         )
-    return Soft(scores or {}, confidence or {}, E)
+    return Soft(told["scores"], told["confidence"], E)
+
+
+def _floats(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
+    """Return numbers as floats, float32 and float64 as they are; float16 has too few digits to count with."""
+    given = np.asarray(values)
+    if given.dtype in (np.float32, np.float64):
+        return given
+    if given.dtype.kind not in "iufO":
+        raise WeaklabError(f"{name} holds {given.dtype} values; wanted numbers")
+    try:
+        return given.astype(np.float64)
+    except (TypeError, ValueError):
+        raise WeaklabError(f"{name} holds what is no number; wanted numbers") from None
 
 
 def _silent(L: NDArray[np.integer[Any]], soft: Soft) -> NDArray[np.int64]:

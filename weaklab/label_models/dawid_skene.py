@@ -17,14 +17,16 @@ from weaklab.rows import softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.label_models.base import Columns, Soft, Votes
 
 
 @LABEL_MODELS.named("dawid_skene")
 class DawidSkene(LabelModel):
     """Expectation-maximisation over a confusion matrix for every heuristic; manual labels are clamped.
 
-    P(z_i = k) is proportional to balance_k times the product over the votes of theta[j, k, L_ij]. An abstain tells
+    P(z_i = k) is proportional to balance_k times the product over the votes of theta[j, k, L_ij]^c_ij, with c_ij the confidence of
+    the vote, 1 where none is given; and theta[j, k, l] to the sum of c_ij P(z_i = k) over the records on which j votes l. So a vote
+    of confidence 1/2 counts as much as half of two equal votes, and one whose confidence is close to 0 as an abstain. An abstain tells
     nothing, the class balance is not learned from votes, and each row of a confusion matrix starts with imagined counts
     that favour being right, so that the classes cannot change places.
 
@@ -65,13 +67,12 @@ class DawidSkene(LabelModel):
         self.smoothing = smoothing
 
     def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        L, y, counts = unique_votes(L, y)
+        sure = soft.confidence
+        votes, L, y = _votes(L, y, self.n_classes_, sure)
         k, m = self.n_classes_, L.shape[1]
         gold = np.flatnonzero(y != ABSTAIN)
-        votes = VoteList.of(L, k)
-        votes = replace(votes, weights=counts[votes.rows].astype(np.float64))
         prior = self.smoothing * (1 + np.eye(k))
-        P = one_hot_sum(L, k, np.ones(m)) + self.smoothing
+        P = one_hot_sum(L, k, np.ones(m), sure) + self.smoothing
         P /= P.sum(axis=1, keepdims=True)
         P[gold] = np.eye(k)[y[gold]]
         self.confusion_ = np.full((m, k, k), 1 / k)
@@ -79,15 +80,24 @@ class DawidSkene(LabelModel):
             self.n_iter_ = iteration
             tables = votes.counts(P) + prior
             self.confusion_ = tables / tables.sum(axis=2, keepdims=True)
-            updated = self._posterior(L)
+            updated = self._posterior(L, sure)
             updated[gold] = np.eye(k)[y[gold]]
             moved = np.abs(updated - P).max(initial=0)
             P = updated
             if moved < self.tol:
                 break
 
-    def _posterior(self, L: Votes) -> NDArray[np.float64]:
-        return softmax(table_sum(L, by_vote(np.log(self.confusion_))) + np.log(self.class_balance_ + 1e-12))
+    def _posterior(self, L: Votes, sure: Columns) -> NDArray[np.float64]:
+        return softmax(table_sum(L, by_vote(np.log(self.confusion_)), sure) + np.log(self.class_balance_ + 1e-12))
 
     def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        return self._posterior(L)
+        return self._posterior(L, soft.confidence)
+
+
+def _votes(L: Votes, y: NDArray[np.int64], k: int, sure: Columns) -> tuple[VoteList, Votes, NDArray[np.int64]]:
+    """Return the votes one by one, with what each counts, and the rows that they are of: different ones only, where none is doubted."""
+    if sure:
+        return VoteList.of(L, k, sure), L, y
+    L, y, counts = unique_votes(L, y)
+    votes = VoteList.of(L, k)
+    return replace(votes, weights=counts[votes.rows].astype(np.float64)), L, y

@@ -110,9 +110,10 @@ class HierarchicalDawidSkene(LabelModel):
     Expectation-maximisation starts from the majority; manual labels are clamped; the class balance is not learned from votes, an
     abstain tells nothing.
 
-    Scores are additive, S_i = log balance + sum_j log_confusion_[j, :, L_ij], and P = softmax(S). The logarithms are those of the
-    confusion matrices times ``temperature_``, because votes on one record depend on each other (some records are hard for everybody)
-    and their plain product is far too sure:
+    Scores are additive, S_i = log balance + sum_j c_ij log_confusion_[j, :, L_ij], and P = softmax(S), with c_ij the confidence of a
+    vote, 1 where none is given; whatever is counted to find the matrices and the temperature is counted by it, too. The logarithms
+    are those of the confusion matrices times ``temperature_``, because votes on one record depend on each other (some records are
+    hard for everybody) and their plain product is far too sure:
 
     - each vote is held out, and predicted from the other votes on its record; the temperature that does so best is taken;
     - it is divided by the design effect 1 + (v - 1) r, with r the correlation of being right within a record beyond the classes and
@@ -258,7 +259,7 @@ def _concentration(a: float, counts: Floats, pooled: Floats) -> float:
 def _one_sided(votes: VoteList) -> NDArray[np.bool_]:
     """Return bool (m,), True for annotators that vote one class only, and too often for it to be an accident."""
     _, m, k = votes.shape
-    given = np.bincount(votes.columns * k + votes.codes, minlength=m * k).reshape(m, k)
+    given = np.bincount(votes.columns * k + votes.codes, votes.weights, minlength=m * k).reshape(m, k)
     share = given.sum(axis=0) / max(given.sum(), 1)
     n_given = given.sum(axis=1)
     by_chance = share[given.argmax(axis=1)] ** n_given
@@ -286,7 +287,7 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes) -> float
 
     def judge(places: NDArray[np.intp]) -> int:
         for place in places[fits[places] == -np.inf]:
-            fits[place] = np.log(row_sum(softmax(grid[place] * others) * told)).sum()
+            fits[place] = (np.log(row_sum(softmax(grid[place] * others) * told)) * held.weights).sum()
         return int(np.argmax(fits > fits.max() - 1e-9))
 
     every = np.arange(len(grid))
@@ -299,16 +300,16 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes) -> float
 def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:
     """Return 1 + (v - 1) r, how many votes on a record tell as much as one that depends on no other, at least 1."""
     n = len(P)
-    on_record = np.bincount(votes.rows, minlength=n)
+    on_record = np.bincount(votes.rows, votes.weights, minlength=n)
+    with_itself = np.bincount(votes.rows, votes.weights**2, minlength=n)
     shared = pairs = 0.0
     right = np.exp(np.diagonal(log_theta, axis1=1, axis2=2))[:, :, None]
     residual = (np.eye(P.shape[1]) - right) / np.sqrt(right * (1 - right))
-    each = replace(votes, weights=np.ones(len(votes.rows)))
-    total, squares = each.scores(residual), each.scores(residual**2)
+    total, squares = votes.scores(residual), replace(votes, weights=votes.weights**2).scores(residual**2)
     for c in range(P.shape[1]):
         shared += float((P[:, c] * (total[:, c] ** 2 - squares[:, c])).sum())
-        pairs += float((P[:, c] * on_record * (on_record - 1)).sum())
-    if not pairs:
+        pairs += float((P[:, c] * (on_record**2 - with_itself)).sum())
+    if pairs <= 0:
         return 1.0
     size = float((on_record**2).sum() / on_record.sum())
     return 1 + (size - 1) * min(max(shared / pairs, 0.0), 1.0)

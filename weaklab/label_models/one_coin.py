@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from weaklab.rows import row_sum, softmax
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.label_models.base import Columns, Soft, Votes
 
 
 @LABEL_MODELS.named("one_coin")
@@ -23,10 +23,10 @@ class OneCoin(LogOddsVote):
     """Expectation-maximisation over one accuracy for every heuristic; manual labels are clamped.
 
     A heuristic that votes is right with probability a_j, and each other class is as likely as the next where it is wrong. P =
-    softmax(S) with S_ik = sum_j w_j [L_ij = k], and ln balance_k if a class balance is given; w_j = ln(a_j (k - 1) / (1 - a_j)),
-    and a_j is the expected share of its votes that are right, with ``imagined`` more votes of which 70 % are. An abstain tells
-    nothing. No heuristic is taken to be worse than a guess, so that the classes cannot change places. It begins with the
-    shares of the votes.
+    softmax(S) with S_ik = sum_j c_ij w_j [L_ij = k], and ln balance_k if a class balance is given; w_j = ln(a_j (k - 1) / (1 - a_j)),
+    and a_j is the expected share of its votes that are right, with ``imagined`` more votes of which 70 % are. c_ij is the confidence
+    of a vote, 1 where none is given; the votes are counted by it, too. An abstain tells nothing. No heuristic is taken to be worse
+    than a guess, so that the classes cannot change places. It begins with the shares of the votes.
 
     Parameters
     ----------
@@ -72,14 +72,15 @@ class OneCoin(LogOddsVote):
 
         check_max_iter(self.max_iter)
         check_imagined(self.imagined)
-        rows, truth, counts = unique_votes(L, y)
+        sure = soft.confidence
+        rows, truth, counts = (L, y, np.ones(len(y), dtype=np.int64)) if sure else unique_votes(L, y)
         k, m = self.n_classes_, rows.shape[1]
         gold = np.flatnonzero(truth != ABSTAIN)
         clamped = np.eye(k)[truth[gold]]
-        hot = [csr_array(np.equal(rows, c), dtype=np.float64) for c in range(k)]
-        voted = counts @ (rows != ABSTAIN) + self.imagined
+        hot = [csr_array(_counted(np.equal(rows, c), sure), dtype=np.float64) for c in range(k)]
+        voted = counts @ _counted(rows != ABSTAIN, sure) + self.imagined
         prior = self._prior()
-        P = one_hot_sum(rows, k, np.ones(m)) + 1e-9
+        P = one_hot_sum(rows, k, np.ones(m), sure) + 1e-9
         P /= row_sum(P)[:, None]
         self.accuracy_ = np.full(m, PRIOR_ACCURACY)
         for iteration in range(1, self.max_iter + 1):
@@ -93,3 +94,13 @@ class OneCoin(LogOddsVote):
             if moved < self.tol:
                 break
             P = softmax(prior + np.column_stack([part @ self.weights_ for part in hot]))
+
+
+def _counted(said: NDArray[np.bool_], sure: Columns) -> NDArray[Any]:
+    """Return what each vote counts, (n, m), 0 where there is none: its confidence, column -> (n,), or 1."""
+    if not sure:
+        return said
+    each = said.astype(np.float64)
+    for j, values in sure.items():
+        each[:, j] *= values
+    return each

@@ -24,7 +24,7 @@ class SnorkelLabelModel(LabelModel):
 
     Manual labels enter through the class balance alone, which is all that Snorkel can take. It needs three heuristics;
     with fewer, heuristics that always abstain stand in for the missing ones. The random state of torch is put back
-    after fitting.
+    after fitting. It takes no confidences: where some are given it warns, and counts every vote once.
 
     Parameters
     ----------
@@ -56,6 +56,7 @@ class SnorkelLabelModel(LabelModel):
         self.seed = seed
 
     by_rows = False
+    takes_confidence = False
 
     def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
         numpy_state = np.random.get_state()  # what is imported may draw numbers, too
