@@ -13,8 +13,10 @@ from weaklab.classifiers import WeakClassifier
 from weaklab.committee import soft_scores
 from weaklab.embeddings import SIZE, WIDE, Embedding, embed, unit_rows
 from weaklab.features import Features
+from weaklab.features.checks import feature_matrix
 from weaklab.heuristics import Ballot, Heuristic
-from weaklab.rows import blocks
+from weaklab.label_models.patterns import row_hashes
+from weaklab.rows import BLOCK, blocks
 from weaklab.scheduler import RANDOM, Pick, Pool, Scheduler
 from weaklab.training import State, Trainer
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from weaklab.reliability import Reliability
 
 T = TypeVar("T")
+KEY_CELLS = 2**18
+"""Numbers of a dense matrix that are hashed at a time, so that they stay in the processor's cache."""
 
 
 def keys_of(ids: Sequence[str]) -> NDArray[np.uint64]:
@@ -238,13 +242,14 @@ class Loop:
 
     Parameters
     ----------
-    X : (n, d) features, sparse or dense
+    X : (n, d) features, sparse or dense, finite numbers; float16 is computed with as float32
     labels : k label names
     L : int (n, m), votes of other heuristics, -1 abstains; optional
     classifiers : names or unfitted scikit-learn classifiers; with ``[]``, the votes alone
     label_model : name of a label model
     scheduler : what picks; by default ``Scheduler(seed=seed)``
-    keys : uint64 (n,), a number that tells each record from the others; by default made from its place
+    keys : uint64 (n,), a number that tells each record from the others; by default made from its features (:func:`content_keys`), so
+        that the order of the records decides nothing: lots are drawn by it, and records are held out together by it
     vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
     pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; None for never
     use_features : whether the label model looks at ``X``, too, where it can; classifiers do in any case
@@ -288,7 +293,7 @@ class Loop:
         from weaklab.label_models.base import check_votes
 
         self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
-        X = _matrix(X)
+        X = feature_matrix(X)
         n = int(X.shape[0])
         votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels))
         if len(votes) != n:
@@ -296,7 +301,7 @@ class Loop:
         self.scheduler = scheduler or Scheduler(seed=seed)
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
         self._drawn = np.zeros(n, dtype=bool)
-        self._keys = np.arange(n, dtype=np.uint64) if keys is None else keys
+        self._keys = content_keys(X) if keys is None else _checked_keys(keys, n)
         members: list[Heuristic] = [Column(f"heuristic {j}") for j in range(votes.shape[1])]
         columns = {member.name: Ballot(votes[:, j].copy()) for j, member in enumerate(members)}
         for classifier in classifiers:
@@ -397,13 +402,24 @@ class Loop:
             self._plan = None
 
     def label(self, rows: Sequence[int] | NDArray[np.integer[Any]], codes: ArrayLike) -> None:
-        """Give labels, names or codes, one for each row number; -1 or None takes a label back."""
+        """Give labels, names or codes, one for each row; -1 or None takes a label back.
+
+        Parameters
+        ----------
+        rows : row numbers, each once; or a boolean mask of n values, True for the rows that are labeled
+        codes : one for each of these rows; with a mask, they may also be one for each of the n records
+
+        Raises
+        ------
+        WeaklabError
+            A row does not exist, is no whole number or comes twice, a label is none, or there are not as many labels as rows.
+        """
         given = np.array([self.labels.code(code) for code in np.atleast_1d(np.asarray(codes, dtype=object)).tolist()], dtype=np.int64)
-        places = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        places = row_numbers(rows, len(self.y))
+        if len(given) == len(self.y) and len(given) != len(places) and np.size(rows) == len(self.y):  # a mask, and labels as long
+            given = given[places]
         if places.shape != given.shape:
             raise WeaklabError(f"{len(places)} records and {len(given)} labels; wanted one label a record")
-        if places.min(initial=0) < 0 or places.max(initial=0) >= len(self.y):
-            raise WeaklabError(f"rows must be from 0 to {len(self.y) - 1}, got {places.tolist()[:10]}")
         self.y[places] = given
         self._version += 1
 
@@ -462,29 +478,106 @@ class Loop:
         """Return what each member contributed to the committee's opinion of one record, adding up to its log-odds."""
         from weaklab.explain import explain
 
-        if not 0 <= row < len(self.y):
-            raise WeaklabError(f"row must be from 0 to {len(self.y) - 1}, got {row}")
-        return explain(
-            self.state.model, self.state.votes, int(row), instance=self.state.instance, manual=self.labels.name(int(self.y[row]))
-        )
+        place = _one_row(row, len(self.y))
+        return explain(self.state.model, self.state.votes, place, instance=self.state.instance, manual=self.labels.name(int(self.y[place])))
 
 
-def _matrix(X: Any) -> Any:
-    """Return features as a matrix, or raise a WeaklabError that says what they are instead."""
+def row_numbers(rows: Any, n: int) -> NDArray[np.int64]:
+    """Return row numbers int (r,), or raise a WeaklabError that names the first wrong one.
+
+    Parameters
+    ----------
+    rows : whole numbers from 0 to n - 1, each once; or a boolean mask of n values, which stands for the rows where it is true
+    n : how many rows there are
+
+    Examples
+    --------
+    >>> row_numbers([2, 0], 3).tolist(), row_numbers(np.array([False, True, True]), 3).tolist()
+    ([2, 0], [1, 2])
+    >>> row_numbers([2.7], 3)
+    Traceback (most recent call last):
+        ...
+    weaklab.base.WeaklabError: row 2.7 is no whole number; wanted row numbers from 0 to 2, or a boolean mask of 3 values
+    """
+    wanted = f"wanted row numbers from 0 to {n - 1}, or a boolean mask of {n} values"
+    given = np.atleast_1d(np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows))
+    if given.ndim != 1:
+        raise WeaklabError(f"rows have shape {given.shape}; {wanted}")
+    if given.dtype.kind == "O" and len(given) and all(isinstance(value, (bool, np.bool_)) for value in given):
+        given = given.astype(bool)
+    if given.dtype.kind == "b":
+        if len(given) != n:
+            raise WeaklabError(f"rows are a boolean mask of {len(given)} values; {wanted}")
+        return np.flatnonzero(given)
+    for row in given.tolist():
+        if isinstance(row, (bool, str, bytes)) or not isinstance(row, (int, float)) or not float(row).is_integer():
+            raise WeaklabError(f"row {row!r} is no whole number; {wanted}")
+        if not 0 <= row < n:
+            raise WeaklabError(f"there is no row {row}: rows must be from 0 to {n - 1}, or a boolean mask of {n} values")
+    places = given.astype(np.int64)
+    repeated = np.flatnonzero(np.bincount(places, minlength=1) > 1)
+    if len(repeated):
+        mask = " (if this is a mask, make its values true and false)" if len(places) == n and places.max() < 2 else ""
+        raise WeaklabError(f"row {repeated[0]} comes more than once{mask}; give each row once, with one label")
+    return places
+
+
+def _one_row(row: Any, n: int) -> int:
+    if isinstance(row, (bool, np.bool_)) or np.ndim(row):
+        raise WeaklabError(f"row must be one whole number from 0 to {n - 1}, got {row!r}")
+    return int(row_numbers([row], n)[0])
+
+
+def content_keys(X: Any) -> NDArray[np.uint64]:
+    """Return a number for each row of a matrix, made from what it holds and not from its place: uint64 (n,).
+
+    Equal rows are numbered, so that no two have the same number. float32 and float64 of the same values give the same, and so do
+    sparse and dense.
+
+    >>> keys = content_keys(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]))
+    >>> bool((content_keys(np.array([[0.0, 2.0], [1.0, 0.0], [1.0, 0.0]])) == keys[[1, 0, 2]]).all()), len(set(keys.tolist()))
+    (True, 3)
+    """
     from scipy import sparse
 
-    if not sparse.issparse(X):
-        try:
-            X = np.asarray(X, dtype=None if hasattr(X, "dtype") else np.float64)
-            X = X if X.dtype.kind == "f" else X.astype(np.float64)
-        except (TypeError, ValueError):
-            raise WeaklabError(f"X must hold numbers, shape (records, features), got {type(X).__name__}") from None
-    if X.ndim != 2:
-        raise WeaklabError(f"X must be a matrix of shape (records, features), got shape {X.shape}")
-    wrong = np.isnan(X.data if sparse.issparse(X) else X).sum()
-    if wrong:
-        raise WeaklabError(f"X holds {wrong} missing values (NaN); fill them first, with the column's mean for example")
-    return X.tocsr() if sparse.issparse(X) else X
+    n, d = X.shape
+    factors = row_hashes(np.arange(d)) | np.uint64(1)
+    keys = np.zeros(n, dtype=np.uint64)
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    for rows in blocks(n, max(1, KEY_CELLS // max(1, d)) if not sparse.issparse(X) else BLOCK):
+        if not sparse.issparse(X):
+            keys[rows] = (_mixed(X[rows]) * factors).sum(axis=1, dtype=np.uint64)
+            continue
+        ends = X.indptr[rows.start : rows.stop + 1]
+        cells = slice(ends[0], ends[-1])
+        filled = np.flatnonzero(np.diff(ends))
+        if len(filled):
+            each = _mixed(X.data[cells]) * factors[X.indices[cells]]
+            keys[rows.start + filled] = np.add.reduceat(each, (ends[:-1] - ends[0])[filled])
+    keys = row_hashes(keys)
+    order = np.argsort(keys, kind="stable")
+    new = np.concatenate([[True], keys[order][1:] != keys[order][:-1]])[:n]
+    if not new.all():
+        nth = np.arange(n) - np.maximum.accumulate(np.where(new, np.arange(n), 0))
+        keys[order] += nth.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return keys
+
+
+def _mixed(values: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return a random number for each number, 0 for 0: uint64, the finaliser of SplitMix64."""
+    h = (np.ascontiguousarray(values, dtype=np.float64) + 0.0).view(np.uint64)  # -0 becomes 0
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(h ^ (h >> np.uint64(31)))
+
+
+def _checked_keys(keys: Any, n: int) -> NDArray[np.uint64]:
+    given = np.asarray(keys)
+    if given.shape != (n,) or given.dtype.kind not in "iu":
+        raise WeaklabError(f"keys must be one whole number a record, shape ({n},), got {given.dtype} of shape {given.shape}")
+    return given.astype(np.uint64)
 
 
 class Column(Heuristic):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.base import ABSTAIN, Fault, FaultWarning, LabelNames, warn
-from weaklab.classifiers import WeakClassifier, folds_of
+from weaklab.classifiers import WeakClassifier, by_id, folds_of
 from weaklab.committee import Votes, assemble
 from weaklab.heuristics import Ballot, Heuristic
 from weaklab.rows import one_thread
@@ -242,6 +242,7 @@ class Trainer:
         if not classifier.is_ready:
             return Ballot.blank(self.n)
         if pseudo is not None:
+            pseudo = self._by_id(pseudo)
             # pseudo-labels know of every label, so what was told out-of-fold without them stays, and what follows from it
             honest = {name: getattr(classifier, name) for name in OUT_OF_FOLD}
             classifier.train(X[rows], y[rows], ids, self.labels, also=_stacked([*also, (X[pseudo[0]], pseudo[1])]), groups=groups)
@@ -249,6 +250,11 @@ class Trainer:
         scores = classifier.score(X)
         scores[rows] = np.concatenate([classifier.out_of_fold_[name] for name in ids]).reshape(len(rows), -1)
         return classifier.ballot(scores)
+
+    def _by_id(self, pseudo: Pseudo) -> Pseudo:
+        """Put pseudo-labels in an order that does not depend on that of the records."""
+        order = by_id(self._names(pseudo[0]))
+        return pseudo[0][order], pseudo[1][order]
 
     def predict_without(self, state: State, column: int) -> NDArray[np.float64]:
         """Return what the committee says without one of its members: probabilities float (n, k)."""

@@ -1,7 +1,7 @@
 """Weak classifiers: any scikit-learn classifier as a voter that learns from the manual labels."""
 
-from weaklab.classifiers.folds import FOLDS, folds_of
+from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.models import CLASSIFIERS
 from weaklab.classifiers.weak import MIN_LABELS, MIN_PER_CLASS, WeakClassifier
 
-__all__ = ["CLASSIFIERS", "FOLDS", "MIN_LABELS", "MIN_PER_CLASS", "WeakClassifier", "folds_of"]
+__all__ = ["CLASSIFIERS", "FOLDS", "MIN_LABELS", "MIN_PER_CLASS", "WeakClassifier", "by_id", "folds_of"]

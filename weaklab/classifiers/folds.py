@@ -20,6 +20,8 @@ FOLDS = 5
 def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[Any] | None = None) -> NDArray[np.int64]:
     """Deal records to folds, class by class, in an order that depends on their ids alone: int (n,).
 
+    Neither the order of the records nor that of the classes, nor what groups are called, changes which records share a fold.
+
     Parameters
     ----------
     y : int (n,) codes
@@ -37,16 +39,32 @@ def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[A
     """
     import numpy as np
 
+    codes, names = [int(code) for code in y], [_digest(str(name)) for name in ids]
     if groups is None:
-        return _dealt([int(code) for code in y], [str(name) for name in ids], folds)
+        return _dealt(codes, names, folds)
     if len(groups) != len(y):
         raise WeaklabError(f"groups must name one group a record, {len(y)} in all, got {len(groups)}")
-    first: dict[str, int] = {}
+    leader: dict[Any, int] = {}  # the record of a group whose id comes first stands for it
     for row, group in enumerate(groups):
-        first.setdefault(str(group), row)
-    dealt = _dealt([int(y[row]) for row in first.values()], list(first), folds)
-    fold_of = dict(zip(first, dealt.tolist(), strict=True))
-    return np.array([fold_of[str(group)] for group in groups], dtype=np.int64)
+        row_before = leader.setdefault(group, row)
+        if names[row] < names[row_before]:
+            leader[group] = row
+    rows = list(leader.values())
+    dealt = _dealt([codes[row] for row in rows], [names[row] for row in rows], folds)
+    fold_of = dict(zip(leader, dealt.tolist(), strict=True))
+    return np.array([fold_of[group] for group in groups], dtype=np.int64)
+
+
+def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return an order of records that depends on their ids alone and looks random: row numbers, int (n,).
+
+    >>> by_id(["a", "b", "c"]).tolist(), by_id(["c", "a", "b"]).tolist()
+    ([2, 0, 1], [0, 1, 2])
+    """
+    import numpy as np
+
+    names = [_digest(str(name)) for name in ids]
+    return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
 
 
 @functools.lru_cache(maxsize=2**16)
@@ -55,10 +73,13 @@ def _digest(name: str) -> bytes:
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _dealt(codes: Sequence[int], names: Sequence[str], folds: int) -> NDArray[np.int64]:
+def _dealt(codes: Sequence[int], names: Sequence[bytes], folds: int) -> NDArray[np.int64]:
     import numpy as np
 
-    order = sorted(range(len(codes)), key=list(zip(codes, map(_digest, names), strict=True)).__getitem__)
+    first: dict[int, bytes] = {}  # classes come in the order of their first ids, not of their codes
+    for code, name in zip(codes, names, strict=True):
+        first[code] = min(first.get(code, name), name)
+    order = sorted(range(len(codes)), key=[(first[code], code, name) for code, name in zip(codes, names, strict=True)].__getitem__)
     fold = np.empty(len(codes), dtype=np.int64)
     fold[order] = np.arange(len(codes)) % max(1, min(folds, len(codes)))
     return fold

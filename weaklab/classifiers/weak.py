@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
 from weaklab.classifiers import reading
 from weaklab.classifiers.calibration import CALIBRATE_LABELS, binary, finite, fit_temperature, precision_thresholds, softmax, tempered
-from weaklab.classifiers.folds import FOLDS, folds_of
+from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.linear import NO_FOLD, LinearModel
 from weaklab.classifiers.models import CLASSIFIERS
 from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MIN_LABELS = 10
 MIN_PER_CLASS = 2
+TIED = 1e-6
+"""Scores that differ by less are equal: eight times the precision of float32."""
 
 
 class WeakClassifier(Heuristic):
@@ -191,13 +193,16 @@ class WeakClassifier(Heuristic):
         y = np.asarray(y, dtype=np.int64)
         if self.wanting(y, labels) is not None:
             return self
-        fold = folds_of(y, ids, FOLDS, groups)
+        order = by_id(ids)  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
+        X, y, fold = X[order], y[order], folds_of(y, ids, FOLDS, groups)[order]
         rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a weak classifier on a handful of labels need not converge
             Z = self._learn(rows, codes, weight, folds)[: len(y)]
         scores = self._calibrated(Z, y)
-        self.out_of_fold_ = dict(zip(map(str, ids), scores, strict=True))
+        held_out = np.empty_like(scores)
+        held_out[order] = scores
+        self.out_of_fold_ = dict(zip(map(str, ids), held_out, strict=True))
         if self.min_precision is not None:
             self.thresholds_ = np.maximum(self.thresholds_, precision_thresholds(scores, y, self.min_precision))
         return self
@@ -262,7 +267,8 @@ class WeakClassifier(Heuristic):
 
         if reading.gives_only_votes(self.model_):
             counts = np.ones((len(self.labels_), len(self.labels_)))
-            np.add.at(counts, (Z.argmax(axis=1), y), 1)
+            told = _tells(Z)
+            np.add.at(counts, (Z[told].argmax(axis=1), y[told]), 1)
             self.confusion_ = counts / counts.sum(axis=1, keepdims=True)
         elif self.calibrate and len(y) >= CALIBRATE_LABELS:
             self.temperature_ = fit_temperature(finite(Z), y)
@@ -273,7 +279,10 @@ class WeakClassifier(Heuristic):
         import numpy as np
 
         if self.confusion_ is not None:
-            return np.asarray(self.confusion_[Z.argmax(axis=1)], dtype=np.float32)
+            P = np.full(Z.shape, 1 / Z.shape[1])
+            told = _tells(Z)
+            P[told] = self.confusion_[Z[told].argmax(axis=1)]
+            return np.asarray(P, dtype=np.float32)
         P = softmax(Z) if self.temperature_ is None else tempered(finite(Z), self.temperature_, self.trained_on_)
         return np.asarray(P, dtype=np.float32)
 
@@ -321,18 +330,28 @@ class WeakClassifier(Heuristic):
 
         n, k = scores.shape
         least = np.asarray(getattr(self, "thresholds_", np.full(k, self._least(k))), dtype=np.float32)
-        least = np.maximum(least, np.nextafter(np.float32(1 / k), np.float32(1)))  # and never at evens
+        least = np.maximum(least, np.float32(1 / k + TIED))  # and never at evens
         votes = np.zeros(n, dtype=np.int8)
         for rows in blocks(n):
             part, vote = scores[rows], votes[rows]
             np.greater(part[:, 1], part[:, 0], out=vote.view(bool))
-            best = np.maximum(part[:, 0], part[:, 1])
+            best, second = np.maximum(part[:, 0], part[:, 1]), np.minimum(part[:, 0], part[:, 1])
             for code in range(2, k):  # several times faster on a large pool than argmax over rows of a few numbers
                 np.putmask(vote, part[:, code] > best, np.int8(code))
+                np.maximum(second, np.minimum(best, part[:, code]), out=second)
                 np.maximum(best, part[:, code], out=best)
             silent = best < (least[0] if (least == least[0]).all() else least[vote])
+            if k > 2:  # the order of the classes does not break ties
+                silent |= best - second < np.float32(TIED)
             vote |= -silent.view(np.int8)  # -1 has all bits set
         return Ballot(votes, scores=scores)
+
+
+def _tells(Z: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether log-scores (n, k) prefer any class: bool (n,)."""
+    import numpy as np
+
+    return np.asarray(Z.max(axis=1) > Z.min(axis=1))
 
 
 def _joined(

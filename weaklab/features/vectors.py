@@ -38,6 +38,14 @@ def _hash(text: str) -> int:
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
+def _in_any_order(corpus: Corpus) -> list[list[str]]:
+    """Return the words of every text, in an order that looks random and depends on the texts alone, not on that of the records.
+
+    What gensim learns depends on the order in which it sees the texts; in alphabetical order those alike would come together.
+    """
+    return [tokens(text) for text in sorted(texts_of(corpus), key=lambda text: (_hash(text), text))]
+
+
 def _unit_rows(rows: NDArray[Any]) -> Floats:
     import numpy as np
 
@@ -74,7 +82,7 @@ class WordVectors(Features):
     def fit(self, corpus: Corpus) -> WordVectors:
         import numpy as np
 
-        sentences = [tokens(text) for text in texts_of(corpus)]
+        sentences = _in_any_order(corpus)
         vectors = self._train(sentences, corpus)
         seen = Counter(word for sentence in sentences for word in set(sentence))
         df = np.array([seen[word] for word in vectors.index_to_key])
@@ -274,7 +282,7 @@ class Doc2Vec(Features):
         from gensim.models import Doc2Vec as Gensim
         from gensim.models.doc2vec import TaggedDocument
 
-        documents = [TaggedDocument(tokens(text), [row]) for row, text in enumerate(texts_of(corpus))]
+        documents = [TaggedDocument(words, [place]) for place, words in enumerate(_in_any_order(corpus))]
         model = _gensim(Gensim, corpus, documents=documents, **self._settings())
         words = list(model.wv.index_to_key)
         counts = [int(model.wv.get_vecattr(word, "count")) for word in words]

@@ -40,7 +40,11 @@ def folds_by_content(E: Matrix) -> NDArray[np.int64]:
     >>> folds_by_content(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).tolist()
     [3, 4, 3]
     """
-    return np.asarray(_hashes(E) % np.uint64(FOLDS), dtype=np.int64)
+    return _folds(_hashes(E))
+
+
+def _folds(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.asarray(hashes % np.uint64(FOLDS), dtype=np.int64)
 
 
 def _hashes(E: Matrix) -> NDArray[np.uint64]:
@@ -78,11 +82,12 @@ class InstanceMember:
 
     def __init__(self, E: Matrix, use: NDArray[np.bool_]) -> None:
         self.n_features = E.shape[1]
-        self._X, self._fold, self._use = _with_constant(E), folds_by_content(E), use
+        self._hashes = _hashes(E)
+        self._X, self._fold, self._use = _with_constant(E), _folds(self._hashes), use
         if np.count_nonzero(use) > MOST_ROWS:
             rows = np.flatnonzero(use)
             self._use = np.zeros(len(E), dtype=bool)
-            self._use[rows[np.argsort(_hashes(E[rows]), kind="stable")[:MOST_ROWS]]] = True
+            self._use[rows[np.argsort(self._hashes[rows], kind="stable")[:MOST_ROWS]]] = True
 
     def fit(self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int) -> InstanceMember:
         """Learn from soft labels and manual labels; keep no records.
@@ -99,6 +104,7 @@ class InstanceMember:
     def _fit(self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int) -> InstanceMember:
         n, fold = len(self._X), self._fold
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
+        rows = rows[np.lexsort((y[rows], self._hashes[rows]))]  # float32 adds up to the same in one order only
         X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
         F, targets = np.zeros((n, k), dtype=np.float32), np.zeros((len(rows), k))
         for number in range(FOLDS):
@@ -111,7 +117,7 @@ class InstanceMember:
         self.proba_ = softmax(self._scale * F)
         everything = np.ones(len(rows), dtype=bool)
         self.coefficients_ = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
-        del self._X, self._fold, self._use
+        del self._X, self._fold, self._use, self._hashes
         return self
 
     def predict_proba(self, E: Matrix) -> Floats:

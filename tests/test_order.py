@@ -1,0 +1,241 @@
+"""The order in which records, heuristics and classes come in decides nothing."""
+
+import numpy as np
+import pytest
+
+import weaklab
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.classifiers import WeakClassifier, folds_of
+from weaklab.label_models import LABEL_MODELS, is_tied
+from weaklab.loop import content_keys
+
+K, M, N = 3, 6, 150
+
+
+def planted(seed=0, labeled=30):
+    """Return votes, some of one class only, manual labels, features of length 1, scores of a member and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, K, N)
+    L = np.where(rng.random((N, M)) < np.linspace(0.55, 0.9, M), truth[:, None], rng.integers(0, K, (N, M)))
+    L = np.where(rng.random((N, M)) < 0.6, L, ABSTAIN)
+    L[:, 0] = np.where(L[:, 0] == 1, 1, ABSTAIN)
+    y = np.full(N, ABSTAIN)
+    rows = rng.choice(N, labeled, replace=False)
+    y[rows] = truth[rows]
+    E = (rng.normal(size=(N, 10)) + 2 * np.eye(K, 10)[truth]).astype(np.float32)
+    scores = (0.6 * np.eye(K)[truth] + 0.4 * rng.dirichlet(np.ones(K), N)).astype(np.float32)
+    return L, y, E / np.linalg.norm(E, axis=1, keepdims=True), scores, truth
+
+
+ORDERS = [(name, "votes", labeled) for name in LABEL_MODELS.names() for labeled in (0, 30)]
+ORDERS += [(name, beside, labeled) for name in ("committee", "crowdlab") for beside in ("scores", "features") for labeled in (0, 30)]
+
+
+@pytest.mark.parametrize(("name", "beside", "labeled"), ORDERS)
+def test_label_models_do_not_depend_on_any_order(name, beside, labeled):
+    L, y, E, scores, _ = planted(labeled=labeled)
+    with_scores, with_features = beside == "scores", beside == "features"
+
+    def fitted(L, y, E, scores, column):
+        model = LABEL_MODELS[name](n_classes=K)
+        return model.fit_predict_proba(L, y, {column: scores} if with_scores else None, None, E if with_features else None)
+
+    P = fitted(L, y, E, scores, M - 1)
+    rng = np.random.default_rng(1)
+    records, heuristics, classes = rng.permutation(N), rng.permutation(M), np.array([2, 0, 1])
+    np.testing.assert_allclose(fitted(L[records], y[records], E[records], scores[records], M - 1), P[records], atol=1e-6)
+    column = int(np.flatnonzero(heuristics == M - 1)[0])
+    np.testing.assert_allclose(fitted(L[:, heuristics], y, E, scores, column), P, atol=1e-6)
+    renamed = np.append(np.argsort(classes), ABSTAIN)  # what was class c is class renamed[c]; -1 stays -1
+    np.testing.assert_allclose(fitted(renamed[L], renamed[y], E, scores[:, classes], M - 1), P[:, classes], atol=1e-6)
+
+
+TWICE = {"majority_vote": 1e-6, "coverage_vote": 1e-6, "refinery": 1e-6, "triplets": 1e-6, "snorkel": 1e-6}
+"""Without manual labels, models that look at shares alone. The others add imagined votes, or tell chance from copies by numbers."""
+
+
+@pytest.mark.parametrize("name", LABEL_MODELS.names())
+def test_every_record_twice_changes_little(name):
+    L, y, *_ = planted(labeled=0)
+    P = LABEL_MODELS[name](n_classes=K).fit_predict_proba(L, y)
+    twice = LABEL_MODELS[name](n_classes=K).fit_predict_proba(np.vstack([L, L]), np.concatenate([y, y]))
+    np.testing.assert_array_equal(twice[:N], twice[N:])
+    if name in TWICE:
+        np.testing.assert_allclose(twice[:N], P, atol=TWICE[name])
+    else:
+        assert np.abs(twice[:N] - P).mean() < 0.05
+
+
+def loop_of(X, L, y, labels, classifier):
+    loop = weaklab.Loop(X, labels, L, classifiers=[classifier])
+    rows = np.flatnonzero(y != ABSTAIN)
+    loop.label(rows, y[rows])
+    return loop
+
+
+CLASSIFIERS = ["naive_bayes", "complement_naive_bayes", "logistic_regression", "gaussian_naive_bayes", "k_nearest_neighbors"]
+
+
+@pytest.mark.parametrize("classifier", [*CLASSIFIERS, "linear_svm", "decision_tree"])
+def test_a_loop_does_not_depend_on_the_order_of_records_and_heuristics(classifier):
+    L, y, E, _, _ = planted()
+    X = np.maximum(E, 0)
+    P = loop_of(X, L, y, ["a", "b", "c"], classifier).P
+    records = np.random.default_rng(2).permutation(N)
+    turned = loop_of(X[records], L[records], y[records], ["a", "b", "c"], classifier)
+    np.testing.assert_allclose(turned.P, P[records], atol=1e-6)
+    np.testing.assert_allclose(loop_of(X, L[:, ::-1], y, ["a", "b", "c"], classifier).P, P, atol=1e-6)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_a_loop_does_not_depend_on_the_order_of_classes(classifier):
+    L, y, E, _, _ = planted()
+    X, classes = np.maximum(E, 0), np.array([1, 2, 0])
+    renamed = np.append(np.argsort(classes), ABSTAIN)
+    P = loop_of(X, L, y, ["a", "b", "c"], classifier).P
+    np.testing.assert_allclose(loop_of(X, renamed[L], renamed[y], ["b", "c", "a"], classifier).P, P[:, classes], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_loop_over_wide_features_does_not_depend_on_the_order_of_records(kind):
+    from scipy import sparse
+
+    L, y, _, _, truth = planted()
+    rng = np.random.default_rng(5)
+    X = np.where(rng.random((N, 200)) < 0.1, rng.random((N, 200)), 0) + np.eye(K, 200)[truth]
+    X = sparse.csr_array(X) if kind == "sparse" else X + 0.1 * rng.random((N, 200))
+    P = loop_of(X, L, y, ["a", "b", "c"], "naive_bayes").P
+    records = rng.permutation(N)
+    np.testing.assert_allclose(loop_of(X[records], L[records], y[records], ["a", "b", "c"], "naive_bayes").P, P[records], atol=1e-6)
+
+
+def test_a_loop_asks_about_the_same_records_in_any_order():
+    L, _, E, _, _ = planted()
+    records = np.random.default_rng(3).permutation(N)
+    asked = {pick.row for pick in weaklab.Loop(E, ["a", "b", "c"], L).ask(20)}
+    turned = {int(records[pick.row]) for pick in weaklab.Loop(E[records], ["a", "b", "c"], L[records]).ask(20)}
+    assert asked == turned
+
+
+@pytest.mark.parametrize("width", [1, 10, 300])
+def test_keys_made_of_content_follow_the_rows(width):
+    rng = np.random.default_rng(0)
+    X = np.float32(rng.random((500, width)) < 0.3)  # many equal rows where it is narrow
+    X[:250] *= np.float32(rng.normal(size=(250, 1)))
+    keys, order = content_keys(X), rng.permutation(500)
+    assert len(set(keys.tolist())) == 500
+    assert set(content_keys(X[order]).tolist()) == set(keys.tolist())
+    once = np.unique(X, axis=0, return_index=True, return_counts=True)
+    single = once[1][once[2] == 1]
+    np.testing.assert_array_equal(content_keys(X[order])[np.argsort(order)[single]], keys[single])
+    from scipy import sparse
+
+    np.testing.assert_array_equal(content_keys(sparse.csr_array(X)), keys)
+    np.testing.assert_array_equal(content_keys(np.float64(X)), keys)
+
+
+def test_folds_are_the_same_in_any_order_of_records_classes_and_groups():
+    rng = np.random.default_rng(0)
+    ids, y, group = np.array([f"r{i}" for i in range(60)]), rng.integers(0, 3, 60), rng.integers(0, 40, 60)
+    order = rng.permutation(60)
+    for groups in (None, group):
+        fold = folds_of(y, ids, 5, groups)
+        other = None if groups is None else 1000 - group[order]  # groups are called otherwise, as rows are
+        np.testing.assert_array_equal(folds_of(np.array([2, 0, 1])[y[order]], ids[order], 5, other), fold[order])
+
+
+@pytest.mark.parametrize("features", ["tfidf", "word2vec"])
+def test_a_project_does_not_depend_on_the_order_of_records_and_labels(tmp_path, features):
+    headlines = weaklab.datasets.load_headlines().head(120)
+    gold = dict(zip(headlines.id, headlines.gold, strict=True))
+    known = sorted(gold)[:24]
+
+    def probabilities(name, frame, labels):
+        with weaklab.Project(tmp_path / name, labels=labels) as project:
+            project.add_records(frame[["id", "text"]])
+            project.weak_classifier("logistic_regression", features=features)
+            project.label_many([(i, gold[i]) for i in known])
+            project.run(progress=False)
+            return project.labels().set_index("id").sort_index().p_news.to_numpy()
+
+    P = probabilities("first", headlines, ["clickbait", "news"])
+    np.testing.assert_allclose(probabilities("turned", headlines.iloc[::-1], ["clickbait", "news"]), P, atol=1e-6)
+    np.testing.assert_allclose(probabilities("classes", headlines, ["news", "clickbait"]), P, atol=1e-6)
+
+
+def test_the_order_of_classes_breaks_no_tie():
+    classifier = WeakClassifier(min_probability=0.2)
+    assert classifier.ballot(np.float32([[0.45, 0.45, 0.1], [0.1, 0.45, 0.45], [0.5, 0.4, 0.1]])).votes.tolist() == [-1, -1, 0]
+    assert classifier.ballot(np.float32([[0.5, 0.5], [0.4999999, 0.5000001], [0.3, 0.7]])).votes.tolist() == [-1, -1, 1]
+    P = LABEL_MODELS["majority_vote"](n_classes=3).fit_predict_proba([[0, 1], [1, 2], [2, 2]])
+    assert is_tied(P).tolist() == [True, True, False]
+
+
+def test_an_estimator_that_only_votes_and_learned_one_class_prefers_none():
+    class Votes:
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict(self, X):
+            return np.where(X[:, 0] > 0, 1, 0)
+
+    X = np.repeat([[1.0], [-1.0]], [30, 10], axis=0)
+    y = np.repeat([1, 0], [30, 10])
+    ids = [f"r{i}" for i in range(40)]
+    classifier = WeakClassifier(Votes()).train(X, y, ids, LabelNames(["no", "yes"]))
+    flipped = WeakClassifier(Votes()).train(-X, 1 - y, ids, LabelNames(["yes", "no"]))
+    np.testing.assert_allclose(classifier.score(X), flipped.score(-X)[:, ::-1], atol=1e-6)
+
+
+# ---- rows and matrices as they come in
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([False, True, False, True, False]),
+        [False, True, False, True, False],
+        [1, 3],
+        np.array([1.0, 3.0]),
+        np.uint8([1, 3]),
+        np.array([1, 3], dtype=object),
+    ],
+)
+def test_rows_are_numbers_or_a_mask(rows):
+    loop = weaklab.Loop(np.eye(5), ["a", "b"])
+    loop.label(rows, [1, 0])
+    assert loop.y.tolist() == [-1, 1, -1, 0, -1]
+
+
+def test_a_mask_takes_labels_for_its_rows_or_for_all_records():
+    mask = np.array([True, False, True])
+    for codes in (["b", "a"], ["b", "b", "a"]):
+        loop = weaklab.Loop(np.eye(3), ["a", "b"])
+        loop.label(mask, codes)
+        assert loop.y.tolist() == [1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "codes", "message"),
+    [
+        ([2.7], [1], r"row 2\.7 is no whole number; wanted row numbers from 0 to 3, or a boolean mask of 4 values"),
+        ([np.nan], [1], "row nan is no whole number"),
+        ([np.inf], [1], "row inf is no whole number"),
+        (["1"], [1], "row '1' is no whole number"),
+        ([-1], [1], "there is no row -1: rows must be from 0 to 3"),
+        ([4], [1], "there is no row 4"),
+        ([True, False], [1], "rows are a boolean mask of 2 values"),
+        (np.ones((4, 1), dtype=bool), [1] * 4, r"rows have shape \(4, 1\)"),
+        ([1, 1], [0, 1], "row 1 comes more than once; give each row once"),
+        ([0, 1, 1, 0], [1, 1, 1, 1], "row 0 comes more than once .if this is a mask"),
+        ([0, 1], [1], "2 records and 1 labels"),
+    ],
+)
+def test_what_is_no_row_is_refused_and_nothing_is_labeled(rows, codes, message):
+    loop = weaklab.Loop(np.eye(4), ["a", "b"])
+    with pytest.raises(WeaklabError, match=message):
+        loop.label(rows, codes)
+    assert loop.n_labels == 0
+    with pytest.raises(WeaklabError):
+        loop.explain(2.7)
