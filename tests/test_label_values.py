@@ -87,6 +87,13 @@ def test_a_misspelled_name_is_told_with_the_name_it_is_like():
         codes(["Spam"], ["ham", "spam"])
 
 
+def test_the_map_that_is_shown_pairs_what_is_alike():
+    for value, shown in (("SPAM", 'map={"SPAM": "spam"}'), ("hamm", 'map={"hamm": "ham"}'), ("zzz", 'map={"zzz": "ham"}')):
+        with pytest.raises(UnknownLabelError) as told:
+            codes([value], ["ham", "spam"])
+        assert shown in str(told.value)
+
+
 # ---- the map
 
 
@@ -311,3 +318,15 @@ def test_data_sets_of_hugging_face(tmp_path, monkeypatch):
         wl.read(data.to_iterable_dataset())
     with pytest.raises(CorpusError, match=r"data\['train'\]"):
         wl.read(datasets.IterableDatasetDict({"train": data.to_iterable_dataset()}))
+
+
+def test_votes_of_a_wrench_set_whose_labels_are_numbers_are_codes(tmp_path):
+    (tmp_path / "label.json").write_text(json.dumps({"0": "1", "1": "0", "2": "5"}))
+    entry = {"label": 1, "weak_labels": [0, 1, -1, 2], "data": {"text": "a"}}
+    (tmp_path / "train.json").write_text(json.dumps({"0": entry}))
+    found = wl.datasets.load_wrench(tmp_path)
+    assert found.L.tolist() == [[0, 1, -1, 2]]
+    committee = wl.Committee(found.labels)
+    for heuristic in found.heuristics:
+        committee.add(heuristic)
+    assert committee.vote(found.corpus, progress=False).L.tolist() == [[0, 1, -1, 2]]

@@ -93,6 +93,10 @@ class LabelNames(Sequence[str]):
     names : sequence of str
         At least two different, non-empty names; the code of a name is its position.
 
+    Attributes
+    ----------
+    are_numbers : whether some name writes a number, so that a number is a name and never a position
+
     Examples
     --------
     >>> labels = LabelNames(["ham", "spam"])
@@ -113,7 +117,7 @@ class LabelNames(Sequence[str]):
         if len(set(self._names)) != len(self._names):
             raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
         self._codes = {name: code for code, name in enumerate(self._names)}
-        self._are_numbers = any(_NUMBER.fullmatch(name) for name in self._names)
+        self.are_numbers = any(_NUMBER.fullmatch(name) for name in self._names)
         self._numbers = {int(name.split(".")[0]): code for name, code in self._codes.items() if _WHOLE.fullmatch(name)}
 
     def __len__(self) -> int:
@@ -162,7 +166,7 @@ class LabelNames(Sequence[str]):
                 named = self._codes.get(str(code), self._numbers.get(code))
                 if named is not None:  # a label may be called 1, as stars are
                     return named
-                if code == ABSTAIN or (not self._are_numbers and 0 <= code < len(self._names)):
+                if code == ABSTAIN or (not self.are_numbers and 0 <= code < len(self._names)):
                     return code
         raise UnknownLabelError(self.unknown(vote))
 
@@ -174,7 +178,7 @@ class LabelNames(Sequence[str]):
         shown = repr(vote)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
         names = ", ".join(map(repr, self._names[:20])) + (", ..." if len(self) > 20 else "")
-        codes = "" if self._are_numbers else f" (or their codes 0 to {len(self) - 1})"
+        codes = "" if self.are_numbers else f" (or their codes 0 to {len(self) - 1})"
         return f"{shown} is not a label;{hint} the labels are {names}{codes}, and None abstains"
 
     def name(self, code: int) -> str | None:

@@ -88,6 +88,8 @@ def load_wrench(path: str | Path, split: str = "train") -> WrenchSet:
     codes = sorted(names, key=int)
     labels = LabelNames([str(names[code]) for code in codes])
     rows: list[dict[str, Any]] = []
+    given: list[list[int]] = []
+    named = {ABSTAIN: None, **dict(enumerate(labels))} if labels.are_numbers else None  # else a code would be taken for a name
     for key, entry in data.items():
         try:
             content = dict(entry["data"])
@@ -95,7 +97,8 @@ def load_wrench(path: str | Path, split: str = "train") -> WrenchSet:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CorpusError(f"{folder / split}.json, record {key!r}: not in the WRENCH format: {type(error).__name__}: {error}") from None
         name = labels.name(label) if label != ABSTAIN else None
-        rows.append({"id": key, **content, "weak_labels": votes, "gold": name})
+        given.append(votes)
+        rows.append({"id": key, **content, "weak_labels": [named[vote] for vote in votes] if named else votes, "gold": name})
     if not rows:
         raise CorpusError(f"{folder / split}.json holds no record")
     widths = {len(row["weak_labels"]) for row in rows}
@@ -103,7 +106,7 @@ def load_wrench(path: str | Path, split: str = "train") -> WrenchSet:
         raise CorpusError(f"{folder / split}.json: records have {min(widths)} to {max(widths)} weak labels; wanted one number for all")
     corpus = read(rows, text="text" if "text" in rows[0] else (), id="id", gold="gold")
     gold = np.array([labels.code(row["gold"]) for row in rows], dtype=np.int64)
-    L = np.array([row["weak_labels"] for row in rows], dtype=np.int8)
+    L = np.array(given, dtype=np.int8)
     return WrenchSet(corpus, labels, gold, L, [ColumnVotes(f"lf_{j}", "weak_labels", j) for j in range(widths.pop())])
 
 

@@ -162,7 +162,9 @@ class Intake:
         return batch
 
     def _place(self, ids: list[str], column: str, row: int) -> str:
-        return f"{self.corpus.name}: record {ids[row]!r}, column {column!r}"
+        """Name the record in a row; one whose id is made from its content also by its place."""
+        place = f" (number {len(self._ids) + row + 1:,})" if self.corpus.makes_ids and not self.skip_known else ""
+        return f"{self.corpus.name}: record {ids[row]!r}{place}, column {column!r}"
 
     def _check(self, folders: list[str]) -> None:
         """Compare with the imports at the moment of the commit, those of other processes included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections import Counter
@@ -191,7 +192,8 @@ class LabelReader:
         is_number = number_of(first) is not None or first.lower() in _TRUTH
         shown = first if is_number else repr(first) if len(first) <= 80 else repr(first[:77]) + "..."
         names = ", ".join(map(repr, self.labels[:20])) + (", ..." if len(self.labels) > 20 else "")
-        hint = "" if is_number else did_you_mean(first, self.labels)
+        near = None if is_number else _like(first, self.labels)
+        hint = f" did you mean {near!r}?" if near else ""
         place = ", and a number stands for no place in this list" if number_of(first) is not None else ""
         example = _example(strange, self.labels, number=is_number)
         said = ", ".join(f'"{key}": "{name}"' for key, name in example)
@@ -281,11 +283,18 @@ def _checked_map(given: Mapping[Any, Any] | None, labels: LabelNames) -> dict[st
 
 
 def _example(strange: list[str], labels: LabelNames, number: bool) -> list[tuple[str, str]]:
-    """Pair values with labels, those that look alike first: only an example, but one of this data."""
-    if not number:
-        near = did_you_mean(strange[0], labels)
-        return [(strange[0], next((name for name in labels if near and repr(name) in near), labels[0]))]
-    return list(zip([_plain_number(text) for text in strange[:_SHOWN]], labels, strict=False))
+    """Pair values with labels, with those that they are like where they are like one: an example, but one of this data."""
+    shown = strange[:_SHOWN]
+    if number:
+        return list(zip(map(_plain_number, shown), labels, strict=False))
+    like = [(text, name) for text in shown if (name := _like(text, labels))]
+    return like or [(shown[0], labels[0])]
+
+
+def _like(text: str, labels: LabelNames) -> str | None:
+    lower = {name.lower(): name for name in labels}
+    near = difflib.get_close_matches(text.lower(), list(lower), n=1)
+    return lower[near[0]] if near else None
 
 
 def _plain_number(text: str) -> str:
