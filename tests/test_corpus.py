@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab import Project, WeaklabError, WeaklabWarning
 from weaklab.base import CorpusError
-from weaklab.corpus import BATCH_ROWS, ColumnError, ids_of, sources
+from weaklab.corpus import BATCH_ROWS, ColumnError, csv_files, ids_of
 
 TEXTS = ["Free prize inside", "See you at noon", "café, “quoted”\nand 中文"]
 HOSTILE = [
@@ -233,7 +233,7 @@ def test_encodings(tmp_path):
 
 def test_csv_is_read_in_blocks(tmp_path, monkeypatch):
     """A record larger than a block, and columns that are empty for a long time, start the file again and lose nothing."""
-    monkeypatch.setattr(sources, "CSV_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 2000)
     wanted = [*(f"r{i}" for i in range(500)), "y" * 50_000, *(f"s{i}" for i in range(500))]
     lines = [f"{text},{'late' if i > 900 else ''}\n" for i, text in enumerate(wanted)]
     corpus = weaklab.read(write(tmp_path / "a.csv", "text,note\n" + "".join(lines)))
@@ -242,10 +242,10 @@ def test_csv_is_read_in_blocks(tmp_path, monkeypatch):
 
 
 def test_a_csv_column_whose_type_changes_late_is_named(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.csv", "text,n\n" + "".join(f"r{i},{i}\n" for i in range(5000)) + "x,abc\n")
+    path = write(tmp_path / "a.csv", "text,n\n" + "".join(f"r{i},{i}\n" for i in range(40_000)) + "x,abc\n")
     assert weaklab.read(path).column("n").to_pylist()[-1] == "abc"  # in one block all of them are text
-    monkeypatch.setattr(sources, "CSV_BLOCK_BYTES", 2000)
-    assert "column 'n' was int64 and now holds 'abc'; make it one type" in refusal(path)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 2000)
+    assert "a.csv, line 40,002: column 'n' was int64 before and now holds 'abc'; make it one type" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +255,10 @@ def test_a_csv_column_whose_type_changes_late_is_named(tmp_path, monkeypatch):
         ("text,n\n", "holds no record"),
         ("text,n", "holds no record"),
         ("\n\n", "holds no record"),
-        (b"\x00" * 50, "holds no record"),
-        ("text,n\na,1\nb\n", "row 3 (the header is row 1): 1 values for 2 columns, in 'b'"),
-        ("text,n\na,1\nb,2,3\n", "row 3 (the header is row 1): 3 values for 2 columns, in 'b,2,3'"),
-        ('text,n\na,1\n"b,2\nc,3\n', "close every quote"),
+        (b"\x00" * 50, "is no text file: 50 of its first 50 bytes are NUL"),
+        ("text,n\na,1\nb\n", "a.csv, line 3: 1 value for 2 columns, in 'b'"),
+        ("text,n\na,1\nb,2,3\n", "a.csv, line 3: 3 values for 2 columns, in 'b,2,3'; put quotes around a value that holds a separator"),
+        ('text,n\na,1\n"b,2\nc,3\n', "a.csv, line 3: a quote is opened here and never closed; close it"),
         ("text,text\na,b\n", "more than one column is named 'text'"),
         ("id,text\na,x\nb,y\na,z\n", "id 'a' stands in records 0 and 2"),
         ("id,text\na,x\n,y\n", "record 1 has an empty id"),

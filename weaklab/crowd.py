@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError, warn
+from weaklab.corpus.file_options import FileKeywords
 from weaklab.corpus.sources import check_columns, source_of
 from weaklab.label_reader import LabelReader, names_in
 
@@ -35,6 +36,7 @@ class Crowd:
     item, worker, label : names of the columns
     labels : the label names in the order of their codes; by default those that occur, numbers by size and others by name
     map : value -> label name, for values of the label column that are none of ``labels``, such as ``{"1": "spam", "0": "ham"}``
+    options : how a file is to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
 
     Attributes
     ----------
@@ -69,8 +71,9 @@ class Crowd:
         label: str = "label",
         labels: Sequence[str] | None = None,
         map: Mapping[Any, Any] | None = None,
+        **options: Unpack[FileKeywords],
     ) -> None:
-        items, workers, given, source = _read(data, (item, worker, label))
+        items, workers, given, source = _read(data, (item, worker, label), options)
         self.labels = _names(given, labels, map, source, label)
         codes = self._parse(given, map, source, label)
         there = [row for row, code in enumerate(codes.tolist()) if code != ABSTAIN]
@@ -271,11 +274,11 @@ def annotator_quality(L: ArrayLike, P: ArrayLike, names: Sequence[str] | None = 
     return pd.DataFrame({"worker": workers, "n_labels": n, "accuracy": middle, "low": low, "high": high})
 
 
-def _read(data: Any, columns: tuple[str, str, str]) -> tuple[list[str], list[str], list[str], str]:
+def _read(data: Any, columns: tuple[str, str, str], options: FileKeywords) -> tuple[list[str], list[str], list[str], str]:
     """Return three columns of a table as texts, and what messages call the table."""
     if len(set(columns)) < 3:
         raise WeaklabError(f"item, worker and label must be three columns, got {', '.join(map(repr, columns))}")
-    source = source_of(data)
+    source = source_of(data, **options)
     source.text_columns = (columns[1], columns[2])
     source.label_columns = (columns[2],)
     source.id_column = columns[0]  # an item may be a record, whose ids 1, 1.0 and '1' are one

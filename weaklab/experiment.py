@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from weaklab.base import ABSTAIN, FaultWarning, LabelNames, WeaklabError, merge_
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, MemoryCache, Votes, assemble
 from weaklab.corpus import Columns, Corpus, Roles, read
+from weaklab.corpus.file_options import FileKeywords, FileOptions
 from weaklab.features import features as features_of
 from weaklab.heuristics import Ballot, Heuristic, fingerprint
 from weaklab.label_reader import LabelReader, names_in
@@ -246,6 +247,7 @@ def prepare(
     label_model: str = "committee",
     test: Any = None,
     progress: bool = True,
+    **options: Unpack[FileKeywords],
 ) -> Experiment:
     """Read, vote and vectorise once; the parameters are those of :func:`weaklab.simulate`.
 
@@ -259,7 +261,7 @@ def prepare(
     from weaklab.label_models import label_model as known_label_model
 
     known_label_model(label_model)
-    corpus, labels, more = _open(data, gold, text, id, labels)
+    corpus, labels, more = _open(data, gold, text, id, labels, options)
     names = _label_names(corpus, labels, map)
     if more and features == "auto" and not corpus.roles.text:
         features = _features_beside_votes(corpus)
@@ -276,7 +278,7 @@ def prepare(
     elif test is not None:
         if isinstance(heuristics, Votes):
             raise WeaklabError("votes are given for these records alone; hold a share of them out: test=0.2")
-        other, _, _ = _open(_test_data(data, test), gold, text, id, names)
+        other, _, _ = _open(_test_data(data, test), gold, text, id, names, options)
         other, codes, _ = _with_gold(other, names, map)
         held = other, _records(other, codes, _vote(fixed, other, progress))
     _vectorise(learners, corpus, pool, held, features)
@@ -295,16 +297,18 @@ def prepare(
 
 
 def _open(
-    data: Any, gold: str | None, text: Any, id: str | None, labels: Sequence[str] | None
+    data: Any, gold: str | None, text: Any, id: str | None, labels: Sequence[str] | None, options: FileKeywords
 ) -> tuple[Corpus, Sequence[str] | None, list[Heuristic]]:
     """Return the corpus with its gold role, the labels if they are known, and the heuristics that come with the data."""
     from weaklab.datasets import load_wrench
 
     folder, split = data if isinstance(data, tuple) else (data, "train")
     if isinstance(folder, (str, Path)) and (Path(folder) / "label.json").is_file():
+        _check_no_options(folder, options)
         found = load_wrench(folder, split)
         return found.corpus, labels or found.labels, list(found.heuristics)
     if isinstance(data, Corpus):
+        _check_no_options(data.name, options)
         if gold is None or gold == data.roles.gold:
             corpus = data
         else:
@@ -312,10 +316,16 @@ def _open(
     else:
         if gold is None:
             raise WeaklabError("a simulation answers from the truth; name its column: gold='column'")
-        corpus = read(data, text=text, id=id, gold=gold)
+        corpus = read(data, text=text, id=id, gold=gold, **options)
     if corpus.roles.gold is None:
         raise WeaklabError(f"{corpus.name} was read without gold labels, from which a simulation answers; name their column: gold='column'")
     return corpus, labels, []
+
+
+def _check_no_options(name: Any, options: FileKeywords) -> None:
+    """Refuse options that would have no effect."""
+    for option, value in FileOptions(**options).chosen.items():
+        raise WeaklabError(f"{option}={value!r} says how a CSV, JSON or Excel file is read, and {name} is none; leave it out")
 
 
 def _features_beside_votes(corpus: Corpus) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from weaklab.base import (
 from weaklab.classifiers import WeakClassifier
 from weaklab.committee import Committee, Votes, soft_scores, try_on
 from weaklab.corpus import Corpus, open_corpus, read, record_id
+from weaklab.corpus.file_options import FileKeywords
 from weaklab.corpus.records import Record
 from weaklab.database import DATABASE, known_labels
 from weaklab.exports import WRITERS, checked_columns, labels_table
@@ -225,10 +226,10 @@ class Project:
         gold: str | None = None,
         columns: Sequence[str] | None = None,
         map: Mapping[Any, Any] | None = None,
-        encoding: str = "utf-8",
         skip_known: bool = False,
         instead_of: str | None = None,
         quiet: bool = False,
+        **options: Unpack[FileKeywords],
     ) -> ImportReceipt:
         """Copy records into the project, print what was taken for what, and return it: a number, that of the new records.
 
@@ -244,6 +245,7 @@ class Project:
         skip_known : leave out records whose id is in the project already; by default they are an error
         instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are kept by their ids
         quiet : print nothing
+        options : how files are to be read: ``encoding``, ``sep``, ``quote``, ``escape``, ``header``, ``names`` and ``sheet``
 
         Raises
         ------
@@ -271,7 +273,7 @@ class Project:
             there = None if self._bench_ is None else self._bench_.corpus
             intake = partial(Intake, self._store, folders=self._folders, there=there, known=frozenset(self._rows))
         like = None if intake.keywords["there"] is None else intake.keywords["there"].roles
-        corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, encoding=encoding, like=like)
+        corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
         receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map).run(self.session)
         if instead_of is not None:
             self._folders = []

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from weaklab.base import ProjectError, UnknownLabelError, WeaklabError, warn
 from weaklab.corpus import record_id
+from weaklab.corpus.file_options import FileKeywords
 from weaklab.files import write_errors
 from weaklab.label_reader import LabelReader
 from weaklab.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
@@ -351,6 +352,7 @@ def simulate(
     progress: bool = True,
     out: str | Path | None = None,
     name: str | None = None,
+    **options: Unpack[FileKeywords],
 ) -> Simulation:
     """Replay the labeling of a data set whose labels are known, with several query strategies and seeds.
 
@@ -385,6 +387,7 @@ def simulate(
     out : folder where finished runs are kept; the same call goes on where another one was stopped, and more seeds,
         strategies and budgets may be added
     name : what tables and plots call the data, by default the name of the file or folder
+    options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
 
     Returns
     -------
@@ -423,6 +426,7 @@ def simulate(
         features=features,
         label_model=label_model,
         test=test,
+        **options,
         progress=progress,
     )
     wanted = _within(wanted, len(experiment))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import WeaklabError, did_you_mean, warn
 from weaklab.batch.folder import SUMMARY, BatchSummary, claim, finished, is_complete, manifest_of, opened_folder, summed, write_json
@@ -19,6 +19,7 @@ from weaklab.batch.inputs import Input, Tasks, with_roles
 from weaklab.batch.parts import PartJob, part_schema
 from weaklab.committee import assemble, join
 from weaklab.corpus import BATCH_ROWS, Corpus
+from weaklab.corpus.file_options import FileKeywords, FileOptions
 from weaklab.corpus.sources import source_of
 from weaklab.engines.local import cores, run_tasks
 from weaklab.files import replacing
@@ -53,12 +54,12 @@ def label_files(
     include: Sequence[str] = (),
     text: str | Sequence[str] | None = None,
     id: str | None = None,
-    encoding: str = "utf-8",
     rows_per_part: int = ROWS_PER_PART,
     workers: int | None = None,
     overwrite: bool = False,
     engine: str = "local",
     progress: bool = False,
+    **options: Unpack[FileKeywords],
 ) -> BatchSummary:
     r"""Label the records of files and write the labels to a folder of Parquet parts, in the order of the input.
 
@@ -80,12 +81,13 @@ def label_files(
     out : folder; made if it is not there
     votes : whether to write what each heuristic voted
     include : columns of the input to write, too
-    text, id, encoding : as of :func:`weaklab.read`; by default the columns are called as in the project
+    text, id : as of :func:`weaklab.read`; by default the columns are called as in the project
     rows_per_part : fixed number of input rows in a part
     workers : processes, by default one a core; the result is the same for any number
     overwrite : begin anew where the folder holds another run; of the same run, make parts again that were edited or damaged
     engine : ``local``, or ``spark``
     progress : whether to show progress on standard error
+    options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
 
     Raises
     ------
@@ -109,15 +111,15 @@ def label_files(
     if rows_per_part < 1 or (workers is not None and workers < 1):
         raise WeaklabError(f"rows_per_part and workers must be 1 or more, got {rows_per_part!r} and {workers!r}")
     if engine != "local":
-        settings = {"votes": votes, "include": include, "text": text, "id": id, "encoding": encoding, "rows_per_part": rows_per_part}
+        settings = {"votes": votes, "include": include, "text": text, "id": id, "rows_per_part": rows_per_part, **options}
         label: Callable[..., dict[str, Any]] = import_module(f"weaklab.engines.{engine}").label_files
         return BatchSummary(**label(frozen, source, out, **settings, workers=workers, overwrite=overwrite, progress=progress))
     started = time.monotonic()
-    inside = next((path for path in source_of(source, encoding).paths if Path(out).resolve() in path.resolve().parents), None)
+    inside = next((path for path in source_of(source, **options).paths if Path(out).resolve() in path.resolve().parents), None)
     if inside is not None:
         raise WeaklabError(f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input")
     with ProgressBar(progress, None, "checking the input", "B", unit_scale=True) as bar:
-        records = Input(source, frozen, text, id, encoding, bar.update)
+        records = Input(source, frozen, text, id, FileOptions(**options), bar.update)
     schema = part_schema(frozen, records, include, votes)
     frozen.check(records.first)
     with opened_folder(Path(out)) as (folder, lock):
@@ -150,8 +152,8 @@ def fit(
     max_rows: int | None = FIT_ROWS,
     text: str | Sequence[str] | None = None,
     id: str | None = None,
-    encoding: str = "utf-8",
     seed: int = 0,
+    **options: Unpack[FileKeywords],
 ) -> FrozenCommittee:
     """Fit a label model to what a committee votes on a corpus that need not fit in memory, and return both, frozen.
 
@@ -165,8 +167,9 @@ def fit(
     label_model : name, or a label model that is not fitted
     max_rows : fit on so many records at most; None votes on all, and holds a byte for each vote where the model does not add up
         what it learns (see :meth:`~weaklab.label_models.LabelModel.partial_fit`)
-    text, id, encoding : as of :func:`weaklab.read`
+    text, id : as of :func:`weaklab.read`
     seed : of the sample
+    options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
 
     Examples
     --------
@@ -181,7 +184,7 @@ def fit(
 
     if max_rows is not None and max_rows < 1:
         raise WeaklabError(f"max_rows must be 1 or more, or None for all, got {max_rows!r}")
-    corpus = source if isinstance(source, Corpus) else Corpus(source_of(source, encoding), text=text, id=id)
+    corpus = source if isinstance(source, Corpus) else Corpus(source_of(source, **options), text=text, id=id)
     voters = FrozenCommittee.of(committee)
     rows = (with_roles(batch, corpus.roles) for batch in corpus._source)
     model = make(label_model) if isinstance(label_model, str) else copy.deepcopy(label_model)

@@ -107,7 +107,8 @@ def manifest_of(frozen: FrozenCommittee, records: Input, votes: bool, include: S
             "include": list(include),
             "id": roles.id,
             "text": list(roles.text),
-            "encoding": records.encoding,
+            "encoding": records.options.encoding,
+            **records.options.chosen,
         },
         "versions": {"weaklab": __version__, "numpy": np.__version__, "pyarrow": pa.__version__},
     }

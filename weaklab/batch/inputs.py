@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import CorpusError
 from weaklab.batch.contents import Contents, Progress
 from weaklab.corpus import Corpus, Roles
+from weaklab.corpus.file_options import FileOptions
 from weaklab.corpus.sources import ParquetRows, Source, parquet_rows, source_of
 from weaklab.frozen import FrozenCommittee
 
@@ -36,9 +37,9 @@ class Input:
     """
 
     def __init__(
-        self, data: Any, frozen: FrozenCommittee, text: Any, id: str | None, encoding: str, progress: Progress | None = None
+        self, data: Any, frozen: FrozenCommittee, text: Any, id: str | None, options: FileOptions, progress: Progress | None = None
     ) -> None:
-        self.source = source_of(data, encoding)
+        self.source = source_of(data, **vars(options))
         if not self.source.paths:
             raise CorpusError(f"batches are read from files, got {self.source.name}; write it to a Parquet file first, or use label_batch")
         self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
@@ -50,7 +51,7 @@ class Input:
         hidden: dict[str, Any] = {role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names}
         self.corpus = Corpus(self.source, text=text, id=known.id if id is None and known.id in names else id, **hidden)
         self.corpus.roles = replace(self.corpus.roles, also_hidden=known.also_hidden)
-        self.roles, self.encoding = self.corpus.roles, encoding
+        self.roles, self.options = self.corpus.roles, options
         self.first = with_roles(next(batch for batch in self.source if batch.num_rows), self.roles)
 
     def estimate(self) -> int | None:

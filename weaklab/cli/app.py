@@ -16,6 +16,7 @@ from weaklab.base import FaultWarning, WeaklabError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weaklab.corpus.file_options import FileKeywords
     from weaklab.project import Project
     from weaklab.tables import Table
 
@@ -39,6 +40,13 @@ app = typer.Typer(
 
 MAP_HELP = "What a value of the label or gold column stands for, such as 1=spam; repeat for several. 9= means no label."
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.", show_default=False)]
+Encoding = Annotated[str, typer.Option(help="Encoding of text files.")]
+Sep = Annotated[str | None, typer.Option(help="What stands between two values of a CSV file, such as ';' or '\\t'. By default what fits.")]
+Quote = Annotated[str | None, typer.Option(help="What stands around values of a CSV file; '' where quotes are part of the text.")]
+Escape = Annotated[str | None, typer.Option(help="What makes a quote part of a text in a CSV file, such as '\\'.")]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.", show_default=False)]
+Names = Annotated[str | None, typer.Option(help="Names of the columns of a file without header, separated by commas.")]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel workbook.")]
 
 NoCode = Annotated[
     bool,
@@ -171,6 +179,21 @@ def init(
             sys.exit(FAULTS)
 
 
+def file_options(
+    encoding: str, sep: str | None, quote: str | None, escape: str | None, header: bool | None, columns: str | None, sheet: str | None
+) -> FileKeywords:
+    """Return how files are to be read, as the functions of the library want it."""
+    return {
+        "encoding": encoding,
+        "sep": "\t" if sep in ("\\t", "tab") else sep,
+        "quote": quote,
+        "escape": escape,
+        "header": header,
+        "names": None if columns is None else [name.strip() for name in columns.split(",")],
+        "sheet": sheet,
+    }
+
+
 def tell_faults_of_files(project: Project) -> bool:
     """Name each file of labeling functions that failed to load; return whether there was any."""
     for message in project.load_errors:
@@ -181,7 +204,9 @@ def tell_faults_of_files(project: Project) -> bool:
 @app.command(name="import", epilog="Example: `weaklab import spam messages.csv --text body --id message_id`")
 def import_(
     project: Folder,
-    source: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, Parquet or text file, or a folder of them.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(help="CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file, or a folder of them.", show_default=False)
+    ],
     text: Annotated[
         list[str] | None, typer.Option(help="Text column; repeat for several. By default 'text', or the only one of strings.")
     ] = None,
@@ -193,7 +218,13 @@ def import_(
         list[str] | None, typer.Option(help="Other column to keep; repeat for several. By default all that can be stored.")
     ] = None,
     no_text: Annotated[bool, typer.Option("--no-text", help="No column is the text: a table of numbers, classes or names.")] = False,
-    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    sep: Sep = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    columns: Names = None,
+    sheet: Sheet = None,
     skip_known: Annotated[bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")] = False,
     instead_of: Annotated[
         str | None, typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged.")
@@ -217,10 +248,10 @@ def import_(
             gold=gold,
             columns=column or None,
             map=parse_map(map_),
-            encoding=encoding,
             skip_known=skip_known,
             instead_of=instead_of,
             quiet=True,
+            **file_options(encoding, sep, quote, escape, header, columns, sheet),
         )
         show(count.table())
         labels = len(held.manual_labels()) if held._last_event() else 0
@@ -478,6 +509,13 @@ def simulate(
     seeds: Annotated[int, typer.Option(help="How often each strategy is run.", min=1)] = 5,
     out: Annotated[Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes to spread the runs over.", min=1)] = 1,
+    encoding: Encoding = "utf-8",
+    sep: Sep = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    columns: Names = None,
+    sheet: Sheet = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     no_code: NoCode = False,
 ) -> None:
@@ -510,6 +548,7 @@ def simulate(
                 out=out,
                 progress=not quiet and sys.stderr.isatty(),
                 run_code=not no_code,
+                **file_options(encoding, sep, quote, escape, header, columns, sheet),
             )
             written = found.save(out) if out else []
     except KeyboardInterrupt:
@@ -525,14 +564,20 @@ def simulate(
 def batch(
     project: Folder,
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="A Parquet, CSV, JSONL or text file, a glob, or a folder.", show_default=False)
+        str, typer.Argument(metavar="IN", help="A Parquet, CSV, JSON, JSONL, Excel or text file, a glob, or a folder.", show_default=False)
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the Parquet parts.", show_default=False)],
     votes: Annotated[bool, typer.Option("--votes", help="Write what each heuristic voted, too.")] = False,
     include: Annotated[list[str] | None, typer.Option(help="Column of the input to write, too; repeat for several.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several. By default as in the project.")] = None,
     id: Annotated[str | None, typer.Option(help="Id column. By default as in the project; without one, made from the content.")] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    sep: Sep = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    columns: Names = None,
+    sheet: Sheet = None,
     rows_per_part: Annotated[int, typer.Option(help="Rows of the input that make a part.", min=1)] = 100_000,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     engine: Annotated[str, typer.Option(help="local or spark.")] = "local",
@@ -549,7 +594,8 @@ def batch(
     """
     from weaklab.cli.batch import run_batch
 
-    settings = {"include": include or (), "text": text, "id": id, "encoding": encoding, "rows_per_part": rows_per_part}
+    settings: dict[str, Any] = {"include": include or (), "text": text, "id": id, "rows_per_part": rows_per_part}
+    settings.update(file_options(encoding, sep, quote, escape, header, columns, sheet))
     with opened(project, run_code=not no_code) as held:
         try:
             found = run_batch(

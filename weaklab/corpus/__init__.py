@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import CorpusError, warn
+from weaklab.corpus.file_options import FileKeywords
 from weaklab.corpus.records import Columns, Record, Roles, ids_of, record_id, records, visible
 from weaklab.corpus.roles import guessed_text
 from weaklab.corpus.sources import BATCH_BYTES, BATCH_ROWS, ColumnError, Source, check_columns, source_of
@@ -30,14 +31,14 @@ def read(
     label: str | None = None,
     gold: str | None = None,
     columns: Sequence[str] | None = None,
-    encoding: str = "utf-8",
+    **options: Unpack[FileKeywords],
 ) -> Corpus:
     """Read anything that holds records as a corpus.
 
     Parameters
     ----------
     data : pandas, polars or Arrow table, list of strings or dicts, or path
-        A path is a CSV, TSV, JSONL, Parquet or text file (a record a line), a folder or glob of one type, or a
+        A path is a CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file (a record a line), a folder or glob of one type, or a
         list of paths. A folder of text files holds one file a label and ``dataset.txt`` or ``unlabeled.txt``.
     text : column name or names, optional
         By default the column ``text``, else the only column of strings, if these are plainly texts and no classes. Tabular data needs
@@ -53,7 +54,18 @@ def read(
         The columns to keep beside those of text, id, label and gold; by default all. One that is named here and cannot be stored is an
         error; any other that cannot be stored (mixed types, lists of several shapes) is left out with a warning.
     encoding : str
-        Encoding of text files.
+        Encoding of text files, by default UTF-8.
+    sep, quote, escape : one character, optional
+        Of CSV files. ``sep`` stands between values, by default whichever of comma, semicolon, tab and ``|`` gives the first records the
+        same number of values. ``quote`` stands around values, by default ``"``; with ``quote=""`` quotes are part of the text.
+        ``escape`` makes a quote part of a text, such as a backslash; by default such a quote is doubled.
+    header : bool, optional
+        Whether the first line of a CSV file or sheet holds the names of the columns. By default it does, and is an error if it looks like a
+        record.
+    names : column names, optional
+        Of a file without them, with ``header=False``; by default ``column_1``, ``column_2``...
+    sheet : str, optional
+        Sheet of an Excel workbook; needed only if several hold something.
 
     Raises
     ------
@@ -68,22 +80,33 @@ def read(
     >>> len(corpus), corpus.record(0).text
     (2, 'Free prize inside')
     """
-    corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, encoding=encoding)
+    corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, **options)
     if not isinstance(data, Corpus):
         for name, reason in corpus.left_out.items():
             warn(f"column {name!r} is left out: {reason}")
     return corpus
 
 
-def open_corpus(data: Any, *, encoding: str = "utf-8", like: Roles | None = None, **roles: Any) -> Corpus:
+def open_corpus(
+    data: Any,
+    *,
+    like: Roles | None = None,
+    text: str | Sequence[str] | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    gold: str | None = None,
+    columns: Sequence[str] | None = None,
+    **options: Unpack[FileKeywords],
+) -> Corpus:
     """Return data as a corpus, as :func:`read` does, but leave it to the caller to say what was left out.
 
     Parameters
     ----------
     like : roles of records that are there already; columns of the same name get them unless others are named
     """
+    roles = {"text": text, "id": id, "label": label, "gold": gold, "columns": columns}
     if not isinstance(data, Corpus):
-        return Corpus(source_of(data, encoding), like=like, **roles)
+        return Corpus(source_of(data, **options), like=like, text=text, id=id, label=label, gold=gold, columns=columns)
     for role, wanted in roles.items():
         if wanted is not None and (role == "columns" or _listed(wanted) != _listed(getattr(data.roles, role))):
             raise CorpusError(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import glob
-import gzip
 import json
 import math
-import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +13,18 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import CorpusError, did_you_mean
+from weaklab.corpus.csv_files import csv_batches
+from weaklab.corpus.file_options import FileKeywords, FileOptions
 from weaklab.corpus.plain import plain_column
 from weaklab.corpus.records import record_id
+from weaklab.corpus.text_files import check_names as _check_names
+from weaklab.corpus.text_files import first_line as _first_line
+from weaklab.corpus.text_files import lines as _lines
+from weaklab.corpus.text_files import short as _short
+from weaklab.corpus.text_files import suffix as _suffix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +33,6 @@ BATCH_ROWS = 4096
 """Rows in a batch, the unit of work everywhere."""
 BATCH_BYTES = 64 << 20
 """A batch holds fewer rows where they are so large that it would pass this many bytes."""
-CSV_BLOCK_BYTES = 64 << 20
 UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 """Text files of a folder that hold records without a label; every other file is named after its label."""
 MAX_DEPTH = 64
@@ -92,6 +94,7 @@ class Source:
     left_out : column -> why it cannot be stored
     class_names : column -> names of the classes that its whole numbers stand for; () where files disagree about them
     labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
+    empty_columns : CSV file -> its columns that have no name and hold nothing
     in_memory : whether what it yields is in memory anyway, so that it may be kept
     kind : csv, jsonl, parquet or text where it is files
     paths : the files, in the order in which they are read
@@ -111,6 +114,7 @@ class Source:
     needed: frozenset[str] = frozenset()
     left_out: dict[str, str] = field(default_factory=dict)
     class_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    empty_columns: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def wants(self, name: str) -> bool:
         """Whether a column is read."""
@@ -138,8 +142,12 @@ class Source:
             yield _uniform(batch, self)
 
 
-def source_of(data: Any, encoding: str = "utf-8") -> Source:
+def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
     """Find out what ``data`` is and return it as a source.
+
+    Parameters
+    ----------
+    options : how files are to be read, see :class:`~weaklab.corpus.file_options.FileOptions`
 
     Raises
     ------
@@ -149,7 +157,8 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
     import pyarrow as pa
 
     if isinstance(data, (str, Path)) or (_is_sequence(data) and data and all(_is_path(item) for item in data)):
-        return _file_source(data, _encoding(encoding))
+        return _file_source(data, FileOptions(**options))
+    _check_no_options(data, FileOptions(**options))
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         table = pa.table(data) if isinstance(data, pa.Table) else pa.Table.from_batches([data])
         names = class_names_of(table.schema)
@@ -171,11 +180,11 @@ def source_of(data: Any, encoding: str = "utf-8") -> Source:
     )
 
 
-def _encoding(name: str) -> str:
-    try:
-        return codecs.lookup(name).name
-    except (LookupError, TypeError):
-        raise CorpusError(f"no text encoding is named {name!r}; wanted one such as utf-8, latin-1, cp1252 or utf-16") from None
+def _check_no_options(data: Any, options: FileOptions) -> None:
+    """Refuse options that would have no effect."""
+    chosen = next(iter(options.chosen.items()), None)
+    if chosen is not None:
+        raise CorpusError(f"{chosen[0]}={chosen[1]!r} says how a file is read, got {type(data).__name__} {_short(data)}; leave it out")
 
 
 def _is_path(item: Any) -> bool:
@@ -408,12 +417,6 @@ def _as_number(value: float | None) -> str | None:
     if value is None or value != value:
         return None
     return str(int(value)) if float(value).is_integer() else str(value)
-
-
-def _check_names(names: Sequence[str], place: str) -> None:
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise CorpusError(f"{place}: more than one column is named {repeated!r}; rename or drop the others")
 
 
 def _pandas_source(frame: Any) -> Source:
@@ -660,11 +663,6 @@ def _plain(value: Any, source: Source, place: Callable[[], str], depth: int = 0)
     return [_plain(item, source, place, depth + 1) for item in value]
 
 
-def _short(value: Any) -> str:
-    shown = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
-    return shown if len(shown) <= 80 else shown[:77] + "..."
-
-
 def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatch:
     import pyarrow as pa
 
@@ -698,7 +696,7 @@ def _drops_fields(found: pa.DataType, wanted: pa.DataType) -> bool:
 # ---- files
 
 
-def _file_source(data: Any, encoding: str) -> Source:
+def _file_source(data: Any, options: FileOptions) -> Source:
     paths = _expand(data)
     kinds = {_kind(path) for path in paths}
     if len(kinds) > 1:
@@ -711,9 +709,9 @@ def _file_source(data: Any, encoding: str) -> Source:
 
     def open_files(source: Source) -> Iterator[pa.RecordBatch]:
         if kind == "text":
-            return _row_batches(source, _text_rows(paths, encoding, by_label))
+            return _row_batches(source, _text_rows(paths, options, by_label))
         readers = {"csv": _csv_batches, "jsonl": _jsonl_batches, "parquet": _parquet_batches}
-        return readers[kind](paths, encoding, source)
+        return readers[kind](paths, options, source)
 
     return Source(name, open_files, labels_by_file=by_label, kind=kind, paths=tuple(paths))
 
@@ -750,11 +748,6 @@ def _no_such_file(path: Path) -> str:
     return f"{shown}: no such file or folder;{did_you_mean(path.name, near)} texts are passed as a list, [{_short(str(path))}]"
 
 
-def _suffix(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    return suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes[-1] if suffixes else "")
-
-
 def _kind(path: Path) -> str:
     if not path.is_file():
         raise CorpusError(_no_such_file(path))
@@ -767,44 +760,19 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Yield (line number, line); only LF and CRLF end a line, as an editor would count them."""
-    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-    number = 1
-    try:
-        if encoding.startswith(("utf-16", "utf-32")):  # a line feed is not one byte there
-            with opener(path, "rt", encoding=encoding, newline="\n") as stream:
-                for number, line in enumerate(stream, 1):
-                    yield number, line.rstrip("\r\n")
-        else:
-            with opener(path, "rb") as stream:
-                for number, raw in enumerate(stream, 1):
-                    yield number, raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding).rstrip("\r\n")
-    except UnicodeError:
-        raise CorpusError(_not_encoded(path, f"line {number}", encoding)) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(_unreadable(path, error)) from None
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
-    broken = "; the compressed file is cut short or is none: make it again" if path.suffix.lower() == ".gz" else ""
-    return f"{path}: cannot be read: {reason}{broken}"
-
-
-def _text_rows(paths: list[Path], encoding: str, by_label: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _text_rows(paths: list[Path], options: FileOptions, by_label: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path in paths:
         stem = path.name.split(".")[0]
         label = None if stem.lower() in UNLABELED_STEMS else stem
-        for number, line in _lines(path, encoding):
+        for number, line in _lines(path, options.encoding):
             if line.strip():
                 yield f"{path}:{number}", {"text": line, "label": label} if by_label else {"text": line}
 
 
-def _jsonl_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
+def _jsonl_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
         for path in paths:
-            for number, line in _lines(path, encoding):
+            for number, line in _lines(path, options.encoding):
                 if line.strip():
                     yield f"{path}:{number}", _json_object(line, f"{path}:{number}")
 
@@ -824,12 +792,15 @@ def _json_object(line: str, place: str) -> Mapping[str, Any]:
     return row
 
 
-def _csv_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
+def _csv_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     schema = None
+    as_text = (*source.text_columns, source.id_column)
     for path in paths:
         if path.stat().st_size == 0:
             continue
-        for batch in _one_csv(path, encoding, source):
+        for batch in csv_batches(path, options, as_text, source.empty_columns, source.wants):
+            for name in source.empty_columns[path]:
+                source.left_out[name] = f"{path}: it has no name and holds nothing"
             if schema is None:
                 schema = batch.schema
             _check_same_columns(batch.schema.names, schema.names, path, paths[0])
@@ -841,105 +812,7 @@ def _check_same_columns(names: list[str], wanted: list[str], path: Path, first: 
         raise CorpusError(f"{path}: its columns {names} differ from those of {first.name}, {wanted}; give all files the same columns")
 
 
-def _one_csv(path: Path, encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
-    """Read one CSV in blocks; it starts again where a record is larger than a block, and where only a slower pass can say what is wrong."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    as_text = {name: pa.large_string() for name in (*source.text_columns, source.id_column)}
-    delimiter = _delimiter(path, encoding)
-    block, done, threads = CSV_BLOCK_BYTES, 0, True
-    while True:
-        seen, names = 0, []
-        try:
-            reader = csv.open_csv(
-                path,
-                read_options=csv.ReadOptions(block_size=block, encoding=encoding, use_threads=threads),
-                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(column_types=as_text, strings_can_be_null=False),
-            )
-            names = reader.schema.names
-            _check_names(names, str(path))
-            empty = [f.name for f in reader.schema if pa.types.is_null(f.type) and f.name not in as_text]
-            if empty:  # a column that is empty in the first block may hold anything later
-                as_text |= dict.fromkeys(empty, pa.large_string())
-                continue
-            for block_batch in reader:
-                for batch in _table_batches(pa.Table.from_batches([_without_bytes(block_batch, path, encoding)])):
-                    seen += batch.num_rows
-                    if seen > done:
-                        fresh = min(batch.num_rows, seen - done)
-                        done = seen
-                        yield batch.slice(batch.num_rows - fresh)
-            return
-        except UnicodeDecodeError:
-            raise CorpusError(_not_encoded(path, "the header", encoding)) from None
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-            if "straddling" in str(error) and block < 16 * path.stat().st_size:
-                block *= 8
-            elif "CSV parse error: Expected" in str(error) and threads:
-                threads = False  # only then does the reader count rows
-            else:
-                raise CorpusError(_csv_problem(path, str(error), names, done, encoding)) from None
-        except OSError as error:
-            raise CorpusError(_unreadable(path, error)) from None
-
-
-def _delimiter(path: Path, encoding: str) -> str:
-    """A .tsv file has tabs; in any other the header may show that there are semicolons or tabs where commas would be."""
-    if _suffix(path) == ".tsv":
-        return "\t"
-    try:
-        header = next(_lines(path, encoding), (1, ""))[1]
-    except CorpusError:  # the reader itself says what is wrong
-        return ","
-    return next((mark for mark in ",;\t" if mark in header), ",")
-
-
-def _csv_problem(path: Path, message: str, names: list[str], done: int, encoding: str) -> str:
-    """Say in the user's words what Arrow's CSV reader found."""
-    if "Empty CSV" in message:
-        return f"{path}: holds no record; wanted a header and at least one row"
-    ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", message, re.DOTALL)
-    if ragged:
-        row, wanted, got, text = ragged.groups()
-        return (
-            f"{path}, row {int(row):,} (the header is row 1): {got} values for {wanted} columns, in {_short(text)}; "
-            "put quotes around a value that holds a separator, and close every quote"
-        )
-    changed = re.search(r"In CSV column #(\d+):(?: Row #\d+:)? CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL)
-    if changed and "UTF8" not in message:
-        number, kind, value = changed.groups()
-        name = names[int(number)] if int(number) < len(names) else number
-        return f"{path}, after record {done:,}: column {name!r} was {kind} and now holds {_short(value)}; make it one type in all records"
-    if "utf" in message.lower():
-        return _not_encoded(path, "the text", encoding)
-    return f"{path}: {_first_line(message)}"
-
-
-def _not_encoded(path: Path, what: str, encoding: str) -> str:
-    with open(path, "rb") as stream:
-        marked = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    other = "utf-16" if marked and encoding == "utf-8" else "latin-1" if encoding == "utf-8" else "utf-8"
-    return f"{path}: {what} is not {encoding}; pass the file's encoding, such as encoding={other!r}"
-
-
-def _first_line(error: Exception | str) -> str:
-    text = next(iter(str(error).splitlines()), type(error).__name__)
-    return text if len(text) <= 300 else text[:300] + "..."
-
-
-def _without_bytes(batch: pa.RecordBatch, path: Path, encoding: str) -> pa.RecordBatch:
-    """Refuse a column that is not valid UTF-8, which arrives as bytes."""
-    import pyarrow as pa
-
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-            raise CorpusError(_not_encoded(path, f"column {name!r}", encoding))
-    return batch
-
-
-def _parquet_batches(paths: list[Path], encoding: str, source: Source) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     found = parquet_rows(paths)
     source.class_names = found.class_names
     return _read_groups(found)
