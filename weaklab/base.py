@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from weaklab.tables import clean, clean_lines, has_controls
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +34,9 @@ MAX_CLASSES = 127
 
 class WeaklabError(ValueError):
     """A user's mistake: the message says what arrived, what was wanted and what to do."""
+
+    def __str__(self) -> str:
+        return clean_lines(super().__str__())  # it may name what a terminal would obey
 
 
 class UnknownLabelError(WeaklabError):
@@ -68,7 +73,7 @@ def warn(message: str, category: type[WeaklabWarning] = WeaklabWarning) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(clean_lines(message), category, stacklevel=level)
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:
@@ -83,6 +88,16 @@ def did_you_mean(name: str, available: Iterable[str]) -> str:
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+
+
+def not_a_list(names: Any) -> str:
+    """Say that label names are one text, or a set, which has no order."""
+    if isinstance(names, (str, bytes)):
+        text = names if isinstance(names, str) else names.decode("utf-8", "replace")
+        parts = [part.strip() for part in re.split(r"[,;|]", text) if part.strip()]
+        wanted = repr(parts) if len(parts) > 1 else f"[{text!r}, ...]"
+        return f"labels must be a list of names, got the single string {names!r}: write {wanted}"
+    return f"labels must be a list of names, got a set, which has no order: write {sorted(map(str, names))!r} in the order you want"
 
 
 class LabelNames(Sequence[str]):
@@ -105,8 +120,8 @@ class LabelNames(Sequence[str]):
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        if isinstance(names, str):
-            raise WeaklabError(f"labels must be a list of names, got the single string {names!r}: write [{names!r}, ...]")
+        if isinstance(names, (str, bytes, set, frozenset)):
+            raise WeaklabError(not_a_list(names))
         self._names = tuple(str(name).strip() for name in names)
         if len(self._names) < 2:
             raise WeaklabError(f"a project needs at least two labels, got {list(self._names)}")
@@ -114,6 +129,9 @@ class LabelNames(Sequence[str]):
             raise WeaklabError(f"a project has at most {MAX_CLASSES} labels, got {len(self._names)}")
         if not all(self._names):
             raise WeaklabError(f"a label needs a name, got an empty one in {list(self._names)}")
+        for name in self._names:
+            if has_controls(name):
+                raise WeaklabError(f"a label must be readable text, got {name!r}, which holds a control character; name it without")
         if len(set(self._names)) != len(self._names):
             raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
         self._codes = {name: code for code, name in enumerate(self._names)}
@@ -216,7 +234,7 @@ class Fault:
         what = f"{self.exception}: {self.message}" if self.message else self.exception
         first = f"record {self.records[0]!r}" if self.records else "the whole batch"
         more = f" and {self.count - 1:,} more" if self.count > 1 else ""
-        return f"{self.heuristic}{where} on {first}{more}: {what}"
+        return clean(f"{self.heuristic}{where} on {first}{more}: {what}", None)
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "records": list(self.records)}

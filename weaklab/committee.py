@@ -22,7 +22,7 @@ from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.polling import Poll
-from weaklab.tables import Table
+from weaklab.tables import Table, has_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -142,6 +142,8 @@ class Committee:
         """Raise what :meth:`add` would raise for this heuristic."""
         if member.name == "<lambda>":
             raise HeuristicError("a lambda has no name to list it by; give it one: labeling_function(name='...')(lambda x: ...)")
+        if has_controls(member.name):
+            raise HeuristicError(f"a heuristic's name must be readable text, got {member.name!r}, which holds a control character")
         if hasattr(member, "label"):
             self.labels.code(member.label)
         check_examples(member, self.labels)

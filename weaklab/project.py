@@ -161,7 +161,7 @@ class Project:
             raise ProjectError(
                 f"{self.path}: no weaklab project here; make one with Project({str(self.path)!r}, labels=[...]) or `weaklab init`"
             )
-        settings = make_settings({"labels": list(labels), **given}, "new project")
+        settings = make_settings({"labels": labels if isinstance(labels, (str, bytes, set)) else list(labels), **given}, "new project")
         _check_names(settings, "new project")
         if self.path.exists() and not self.path.is_dir():
             raise ProjectError(f"{self.path} is a file; wanted a folder for the project")

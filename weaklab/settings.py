@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import LabelNames, ProjectError, WeaklabError, did_you_mean
+from weaklab.base import LabelNames, ProjectError, WeaklabError, did_you_mean, not_a_list
 from weaklab.committee import TIMEOUT_SECONDS
 from weaklab.scheduler import COLD_START, DEFAULT_STRATEGY, RANDOM_SHARE
 
@@ -84,7 +84,9 @@ def make_settings(values: Mapping[str, Any], where: str) -> Settings:
             raise ProjectError(f"{where}: no setting {name!r};{did_you_mean(name, known)} there are {', '.join(known)}")
     if "labels" not in values:
         raise ProjectError(f"{where}: labels are missing; wanted a list of names, such as labels = ['spam', 'ham']")
-    if isinstance(values["labels"], str) or not isinstance(values["labels"], Sequence):
+    if isinstance(values["labels"], (str, bytes, set)):
+        raise ProjectError(f"{where}: {not_a_list(values['labels'])}")
+    if not isinstance(values["labels"], Sequence):
         raise ProjectError(f"{where}: labels must be a list of names, got {values['labels']!r}")
     try:
         return Settings(**values)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weaklab.corpus.file_options import FileKeywords
     from weaklab.project import Project
+    from weaklab.summary import Summary
     from weaklab.tables import Table
 
 OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
@@ -27,6 +28,9 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 a mistake (told on stderr), 2 wrong usage, 3 done but with faults in labeling functions "
     "(run, lfs and batch), 130 interrupted."
 )
+
+_WRONG_USAGE = typer.BadParameter.__mro__[2]
+"""``ClickException``, wherever this version of typer has it from."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +64,13 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        code = app(prog_name="weaklab", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else OK)
+    except _WRONG_USAGE as error:
+        _wrong_usage(error)
+    except typer.Abort:
+        say("interrupted")
+        sys.exit(INTERRUPTED)
     except WeaklabError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -71,6 +81,19 @@ def main() -> None:
         sys.exit(OK)
     except (OSError, MemoryError) as error:
         fail(f"{type(error).__name__}: {error}")
+
+
+def _wrong_usage(error: Any) -> None:
+    """Say what is wrong with a command line, which may hold anything, and leave."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # that is help, and no error
+        error.show()
+        sys.exit(error.exit_code)
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        say(context.get_usage())
+        say(f"help: {context.command_path} --help")
+    say(f"error: {error.format_message()}")
+    sys.exit(error.exit_code)
 
 
 def say(message: str) -> None:
@@ -113,30 +136,31 @@ def tell_faults(project: Project) -> bool:
     return bool(project.load_errors or project.faults)
 
 
+def tell(message: str) -> None:
+    """Print a line to standard output, safe to show."""
+    from weaklab.tables import clean
+
+    print(clean(message, None))
+
+
 def show(table: Table) -> None:
-    """Print a table: fitted to the terminal, or whole where it goes to a file or pipe."""
-    if not sys.stdout.isatty():
-        sys.stdout.write(f"{table}\n")
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
+    """Print a table that fits the terminal, 80 columns where its width is not known."""
+    print(table.fitted())
 
-    from weaklab.tables import cell_text, clean
 
-    console = Console()
-    if table.rows:
-        grid = RichTable(title=table.title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
-        for j, name in enumerate(table.columns):
-            grid.add_column(str(name), justify="right" if table.numeric(j) else "left", overflow="fold")
-        for row in table.rows:
-            grid.add_row(*(Text(cell_text(cell)) for cell in row))
-        console.print(grid)
-    else:
-        console.print(Text(table.title, style="bold"))
-    for note in table.notes:
-        console.print(Text(clean(note, None)))
+def _version(wanted: bool) -> None:
+    if wanted:
+        from weaklab import __version__
+
+        tell(f"weaklab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command(epilog="Example: `weaklab init spam --labels spam,ham --classifier naive_bayes`")
@@ -174,7 +198,7 @@ def init(
         seed=seed,
         run_code=not no_code,
     ) as made:
-        print(f"made {project} with labels {', '.join(made.label_names)}; next: weaklab import {project} FILE")
+        tell(f"made {project} with labels {', '.join(made.label_names)}; next: weaklab import {project} FILE")
         if tell_faults_of_files(made):
             sys.exit(FAULTS)
 
@@ -256,7 +280,7 @@ def import_(
         show(count.table())
         labels = len(held.manual_labels()) if held._last_event() else 0
         known = f", {labels:,} with a manual label" if labels else ""
-        print(f"imported {count:,} records; the project has {len(held):,}{known}")
+        tell(f"imported {count:,} records; the project has {len(held):,}{known}")
 
 
 @app.command(epilog="Example: `weaklab adopt spam`")
@@ -268,7 +292,7 @@ def adopt(
     """Take in imports that the database does not know, as after an older one was put back; opening the project names them."""
     with opened(project, run_code=not no_code) as held:
         count = held.adopt(folder)
-        print(f"took in {count:,} records; the project has {len(held):,}")
+        tell(f"took in {count:,} records; the project has {len(held):,}")
 
 
 @app.command(epilog="Example: `weaklab salvage spam`, where weaklab.db is damaged and there is no backup of it")
@@ -302,7 +326,7 @@ def lfs(
             held._ensure(progress=sys.stderr.isatty())
             summary = held.summary()
             if csv:
-                print(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).to_csv(), end="")
+                print(_as_csv(summary), end="")
             else:
                 table = summary.table()
                 table.notes = [note for note in table.notes if not note.startswith(("fault:", "not loaded:"))]
@@ -311,6 +335,15 @@ def lfs(
             show(_plain_list(held))
         if tell_faults(held) if len(held) else tell_faults_of_files(held):
             sys.exit(FAULTS)
+
+
+def _as_csv(summary: Summary) -> str:
+    from weaklab.tables import clean
+
+    def safe(cell: Any) -> Any:
+        return clean(cell, None) if isinstance(cell, str) else cell
+
+    return str(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).map(safe).rename(index=safe).to_csv())
 
 
 def _plain_list(project: Project) -> Table:
@@ -355,11 +388,12 @@ def ask(
         tell_faults_of_files(held)
         asks = held.ask(n, again=again, strategy=strategy, lease=False)
         if json_:
-            import json
+            from weaklab.exports import json_value
+            from weaklab.tables import json_text
 
             for a in asks:
                 row = {k: getattr(a, k) for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why", "blind")}
-                print(json.dumps(row, ensure_ascii=False))
+                print(json_text(json_value(row)))
         else:
             show(asks.table())
 
@@ -399,9 +433,10 @@ def status(
             say(f"{project} holds no record yet; next: weaklab import {project} FILE")
         found = held.status() if len(held) else {"records": 0, "heuristics": len(held.committee)}
         if json_:
-            import json
+            from weaklab.exports import json_value
+            from weaklab.tables import json_text
 
-            print(json.dumps(found))
+            print(json_text(json_value(found)))
             return
         from weaklab.tables import Table
 
@@ -441,7 +476,7 @@ def reliability(
             found.plot(plot)
         show(found.table())
         if plot is not None:
-            print(f"wrote {plot}")
+            tell(f"wrote {plot}")
 
 
 @app.command(epilog="Example: `weaklab explain spam 17`")
@@ -477,7 +512,7 @@ def export(
         count = held.export(
             file, min_confidence=min_confidence, precision=precision, include=include or (), spreadsheet_safe=spreadsheet_safe
         )
-        print(f"wrote {count:,} rows to {file}")
+        tell(f"wrote {count:,} rows to {file}")
         if precision is not None:
             show(held.label_or_abstain(precision).table())
 
@@ -557,7 +592,7 @@ def simulate(
         sys.exit(INTERRUPTED)
     show(found.table())
     if written:
-        print(f"wrote {', '.join(str(path) for path in written)}")
+        tell(f"wrote {', '.join(str(path) for path in written)}")
 
 
 @app.command(epilog="Example: `weaklab batch spam 'mail-*.parquet' labels --include text`. The same command goes on with a stopped run.")

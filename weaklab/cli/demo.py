@@ -15,6 +15,7 @@ from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
 from weaklab.project import Project
 from weaklab.settings import FILE
 from weaklab.simulation import Round, replay
+from weaklab.tables import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,27 +33,27 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
     frame = load_headlines()
     gold = dict(zip(frame["id"], frame["gold"], strict=True))
     start = time.monotonic()
-    print(f"{len(frame)} headlines, {len(HEADLINE_LABELS)} labels; labeling functions in {_short(headline_functions())}\n")
+    print(f"{len(frame)} headlines, {len(HEADLINE_LABELS)} labels; labeling functions in {clean(_short(headline_functions()), None)}\n")
     with _project(folder, seed) as project:
         (folder / _MARK).touch()
         project.add_records(frame, gold="gold", quiet=True)
-        print(project.run(progress=False))
+        print(project.run(progress=False).table().fitted())
         compare(project, frame, gold, n_labels, batch, range(seed, seed + N_SEEDS))
         print("\nThe next questions would be:\n")
-        print(project.ask(3, lease=False))
+        print(project.ask(3, lease=False).table().fitted())
         written = []
         for suffix in ("parquet", "csv"):
             project.export(folder / f"labels.{suffix}", include=["text"])
             written.append(str(folder / f"labels.{suffix}"))
-    print(f"\n{' and '.join(written)} hold the labels; the project is in {folder} ({time.monotonic() - start:.0f} s)")
-    print(f"go on by hand: weaklab label {folder}   settings: {folder / FILE}")
+    print(f"\n{' and '.join(written)} hold the labels; the project is in {clean(str(folder), None)} ({time.monotonic() - start:.0f} s)")
+    print(f"go on by hand: weaklab label {clean(str(folder), None)}   settings: {clean(str(folder / FILE), None)}")
 
 
 def compare(project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range) -> None:
     """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's own."""
     print(f"\nA person answers {n_labels} questions, {batch} at a time: scheduled, and in random order (mean of {len(seeds)} seeds)\n")
-    print(f"{'labels':>6}   {'accuracy':^17}   {'coverage':^17}   {'confidence':^17}   {'conflicts':^17}")
-    print(f"{'':>6}   " + "   ".join([f"{'scheduled':>9} {'random':>7}"] * 4), flush=True)
+    print(f"{'labels':>6}  {'accuracy':^16}  {'coverage':^16}  {'confidence':^16}  {'conflicts':^16}".rstrip())
+    print(f"{'':>6}  " + "  ".join([f"{'scheduled':>9} {'random':>6}"] * 4), flush=True)
     scheduled, unscheduled = [replay(project, gold, n_labels, batch)], list[list[Round]]()
     with tempfile.TemporaryDirectory() as other:
         for seed in seeds:
@@ -73,8 +74,8 @@ def _mean(rounds: Sequence[Round]) -> Round:
 
 def _line(a: Round, b: Round) -> str:
     return (
-        f"{a.labels:>6}   {a.accuracy:>9.1%} {b.accuracy:>7.1%}   {a.coverage:>9.1%} {b.coverage:>7.1%}   "
-        f"{a.mean_confidence:>9.3f} {b.mean_confidence:>7.3f}   {a.conflicts:>9} {b.conflicts:>7}"
+        f"{a.labels:>6}  {a.accuracy:>9.1%} {b.accuracy:>6.1%}  {a.coverage:>9.1%} {b.coverage:>6.1%}  "
+        f"{a.mean_confidence:>9.3f} {b.mean_confidence:>6.3f}  {a.conflicts:>9} {b.conflicts:>6}"
     )
 
 

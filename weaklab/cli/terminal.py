@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TextIO
 
 from weaklab.loop import Ahead
-from weaklab.tables import clean
+from weaklab.tables import clean, clean_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -116,7 +116,7 @@ class _Session:
         self.ahead: Ahead[Asks] | None = None
 
     def say(self, text: str = "") -> None:
-        self.out.write(text + "\n")
+        self.out.write(clean_lines(text) + "\n")
         self.out.flush()
 
     def run(self) -> int:
