@@ -92,7 +92,7 @@ def test_the_manual_label_is_the_consensus_and_the_committee_learns_from_it(proj
     assert project.manual_labels() == {"1": "ham"}
     assert project.disputes()["record"].tolist() == ["1"]
     assert project.labels().set_index("id").loc["1", "label"] == "ham"
-    assert "1 records were labeled differently" in repr(project.run(progress=False))
+    assert "1 record was labeled differently" in repr(project.run(progress=False))
     project.undo()  # Eve's
     assert project.disputes().empty
 

@@ -214,7 +214,7 @@ def test_a_person_at_a_real_terminal(project):
     child.expect("undone: label 'ham'")
     child.expect(r"\[1\] ham")
     child.sendintr()
-    child.expect("1 labels given")
+    child.expect("1 label given")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
@@ -229,7 +229,7 @@ def test_enter_does_not_accept_what_is_hidden(project):
     done = run("label", project, stdin="\nham\nq\n")
     assert "hidden" in done.stdout
     assert "spam (confidence" not in done.stdout
-    assert "1 labels given" in done.stdout
+    assert "1 label given" in done.stdout
     with weaklab.Project(project) as held:
         assert held.history()["suggestion_shown"].tolist() == [False]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weaklab.base import ABSTAIN, LabelNames
 from weaklab.corpus import Corpus, Record, records
 from weaklab.scheduler import RANDOM, Pick
-from weaklab.tables import Table, clean
+from weaklab.tables import Table, clean, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,7 @@ class Asks(list[Ask]):
             [a.id, clean(a.text, 90), *(("(hidden)", None) if a.blind else (a.suggestion, a.confidence)), a.strategy, a.shown_why]
             for a in self
         ]
-        return Table(f"{len(self)} records to label", ["id", "text", "suggestion", "confidence", "picked by", "why"], rows)
+        return Table(f"{counted(len(self), 'record')} to label", ["id", "text", "suggestion", "confidence", "picked by", "why"], rows)
 
     def __repr__(self) -> str:
         return str(self.table())

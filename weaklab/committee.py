@@ -22,7 +22,7 @@ from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.polling import Poll
-from weaklab.tables import Table, has_controls
+from weaklab.tables import Table, counted, has_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -302,7 +302,8 @@ class Committee:
         for member in poll.explain():
             seconds, records = costs.get(member.name, (0.0, 0))
             rows.append([member.name, member.how, member.why, round(1e6 * seconds / records, 2) if records else None, records or None])
-        return Table(f"how {len(rows)} heuristics vote", ["heuristic", "how", "why", "µs a record", "records"], rows)
+        title = f"how {counted(len(rows), 'heuristic')} {'votes' if len(rows) == 1 else 'vote'}"
+        return Table(title, ["heuristic", "how", "why", "µs a record", "records"], rows)
 
     def vote_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the ids of a batch and one int8 column a heuristic: all that an engine has to run."""
@@ -354,7 +355,7 @@ def try_on(heuristics: Sequence[Heuristic], sample: Any, labels: LabelNames, sho
     rows = [[texts[row], *(_shown_vote(ballot, row, labels) for ballot in ballots)] for row in chosen]
     title = f"{heuristics[0].name}: " if len(heuristics) == 1 else ""
     faults = [str(fault) for ballot in ballots for fault in ballot.faults]
-    return Table(f"{title}votes on {int(voted.sum()):,} of {n:,} records", ["record", *(h.name for h in heuristics)], rows, faults)
+    return Table(f"{title}votes on {int(voted.sum()):,} of {counted(n, 'record')}", ["record", *(h.name for h in heuristics)], rows, faults)
 
 
 def _texts_of(batch: pa.RecordBatch) -> list[str]:

@@ -15,7 +15,7 @@ from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.label_models import LABEL_MODELS, LabelModel, label_model
 from weaklab.label_models.base import check_labels, check_soft, check_votes
 from weaklab.metrics import HIGHER_IS_BETTER, MEASURES, measure
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,7 @@ class Comparison:
         failed = any(row["error"] for row in self.rows)
         columns = ["labels", "model", *_HEADINGS.values(), *(["error"] if failed else [])]
         runs = max(row["runs"] for row in self.rows)
-        title = f"{len({row['model'] for row in self.rows})} label models on {self.n_rows:,} rows, {self.n_labeled:,} labeled"
+        title = f"{len({row['model'] for row in self.rows})} label models on {counted(self.n_rows, 'row')}, {self.n_labeled:,} labeled"
         spread = f"; mean ± standard error of {runs} draws" if runs > 1 else ""
         note = f"measured on the labeled rows that were not given as manual labels{spread}; * the best of as many labels"
         return Table(title, columns, [line[: len(columns)] for line in cells], [note])

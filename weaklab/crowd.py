@@ -10,6 +10,7 @@ from weaklab.base import ABSTAIN, LabelNames, WeaklabError, warn
 from weaklab.corpus.file_options import FileKeywords
 from weaklab.corpus.sources import check_columns, source_of
 from weaklab.label_reader import LabelReader, names_in
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,7 +180,7 @@ class Crowd:
         return pd.DataFrame(table, index=pd.Index(self.labels, name="class"), columns=pd.Index(self.labels, name="given"))
 
     def __repr__(self) -> str:
-        counts = f"{self.n_labels:,} labels of {len(self.items):,} items by {len(self.workers):,} workers"
+        counts = f"{counted(self.n_labels, 'label')} of {counted(len(self.items), 'item')} by {counted(len(self.workers), 'worker')}"
         again = f", {self.n_repeated:,} given repeatedly ({self.n_contradicted:,} not always the same)" if self.n_repeated else ""
         return f"Crowd({counts}{again})"
 

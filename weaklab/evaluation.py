@@ -14,7 +14,7 @@ from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_
 from weaklab.promises import held_out
 from weaklab.reliability import hits_of
 from weaklab.store import LABEL, Event
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 from weaklab.training import FOLDS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Evaluation:
             str(self.stopping),
             f"Acceptance bias: {self.acceptance_bias}",
         ]
-        return Table(f"accuracy after {self.n_labels:,} labels", ["", "accuracy", "from", "to", "random records"], rows, notes)
+        return Table(f"accuracy after {counted(self.n_labels, 'label')}", ["", "accuracy", "from", "to", "random records"], rows, notes)
 
     def __repr__(self) -> str:
         return str(self.table())

@@ -18,6 +18,7 @@ from weaklab.heuristics import Ballot, Heuristic
 from weaklab.label_models.patterns import row_hashes
 from weaklab.rows import BLOCK, blocks
 from weaklab.scheduler import RANDOM, Pick, Pool, Scheduler
+from weaklab.tables import counted
 from weaklab.training import State, Trainer
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ class Loop:
         n = int(X.shape[0])
         votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels))
         if len(votes) != n:
-            raise WeaklabError(f"L has {len(votes)} rows and X {n}; wanted one row a record in both")
+            raise WeaklabError(f"L has {counted(len(votes), 'row')} and X {n}; wanted one row a record in both")
         self.scheduler = scheduler or Scheduler(seed=seed)
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
         self._drawn = np.zeros(n, dtype=bool)
@@ -342,7 +343,7 @@ class Loop:
             return self._state
 
     def __repr__(self) -> str:
-        return f"Loop({len(self.y):,} records, labels={list(self.labels)}, {self.n_labels:,} labeled)"
+        return f"Loop({counted(len(self.y), 'record')}, labels={list(self.labels)}, {self.n_labels:,} labeled)"
 
     @property
     def P(self) -> NDArray[np.float64]:  # noqa: N802 - the field's name for it
@@ -419,7 +420,7 @@ class Loop:
         if len(given) == len(self.y) and len(given) != len(places) and np.size(rows) == len(self.y):  # a mask, and labels as long
             given = given[places]
         if places.shape != given.shape:
-            raise WeaklabError(f"{len(places)} records and {len(given)} labels; wanted one label a record")
+            raise WeaklabError(f"{counted(len(places), 'record')} and {counted(len(given), 'label')}; wanted one label a record")
         self.y[places] = given
         self._version += 1
 

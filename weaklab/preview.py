@@ -9,7 +9,7 @@ import numpy as np
 
 from weaklab.analysis import wilson_interval
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +162,7 @@ def _class_rows(
 
 
 def _notes(classifier: WeakClassifier, n_votes: int, n: int) -> list[str]:
-    notes = [f"would vote on {n_votes:,} of {n:,} records ({n_votes / max(n, 1):.0%})"]
+    notes = [f"would vote on {n_votes:,} of {counted(n, 'record')} ({n_votes / max(n, 1):.0%})"]
     if classifier.temperature_ is not None:
         notes.append(f"scores calibrated with temperature {classifier.temperature_:.3g}")
     if classifier.min_precision is not None:

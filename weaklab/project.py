@@ -48,7 +48,7 @@ from weaklab.settings import FILE, Settings, make_settings, read_settings, write
 from weaklab.store import LABEL, REQUEUE, SKIP, UNDO, Event, Store, StoredCorpus
 from weaklab.strategies import margin
 from weaklab.summary import Summary
-from weaklab.tables import Table, clean
+from weaklab.tables import Table, clean, counted
 from weaklab.training import More, State, judge
 from weaklab.workbench import Workbench
 
@@ -1169,7 +1169,8 @@ class Project:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Project({str(self.path)!r}, labels={list(self.label_names)}, {len(self):,} records, {len(self.committee)} heuristics)"
+        counts = f"{counted(len(self), 'record')}, {counted(len(self.committee), 'heuristic')}"
+        return f"Project({str(self.path)!r}, labels={list(self.label_names)}, {counts})"
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() if len(self) else Table(repr(self), [], [])._repr_html_()

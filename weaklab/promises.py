@@ -10,7 +10,7 @@ import numpy as np
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.reliability import BINS, Reliability, Threshold, reliability, threshold_for
 from weaklab.rows import confidence, is_tied
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 from weaklab.training import FOLDS
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class PromisedLabels:
     def table(self) -> Table:
         """Return what to show."""
         labeled = int((self.codes != ABSTAIN).sum())
-        title = f"{labeled:,} of {len(self):,} records get a label ({self.coverage:.1%}), {int(self.given.sum()):,} of them from a person"
+        labels = f"{labeled:,} of {counted(len(self), 'record')} {'gets' if labeled == 1 else 'get'} a label"
+        title = f"{labels} ({self.coverage:.1%}), {int(self.given.sum()):,} of them from a person"
         counts = [[name, int((self.codes == code).sum())] for code, name in enumerate(self.names)]
         return Table(title, ["label", "records"], counts, [str(self.threshold), *self.notes])
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.metrics import ece
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -251,7 +251,7 @@ class Reliability:
         ranges = [f"{low:.2f} to {high:.2f}" for low, high in zip(self.low, self.high, strict=True)]
         figures = [array.tolist() for array in (self.n, self.confidence, self.right, self.right_low, self.right_high, self.gap)]
         rows = list(zip(ranges, *figures, strict=True))
-        title = f"reliability: expected calibration error {self.ece:.3f} on {int(self.n.sum()):,} records"
+        title = f"reliability: expected calibration error {self.ece:.3f} on {counted(int(self.n.sum()), 'record')}"
         return Table(title, ["probability", "records", "mean", "right", "from", "to", "gap"], rows, list(self.notes))
 
     def plot(self, path: str | Path | None = None, title: str = "") -> Any:

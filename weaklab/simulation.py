@@ -17,7 +17,7 @@ from weaklab.files import write_errors
 from weaklab.label_reader import LabelReader
 from weaklab.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
 from weaklab.scheduler import RANDOM, RANDOM_SHARE, Scheduler
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,7 +229,7 @@ class Simulation:
         columns = ["strategy", *(f"N={budget:,}" for budget in shown), *(["mean"] if several else []), *(["vs random"] if compared else [])]
         notes = [f"the mean is over {len(self.budgets)} budgets, of which {len(shown)} are shown"] if len(shown) < len(self.budgets) else []
         notes += [f"not run: {name}: {reason}" for name, reason in self.skipped.items()]
-        return Table(f"{self.name}: {self.n_records:,} records, {what}{spread}", columns, rows, notes)
+        return Table(f"{self.name}: {counted(self.n_records, 'record')}, {what}{spread}", columns, rows, notes)
 
     def _metric(self, metric: str) -> tuple[str, bool, bool]:
         known = [name for name in METRICS if name in self.runs[0].rounds[0]]
@@ -290,7 +290,7 @@ class Simulation:
         what, percent, _ = self._metric(metric)
         seeds = len({run.seed for run in self.runs})
         spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
-        title = f"{self.name}: {self.n_records:,} records, {spread}"
+        title = f"{self.name}: {counted(self.n_records, 'record')}, {spread}"
         figure = learning_curves(
             self.curves(strategies, metric), title=title, ylabel=what, baseline=RANDOM, most=100.0 if percent else None
         )

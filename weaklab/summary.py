@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weaklab.audit import LEAST_ANSWERS
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,9 +62,10 @@ class Summary:
         notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
         disputed = len(self._project.disputes())
         if disputed:
-            notes.append(f"{disputed:,} records were labeled differently by several people: see disputes() and annotators()")
+            were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
+            notes.append(f"{were} labeled differently by several people: see disputes() and annotators()")
         notes += [f"not loaded: {message}" for message in self._project.load_errors]
-        return Table(f"{self._project.path.name or self._project.path}: {status['records']:,} records", columns, rows, notes)
+        return Table(f"{self._project.path.name or self._project.path}: {counted(status['records'], 'record')}", columns, rows, notes)
 
     def _line(self, status: Mapping[str, Any]) -> str:
         shares = ", ".join(f"{label} {share:.0%}" for label, share in status["expected_shares"].items())

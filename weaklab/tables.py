@@ -76,6 +76,15 @@ def json_text(value: Any) -> str:
     return _UNSAFE.sub(lambda found: json.dumps(found.group())[1:-1].replace("\x7f", "\\u007f"), json.dumps(value, ensure_ascii=False))
 
 
+def counted(n: int, word: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "record"), counted(1200, "record")
+    ('1 record', '1,200 records')
+    """
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
 def terminal_width() -> int:
     """Return the columns of the terminal, 80 where they are not known."""
     return max(LEAST_WIDTH, shutil.get_terminal_size((FIRST_GUESS, 24)).columns)

@@ -19,7 +19,7 @@ from weaklab.batch.parts import KEY, SEAL, is_sealed, part_name
 from weaklab.files import replacing, write_errors
 from weaklab.frozen import FrozenCommittee
 from weaklab.heuristics.fingerprint import digest
-from weaklab.tables import Table
+from weaklab.tables import Table, counted
 
 FORMAT = 2
 """Of the manifest and the parts; a run of another format is not continued."""
@@ -77,7 +77,7 @@ class BatchSummary:
         counts = [*self.labels.items(), ("(undecided)", self.undecided)]
         rows = [[name, count, f"{count / max(1, self.rows):.1%}"] for name, count in counts]
         notes = [f"{self.manual:,} of them labeled by a person"] if self.manual else []
-        title = f"{self.rows:,} records in {self.parts:,} part{'s' if self.parts != 1 else ''}: {self.out}"
+        title = f"{counted(self.rows, 'record')} in {counted(self.parts, 'part')}: {self.out}"
         return Table(title, ["label", "records", "share"], rows, [*notes, *(f"fault: {fault}" for fault in self.faults)])
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weaklab.base import FaultWarning, WeaklabError, did_you_mean
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ EXIT_CODES = (
     "(run, lfs and batch), 130 interrupted."
 )
 
-_WRONG_USAGE = typer.BadParameter.__mro__[2]
+_WRONG_USAGE: Any = typer.BadParameter.__mro__[2]
 """``ClickException``, wherever this version of typer has it from."""
 
 app = typer.Typer(
@@ -280,7 +281,7 @@ def import_(
         show(count.table())
         labels = len(held.manual_labels()) if held._last_event() else 0
         known = f", {labels:,} with a manual label" if labels else ""
-        tell(f"imported {count:,} records; the project has {len(held):,}{known}")
+        tell(f"imported {counted(count, 'record')}; the project has {len(held):,}{known}")
 
 
 @app.command(epilog="Example: `weaklab adopt spam`")
@@ -292,7 +293,7 @@ def adopt(
     """Take in imports that the database does not know, as after an older one was put back; opening the project names them."""
     with opened(project, run_code=not no_code) as held:
         count = held.adopt(folder)
-        tell(f"took in {count:,} records; the project has {len(held):,}")
+        tell(f"took in {counted(count, 'record')}; the project has {len(held):,}")
 
 
 @app.command(epilog="Example: `weaklab salvage spam`, where weaklab.db is damaged and there is no backup of it")
@@ -350,7 +351,7 @@ def _plain_list(project: Project) -> Table:
     from weaklab.tables import Table
 
     rows = [[h.name, type(h).__name__, h.location] for h in project.committee.heuristics]
-    return Table(f"{len(rows)} heuristics", ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"])
+    return Table(counted(len(rows), "heuristic"), ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"])
 
 
 @app.command(epilog="Example: `weaklab run spam --strict`")
@@ -512,7 +513,7 @@ def export(
         count = held.export(
             file, min_confidence=min_confidence, precision=precision, include=include or (), spreadsheet_safe=spreadsheet_safe
         )
-        tell(f"wrote {count:,} rows to {file}")
+        tell(f"wrote {counted(count, 'row')} to {file}")
         if precision is not None:
             show(held.label_or_abstain(precision).table())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weaklab.members import Frozen
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,5 +25,5 @@ def run_batch(project: Project, source: str, out: Path, say: Callable[[str], Non
     found = label_files(project.freeze(), source, out, **settings)
     kept = f"; {found.rows - found.fresh:,} were labeled before" if found.fresh < found.rows else ""
     rate = f" in {found.seconds:.1f} s, {found.fresh / found.seconds:,.0f} a second" if found.fresh else ""
-    say(f"labeled {found.fresh:,} records{rate}{kept}")
+    say(f"labeled {counted(found.fresh, 'record')}{rate}{kept}")
     return found

@@ -15,7 +15,7 @@ from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
 from weaklab.project import Project
 from weaklab.settings import FILE
 from weaklab.simulation import Round, replay
-from weaklab.tables import clean
+from weaklab.tables import clean, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,8 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
     frame = load_headlines()
     gold = dict(zip(frame["id"], frame["gold"], strict=True))
     start = time.monotonic()
-    print(f"{len(frame)} headlines, {len(HEADLINE_LABELS)} labels; labeling functions in {clean(_short(headline_functions()), None)}\n")
+    place = clean(_short(headline_functions()), None)
+    print(f"{len(frame)} headlines, {len(HEADLINE_LABELS)} labels; labeling functions in {place}\n")
     with _project(folder, seed) as project:
         (folder / _MARK).touch()
         project.add_records(frame, gold="gold", quiet=True)
@@ -51,7 +52,8 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
 
 def compare(project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range) -> None:
     """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's own."""
-    print(f"\nA person answers {n_labels} questions, {batch} at a time: scheduled, and in random order (mean of {len(seeds)} seeds)\n")
+    orders = f"scheduled, and in random order (mean of {counted(len(seeds), 'seed')})"
+    print(f"\nA person answers {counted(n_labels, 'question')}, {batch} at a time:\n{orders}\n")
     print(f"{'labels':>6}  {'accuracy':^16}  {'coverage':^16}  {'confidence':^16}  {'conflicts':^16}".rstrip())
     print(f"{'':>6}  " + "  ".join([f"{'scheduled':>9} {'random':>6}"] * 4), flush=True)
     scheduled, unscheduled = [replay(project, gold, n_labels, batch)], list[list[Round]]()

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TextIO
 
 from weaklab.loop import Ahead
-from weaklab.tables import clean, clean_lines
+from weaklab.tables import clean, clean_lines, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -129,7 +129,8 @@ class _Session:
             self.say()
         self._wait()
         left = self.project.status()
-        self.say(f"{self.given} labels given; {left['manual_labels']:,} of {left['records']:,} records have one. Every answer is stored.")
+        have = f"{left['manual_labels']:,} of {counted(left['records'], 'record')} {'has' if left['manual_labels'] == 1 else 'have'} one"
+        self.say(f"{counted(self.given, 'label')} given; {have}. Every answer is stored.")
         return self.given
 
     def _fill(self) -> bool:
