@@ -274,6 +274,8 @@ def test_every_command_that_opens_a_project_can_do_so_without_code():
 
     for command in app.registered_commands:
         parameters = inspect.signature(command.callback).parameters
+        if command.callback.__name__ == "salvage":  # never runs code
+            continue
         if "project" in parameters or command.callback.__name__ == "simulate":
             assert "no_code" in parameters, f"give {command.callback.__name__} the option --no-code"
 

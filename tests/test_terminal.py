@@ -66,7 +66,8 @@ def test_no_command_passes_on_what_a_terminal_obeys(nasty, run, monkeypatch):
         ["explain", nasty, f"no such{NASTY}"], ["label", nasty, "-n", "1"], ["export", nasty, nasty.parent / f"out{ESC}.csv"],
         ["export", nasty, nasty.parent / f"out{ESC}"], ["export", nasty, nasty.parent / "o.csv", "--include", f"no{NASTY}"],
         ["import", nasty, more], ["import", nasty, more], ["import", nasty, more, "--text", f"x{NASTY}"], ["import", nasty, f"no{ESC}"],
-        ["batch", nasty, more, nasty.parent / f"out{ESC}"], ["adopt", nasty], ["status", f"no{NASTY}"], ["list", NASTY], [f"a{NASTY}"],
+        ["batch", nasty, more, nasty.parent / f"out{ESC}"], ["adopt", nasty], ["salvage", nasty],
+        ["status", f"no{NASTY}"], ["list", NASTY], [f"a{NASTY}"],
         ["status", nasty, f"--x{NASTY}"], ["ask", nasty, "-n", NASTY], ["ask", nasty, "--strategy", NASTY],
         ["init", nasty.parent / f"q{ESC}", "--labels", f"a{ESC},b"], ["init", nasty, "--labels", "a,b"],
         ["simulate", nasty, "--gold", NASTY], ["simulate", more, "--gold", f"x{ESC}", "--labels", "a,b"],
@@ -78,7 +79,7 @@ def test_no_command_passes_on_what_a_terminal_obeys(nasty, run, monkeypatch):
         assert "Traceback" not in err
         assert code in (0, 1, 2, 3), command
         if "--json" not in command and "--csv" not in command:
-            assert max(map(width, out.splitlines()), default=0) <= 80 or command[0] in ("label", "import", "export"), command
+            assert max(map(width, out.splitlines()), default=0) <= 80 or command[0] in ("label", "import", "export", "salvage"), command
 
 
 def test_json_is_what_the_record_holds(nasty, run):

@@ -304,12 +304,12 @@ def salvage(project: Folder) -> None:
 
     if not (project / DATABASE).exists():
         raise WeaklabError(f"{project / DATABASE} is not there, so there is nothing to salvage")
-    with contextlib.suppress(WeaklabError), opened(project) as held:
+    with contextlib.suppress(WeaklabError), opened(project, run_code=False) as held:
         held._last_event()
-        print(f"{project / DATABASE} is whole; nothing was done")
+        tell(f"{project / DATABASE} is whole; nothing was done")
         return
     for line in database.salvage(project):
-        print(line)
+        tell(line)
 
 
 @app.command(epilog="Example: `weaklab lfs spam`")
