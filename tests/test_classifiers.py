@@ -586,3 +586,75 @@ def test_the_temperature_is_the_best_of_a_fine_grid():
     grid = np.linspace(np.log(0.05), np.log(1e5), 20_000)
     best = grid[int(np.argmin([loss(t) for t in grid]))]
     assert abs(np.log(fit_temperature(Z, y)) - best) < 2e-3
+
+
+def pipelines():
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.naive_bayes import MultinomialNB
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
+
+    return {
+        "probabilities": make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        "counts": make_pipeline(CountVectorizer(binary=True), MultinomialNB()),
+        "margins of a union": make_pipeline(make_union(CountVectorizer(), HashingVectorizer(n_features=64)), LinearSVC()),
+        "search": GridSearchCV(make_pipeline(CountVectorizer(), LogisticRegression()), {"logisticregression__C": [1, 10]}, cv=2),
+    }
+
+
+MAIL = [f"win a free prize {i}" if i % 2 else f"lunch at noon {i}" for i in range(60)]
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "counts", "margins of a union", "search"])
+def test_a_pipeline_with_a_text_vectorizer_reads_the_texts(kind, tmp_path):
+    with weaklab.Project(tmp_path, labels=["ham", "spam"], timeout=None) as project:
+        project.add_records(MAIL, quiet=True)
+        ids = project.corpus.ids.to_pylist()
+        project.weak_classifier(pipelines()[kind], name="mine", min_labels=10)
+        project.label_many([(ids[i], "spam" if i % 2 else "ham") for i in range(24)])
+        project.run(progress=False)
+        assert project.votes().L[24:, 0].tolist() == [i % 2 for i in range(24, 60)]
+        assert len(project.ask(2).records if hasattr(project.ask(2), "records") else list(project.ask(2))) == 2
+        assert "did not see" not in str(project.preview("mine"))
+        assert project.freeze().predict(["a free prize", "at noon"]) == ["spam", "ham"]
+
+
+def test_pipelines_that_cannot_read_texts_are_refused(tmp_path):
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    mine = pipelines()["probabilities"]
+    for what in ("tfidf", ["tfidf", "characters"]):
+        with pytest.raises(HeuristicError, match="makes its own features of the texts; leave features out"):
+            weaklab.WeakClassifier(mine, what)
+    with pytest.raises(HeuristicError, match="a pipeline with a ColumnTransformer takes a table"):
+        weaklab.WeakClassifier(make_pipeline(make_column_transformer((TfidfVectorizer(), "text")), LogisticRegression()))
+    numbers = weaklab.read([{"id": i, "x": float(i)} for i in range(4)])
+    with pytest.raises(weaklab.WeaklabError, match="has no text column, and the pipeline of a weak classifier reads texts"):
+        weaklab.WeakClassifier(mine).fit(numbers, [0, 1, 0, 1], LabelNames(["a", "b"]))
+
+
+@pytest.mark.parametrize("data", ["text", "columns", "embeddings", "one number"])
+def test_the_default_classifier_suits_the_data(data):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    rows = [{"id": f"r{i}"} for i in range(80)]
+    for row, code in zip(rows, y.tolist(), strict=True):
+        if data == "text":
+            row["text"] = "win a prize" if code else "lunch at noon"
+        elif data == "columns":
+            row.update(a=float(rng.normal(3 * code)), b=float(rng.normal(-100 * code, 10)), c=int(rng.integers(9)))
+        elif data == "embeddings":
+            row["vector"] = [float(value) for value in rng.normal(code, 1, 16)]
+        else:
+            row["n"] = int(code * 5 + rng.integers(3)) - 4
+    train = np.where(np.arange(80) < 40, y, -1)
+    classifier = weaklab.WeakClassifier().fit(weaklab.read(rows), train, LabelNames(["a", "b"]))
+    assert classifier.chosen_ == ("naive_bayes" if data == "text" else "logistic_regression")
+    assert repr(classifier).startswith(f"WeakClassifier('auto' ({classifier.chosen_})")
+    votes = classifier.vote(next(weaklab.read(rows).batches()), classifier.labels_)
+    assert (votes[40:] == y[40:]).mean() > 0.85

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weaklab.base import (
     ABSTAIN,
@@ -22,6 +21,7 @@ from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.polling import Poll
+from weaklab.progress import ProgressBar
 from weaklab.tables import Table, counted, has_controls
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class Committee:
         poll = self._poll(heuristics)
         with_ids = not corpus.makes_ids or poll.reads_ids(corpus.roles.id)
         parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
-        with _bar(corpus, progress) as bar:
+        with ProgressBar(progress, len(corpus) if progress else None, "voting", "records") as bar:
             for batch, ballots in poll.run(corpus.batches(poll.batch_rows, ids=with_ids)):
                 for heuristic, ballot in zip(heuristics, ballots, strict=True):
                     parts[heuristic.name].append(ballot)
@@ -437,21 +437,3 @@ def _with_ids(ballot: Ballot, corpus: Corpus) -> Ballot:
     ids = corpus.ids
     faults = [replace(fault, records=tuple(str(ids[int(row)].as_py()) for row in fault.records)) for fault in ballot.faults]
     return replace(ballot, faults=faults)
-
-
-def _bar(corpus: Corpus, progress: bool) -> Any:
-    if not progress:
-        return _NoBar()
-    from tqdm.auto import tqdm
-
-    return tqdm(total=len(corpus), unit=" records", desc="voting", leave=False, delay=0.5)
-
-
-class _NoBar(contextlib.nullcontext[Any]):
-    """A progress bar that nobody sees."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def update(self, n: int) -> None:
-        return

@@ -242,7 +242,7 @@ def prepare(
     id: str | None = None,
     labels: Sequence[str] | None = None,
     heuristics: Any = (),
-    classifiers: Sequence[Any] = ("naive_bayes",),
+    classifiers: Sequence[Any] = ("auto",),
     features: Any = "auto",
     label_model: str = "committee",
     test: Any = None,
@@ -460,9 +460,10 @@ def _vectorise(
         if held is not None:
             held[1].matrices[learner.name] = outside
     parts = [(corpus, pool), *([held] if held else [])]
-    if learners:
+    shown = [learner for learner in learners if not learner.reads_texts]
+    if shown:
         for _, records in parts:
-            records.X = records.matrices[learners[0].name]
+            records.X = records.matrices[shown[0].name]
     elif corpus.roles.text:
         fitted = features_of(features).fit(corpus)
         for part, records in parts:

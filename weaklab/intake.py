@@ -11,6 +11,7 @@ from weaklab.base import ABSTAIN, CorpusError, LabelNames, ProjectError
 from weaklab.corpus import ColumnError, Corpus, Roles, ids_of
 from weaklab.corpus.union import fitted, union_of
 from weaklab.label_reader import LabelReader
+from weaklab.progress import tracked
 from weaklab.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.store import LABEL, Event, Found, Store, StoredCorpus
 
@@ -37,6 +38,7 @@ class Intake:
     label_names : of the project
     skip_known : leave out records whose id is there, instead of raising
     instead_of : the import in whose place these records come, None for a new one; the manual labels of that import stay as they are
+    progress : whether to show how many records were read
     map : what values of the label and gold columns stand for that are no label names
     """
 
@@ -49,6 +51,7 @@ class Intake:
     skip_known: bool
     instead_of: str | None = None
     map: Mapping[Any, Any] | None = None
+    progress: bool = False
     _rows: int = 0
     _ids: list[str] = field(default_factory=list)
     _labels: list[tuple[str, int]] = field(default_factory=list)
@@ -93,7 +96,7 @@ class Intake:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         schema: pa.Schema | None = None
-        for batch in self.corpus.batches():
+        for batch in tracked(self.corpus.batches(), self.progress, None, "importing", "records"):
             self._raw = batch.schema
             self._rows += batch.num_rows
             batch = self._named_like_the_others(batch)

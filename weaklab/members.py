@@ -85,4 +85,4 @@ def classifier_from_setting(entry: Any) -> WeakClassifier:
     'words'
     """
     settings = {"estimator": entry} if isinstance(entry, str) else dict(entry)
-    return WeakClassifier(settings.pop("estimator", "naive_bayes"), settings.pop("features", "auto"), **settings)
+    return WeakClassifier(settings.pop("estimator", "auto"), settings.pop("features", "auto"), **settings)

@@ -163,6 +163,8 @@ def _class_rows(
 
 def _notes(classifier: WeakClassifier, n_votes: int, n: int) -> list[str]:
     notes = [f"would vote on {n_votes:,} of {counted(n, 'record')} ({n_votes / max(n, 1):.0%})"]
+    if classifier.chosen_ is not None:
+        notes.append(f"{classifier.chosen_} was chosen for these features; name another with estimator=")
     if classifier.temperature_ is not None:
         notes.append(f"scores calibrated with temperature {classifier.temperature_:.3g}")
     if classifier.min_precision is not None:

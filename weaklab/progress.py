@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ class ProgressBar:
     desc : what is done, such as ``voting``
     unit : what is counted, such as ``records``
 
+    Attributes
+    ----------
+    done : how much was told to :meth:`update`
+
     Examples
     --------
     >>> with ProgressBar(False, 3, "voting", "records") as bar:
@@ -30,6 +33,7 @@ class ProgressBar:
     """
 
     def __init__(self, shown: bool, total: int | None, desc: str, unit: str, **settings: Any) -> None:
+        self.done = 0
         self._bar: Any = None
         if shown:
             from tqdm.auto import tqdm
@@ -38,6 +42,7 @@ class ProgressBar:
 
     def update(self, count: int = 1) -> None:
         """Go on by so many."""
+        self.done += count
         if self._bar is not None:
             self._bar.update(count)
 
@@ -53,17 +58,6 @@ class ProgressBar:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-@contextlib.contextmanager
-def counting(shown: bool, total: int | None, desc: str, unit: str) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes how much more is done.
-
-    >>> with counting(False, 10, "reading", "B") as done:
-    ...     done(10)
-    """
-    with ProgressBar(shown, total, desc, unit) as bar:
-        yield bar.update
 
 
 def tracked(items: Iterable[Any], shown: bool, total: int | None, desc: str, unit: str, size: Callable[[Any], int] = len) -> Iterator[Any]:

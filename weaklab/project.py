@@ -229,6 +229,7 @@ class Project:
         skip_known: bool = False,
         instead_of: str | None = None,
         quiet: bool = False,
+        progress: bool | None = None,
         **options: Unpack[FileKeywords],
     ) -> ImportReceipt:
         """Copy records into the project, print what was taken for what, and return it: a number, that of the new records.
@@ -245,6 +246,7 @@ class Project:
         skip_known : leave out records whose id is in the project already; by default they are an error
         instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are kept by their ids
         quiet : print nothing
+        progress : whether to show progress where the import takes longer than a moment; by default unless ``quiet``
         options : how files are to be read: ``encoding``, ``sep``, ``quote``, ``escape``, ``header``, ``names`` and ``sheet``
 
         Raises
@@ -274,7 +276,8 @@ class Project:
             intake = partial(Intake, self._store, folders=self._folders, there=there, known=frozenset(self._rows))
         like = None if intake.keywords["there"] is None else intake.keywords["there"].roles
         corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
-        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map).run(self.session)
+        shown = not quiet if progress is None else progress
+        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map, progress=shown).run(self.session)
         if instead_of is not None:
             self._folders = []
         self._refresh_corpus()
@@ -431,8 +434,10 @@ class Project:
         self._bench.trainer(progress=False)  # keeps the votes, for nothing else remembers them
         return crowd
 
-    def weak_classifier(self, estimator: Any = "naive_bayes", features: Any = "auto", **settings: Any) -> WeakClassifier:
+    def weak_classifier(self, estimator: Any = "auto", features: Any = "auto", **settings: Any) -> WeakClassifier:
         """Make a weak classifier and register it; takes what :class:`weaklab.WeakClassifier` takes.
+
+        By default it suits the data: Naive Bayes on TF-IDF of texts, logistic regression on numeric columns and embeddings.
 
         As the last line of a notebook cell it shows :meth:`preview`.
         """

@@ -122,7 +122,8 @@ def _toml(value: Any) -> str:
 _HELP = {
     "labels": "The labels. Their order is the order of the codes: do not change it once there are votes.",
     "labeling_functions": "Files and folders with labeling functions, relative to this folder.",
-    "weak_classifiers": 'Names ("naive_bayes"), or tables: { estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
+    "weak_classifiers": 'Names ("naive_bayes"; "auto" suits the data), or tables: '
+    '{ estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
     "label_model": "See `weaklab list label-models`.",
     "use_features": "Whether the label model looks at the records themselves; false leaves it to votes and weak classifiers.",
     "retrain_every": "Retrain after so many new labels; 0 is on demand only.",

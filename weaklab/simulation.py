@@ -16,6 +16,7 @@ from weaklab.corpus.file_options import FileKeywords
 from weaklab.files import write_errors
 from weaklab.label_reader import LabelReader
 from weaklab.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
+from weaklab.progress import ProgressBar
 from weaklab.scheduler import RANDOM, RANDOM_SHARE, Scheduler
 from weaklab.tables import Table, counted
 
@@ -339,7 +340,7 @@ def simulate(
     id: str | None = None,
     labels: Sequence[str] | None = None,
     heuristics: Any = (),
-    classifiers: Sequence[Any] = ("naive_bayes",),
+    classifiers: Sequence[Any] = ("auto",),
     features: Any = "auto",
     label_model: str = "committee",
     strategies: str | Sequence[Any] = (DEFAULT, RANDOM),
@@ -436,7 +437,7 @@ def simulate(
     missing = [task for task in tasks if task not in done]
     skipped: dict[str, str] = {}
     turns = len(missing) * math.ceil(wanted[-1] / batch)
-    with _bar(turns, progress) as bar, _Pool(experiment, wanted[-1], batch, jobs, bar) as pool:
+    with ProgressBar(progress, turns, "simulating", "turns") as bar, _Pool(experiment, wanted[-1], batch, jobs, bar) as pool:
         for task, rounds in pool.run(missing):
             if isinstance(rounds, WeaklabError):
                 if strategies != ALL:
@@ -554,16 +555,10 @@ def _known(kept: RunFile | None, tasks: Sequence[tuple[Plan, int]], n_labels: in
     return found
 
 
-def _bar(turns: int, progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=turns, unit=" turns", desc="simulating", leave=False, disable=not progress)
-
-
 class _Pool:
     """Does runs one after the other here, or in several processes; BLAS has one thread, so that the results are the same."""
 
-    def __init__(self, experiment: Experiment, n_labels: int, batch: int, jobs: int, bar: Any) -> None:
+    def __init__(self, experiment: Experiment, n_labels: int, batch: int, jobs: int, bar: ProgressBar) -> None:
         self.shared = experiment, n_labels, batch
         self.jobs, self.bar = jobs, bar
         self._open = contextlib.ExitStack()
@@ -602,7 +597,7 @@ class _Pool:
         try:
             while waiting:
                 done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                self.bar.update(turns.value - self.bar.n)
+                self.bar.update(turns.value - self.bar.done)
                 for future in done:
                     yield waiting.pop(future), future.result()
         except BrokenProcessPool:

@@ -114,7 +114,7 @@ class Workbench:
     @property
     def _basis(self) -> WeakClassifier:
         """The classifier whose features strategies look at: the first, or what one would be by default."""
-        return next(iter(self._committee().classifiers), None) or self._default
+        return next((c for c in self._committee().classifiers if not c.reads_texts), None) or self._default
 
     def matrix(self, classifier: WeakClassifier) -> Any:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""

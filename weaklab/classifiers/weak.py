@@ -12,6 +12,7 @@ from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.linear import NO_FOLD, LinearModel
 from weaklab.classifiers.models import CLASSIFIERS
 from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
+from weaklab.classifiers.texts import OnTexts, Texts, reads_texts
 from weaklab.corpus.records import ids_of
 from weaklab.features import feature_spec, features, features_from_spec, transform_once
 from weaklab.heuristics import Ballot, Heuristic, Watch, fingerprint
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from weaklab.corpus import Corpus
 
 MIN_LABELS = 10
+AUTO = "auto"
+"""The estimator that is chosen by the features: see :func:`chosen`."""
 MIN_PER_CLASS = 2
 TIED = 1e-6
 """Scores that differ by less are equal: eight times the precision of float32."""
@@ -42,6 +45,8 @@ class WeakClassifier(Heuristic):
     estimator : str or scikit-learn classifier
         A name (``naive_bayes``, ``logistic_regression``, ...) or any unfitted classifier with ``predict_proba``,
         ``decision_function`` or ``predict``. Bare predictions get the probabilities that the out-of-fold confusion gives them.
+        ``auto``, the default, is Naive Bayes on counts and TF-IDF, logistic regression on numeric columns and embeddings. A pipeline
+        with a text vectorizer is given the texts themselves.
     features : name, list, table, :class:`~weaklab.features.Features` or object with ``transform``
         What it sees of a record, see :func:`weaklab.features.features`; ``auto`` is TF-IDF for text, numeric columns
         otherwise.
@@ -66,6 +71,7 @@ class WeakClassifier(Heuristic):
     temperature_ : float, None while there are too few labels for one
     thresholds_ : float (k,), the least probability with which it votes for each class; inf for a class that it never votes for
     trained_on_ : int, manual labels
+    chosen_ : name of the classifier that ``auto`` chose, None with any other estimator
 
     Examples
     --------
@@ -78,7 +84,7 @@ class WeakClassifier(Heuristic):
 
     def __init__(
         self,
-        estimator: Any = "naive_bayes",
+        estimator: Any = AUTO,
         features: Any = "auto",
         *,
         name: str | None = None,
@@ -89,9 +95,11 @@ class WeakClassifier(Heuristic):
         seed: int = 0,
     ) -> None:
         if isinstance(estimator, str):
-            CLASSIFIERS[estimator]
+            if estimator != AUTO:
+                CLASSIFIERS[estimator]
         else:
             reading.check_estimator(estimator, CLASSIFIERS.names())
+            features = _texts_for(estimator, features)
         shares: dict[str, Any] = {"min_probability": min_probability, "min_precision": min_precision}
         for setting, value in shares.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1):
@@ -121,7 +129,8 @@ class WeakClassifier(Heuristic):
     """What to show in a notebook, set by the project that it is registered in."""
 
     def __repr__(self) -> str:
-        return f"WeakClassifier({self.estimator!r}, {type(self.features).__name__.lower()!r}, name={self.name!r})"
+        chosen = f" ({self.chosen_})" if self.estimator == AUTO and self.is_ready else ""
+        return f"WeakClassifier({self.estimator!r}{chosen}, {type(self.features).__name__.lower()!r}, name={self.name!r})"
 
     def _repr_html_(self) -> str | None:
         return None if self.show is None else str(self.show()._repr_html_())
@@ -185,6 +194,7 @@ class WeakClassifier(Heuristic):
 
         self.labels_ = labels
         self.trained_on_ = len(y)
+        self.chosen_ = chosen(X) if self.estimator == AUTO else None
         self.model_: Any = None
         self.temperature_: float | None = None
         self.confusion_: NDArray[np.float64] | None = None
@@ -231,6 +241,11 @@ class WeakClassifier(Heuristic):
         return f"{said}, {missing} of them at least of {of}"
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether it looks at texts and not at features, so that nobody else can use what it looks at."""
+        return isinstance(self.features, Texts)
+
+    @property
     def is_ready(self) -> bool:
         """Whether it has labels enough to vote."""
         return getattr(self, "model_", None) is not None
@@ -238,7 +253,10 @@ class WeakClassifier(Heuristic):
     def _new(self) -> Any:
         from sklearn.base import clone
 
-        return CLASSIFIERS[self.estimator](self.seed) if isinstance(self.estimator, str) else clone(self.estimator, safe=False)
+        if isinstance(self.estimator, str):
+            return CLASSIFIERS[self.chosen_ or self.estimator](self.seed)
+        fresh = clone(self.estimator, safe=False)
+        return OnTexts(fresh) if isinstance(self.features, Texts) else fresh
 
     def _learn(self, X: Any, y: NDArray[np.int64], weight: NDArray[np.float64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
         """Fit the model; return out-of-fold log-scores (n, k), -inf for a class that the rest of the folds does not hold."""
@@ -354,6 +372,30 @@ def _tells(Z: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(Z.max(axis=1) > Z.min(axis=1))
 
 
+def chosen(X: Any) -> str:
+    """Return the name of the classifier that suits features (n, d): sparse ones are counts or TF-IDF, dense ones numbers or embeddings.
+
+    >>> import numpy as np
+    >>> chosen(np.array([[0.1, -2.0]]))
+    'logistic_regression'
+    """
+    from scipy import sparse
+
+    return "naive_bayes" if sparse.issparse(X) and not (X.data < 0).any() else "logistic_regression"
+
+
+def _texts_for(estimator: Any, what: Any) -> Any:
+    """Return the features for an estimator: texts where it makes its own of them."""
+    if not reads_texts(estimator):
+        return what
+    if what != "auto" and not isinstance(what, Texts):
+        raise HeuristicError(
+            "the estimator is a pipeline with a text vectorizer, which makes its own features of the texts; leave features out, or give "
+            "its classifier alone"
+        )
+    return Texts()
+
+
 def _joined(
     X: Any, y: NDArray[np.int64], fold: NDArray[np.int64], also: Any, k: int
 ) -> tuple[Any, NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
@@ -392,6 +434,8 @@ def _features(what: Any) -> Any:
 
 
 def _default_name(estimator: Any) -> str:
+    if estimator == AUTO:
+        return "classifier"
     if isinstance(estimator, str):
         names = [name for name in CLASSIFIERS.names() if CLASSIFIERS[name] is CLASSIFIERS[estimator]]
         return names[0]

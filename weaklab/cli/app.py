@@ -187,7 +187,7 @@ def init(
     for path in lfs or ():
         if not path.exists():
             raise WeaklabError(f"{path}: no such file or folder of labeling functions")
-    names = [] if classifier == ["none"] else classifier or ["naive_bayes"]
+    names = [] if classifier == ["none"] else classifier or ["auto"]
     folders = ["labeling_functions", *(os.path.relpath(path, project) for path in lfs or ())]
     with Project(
         project,
@@ -276,6 +276,7 @@ def import_(
             skip_known=skip_known,
             instead_of=instead_of,
             quiet=True,
+            progress=sys.stderr.isatty(),
             **file_options(encoding, sep, quote, escape, header, columns, sheet),
         )
         show(count.table())
@@ -532,7 +533,8 @@ def simulate(
     labels: Annotated[str | None, typer.Option(help="Label names, separated by commas; by default those of the gold column.")] = None,
     lfs: Annotated[list[Path] | None, typer.Option(help="File or folder of labeling functions; repeat for several.")] = None,
     classifier: Annotated[
-        list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none. By default naive_bayes.")
+        list[str] | None,
+        typer.Option(help="Weak classifier by name; repeat for several; 'none' for none. By default one that suits the data."),
     ] = None,
     features: Annotated[str, typer.Option(help="Of the weak classifiers; see `weaklab list features`.")] = "auto",
     label_model: Annotated[str | None, typer.Option(help="See `weaklab list label-models`; by default committee.")] = None,

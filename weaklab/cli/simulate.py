@@ -44,7 +44,7 @@ def run_simulation(
     from weaklab.settings import FILE
 
     names = [name.strip() for name in labels.split(",")] if labels else None
-    learners = [] if list(classifiers) == ["none"] else list(classifiers) or ["naive_bayes"]
+    learners = [] if list(classifiers) == ["none"] else list(classifiers) or ["auto"]
     settings |= {"budgets": _numbers(budgets), "gold": gold, "labels": names, "label_model": label_model or "committee"}
     if data == SAMPLE and not Path(data).exists():
         from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
