@@ -529,3 +529,54 @@ def test_a_project_labels_files_with_every_label_model_before_anything_is_labele
         found = label_files(project.freeze(), source, tmp_path / "with one label", workers=1)
         assert [row["label"] for row in rows_of(tmp_path / "with one label")][:2] == ["spam", "ham"]
         assert found.rows == 3
+
+
+@pytest.mark.parametrize("damage", ["header of a page", "one bit of a text"])
+def test_a_damaged_row_group_is_named_and_the_parts_before_it_stay(damage, tmp_path):
+    source, out = tmp_path / "mail.parquet", tmp_path / "out"
+    plain = {"compression": "none", "use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
+    pq.write_table(pa.table({"id": range(400), "text": texts(400)}), source, row_group_size=100, **plain)
+    data = bytearray(source.read_bytes())
+    if damage == "one bit of a text":
+        data[data.index(b"00250")] ^= 1
+    else:
+        start = pq.read_metadata(source).row_group(2).column(1).data_page_offset
+        data[start : start + 10] = bytes(10)
+    source.write_bytes(data)
+    with pytest.raises(CorpusError, match=r"mail\.parquet, row group 2 \(rows 200 to 299, counted from 0\): cannot be read: .*damaged"):
+        label_files(frozen(), source, out, rows_per_part=100, workers=1)
+    assert sorted(content(out)) == ["_manifest.json", "part-000000.parquet", "part-000001.parquet"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_broken_line_is_named_and_the_parts_before_it_stay(kind, tmp_path):
+    source, out = tmp_path / f"mail.{kind}", tmp_path / "out"
+    lines = ["text,id", *(f"lunch,{i}" for i in range(9000)), "one,2,3,4"]
+    if kind == "jsonl":
+        lines = [*('{"text": "lunch"}' for _ in range(9001)), '{"text": "lunch", ']
+    source.write_text("\n".join(lines) + "\n")
+    with pytest.raises(CorpusError, match=r"mail\..*9,?002.*"):
+        label_files(frozen(), source, out, rows_per_part=2000, workers=1)
+    assert not (out / "_summary.json").exists()
+    if kind == "jsonl":
+        assert "part-000001.parquet" in content(out)
+
+
+def test_files_without_rows_hidden_files_and_columns_in_another_order(tmp_path):
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    kind = pa.schema([("id", pa.string()), ("text", pa.string())])
+    pq.write_table(kind.empty_table(), folder / "a.parquet")
+    pq.write_table(pa.table({"text": ["a prize"], "id": ["x"]}), folder / "b.parquet")
+    pq.write_table(kind.empty_table(), folder / "c.parquet")
+    pq.write_table(pa.table({"id": ["y"], "text": ["noon"]}), folder / "d.parquet")
+    (folder / ".hidden.parquet").write_bytes(b"half of a file")
+    found = label_files(frozen(), folder, folder / "out", rows_per_part=1, workers=1)
+    assert (found.rows, found.parts, found.labels) == (2, 2, {"ham": 1, "spam": 1})
+    assert [row["id"] for row in rows_of(folder / "out")] == ["x", "y"]
+    assert label_files(frozen(), folder, folder / "out", rows_per_part=1, workers=1).fresh == 0
+    pq.write_table(pa.table({"id": ["z"]}), folder / "e.parquet")
+    with pytest.raises(CorpusError, match=r"e\.parquet: its columns"):
+        label_files(frozen(), folder, tmp_path / "other", workers=1)
+    with pytest.raises(WeaklabError, match=r"a\.parquet is input and lies in .*mail, where the labels go"):
+        label_files(frozen(), folder, folder, workers=1)

@@ -881,10 +881,45 @@ def _read_groups(found: ParquetRows, start: int = 0) -> Iterator[pa.RecordBatch]
         if not wanted:
             continue
         with _parquet_file(path) as file:
-            for batch in file.iter_batches(batch_size=found.batch_rows, row_groups=wanted):
+            for batch in _batches_of_groups(file, path, wanted, found.batch_rows):
                 skipped, start = min(start, batch.num_rows), max(0, start - batch.num_rows)
                 if skipped < batch.num_rows:
                     yield _cast(batch.slice(skipped), found.schema, str(path))
+
+
+def _batches_of_groups(file: Any, path: Path, groups: Sequence[int], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some row groups; where one is damaged those before it come first, and the error names it."""
+    import pyarrow as pa
+
+    seen = 0
+    try:
+        for batch in file.iter_batches(batch_size=rows, row_groups=list(groups)):
+            seen += batch.num_rows
+            yield batch
+    except (pa.ArrowException, OSError) as error:
+        damaged = next((number for number in groups if not _is_whole(file, number)), None)
+        if damaged is None:
+            raise
+        for batch in file.iter_batches(batch_size=rows, row_groups=[number for number in groups if number < damaged]):
+            skipped, seen = min(seen, batch.num_rows), max(0, seen - batch.num_rows)
+            if skipped < batch.num_rows:
+                yield batch.slice(skipped)
+        first = sum(file.metadata.row_group(number).num_rows for number in range(damaged))
+        last = first + file.metadata.row_group(damaged).num_rows - 1
+        raise CorpusError(
+            f"{path}, row group {damaged} (rows {first:,} to {last:,}, counted from 0): cannot be read: {_first_line(error)}; the file is "
+            "damaged: write it again, or copy it again"
+        ) from None
+
+
+def _is_whole(file: Any, group: int) -> bool:
+    import pyarrow as pa
+
+    try:
+        file.read_row_group(group)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -893,7 +928,7 @@ def _parquet_file(path: Path) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again") from None
