@@ -6,6 +6,7 @@ Every row of the tables that decide something carries a checksum of its values. 
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import sqlite3
 import tempfile
@@ -13,9 +14,9 @@ import threading
 import weakref
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from zlib import crc32
 
 from weaklab.base import ProjectError
 from weaklab.files import sync_folder, write_errors
@@ -73,13 +74,15 @@ CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
 _TABLES = {*SUMMED, "asks"}
 
 
-def row_sum(values: Sequence[Any]) -> bytes:
-    """Return the checksum of the values of a row as SQLite gives them back.
+def row_sum(values: tuple[Any, ...]) -> int:
+    r"""Return the checksum of the values of a row as SQLite gives them back: the CRC-32 of what ``marshal`` writes in version 2.
 
-    >>> row_sum(("a", 1)) == row_sum(("a", 1)), row_sum(("a", 1)) == row_sum(("a", "1"))
-    (True, False)
+    That version is old and stays as it is, and it is five times as fast as ``json``; ``repr`` changes with the Unicode of Python.
+
+    >>> row_sum(("a", 1, None, 0.5, b"x", "\u00e9", 2**40))
+    1747003614
     """
-    return blake2b(repr(tuple(values)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return crc32(marshal.dumps(values, 2))
 
 
 def text_or_none(value: Any) -> str | None:
@@ -324,8 +327,9 @@ class Database:
             shown = ", ".join(name if name in there else f"NULL AS {name}" for name in columns)
             return self.rows(f"SELECT {number}, {shown} FROM {table} {tail}", *values)
         found = self.rows(f"SELECT {number}, {', '.join(columns)}, sum FROM {table} {tail}", *values)
+        dumps = marshal.dumps
         for row in found:
-            if blake2b(repr(row[1:-1]).encode("utf-8", "surrogatepass"), digest_size=8).digest() != row[-1]:
+            if crc32(dumps(row[1:-1], 2)) != row[-1]:
                 self.damaged(f"row {row[0]} of the table {table} is not what was written")
         return [row[:-1] for row in found]
 
@@ -335,14 +339,14 @@ class Database:
         verb = "INSERT OR REPLACE" if replace else "INSERT OR IGNORE" if ignore else "INSERT"
         statement = f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         if len(rows) == 1:
-            return int(self.connection.execute(statement, (*rows[0], row_sum(rows[0]))).lastrowid or 0)
-        self.connection.executemany(statement, ((*row, row_sum(row)) for row in rows))
+            return int(self.connection.execute(statement, (*rows[0], row_sum(tuple(rows[0])))).lastrowid or 0)
+        self.connection.executemany(statement, ((*row, row_sum(tuple(row))) for row in rows))
         return 0
 
     def update(self, table: str, number: int, row: Sequence[Any]) -> None:
         """Give a row of a table other values and the checksum of these, within a transaction."""
         values = ", ".join(f"{name} = ?" for name in (*SUMMED[table], "sum"))
-        self.connection.execute(f"UPDATE {table} SET {values} WHERE id = ?", (*row, row_sum(row), number))
+        self.connection.execute(f"UPDATE {table} SET {values} WHERE id = ?", (*row, row_sum(tuple(row)), number))
 
 
 def salvage(folder: Path) -> list[str]:
@@ -397,7 +401,7 @@ def _whole_rows(damaged: sqlite3.Connection, table: str) -> dict[int, tuple[Any,
         for number, *values, held in _some_rows(
             damaged, f"SELECT rowid, {', '.join(SUMMED[table])}, sum FROM {table} ORDER BY rowid {order}"
         ):
-            if row_sum(values) == held:
+            if row_sum(tuple(values)) == held:
                 found[number] = tuple(values)
     return found
 

@@ -95,7 +95,7 @@ class Roster:
         inside = [h for h in self.committee.heuristics if self._places.get(h.name, FILE) != FILE and h.keeps]
         noted = [[h.name, h.fingerprint, h.location] for h in inside]
         if noted != self._store.get_meta(_IN_FILES, []):
-            self._store.set_meta(_IN_FILES, noted)
+            self._store.note_meta(_IN_FILES, noted)
 
     @property
     def without_code(self) -> list[str]:

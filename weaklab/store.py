@@ -82,6 +82,9 @@ class Event:
 assert tuple(f.name for f in fields(Event) if f.name != "id") == EVENT_COLUMNS
 
 
+_NAMES = (*EVENT_COLUMNS, "id")
+
+
 def _row(event: Event) -> tuple[Any, ...]:
     """Return the values of an event as SQLite will give them back, so that they have the same checksum."""
     return (
@@ -104,8 +107,11 @@ def _row(event: Event) -> tuple[Any, ...]:
 
 
 def _event(number: int, row: Sequence[Any]) -> Event:
-    values: Any = (*row[:10], None if row[10] is None else bool(row[10]), *row[11:], number)
-    return Event(*values)
+    event = object.__new__(Event)
+    shown = None if row[10] is None else bool(row[10])
+    # a frozen dataclass sets its attributes one by one, which costs more than all else that is done for an event
+    object.__setattr__(event, "__dict__", dict(zip(_NAMES, (*row[:10], shown, *row[11:], number), strict=True)))
+    return event
 
 
 def now() -> str:
@@ -147,6 +153,13 @@ class Store:
         """Keep a JSON value."""
         with self._base.transaction():
             self._base.insert("meta", (key, json.dumps(value)), replace=True)
+
+    def note_meta(self, key: str, value: Any) -> None:
+        """Keep a JSON value that is of use and not needed; where it cannot be written that is a warning."""
+        try:
+            self.set_meta(key, value)
+        except ProjectError as error:
+            warn(f"{error}; this session goes on")
 
     def raise_meta(self, key: str, value: int) -> None:
         """Keep a number, unless a higher one is there; where nothing can be written that is a warning at most."""
