@@ -96,6 +96,22 @@ def test_json_text_escapes_and_reads_back(value):
     assert not RAW.search(made)
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_notebook_and_a_prompt_of_python_get_no_direction_marks(nasty):
+    with weaklab.Project(nasty, run_code=False) as project:
+        why = project.explain(f"3{NASTY}")
+        for shown in (
+            why._repr_html_(),
+            repr(why),
+            project._repr_html_(),
+            repr(project),
+            repr(project.ask(1)),
+            project.ask(1)[0]._repr_html_(),
+        ):
+            assert not RAW.search(shown)
+            assert "[bold]" in shown or "[/]" in shown
+
+
 def test_errors_warnings_and_faults_are_safe_in_python_too():
     assert str(WeaklabError(f"a\n{NASTY}")).count("\n") == 1
     assert not RAW.search(str(WeaklabError(NASTY)).replace("\n", ""))

@@ -120,10 +120,10 @@ class Explanation:
             for part in self.parts
         )
         head = "".join(f"<th>{name}</th>" for name in ("member", "vote", "confidence", "log-odds", ""))
-        total = f"{html.escape(self.label)} rather than {html.escape(self.runner_up)}"
+        total = html.escape(clean(f"{self.label} rather than {self.runner_up}", None))
         foot = f"<tr><td style='text-align:left' colspan='3'><b>{total}</b></td><td><b>{self.log_odds:+.3f}</b></td><td></td></tr>"
         notes = "".join(f"<div>{html.escape(clean(note, None))}</div>" for note in self._notes())
-        return f"<div><b>{html.escape(self._title())}</b><table><tr>{head}</tr>{rows}{foot}</table>{notes}</div>"
+        return f"<div><b>{html.escape(clean(self._title(), None))}</b><table><tr>{head}</tr>{rows}{foot}</table>{notes}</div>"
 
 
 def _bar(share: float) -> str:
