@@ -181,3 +181,14 @@ def test_items_of_a_crowd_that_are_no_record_are_told(tmp_path):
         project.add_records([{"id": "1", "text": "one"}])
         with pytest.warns(UserWarning, match="1 of the 2 items of the crowd are no record"):
             project.add_crowd([{"item": "1", "worker": "w", "label": "a"}, {"item": "77", "worker": "w", "label": "b"}])
+
+
+@pytest.mark.parametrize(("records", "people"), [(40, 3), (6, 3), (15, 5)])
+def test_whoever_always_agrees_is_not_judged_below_the_one_who_deviates(records, people):
+    answers = [
+        (f"r{i}", f"p{j}", "b" if (i % 2) != (i == j == 0) else "a")  # p0 is off on r0
+        for i in range(records)
+        for j in range(people)
+    ]
+    table = annotator_table(opinions(*answers)).set_index("annotator")["accuracy"]
+    assert table.drop("p0").min() > max(table["p0"], 0.8)

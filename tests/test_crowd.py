@@ -208,3 +208,64 @@ def test_the_confusion_of_a_worker_counts_what_was_given_for_what():
 def test_quality_refuses_what_does_not_fit(call, message):
     with pytest.raises(WeaklabError, match=message):
         call()
+
+
+def few(n, m, k, kind):
+    """Return the labels of a small crowd: ``n`` items, ``m`` workers who agree, but for what ``kind`` says."""
+    L = np.repeat((np.arange(n) % k)[:, None], m, axis=1)
+    if kind.startswith("one class"):
+        L[:] = 0
+    if kind.endswith("one deviates"):
+        L[-1, -1] = (L[-1, -1] + 1) % k
+    if kind == "one says the same":
+        L[:, -1] = 0
+    if kind == "noise":
+        L = np.random.default_rng(n).integers(0, k, (n, m))
+    return L
+
+
+def rows_of(L, names="abcde"):
+    return [(f"i{i}", f"w{j}", names[code]) for (i, j), code in np.ndenumerate(L)]
+
+
+@pytest.mark.parametrize("kind", ["agree", "one class", "one deviates", "one class, one deviates", "one says the same", "noise"])
+@pytest.mark.parametrize("m", [2, 3, 5])
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_what_all_agree_on_is_no_coin_flip_in_a_small_crowd(kind, m, k):
+    for n in (1, 2, 8, 12, 50):
+        L = few(n, m, k, kind)
+        P = wl.Crowd(table(rows_of(L)), labels=list("abcde"[:k])).probabilities()
+        together = (L == L[:, :1]).all(axis=1)
+        assert (P[together, L[together, 0]] > 0.6).all(), n
+        assert np.isfinite(P).all()
+
+
+@pytest.mark.parametrize("kind", ["one deviates", "one says the same", "noise"])
+@pytest.mark.parametrize("k", [2, 4])
+def test_a_small_crowd_does_not_depend_on_the_order_of_items_workers_and_classes(kind, k):
+    L = few(20, 4, k, kind)
+    rng = np.random.default_rng(1)
+    items, workers, classes = rng.permutation(20), rng.permutation(4), rng.permutation(k)
+    model = wl.label_models.HierarchicalDawidSkene
+    P = model(n_classes=k).fit(L).predict_proba(L)
+    turned = classes[L][items][:, workers]
+    Q = model(n_classes=k).fit(turned).predict_proba(turned)
+    np.testing.assert_allclose(Q[:, classes], P[items], atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(40, 3, 2), (5, 3, 2), (12, 4, 3), (50, 5, 5)])
+def test_whoever_always_agrees_is_not_judged_below_the_one_who_deviates(n, m, k):
+    quality = wl.Crowd(table(rows_of(few(n, m, k, "one deviates")))).quality()["accuracy"].to_numpy()
+    assert quality[:-1] == pytest.approx(quality[0])
+    assert quality[0] > 0.8
+    assert quality[0] > quality[-1]
+
+
+@pytest.mark.parametrize("n", [2, 40, 1000])
+def test_what_is_nearly_certain_counts_like_what_is(n):
+    L = np.zeros((n, 1), dtype=int)
+    for doubt in (1e-15, 1e-12, 1e-9):
+        certain, nearly = (annotator_quality(L, np.tile([1 - d, d], (n, 1))) for d in (0.0, doubt))
+        np.testing.assert_allclose(nearly[["accuracy", "low"]], certain[["accuracy", "low"]], atol=1e-2)
+    accuracies = [float(annotator_quality(L, np.tile([p, 1 - p], (n, 1)))["accuracy"].iloc[0]) for p in (0.6, 0.8, 0.9, 0.99, 0.9999, 1.0)]
+    assert (np.diff(accuracies) > 0).all()

@@ -223,10 +223,10 @@ def annotator_quality(L: ArrayLike, P: ArrayLike, names: Sequence[str] | None = 
     With p_i the probability of the label that an annotator gave record i and m their mean, accuracy is that of a Beta distribution,
     Beta(1/2 + e m, 1/2 + e (1 - m)), its median, and ``low`` and ``high`` are its quantiles. Here
 
-        e = n - sum_i p_i (1 - p_i) / (m (1 - m))
+        e = n - sum_i p_i (1 - p_i) / (v (1 - v)),   v = (n m + 1/2) / (n + 1)
 
     is how many labels of which one is told whether they are right say as much as these n. Where classes are certain, e = n: Jeffreys'
-    interval.
+    interval. The accuracy v is that of this interval, never quite 0 or 1, so what is nearly certain counts like what is.
 
     Parameters
     ----------
@@ -267,9 +267,10 @@ def annotator_quality(L: ArrayLike, P: ArrayLike, names: Sequence[str] | None = 
     i, j = np.nonzero(votes != ABSTAIN)
     p = probabilities[i, votes[i, j]]
     n = np.bincount(j, minlength=m)
-    mean = np.bincount(j, p, minlength=m) / np.maximum(n, 1)
+    sure = np.bincount(j, p, minlength=m)
+    mean, inner = sure / np.maximum(n, 1), (sure + 0.5) / (n + 1)
     doubt = np.bincount(j, p * (1 - p), minlength=m)
-    told = np.clip(n - doubt / np.maximum(mean * (1 - mean), 1e-12), 0, n)
+    told = np.clip(n - doubt / (inner * (1 - inner)), 0, n)
     right, wrong = 0.5 + told * mean, 0.5 + told * (1 - mean)
     low, middle, high = (betaincinv(right, wrong, q) for q in ((1 - level) / 2, 0.5, (1 + level) / 2))
     return pd.DataFrame({"worker": workers, "n_labels": n, "accuracy": middle, "low": low, "high": high})

@@ -31,6 +31,15 @@ ONE_SIDED = 0.01
 """A column that votes one class only is taken for one-sided if a column that votes like the others would do so this rarely."""
 FORMS = ("confusion", "accuracy", "majority")
 """What an annotator is told by, from the most to the least that has to be learned."""
+FEW_VOTES = 300
+"""With fewer votes no vote counts for nothing, whatever they look like."""
+IMAGINED, IMAGINED_RIGHT = 4.0, 0.75
+"""Imagined votes of everybody together, and the share of them that is right; felt where there are few votes."""
+LEAST_GOLD = 10
+"""So many manual labels tell who is right, also where votes are few."""
+AGREED = 0.62
+"""Where votes are few, a class gets at least so much from two votes that agree and that nothing contradicts, and of two classes the one
+that has the only vote."""
 LEAST_TEMPERATURE = 0.05
 MOST_HELD_OUT = 20_000
 """About so many votes are held out, spread evenly, where there are twice as many or more: they choose one number out of 25."""
@@ -124,6 +133,10 @@ class HierarchicalDawidSkene(LabelModel):
     if that happens again, or most votes are those of heuristics that vote one class, every vote counts the same: then agreement
     does not tell who is right. For labeling functions take ``committee``.
 
+    A small crowd tells less. Of one or two annotators nothing tells who is right, so every vote counts the same. With fewer than 300
+    votes no vote counts for nothing: a class that two votes agree on and nothing contradicts has a probability of 0.62 or more, if the
+    class balance is even; and so has the one of two classes that has the only vote. Ten manual labels or more lift both, because they tell who is right.
+
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
@@ -178,8 +191,7 @@ class HierarchicalDawidSkene(LabelModel):
         votes = VoteList.of(L, self.n_classes_, soft.confidence)
         start = _majority(votes)
         self._plain = _one_sided(votes)
-        one_sided = votes.weights[self._plain[votes.columns]].sum() > votes.weights.sum() / 2
-        for form in FORMS[-1:] if one_sided else FORMS[FORMS.index(self.form) :]:
+        for form in FORMS[self._first_form(votes, y) :]:
             self.form_ = form
             P = self._learn(votes, start, y)
             if not _collapsed(start, P, votes):
@@ -187,6 +199,14 @@ class HierarchicalDawidSkene(LabelModel):
         log_theta = np.log(self.confusion_)
         self.temperature_ = _held_out_temperature(votes, log_theta, y) / _design_effect(votes, log_theta, P)
         self.log_confusion_ = self.temperature_ * log_theta
+        if _is_few(votes, y):
+            self.log_confusion_ = _at_least(self.log_confusion_)
+
+    def _first_form(self, votes: VoteList, y: Codes) -> int:
+        """Return the place in ``FORMS`` of the first form to try: the most that these votes can tell."""
+        one_sided = votes.weights[self._plain[votes.columns]].sum() > votes.weights.sum() / 2
+        alone = len(np.unique(votes.columns)) < 3 and not _is_told(y)
+        return len(FORMS) - 1 if one_sided or (alone and self.form == "confusion") else FORMS.index(self.form)
 
     def _learn(self, votes: VoteList, start: Floats, y: Codes) -> Floats:
         """Find the confusion matrices from a first guess (n, k) at the classes; return the last one."""
@@ -212,7 +232,7 @@ class HierarchicalDawidSkene(LabelModel):
         """Set the confusion matrices from expected counts (m, k, k), in the form that is tried."""
         k = counts.shape[1]
         total = counts.sum(axis=0)
-        right = (np.trace(total) + 1) / (total.sum() + 1 + 1 / (k - 1))
+        right = (np.trace(total) + IMAGINED * IMAGINED_RIGHT) / (total.sum() + IMAGINED)
         everybody = _symmetric(right, k)
         pooled = total + POOLED_PRIOR * everybody
         pooled /= pooled.sum(axis=1, keepdims=True)
@@ -228,6 +248,26 @@ class HierarchicalDawidSkene(LabelModel):
 
     def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
         return softmax(table_sum(L, by_vote(self.log_confusion_), soft.confidence) + np.log(self.class_balance_ + 1e-12))
+
+
+def _is_told(y: Codes) -> bool:
+    """Whether manual labels tell who is right."""
+    return int((y != ABSTAIN).sum()) >= LEAST_GOLD
+
+
+def _is_few(votes: VoteList, y: Codes) -> bool:
+    """Whether the votes are too few to say of any annotator that their votes count for nothing."""
+    return len(votes.rows) < FEW_VOTES and not _is_told(y)
+
+
+def _at_least(log_confusion: Floats) -> Floats:
+    """Return log-confusions (m, k, k) with as much for a vote's own class, against any other, as :data:`AGREED` takes."""
+    k = log_confusion.shape[1]
+    odds = AGREED / (1 - AGREED)
+    least = max(np.log(odds * (k - 1)) / 2, np.log(odds))
+    own = np.diagonal(log_confusion, axis1=1, axis2=2)[:, None, :]
+    lead = np.where(np.eye(k, dtype=bool), 0.0, np.maximum(own - log_confusion, least))
+    return np.asarray(own - lead)
 
 
 def by_vote(log_confusion: Floats) -> Floats:
