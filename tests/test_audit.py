@@ -274,6 +274,19 @@ def test_forecast_intervals_hold_planted_curves():
     assert np.mean(held) >= 0.9
 
 
+@pytest.mark.parametrize(("slow", "fast"), [(0.02, 0.1), (0.05, 0.3), (0.1, 0.4)])
+def test_forecast_intervals_hold_slow_curves_whose_points_err_together(slow, fast):
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(60):
+        b, c = rng.uniform(0.1, 0.4), np.exp(rng.uniform(np.log(slow), np.log(fast)))
+        shared = rng.normal()
+        seen = [0.9 - b * (n / 10) ** -c + 0.03 * 0.5**0.5 * (shared + rng.normal()) for n in (20, 40, 60, 80, 100)]
+        curve = forecast([(n, min(y, 1.0), 0.03) for n, y in zip((20, 40, 60, 80, 100), seen, strict=True)], at=[200])
+        held.append(curve.low[0] <= 0.9 - b * 20.0**-c <= curve.high[0])
+    assert np.mean(held) >= 0.93
+
+
 points = st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1), st.floats(0.001, 0.5)), min_size=2, max_size=6)
 
 

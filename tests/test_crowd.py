@@ -235,7 +235,7 @@ def test_what_all_agree_on_is_no_coin_flip_in_a_small_crowd(kind, m, k):
     for n in (1, 2, 8, 12, 50):
         L = few(n, m, k, kind)
         P = wl.Crowd(table(rows_of(L)), labels=list("abcde"[:k])).probabilities()
-        together = (L == L[:, :1]).all(axis=1)
+        together = (L[:, :1] == L).all(axis=1)
         assert (P[together, L[together, 0]] > 0.6).all(), n
         assert np.isfinite(P).all()
 

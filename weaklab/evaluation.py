@@ -101,7 +101,8 @@ class Answers:
     rows : int (n,), row numbers
     codes : int (n,)
     at_random : bool (n,), drawn at random
-    among_all : bool (n,), drawn at random when all records were there that are there now
+    among_all : bool (n,), drawn at random when the first ``covered`` records were all there, and one of them
+    covered : how many records, from the first on, ``among_all`` speaks for; the others came later and are unknown
     strata : int, the row numbers at which the strata of the corpus end
     """
 
@@ -119,12 +120,11 @@ class Answers:
         self.codes = np.array([codes[record] for record in order], dtype=np.int64)
         events = [first[record] for record in order]
         at_random = [event.picked_by == "random" and event.asked_after is not None for event in events]
-        last_import = max((at for _, at in imports), default="")
         self.at_random = np.array(at_random, dtype=bool)
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
         self.given = given = [event.id for event in events]
         asked = self._asked(events, turn, imports)
-        self.among_all = self.at_random & np.array([at >= last_import for at in asked], dtype=bool)
+        self.among_all, self.covered = self._speaking(np.array(asked, dtype=object), imports, len(rows))
         # a near-duplicate of a labeled record leaves the pool with it
         place = {int(row): i for i, row in enumerate(self.rows)}
         self.mate_rows = np.flatnonzero(shared >= 0)
@@ -153,6 +153,24 @@ class Answers:
             asked = [max(time, at) if later else time for time, later in zip(asked, after.tolist(), strict=True)]
             end += records
         return asked
+
+    def _speaking(self, asked: NDArray[Any], imports: Sequence[tuple[int, str]], n: int) -> tuple[NDArray[np.bool_], int]:
+        """Return which answers are a random sample of the first records up to the end of an import, and how many records those are.
+
+        A later import speaks for more records, an earlier one has more answers. Taken is where the share of records that are unknown
+        and the error of the sample, 1 / sqrt(answers), are smallest together; no label is looked at for that.
+        """
+        ends = np.cumsum([records for records, _ in imports]).tolist()
+        times = [at for _, at in imports]
+        choices = list(zip(ends, times, strict=True)) if ends and ends[-1] == n else [(n, max(times, default=""))]
+        found = (np.zeros(len(self.rows), dtype=bool), n)
+        least = np.inf
+        for end, at in choices:
+            mine = self.at_random & (self.rows < end) & np.array([time >= at for time in asked], dtype=bool)
+            cost = 1 - end / max(n, 1) + 1 / np.sqrt(mine.sum()) if mine.any() else np.inf
+            if cost <= least and mine.any():
+                found, least = (mine, end), cost
+        return found
 
     def parts(self, among: NDArray[np.bool_] | None = None) -> list[tuple[int, NDArray[np.bool_], Sample]]:
         """Return for each stratum its number of records, which of :attr:`all_rows` are in it, and its sample.

@@ -963,8 +963,8 @@ class Project:
 
         Manual labels stand, and those that near-duplicates share. How sure the committee must be of the others follows from the
         answers to the questions that were drawn at random, see :func:`weaklab.reliability.threshold_for`; where these are too few, no
-        other record gets a label, and what is shown says how many it takes: at least 59 for 0.95. ``ask(n, strategy="random")``
-        asks for them.
+        other record gets a label, and what is shown says how many it takes: at least 80 for 0.95. ``ask(n, strategy="random")``
+        asks for them. The promise holds however often it is looked at while answers come in.
 
         Parameters
         ----------
@@ -978,14 +978,14 @@ class Project:
         >>> project.label_or_abstain()
         0 of 2 records get a label (0.0%), 0 of them from a person
         ...
-        No label can be promised to be right with precision 0.95: that takes 59 random answers or more, and there are 0; ...
+        No label can be promised to be right with precision 0.95: that takes 80 random answers or more, and there are 0; ...
         """
         from weaklab.promises import promise
 
         state = self._ensure()
-        audit, truth, notes = self._audited(state)
+        audit, truth, covered = self._audited(state)
         ids = self._records.ids.to_pylist()
-        return promise(state.P, self._answers(), audit, truth, precision, list(self.label_names), ids=ids, notes=notes)
+        return promise(state.P, self._answers(), audit, truth, precision, list(self.label_names), ids=ids, covered=covered)
 
     def reliability(self, bins: int = 15) -> Reliability:
         """Return how often the committee is right, by how probable it says its label is.
@@ -999,19 +999,18 @@ class Project:
         """
         from weaklab.promises import audited_reliability
 
-        audit, truth, notes = self._audited(self._ensure())
-        return audited_reliability(audit, truth, bins, notes)
+        state = self._ensure()
+        audit, truth, covered = self._audited(state)
+        return audited_reliability(audit, truth, bins, P=state.P, covered=covered)
 
-    def _audited(self, state: State) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
-        """Return what the committee says of the records drawn at random without knowing their labels, these, and what is left out."""
+    def _audited(self, state: State) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+        """Return what the committee says of the records drawn at random without knowing their labels, these, and of how many they tell."""
         from weaklab.promises import held_out
 
         answers = self._given()
         mine = answers.among_all
-        earlier = int(answers.at_random.sum() - mine.sum())
-        notes = [f"{earlier:,} earlier random answers are left out: they say nothing about the records that were added since."]
         audit = held_out(self._bench.trainer(progress=False), state, answers.rows[mine])
-        return audit, answers.codes[mine], notes if earlier else []
+        return audit, answers.codes[mine], answers.covered
 
     def explain(self, record: Any) -> Explanation:
         """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.audit import LEAST_ANSWERS, NOT_KNOWN
 from weaklab.base import ABSTAIN, WeaklabError
 from weaklab.reliability import BINS, Reliability, Threshold, reliability, threshold_for
 from weaklab.rows import confidence, is_tied
@@ -98,6 +99,7 @@ def promise(
     *,
     ids: Sequence[Any] | None = None,
     notes: Sequence[str] = (),
+    covered: int | None = None,
 ) -> PromisedLabels:
     """Return labels that keep a promise of precision.
 
@@ -109,6 +111,8 @@ def promise(
     truth : int (r,), these labels
     precision : between 0 and 1
     names, ids, notes : see :class:`PromisedLabels`
+    covered : how many records, from the first on, the sample was drawn from, by default all; the others came later, nothing is known of
+        them, and only labels that stand are theirs
 
     Notes
     -----
@@ -117,21 +121,58 @@ def promise(
     one = np.flatnonzero(~is_tied(audit)) if len(audit) else np.zeros(0, dtype=np.int64)
     threshold = threshold_for(confidence(audit[one]), audit[one].argmax(axis=1) == truth[one], precision)
     sure = ~is_tied(P) & (confidence(P) >= threshold.min_confidence)
+    later = len(P) - covered if covered is not None else 0
+    sure[len(P) - later :] = False
+    if later:
+        notes = [*notes, f"{_later(later)} after the last random answer that counts here and get no label but those that people gave."]
     codes = np.where(given != ABSTAIN, given, np.where(sure, P.argmax(axis=1), ABSTAIN))
     return PromisedLabels(codes, given != ABSTAIN, threshold, names, ids, tuple(notes))
 
 
-def audited_reliability(audit: NDArray[np.float64], truth: NDArray[np.int64], bins: int = BINS, notes: Sequence[str] = ()) -> Reliability:
+def _later(count: int) -> str:
+    return f"{count:,} record{'s' * (count != 1)} came"
+
+
+def audited_reliability(
+    audit: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    bins: int = BINS,
+    notes: Sequence[str] = (),
+    *,
+    P: NDArray[np.float64] | None = None,
+    covered: int | None = None,
+) -> Reliability:
     """Return :func:`reliability` on a random sample: ``audit`` float (r, k), made without knowing its labels ``truth`` int (r,).
+
+    Parameters
+    ----------
+    P : float (n, k), what the committee says of all records
+    covered : how many of them, from the first on, the sample was drawn from; the intervals allow for the others as if all or none of
+        them were right
 
     Raises
     ------
     WeaklabError
-        The sample is empty.
+        The sample has fewer than 10 answers.
     """
     if not len(truth):
         raise WeaklabError(
             "no record that was drawn at random has a label, and the others were picked for being hard, so they would mislead; "
             "get random answers with ask(n, strategy='random')"
         )
-    return reliability(audit, truth, bins, [f"Judged by {len(truth):,} random answers, each without knowing it.", *notes])
+    if len(truth) < LEAST_ANSWERS:
+        more = LEAST_ANSWERS - len(truth)
+        raise WeaklabError(
+            f"reliability is {NOT_KNOWN}: it takes {LEAST_ANSWERS} random answers, and there are {len(truth)}; "
+            f"get {more} more with ask({more}, strategy='random')"
+        )
+    notes = [f"Judged by {len(truth):,} random answers, each without knowing it.", *notes]
+    if P is None or covered is None or covered >= len(P):
+        return reliability(audit, truth, bins, notes)
+    late = len(P) - covered
+    notes.append(f"{_later(late)} after the last random answer that counts here: the intervals allow for all or none of them being right.")
+    found = reliability(audit, truth, bins, notes)
+    top = P.max(axis=1)[:, None]
+    inside = (top > found.low - 1e-9) & (top <= found.high + 1e-9)
+    unknown = inside[covered:].sum(axis=0) / np.maximum(inside.sum(axis=0), 1)
+    return replace(found, right_low=found.right_low * (1 - unknown), right_high=found.right_high * (1 - unknown) + unknown)

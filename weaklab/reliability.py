@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 PRECISION, LEVEL = 0.95, 0.95
 """What is promised by default: so many labels are right, so surely."""
 BINS = 15
-FIRST_SHARE = 0.25
-"""The first slice that is tested is the largest useful one within this share of the audit records, or the smallest useful one if all are
-larger. With planted confidences of five kinds it kept as many labels as the smallest would up to 200 audit records, and more from
-there on (62.9 % against 61.5 % at 500); sizes that grow by a constant factor kept fewer."""
+STARTS = {0.25: 0.2, 0.5: 0.3, 1.0: 0.5}
+"""Share of the audit records, the surest ones -> how much of the risk of a wrong promise a test that begins there may take."""
+STEP = 0.05
+"""From a start on, slices grow by this share of the audit records."""
+RATES = (0.0, 0.1, 0.25, 0.45, 0.7)
+RATE_WEIGHTS = (0.5, 0.15, 0.15, 0.1, 0.1)
+"""What is bet on: that so many times the wrong labels occur that a promise allows, and how much of the stake is put on each."""
 
 
 def clopper_pearson(right: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -60,10 +63,11 @@ class Threshold:
     Attributes
     ----------
     min_confidence : labels from this confidence on keep the promise; infinite where nothing can be promised
-    precision, level : what is promised: this share of the labels is right, with this confidence over the draw of the audit labels
+    precision, level : what is promised: this share of the labels is right, with this confidence over the draw of the audit labels and
+        however often it was asked for before
     n, right : audit records of that confidence or more, and how many of them are right; of the first slice that was tested where
         nothing can be promised
-    lower : the exact lower bound of the precision that follows from these two
+    lower : the lower bound of the precision that follows from these two, see :func:`betting_bound`
     n_audit : all audit records
     """
 
@@ -110,7 +114,7 @@ def threshold_for(confidence: ArrayLike, right: ArrayLike, precision: float = PR
     confidence : float (n_audit,), how sure the committee is of each record of a random sample
     right : bool (n_audit,), whether its label is right there; both as they are when it does not know the label (out-of-fold)
     precision : between 0 and 1, the share of labels that must be right
-    level : between 0 and 1, in so many draws of the sample, or more, the threshold keeps the promise
+    level : between 0 and 1, in so many runs, or more, no threshold breaks the promise, however often it is asked for as answers come
 
     Returns
     -------
@@ -124,23 +128,29 @@ def threshold_for(confidence: ArrayLike, right: ArrayLike, precision: float = PR
 
     Notes
     -----
-    The records from some confidence on are a slice. A slice passes if the lower bound of its precision by Clopper and Pearson (1934)
-    reaches ``precision``. The best of many slices would pass too easily, so they are tested in an order that is fixed before any
-    label is looked at, the surest first, and the first that fails ends it: then a wrong promise needs the first slice that deserves
-    none to pass, and the chance of that is at most 1 - level. This is fixed-sequence testing as in Angelopoulos, Bates, Candes, Jordan
-    and Lei (2021), Learn then test: calibrating predictive algorithms to achieve risk control, for the task of Geifman and El-Yaniv
-    (2017), Selective classification for deep neural networks, NeurIPS.
+    The records from some confidence on are a slice. That a slice is right less often than ``precision`` is tested by a bet against it:
+    its stake is multiplied by the likelihood ratio of each answer, and is a mixture over the alternatives that the share wrong is 0,
+    0.1, 0.25, 0.45 or 0.7 of what is allowed. While the slice deserves no promise, the stake is a supermartingale, so that it ever
+    reaches 1 / a has a chance of a at most (Ville 1939), however often it is looked at: Waudby-Smith and Ramdas (2023), Estimating
+    means of bounded random variables by betting, JRSS B 86; Howard, Ramdas, McAuliffe and Sekhon (2021), Time-uniform, nonparametric,
+    nonasymptotic confidence sequences, Annals of Statistics 49. It depends on the number of right and wrong answers, not on their order.
 
-    A test that hardly anything can pass ends the sequence for nothing, so slices are as large as makes sense: the smallest that
-    passes with 0, 1, 2, ... wrong records (59, 93, 124, ... for 0.95), and last the whole sample. Any size between two of these would
-    pass with no more wrong ones than the smaller. Records of equal confidence are in or out together.
+    The best of many slices would pass too easily, so they are tested in an order that is fixed before any label is looked at, the surest
+    first. Tests begin at a quarter, a half and all of the records with a fifth, three tenths and half of the risk 1 - level; the next
+    slices take over what a slice that passed had, and a slice that fails ends it: the fallback procedure of Wiens (2003), A fixed
+    sequence Bonferroni procedure for testing multiple endpoints, Pharmaceutical Statistics 2, on the promise of Geifman and El-Yaniv
+    (2017), Selective classification for deep neural networks, NeurIPS, and Angelopoulos, Bates, Candes, Jordan and Lei (2021), Learn
+    then test. Records of equal confidence are in or out together.
+
+    Exact for confidences that stay as they are and thresholds at fixed confidences. Here both are estimated: thresholds are shares of
+    the sample, and a committee that learns changes its confidences. `benchmarks.promises` measures what that costs: nothing visible.
 
     Examples
     --------
-    >>> threshold_for(np.linspace(1, 0, 100), [True] * 70 + [False] * 30, precision=0.9).n
-    61
+    >>> threshold_for(np.linspace(1, 0, 200), [True] * 140 + [False] * 60, precision=0.9).n
+    150
     >>> threshold_for([0.9] * 20, [True] * 20)
-    No label can be promised to be right with precision 0.95: that takes 59 random answers or more, and there are 20; ...
+    No label can be promised to be right with precision 0.95: that takes 80 random answers or more, and there are 20; ...
     """
     sure, hits = np.asarray(confidence, dtype=np.float64), np.asarray(right)
     if sure.ndim != 1 or hits.shape != sure.shape or hits.dtype != bool:
@@ -154,42 +164,89 @@ def threshold_for(confidence: ArrayLike, right: ArrayLike, precision: float = PR
     _check_share("level", level)
     order = np.argsort(-sure, kind="stable")
     sure, wrong = sure[order], np.cumsum(~hits[order])
-    found = Threshold(float("inf"), precision, level, 0, 0, 0.0, len(sure))
-    for size in slice_sizes(len(sure), precision, level):
-        n = int(np.searchsorted(-sure, -sure[size - 1], side="right"))
-        good = n - int(wrong[n - 1])
-        lower = lower_bound(good, n, level)
-        if lower < precision:
-            return found if found.kept else Threshold(float("inf"), precision, level, n, good, lower, len(sure))
-        found = Threshold(float(sure[n - 1]), precision, level, n, good, lower, len(sure))
-    return found
+    sizes, own = slices(len(sure))
+    sizes = np.searchsorted(-sure, -sure[sizes - 1], side="right")
+    bad = wrong[sizes - 1]
+    place, risk = _last_kept(log_stake(sizes, bad, precision), own, 1 - level)
+    if place is None and not len(sure):
+        return Threshold(float("inf"), precision, level, 0, 0, 0.0, 0)
+    if place is None:
+        n, good = int(sizes[0]), int(sizes[0] - bad[0])
+        return Threshold(float("inf"), precision, level, n, good, betting_bound(n, n - good, (1 - level) * own[0]), len(sure))
+    n, good = int(sizes[place]), int(sizes[place] - bad[place])
+    return Threshold(float(sure[n - 1]), precision, level, n, good, betting_bound(n, n - good, risk), len(sure))
 
 
-def slice_sizes(n_audit: int, precision: float = PRECISION, level: float = LEVEL) -> list[int]:
-    """Return how many of the surest audit records to test, in this order; known before any label is.
+def _last_kept(stakes: NDArray[np.float64], own: NDArray[np.float64], alpha: float) -> tuple[int | None, float]:
+    """Return the place of the last slice that passes, None without any, and the risk that its test took."""
+    found, spent, risk = None, 0.0, 0.0
+    for place, (stake, share) in enumerate(zip(stakes.tolist(), own.tolist(), strict=True)):
+        risk += alpha * share
+        if risk > 0 and stake >= -np.log(risk):
+            found, spent = place, risk
+        else:
+            risk = 0.0
+    return found, spent
 
-    >>> slice_sizes(130), slice_sizes(400)[:3], slice_sizes(50)
-    ([59, 93, 124, 130], [93, 124, 153], [])
+
+def slices(n_audit: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how many of the surest audit records to test, in this order, and how much of the risk is given to each of these tests.
+
+    >>> sizes, own = slices(100)
+    >>> sizes[:3].tolist(), own[:3].tolist(), int(sizes[-1]), float(own[-1])
+    ([25, 30, 35], [0.2, 0.0, 0.0], 100, 0.5)
     """
-    from scipy.stats import binom
+    count = round((1 - min(STARTS)) / STEP) + 1
+    shares = np.linspace(min(STARTS), 1.0, count).round(9)
+    own = np.array([STARTS.get(share, 0.0) for share in shares.tolist()])
+    sizes = np.ceil(shares * n_audit - 1e-9).astype(np.int64)
+    return (sizes, own) if n_audit else (sizes[:0], own[:0])
 
-    n = np.arange(n_audit + 1)
-    wrong = binom.ppf(1 - level, n, 1 - precision)  # the fewest that are no longer too few
-    wrong -= binom.cdf(wrong, n, 1 - precision) > 1 - level
-    useful = np.flatnonzero(np.diff(wrong, prepend=-1) > 0)  # from here on one more may be wrong
-    if not len(useful):
-        return []
-    first = max(0, int(np.searchsorted(useful, FIRST_SHARE * n_audit, side="right")) - 1)
-    return list(dict.fromkeys([*useful[first:].tolist(), n_audit]))
+
+def log_stake(n: ArrayLike, wrong: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+    """Return the logarithm of what a stake of 1 has become that was bet against ``precision``, see :func:`threshold_for`.
+
+    >>> round(float(np.exp(log_stake(80, 0, 0.95))), 1)
+    42.3
+    """
+    seen, bad = np.asarray(n, dtype=np.float64)[..., None], np.asarray(wrong, dtype=np.float64)[..., None]
+    promised = np.asarray(precision, dtype=np.float64)[..., None]
+    rates, allowed = np.array(RATES), 1 - promised
+    per_wrong = np.where(rates > 0, np.log(np.maximum(rates, 1e-300)), -np.inf)
+    gains = np.where(bad > 0, bad, 1.0) * np.where(bad > 0, per_wrong, 0.0) + (seen - bad) * np.log((1 - rates * allowed) / promised)
+    gains = gains + np.log(RATE_WEIGHTS)
+    top = gains.max(axis=-1)
+    return np.asarray(top + np.log(np.exp(gains - top[..., None]).sum(axis=-1)))
+
+
+def betting_bound(n: int, wrong: int, risk: float) -> float:
+    """Return the lower bound of a share that a bet reaches: it is ever above the true share with a chance of ``risk`` at most.
+
+    >>> round(betting_bound(80, 0, 0.025), 3)
+    0.951
+    """
+    low, high = 0.0, 1.0
+    for _ in range(3):  # a hundred times finer each
+        grid = np.linspace(low, high, 101)[1:-1]
+        place = int((log_stake(n, wrong, grid) >= -np.log(risk)).sum())
+        low, high = [low, *grid.tolist(), high][place : place + 2]
+    return float(low)
 
 
 def least_audit(precision: float = PRECISION, level: float = LEVEL) -> int:
-    """Return how many random answers a promise takes at least, all of them right: precision ** n <= 1 - level.
+    """Return how many random answers a promise takes at least, all of them right.
 
-    >>> least_audit(), least_audit(0.99)
-    (59, 299)
+    >>> least_audit(), least_audit(0.8), least_audit(0.99)
+    (80, 19, 406)
     """
-    return int(np.ceil(np.log(1 - level) / np.log(precision) - 1e-9))
+    wanted = -np.log((1 - level) * STARTS[1.0])
+    low, high = 0, 1
+    while log_stake(high, 0, precision) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if log_stake(middle, 0, precision) >= wanted else (middle, high)
+    return high
 
 
 def _check_share(name: str, value: float) -> None:

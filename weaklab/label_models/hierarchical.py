@@ -135,7 +135,8 @@ class HierarchicalDawidSkene(LabelModel):
 
     A small crowd tells less. Of one or two annotators nothing tells who is right, so every vote counts the same. With fewer than 300
     votes no vote counts for nothing: a class that two votes agree on and nothing contradicts has a probability of 0.62 or more, if the
-    class balance is even; and so has the one of two classes that has the only vote. Ten manual labels or more lift both, because they tell who is right.
+    class balance is even, and so has the one of two classes that has the only vote. Ten manual labels or more lift both, because they
+    tell who is right.
 
     Parameters
     ----------
