@@ -275,7 +275,7 @@ def test_a_csv_that_cannot_be_read(tmp_path, content, message):
     [
         ('{"text": "a"}\n{"text":\n', "a.jsonl:2: not JSON: Expecting value"),
         ('{"text": "a"}\n\n[1, 2]\n', "a.jsonl:3: wanted one JSON object a line, got list [1, 2]"),
-        ('[\n {"text": "a"}\n]\n', "the file is one JSON array: write one object a line"),
+        ('[\n {"text": "a"}\n]\n', "the file is one JSON array: give its name the ending .json"),
         ("\n\n", "holds no record"),
         ("{}\n", "holds no record"),
         ('{"text": ["x"]}\n', "a.jsonl:1, column 'text': wanted text, got list ['x']"),
@@ -283,9 +283,6 @@ def test_a_csv_that_cannot_be_read(tmp_path, content, message):
         ('{"text": "a"}\n{"m": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "a.jsonl:2: lists or dicts nested more than 64 deep"),
         ('{"text": "a", "m": ' + "[" * 200 + "]" * 200 + "}\n", "a.jsonl:1, column 'm': lists or dicts nested more than 64 deep"),
         ('{"text": "a", "k\\ud800": 1}\n', "column name 'k\\ud800' holds a lone surrogate"),
-        ('{"text": "a"}\n' * 5000 + '{"text": "b", "new": 1}\n', "a.jsonl:5001: column 'new' is in none of the records before"),
-        ('{"text": "a", "n": 1}\n' * 5000 + '{"text": "b", "n": 1.5}\n', "column 'n' changes from int64 to double"),
-        ('{"text": "a", "m": {"k": 1}}\n' * 5000 + '{"text": "b", "m": {"z": 1}}\n', "column 'm' changes from struct"),
         ('{"text": "a\x00"}\n', "a.jsonl:1: not JSON: Invalid control character"),
     ],
 )  # fmt: skip
@@ -377,7 +374,7 @@ def test_paths_that_lead_nowhere(tmp_path):
     write(tmp_path / "records.csv", "text\na\n")
     assert "did you mean 'records.csv'?" in refusal(tmp_path / "record.csv")
     assert "no such file" in refusal([tmp_path / "records.csv", tmp_path / "nope.csv"])
-    assert "unknown file type" in refusal(write(tmp_path / "a.xlsx", "x"))
+    assert "unknown file type" in refusal(write(tmp_path / "a.docx", "x"))
     assert "file in this folder" in refusal(write(tmp_path / "empty" / "readme.md", "x").parent)
     for text in ("Free prize inside", "Is this [free]? *", "a\nb", "long " * 5000):
         assert "no such file or folder; texts are passed as a list, [" in refusal(text)

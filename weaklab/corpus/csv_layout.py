@@ -107,18 +107,42 @@ def layout_of(head: bytes, path: Path, options: FileOptions, roles: Sequence[str
     records, _ = _records(text, whole, layout)
     if not records:
         return layout
-    first = records[0]
+    names, unnamed, header = named_columns(records[0], records[1:], path, options, roles)
+    return replace(layout, names=names, unnamed=unnamed, header=header)
+
+
+def named_columns(
+    first: list[str], others: list[list[str]], path: Path, options: FileOptions, roles: Sequence[str] = ()
+) -> tuple[tuple[str, ...], tuple[int, ...], bool]:
+    """Return the names of the columns, the numbers of those without one, and whether the first record holds them.
+
+    Raises
+    ------
+    CorpusError
+        The first record may be names or a record, or there are not as many names as columns.
+    """
     if options.header is False:
-        return _without_header(layout, first, path, options)
+        return _given_names(first, path, options), (), False
     names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
     check_names(names, str(path))
-    reason = _looks_like_data(first, records[1:]) if options.header is None and not set(roles) & set(first) else None
+    reason = _looks_like_data(first, others) if options.header is None and not set(roles) & set(first) else None
     if reason is not None:
         raise CorpusError(
             f"{path}: the first line looks like a record, not like column names: {reason}; pass header=False (--no-header) if the file has "
             "no header, header=True (--header) if this is one"
         )
-    return replace(layout, names=names, unnamed=tuple(i for i, name in enumerate(first) if not name))
+    return names, tuple(i for i, name in enumerate(first) if not name), True
+
+
+def _given_names(first: list[str], path: Path, options: FileOptions) -> tuple[str, ...]:
+    names = tuple(options.names or (f"column_{i}" for i in range(1, len(first) + 1)))
+    if len(names) != len(first):
+        raise CorpusError(
+            f"{path}: {len(names)} {'name' if len(names) == 1 else 'names'} for {len(first)} columns: {', '.join(names)}; the first record "
+            f"is {short(first)}"
+        )
+    check_names(names, str(path))
+    return names
 
 
 def _decoded(head: bytes, path: Path) -> str:
@@ -127,17 +151,6 @@ def _decoded(head: bytes, path: Path) -> str:
         return codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:
         raise CorpusError(not_encoded(path, f"line {1 + count_lines(head[: error.start])}", "utf-8", head)) from None
-
-
-def _without_header(layout: Layout, first: list[str], path: Path, options: FileOptions) -> Layout:
-    names = tuple(options.names or (f"column_{i}" for i in range(1, len(first) + 1)))
-    if len(names) != len(first):
-        raise CorpusError(
-            f"{path}: {len(names)} {'name' if len(names) == 1 else 'names'} for {len(first)} columns: {', '.join(names)}; the first record "
-            f"is {short(first)}"
-        )
-    check_names(names, str(path))
-    return replace(layout, names=names, header=False)
 
 
 def _separator(text: str, whole: bool, path: Path, plain: Layout, header: bool) -> str:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache, partial
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import CorpusError, did_you_mean
 from weaklab.corpus.csv_files import csv_batches
+from weaklab.corpus.excel_files import read_sheet
 from weaklab.corpus.file_options import FileKeywords, FileOptions
+from weaklab.corpus.json_files import MAX_DEPTH, JsonColumns, json_object, json_records
 from weaklab.corpus.plain import plain_column
 from weaklab.corpus.records import record_id
 from weaklab.corpus.text_files import check_names as _check_names
@@ -35,9 +37,12 @@ BATCH_BYTES = 64 << 20
 """A batch holds fewer rows where they are so large that it would pass this many bytes."""
 UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 """Text files of a folder that hold records without a label; every other file is named after its label."""
-MAX_DEPTH = 64
-"""Lists and dicts inside one another; Parquet cannot keep much deeper ones."""
-SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".txt": "text"}
+SUFFIXES = {
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
+    ".txt": "text", ".xlsx": "excel", ".xlsm": "excel",
+}  # fmt: skip
+_BESIDE = (".json", ".xlsx", ".xlsm")
+"""In a folder with files of another type these are not records, but notes about them."""
 
 
 class ColumnError(CorpusError):
@@ -95,6 +100,7 @@ class Source:
     class_names : column -> names of the classes that its whole numbers stand for; () where files disagree about them
     labels_by_file : whether it adds a column ``label``, the name of the file that a record stands in
     empty_columns : CSV file -> its columns that have no name and hold nothing
+    json_columns : what JSON Lines files hold, once it has been looked at
     in_memory : whether what it yields is in memory anyway, so that it may be kept
     kind : csv, jsonl, parquet or text where it is files
     paths : the files, in the order in which they are read
@@ -115,6 +121,7 @@ class Source:
     left_out: dict[str, str] = field(default_factory=dict)
     class_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     empty_columns: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    json_columns: JsonColumns | None = None
 
     def wants(self, name: str) -> bool:
         """Whether a column is read."""
@@ -491,7 +498,7 @@ def _list_source(items: list[Any]) -> Source:
     if all(isinstance(item, str) for item in items):
         return Source("the list", lambda source: _text_batches(source, items), in_memory=True)
     if all(isinstance(item, Mapping) for item in items):
-        return Source("the list", lambda source: _table_batches(_table_of_rows(source, items)), in_memory=True)
+        return Source("the list", lambda source: _table_batches(_table_of_rows(source, items, partial(_place_in_list, 0))), in_memory=True)
     raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
 
 
@@ -507,11 +514,10 @@ def _place_in_list(start: int, row: int) -> str:
     return f"the list, record {start + row}"
 
 
-def _table_of_rows(source: Source, items: list[Mapping[str, Any]]) -> pa.Table:
+def _table_of_rows(source: Source, items: list[Mapping[str, Any]], place: Callable[[int], str]) -> pa.Table:
     """Return dicts as a table; a key that only some of them have is a column all the same."""
     import pyarrow as pa
 
-    place = partial(_place_in_list, 0)
     rows = [_text_keys(row, place(i)) for i, row in enumerate(items)]
     names = dict.fromkeys(key for row in rows for key in row)
     columns = {name: source.attempt(name, partial(_row_column, rows, name, source, place)) for name in names}
@@ -522,24 +528,25 @@ def _row_column(rows: Sequence[Mapping[str, Any]], name: str, source: Source, pl
     return _array([row.get(name) for row in rows], name, source, place)
 
 
-def _row_batches(source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
-    """Turn (place, row) pairs into batches of the first batch's schema."""
+def _row_batches(
+    source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]], schema_of_all: Callable[[], pa.Schema | None] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Turn (place, row) pairs into batches of one schema: that of the first batch, or where there are more, that of all records."""
     import pyarrow as pa
 
-    schema = None
-    for places, chunk in _chunks((place, _text_keys(row, place)) for place, row in rows):
+    chunks = _chunks((place, _text_keys(row, place)) for place, row in rows)
+    ahead = list(islice(chunks, 2))
+    schema = schema_of_all() if schema_of_all is not None and len(ahead) > 1 else None
+    is_first = True
+    for places, chunk in chain(ahead, chunks):
         names = list(schema.names) if schema is not None else list(dict.fromkeys(key for row in chunk for key in row))
-        for place, row in zip(places, chunk, strict=True):
-            extra = [key for key in row if key not in names and source.wants(key)]
-            if extra:
-                raise CorpusError(
-                    f"{place}: column {extra[0]!r} is in none of the records before; give the first record every column, null where "
-                    "it is empty"
-                )
         found = {name: source.attempt(name, partial(_row_column, chunk, name, source, places.__getitem__)) for name in names}
-        lost = next((name for name, column in found.items() if column is None and schema is not None), None)
-        if lost is not None:
-            raise ColumnError(lost, source.left_out[lost])
+        lost = [name for name, column in found.items() if column is None]
+        if lost and not is_first:
+            raise ColumnError(lost[0], source.left_out[lost[0]])
+        if lost and schema is not None:
+            schema = pa.schema([f for f in schema if f.name not in lost])
+        is_first = False
         batch = pa.record_batch({name: column for name, column in found.items() if column is not None})
         if schema is None:
             schema = pa.schema([pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema])
@@ -672,7 +679,7 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatc
         try:
             if _drops_fields(column.type, wanted.type):
                 raise pa.ArrowInvalid("a cast would leave out what is in these fields")
-            columns.append(column if column.type == wanted.type else column.cast(wanted.type))
+            columns.append(column if column.type == wanted.type else _widened(column, wanted.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise ColumnError(
                 wanted.name,
@@ -680,6 +687,17 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatc
                 "leave it out with columns=[...], which names the columns to keep",
             ) from None
     return pa.record_batch(columns, schema=schema)
+
+
+def _widened(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return column.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        if not pa.types.is_nested(column.type):
+            raise
+        return pa.array(column.to_pylist(), wanted)  # fields in another order
 
 
 def _drops_fields(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -710,7 +728,9 @@ def _file_source(data: Any, options: FileOptions) -> Source:
     def open_files(source: Source) -> Iterator[pa.RecordBatch]:
         if kind == "text":
             return _row_batches(source, _text_rows(paths, options, by_label))
-        readers = {"csv": _csv_batches, "jsonl": _jsonl_batches, "parquet": _parquet_batches}
+        readers = {
+            "csv": _csv_batches, "jsonl": _jsonl_batches, "json": _json_batches, "parquet": _parquet_batches, "excel": _excel_batches,
+        }  # fmt: skip
         return readers[kind](paths, options, source)
 
     return Source(name, open_files, labels_by_file=by_label, kind=kind, paths=tuple(paths))
@@ -728,6 +748,7 @@ def _expand(data: Any) -> list[Path]:
         exists = False
     if exists and path.is_dir():
         found = sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in SUFFIXES and not p.name.startswith("."))
+        found = [p for p in found if _suffix(p) not in _BESIDE] or found
         if not found:
             raise CorpusError(f"{path}: no {', '.join(SUFFIXES)} file in this folder")
         return found
@@ -754,7 +775,7 @@ def _kind(path: Path) -> str:
     kind = SUFFIXES.get(_suffix(path))
     if kind is None:
         raise CorpusError(
-            f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSONL and text also with .gz); "
+            f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSON, JSONL and text also with .gz); "
             "read any other with pandas and pass the DataFrame"
         )
     return kind
@@ -774,22 +795,68 @@ def _jsonl_batches(paths: list[Path], options: FileOptions, source: Source) -> I
         for path in paths:
             for number, line in _lines(path, options.encoding):
                 if line.strip():
-                    yield f"{path}:{number}", _json_object(line, f"{path}:{number}")
+                    yield f"{path}:{number}", json_object(line, f"{path}:{number}", number <= BATCH_ROWS)
 
-    yield from _row_batches(source, rows())
+    def schema_of_all() -> pa.Schema | None:
+        if source.json_columns is None:
+            source.json_columns = JsonColumns(paths, options.encoding)
+        return None if source.json_columns.broken else _schema_of_lines(source.json_columns, source)
+
+    yield from _row_batches(source, rows(), schema_of_all)
 
 
-def _json_object(line: str, place: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except RecursionError:
-        raise CorpusError(f"{place}: lists or dicts nested more than {MAX_DEPTH} deep") from None
-    except ValueError as error:
-        whole = "; the file is one JSON array: write one object a line, or pass json.load(...)" if line.lstrip().startswith("[") else ""
-        raise CorpusError(f"{place}: not JSON: {_first_line(error)}{whole}") from None
-    if not isinstance(row, dict):
-        raise CorpusError(f"{place}: wanted one JSON object a line, got {type(row).__name__} {_short(row)}")
-    return row
+def _schema_of_lines(found: JsonColumns, source: Source) -> pa.Schema:
+    """Return the columns of all records; those that hold several types are left out, if nobody needs them."""
+    import pyarrow as pa
+
+    as_text = {name for name in found.types | found.mixed if name in source.text_columns}
+    as_text |= {name for name in found.mixed if name == source.id_column}
+    for name, (first, second) in found.mixed.items():
+        if name not in as_text and name not in source.left_out and source.wants(name):
+            source.leave_out(
+                ColumnError(
+                    name,
+                    f"{source.name}, column {name!r}: mixed types, {first} and {second}; make it one type in all records, or leave it out "
+                    "with columns=[...], which names the columns to keep",
+                )
+            )
+    text = (pa.string(), pa.null())
+    types = {name: pa.large_string() if name in as_text or kind in text else kind for name, kind in found.types.items()}
+    types |= {name: pa.large_string() for name in as_text}
+    return pa.schema([(name, kind) for name, kind in types.items() if name in as_text or source.wants(name)])
+
+
+def _json_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    found = [(path, json_records(path, options.encoding)) for path in paths if path.stat().st_size]
+    if any(records is None for _, records in found):
+        if not all(records is None for _, records in found):
+            raise CorpusError(f"{source.name}: some of the files are JSON arrays and some are JSON Lines; import one type at a time")
+        yield from _jsonl_batches(paths, options, source)
+        return
+    placed = [pair for _, records in found for pair in records or ()]
+    places = [place for place, _ in placed]
+    yield from _table_batches(_table_of_rows(source, [row for _, row in placed], places.__getitem__))
+
+
+def _excel_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    schema = None
+    for path in paths:
+        sheet = read_sheet(path, options, (*source.text_columns, source.id_column))
+        for name in sheet.empty:
+            source.left_out[name] = f"{path}: it has no name and holds nothing"
+        place = partial(_place_in_sheet, path, sheet.rows)
+        columns = {name: source.attempt(name, partial(_array, values, name, source, place)) for name, values in sheet.columns.items()}
+        table = pa.table({name: column for name, column in columns.items() if column is not None})
+        schema = schema or table.schema
+        _check_same_columns(table.schema.names, schema.names, path, paths[0])
+        for batch in table.to_batches():
+            yield _cast(batch, schema, str(path))
+
+
+def _place_in_sheet(path: Path, rows: Sequence[int], record: int) -> str:
+    return f"{path}, row {rows[record]}"
 
 
 def _csv_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:

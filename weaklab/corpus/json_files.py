@@ -1,0 +1,230 @@
+"""JSON files: the columns of JSON Lines, found before they are read, and the records of a JSON array."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weaklab.base import CorpusError
+from weaklab.corpus.text_files import Utf8Stream, count_lines, first_line, short
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK_BYTES = 16 << 20
+_BRACKETS = 500
+MAX_DEPTH = 64
+"""Lists and dicts inside one another; Parquet cannot keep much deeper ones."""
+
+
+def json_object(line: str, place: str, checks_keys: bool = False) -> Mapping[str, Any]:
+    """Return the object that stands on one line.
+
+    Parameters
+    ----------
+    checks_keys : refuse a key that stands twice, which costs time; :class:`JsonColumns` finds it, too
+
+    Raises
+    ------
+    CorpusError
+        The line holds something else.
+    """
+    try:
+        row = json.loads(line, object_pairs_hook=partial(_once, place)) if checks_keys else json.loads(line)
+    except CorpusError:
+        raise
+    except RecursionError:
+        raise CorpusError(f"{place}: lists or dicts nested more than {MAX_DEPTH} deep") from None
+    except ValueError as error:
+        whole = "; the file is one JSON array: give its name the ending .json" if line.lstrip().startswith("[") else ""
+        raise CorpusError(f"{place}: not JSON: {first_line(error)}{whole}") from None
+    if not isinstance(row, dict):
+        raise CorpusError(f"{place}: wanted one JSON object a line, got {type(row).__name__} {short(row)}")
+    return row
+
+
+class JsonColumns:
+    """The columns of all records of JSON Lines files, with the widest type that each has anywhere.
+
+    Parameters
+    ----------
+    paths : files
+    encoding : of the files
+
+    Attributes
+    ----------
+    types : column -> Arrow type
+    mixed : column -> two types that no one type can hold
+    broken : whether a line is not JSON, so that the columns are not known
+    """
+
+    def __init__(self, paths: Sequence[Path], encoding: str) -> None:
+        self.types: dict[str, pa.DataType] = {}
+        self.mixed: dict[str, tuple[str, str]] = {}
+        self.broken = False
+        for path in paths:
+            for line, block in _blocks(path, encoding):
+                self._add(block, path, line)
+
+    def _add(self, block: bytes, path: Path, line: int) -> None:
+        import pyarrow as pa
+        from pyarrow import json as arrow_json
+
+        if _may_be_deep(block):
+            self._add_one_by_one(block, path, line)
+            return
+        try:
+            found = arrow_json.read_json(io.BytesIO(block), arrow_json.ReadOptions(block_size=len(block) + 1)).schema
+        except pa.ArrowInvalid:
+            self._add_one_by_one(block, path, line)
+            return
+        for field in found:
+            self._widen(field.name, _plain(field.type))
+
+    def _add_one_by_one(self, block: bytes, path: Path, line: int) -> None:
+        """Look at records whose columns Arrow cannot tell."""
+        import pyarrow as pa
+
+        values: dict[str, list[Any]] = {}
+        for number, raw in enumerate(block.split(b"\n"), line):
+            if raw.strip():
+                try:
+                    row = json.loads(raw, object_pairs_hook=partial(_once, f"{path}:{number}"))
+                except (ValueError, RecursionError) as error:
+                    if isinstance(error, CorpusError):
+                        raise
+                    self.broken = True
+                    return
+                if not isinstance(row, dict):
+                    self.broken = True
+                    return
+                for name, value in row.items():
+                    values.setdefault(name, []).append(_without_surrogates(value))
+        for name, column in values.items():
+            kinds = {type(value) for value in column if value is not None}
+            if len(kinds) > 1 and not kinds <= {int, float}:
+                first, second = sorted(kind.__name__ for kind in kinds)[:2]
+                self.mixed.setdefault(name, (first, second))
+                continue
+            try:
+                self._widen(name, pa.array(column).type)
+            except (pa.ArrowException, OverflowError, TypeError, ValueError):
+                self.mixed.setdefault(name, (f"{next(iter(kinds)).__name__} of one shape", "of another"))
+
+    def _widen(self, name: str, found: pa.DataType) -> None:
+        import pyarrow as pa
+
+        before = self.types.get(name, found)
+        try:
+            schemas = [pa.schema([(name, kind)]) for kind in (before, found)]
+            self.types[name] = before if before == found else pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            self.mixed.setdefault(name, (str(before), str(found)))
+
+
+def _blocks(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
+    """Yield whole lines with the number of the first."""
+    line, rest = 1, b""
+    with Utf8Stream(path, encoding) as stream:
+        while chunk := stream.read(_BLOCK_BYTES):
+            chunk = rest + chunk
+            end = chunk.rfind(b"\n") + 1
+            block, rest = chunk[:end], chunk[end:]
+            if block.strip():
+                yield line, block
+            line += block.count(b"\n")
+    if rest.strip():
+        yield line, rest
+
+
+def _may_be_deep(block: bytes) -> bool:
+    """Whether a line has so many brackets that they may be nested deeper than Arrow's parser bears: it calls itself for each."""
+    import numpy as np
+
+    codes = np.frombuffer(block, np.uint8)
+    starts = np.concatenate([[0], np.flatnonzero(codes == ord("\n")) + 1])
+    starts = starts[starts < len(codes)]
+    if np.diff(starts, append=len(codes)).max(initial=0) < 2 * _BRACKETS:
+        return False
+    opened = (codes == ord("[")) | (codes == ord("{"))
+    return bool(np.add.reduceat(opened, starts, dtype=np.int64).max(initial=0) >= _BRACKETS)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return a type with text in the place of dates, which JSON does not have."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _plain(field.type)) for field in kind])
+    return kind
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Return a value whose texts Arrow can hold; when it is read, what is replaced is told."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return {key: _without_surrogates(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _once(place: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict, and refuse a key that stands twice, of which only one value would be left."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise CorpusError(f"{place}: the key {twice!r} stands more than once in one object; rename one of them")
+    return found
+
+
+def json_records(path: Path, encoding: str) -> list[tuple[str, Mapping[str, Any]]] | None:
+    """Return the records of a file with one JSON array as (place, record); None if the file is JSON Lines.
+
+    Raises
+    ------
+    CorpusError
+        It is not JSON, or no list of objects or texts.
+    """
+    with Utf8Stream(path, encoding) as stream:
+        content = b"".join(iter(lambda: stream.read(_BLOCK_BYTES), b""))
+    try:
+        found = json.loads(content, object_pairs_hook=partial(_once, str(path)))
+    except RecursionError:
+        raise CorpusError(f"{path}: lists or dicts nested more than {MAX_DEPTH} deep") from None
+    except ValueError as error:
+        if isinstance(error, CorpusError):
+            raise
+        if content.lstrip().startswith(b"{") and isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            return None
+        line = f", line {error.lineno:,}" if isinstance(error, json.JSONDecodeError) else f", line {1 + count_lines(content)}"
+        raise CorpusError(f"{path}{line}: not JSON: {first_line(error)}") from None
+    if isinstance(found, dict):
+        found = [_single(found, path)]
+    if not isinstance(found, list):
+        raise CorpusError(f"{path}: wanted a list of objects, got {type(found).__name__} {short(found)}")
+    if found and all(isinstance(item, str) for item in found):
+        found = [{"text": item} for item in found]
+    odd = next((i for i, item in enumerate(found) if not isinstance(item, dict)), None)
+    if odd is not None:
+        raise CorpusError(f"{path}, record {odd}: wanted an object, got {type(found[odd]).__name__} {short(found[odd])}")
+    return [(f"{path}, record {i}", item) for i, item in enumerate(found)]
+
+
+def _single(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return an object that is one record, and refuse one that holds records or columns."""
+    inside = next((key for key, value in found.items() if isinstance(value, (list, dict))), None)
+    if inside is not None:
+        raise CorpusError(
+            f"{path}: holds one object whose value {inside!r} is a {type(found[inside]).__name__}; wanted a list of objects: take it "
+            f"out of there, records = json.load(open(...))[{inside!r}], and pass the records"
+        )
+    return found
