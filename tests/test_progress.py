@@ -31,7 +31,14 @@ def import_records(tmp_path, shown):
         project.add_records(["a prize", "lunch"], quiet=not shown)
 
 
-WORK = {"labeling": label_by_batch, "voting": vote, "importing": import_records}
+def evaluate(tmp_path, shown):
+    with wl.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
+        project.add_records(["a prize", "lunch"], quiet=True)
+        project.add(wl.keywords("spam", ["prize"]))
+        project.evaluate(progress=shown)
+
+
+WORK = {"evaluating": evaluate, "labeling": label_by_batch, "voting": vote, "importing": import_records}
 
 
 @pytest.mark.parametrize("name", WORK)

@@ -11,6 +11,7 @@ import numpy as np
 from weaklab.audit import LEAST_ANSWERS, NOT_KNOWN, Bias, Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported
 from weaklab.base import ABSTAIN
 from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
+from weaklab.progress import tracked
 from weaklab.promises import held_out
 from weaklab.reliability import hits_of
 from weaklab.store import LABEL, Event
@@ -212,7 +213,9 @@ FEW_FOLDS = 5
 """Folds for what the committee was in earlier rounds, of which only the trend is wanted."""
 
 
-def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every: int, more: Callable[[int], More | None]) -> Evaluation:
+def evaluate(
+    trainer: Trainer, answers: Answers, events: Sequence[Event], every: int, more: Callable[[int], More | None], progress: bool = False
+) -> Evaluation:
     """Judge a committee by the answers given so far, without judging anything by what it was trained on.
 
     Parameters
@@ -222,12 +225,13 @@ def evaluate(trainer: Trainer, answers: Answers, events: Sequence[Event], every:
     events : its history
     every : how many labels make a round
     more : returns the labeled records outside the corpus as of an event
+    progress : whether to show progress where it takes longer than a moment
     """
     n, total = trainer.n, len(answers.rows)
     wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
     counts = sorted(count for count in wanted if 0 < count <= total) or [0]
     points, predicted = [], {}
-    for count in counts:
+    for count in tracked(counts, progress, len(counts), "evaluating", "trainings", lambda _: 1):
         y = answers.first(count, n)
         state = trainer.train(y, more(answers.given[count - 1] if count else 0))
         predicted[count] = state.P.argmax(axis=1)

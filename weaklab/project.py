@@ -1136,18 +1136,22 @@ class Project:
         """Return the code of a gold label that is kept: its name, as imports write it; what an older version kept may be no label."""
         return self.label_names.code(name) if name in self.label_names else ABSTAIN
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self, *, progress: bool = True) -> Evaluation:
         """Estimate how right the labels are, from the records drawn at random, and what more labels would bring.
 
         The committee is trained on all labels first, as by :meth:`run`, and then again on parts of them, so this takes several
         times as long.
+
+        Parameters
+        ----------
+        progress : whether to show progress where it takes longer than a moment
         """
         from weaklab.evaluation import evaluate
 
         self._train(self._last_event(), progress=False)
         trainer = self._bench.trainer(progress=False)
         try:
-            return evaluate(trainer, self._given(), self._store.events(), self.settings.retrain_every or 10, self._more)
+            return evaluate(trainer, self._given(), self._store.events(), self.settings.retrain_every or 10, self._more, progress)
         finally:
             self._state = None  # the classifiers have been trained on parts of the labels
 

@@ -460,7 +460,7 @@ def evaluate(project: Folder, no_code: NoCode = False) -> None:
     """
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
-        show(held.evaluate().table())
+        show(held.evaluate(progress=sys.stderr.isatty()).table())
 
 
 @app.command(epilog="Example: `weaklab reliability spam --plot reliability.png`")
