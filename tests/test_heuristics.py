@@ -879,7 +879,6 @@ SAME = {
     "nested docstring": ("def f(x):\n    def g():\n        return 1\n    return g()\n",
                          "def f(x):\n    def g() -> int:\n        'doc'\n        return 1\n    return g()\n"),
     "order of a set": ("G = {'a', 'b', 'c'}\ndef f(x): return x in G\n", "G = {'c', 'b', 'a'}\ndef f(x): return x in G\n"),
-    "order of a dict": ("G = {'a': 1, 'b': 2}\ndef f(x): return G\n", "G = {'b': 2, 'a': 1}\ndef f(x): return G\n"),
     "shared values": ("A = ['x']\nG = [A, A]\ndef f(x): return G\n", "G = [['x'], ['x']]\ndef f(x): return G\n"),
     "objects": ("class O: pass\nG = O()\ndef f(x): return G\n", "\n\nclass O:\n    'doc'\nG = O()\ndef f(x): return G\n"),
     "arrays of objects": ("import numpy\nG = numpy.array(['a', None])\ndef f(x): return G\n",) * 2,
@@ -904,7 +903,7 @@ def using(value):
 VALUES = [
     ("['a']", "['b']"), ("['a', 'b']", "['b', 'a']"), ("['a,b']", "['a', 'b']"), ("[[1, 2], [3]]", "[[1], [2, 3]]"), ("('a',)", "['a']"),
     ("{'a': 1}", "{'a': 2}"), ("{'a': {'b': 1}}", "{'a': {'b': 2}}"), ("{'a'}", "{'b'}"), ("1", "1.0"), ("1", "True"), ("'1'", "1"),
-    ("__import__('re').compile('a')", "__import__('re').compile('b')"),
+    ("__import__('re').compile('a')", "__import__('re').compile('b')"), ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
     ("__import__('re').compile('a')", "__import__('re').compile('a', 2)"),
     ("__import__('numpy').array([1, 2])", "__import__('numpy').array([1, 3])"),
     ("__import__('collections').deque('ab')", "__import__('collections').deque('b')"),

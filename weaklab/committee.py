@@ -20,6 +20,7 @@ from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import Corpus, read
 from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
+from weaklab.heuristics.fingerprint import digest, one_look
 from weaklab.polling import Poll
 from weaklab.progress import ProgressBar
 from weaklab.tables import Table, counted, has_controls
@@ -232,19 +233,29 @@ class Committee:
         With ``fresh`` all that can be computed is.
         """
         fixed = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
-        kept = [h for h in fixed if not (fresh and h.keeps)]
-        known = {h.name: ballot for h in kept if (ballot := cache.get(self._column_key(h))) is not None}
+        with one_look():
+            keys = {h.name: self._column_key(h) for h in fixed}
+            kept = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
+        known = {h.name: ballot for h in kept if (ballot := cache.get(keys[h.name])) is not None}
         missing = [h for h in fixed if h.name not in known]
         for heuristic, ballot in self._compute(missing, corpus, progress):
             if heuristic.keeps:
-                cache.put(self._column_key(heuristic), ballot)
+                cache.put(keys[heuristic.name], ballot)
             known[heuristic.name] = ballot
         return known, [h.name for h in missing]
 
+    def column_keys(self) -> dict[str, str]:
+        """Return what the column of every member that does not learn is known by, as of now."""
+        with one_look():
+            return {h.name: self._column_key(h) for h in self.heuristics if not isinstance(h, WeakClassifier)}
+
+    def votes_anew(self) -> bool:
+        """Whether a member uses what cannot be compared by its content, so that its votes are not used again."""
+        with one_look():
+            return any(h.unseen for h in self.heuristics)
+
     def _column_key(self, heuristic: Heuristic) -> str:
         """A column is known by what the heuristic does and by the labels that its codes stand for."""
-        from weaklab.heuristics.fingerprint import digest
-
         return digest(heuristic.name, heuristic.fingerprint, *self.labels)
 
     def _compute(self, heuristics: Sequence[Heuristic], corpus: Corpus, progress: bool) -> Iterator[tuple[Heuristic, Ballot]]:

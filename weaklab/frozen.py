@@ -168,7 +168,7 @@ class FrozenCommittee:
             embedder = self.embedder and [_features_hash(self.embedder.features), vars(self.embedder.embedding)]
             self._parts["label model"] = fingerprint.of_value([model, embedder])
             self._parts["labels"] = fingerprint.digest(*self.labels)
-            self._parts["manual labels"] = fingerprint.of_value(self.manual)
+            self._parts["manual labels"] = fingerprint.of_value(sorted(self.manual.items()))
             self._parts["timeout"] = str(self.timeout)
         return self._parts
 
@@ -611,7 +611,8 @@ def _without_training(model: LabelModel) -> LabelModel:
 def _member_hash(heuristic: Heuristic) -> str:
     """Return a hash of what a member does and what it has learned."""
     if not isinstance(heuristic, WeakClassifier):
-        return fingerprint.digest(heuristic.name, heuristic.fingerprint)
+        known = fingerprint.once(heuristic.fingerprint) if heuristic.unseen else heuristic.fingerprint
+        return fingerprint.digest(heuristic.name, known)
     learned = {name: value for name, value in vars(heuristic).items() if name.endswith("_")} if heuristic.is_ready else {}
     return fingerprint.digest(
         heuristic.name, heuristic.fingerprint, fingerprint.of_value(learned), _features_hash(heuristic.features) if learned else ""

@@ -13,7 +13,7 @@ from weaklab.classifiers import WeakClassifier
 from weaklab.corpus import BATCH_ROWS
 from weaklab.features.base import sharing
 from weaklab.heuristics import Ballot, ColumnVotes, Condition, Keywords, Pattern
-from weaklab.processes import Runner, Stream, can_travel
+from weaklab.processes import Runner, Stream, can_travel, failed_ballot
 from weaklab.voting import Member, Plan
 
 if TYPE_CHECKING:
@@ -63,22 +63,28 @@ class Poll:
         self._patterns = [j for j, h in enumerate(declared) if isinstance(h, Pattern)] if timeout is not None else []
         self._risky = any(self.plan.risky(declared[j]) for j in self._patterns)
         others = [h for h in self.heuristics if not isinstance(h, DECLARED)]
-        self._travel = [h for h in others if h.opaque and self._can_travel(h, set() if told is None else told)]
+        self._told = set() if told is None else told
+        self._travel = [h for h in others if h.opaque and self._can_travel(h)]
         self._stay = [h for h in others if h not in self._travel]
         self._seconds = dict.fromkeys((h.name for h in others), 0.0)
         self._records = 0
 
-    def _can_travel(self, heuristic: Heuristic, told: set[str]) -> bool:
+    def _can_travel(self, heuristic: Heuristic) -> bool:
         if self.timeout is None:
             return False
         reason = can_travel(heuristic)
-        if reason is not None and heuristic.name not in told:
-            told.add(heuristic.name)
-            warn(
-                f"{heuristic.name} cannot be sent to a child process ({reason}), so it runs in this one, where it cannot be stopped "
-                "if it hangs; pass timeout=None to run everything here",
-            )
+        if reason is not None:
+            self._tell(heuristic.name, f"sent to a child process ({reason})")
         return reason is None
+
+    def _tell(self, name: str, what: str) -> None:
+        """Say once that a member votes in this process."""
+        if name not in self._told:
+            self._told.add(name)
+            warn(
+                f"{name} cannot be {what}, so it runs in this one, where it cannot be stopped if it hangs; "
+                "pass timeout=None to run everything here"
+            )
 
     @property
     def batch_rows(self) -> int:
@@ -111,9 +117,17 @@ class Poll:
         with sharing():
             for heuristic in self._stay:
                 start = time.thread_time()
-                ballots.append(heuristic.evaluate(batch, self.labels))
+                ballots.append(self._vote_here(heuristic, batch))
                 self._seconds[heuristic.name] += time.thread_time() - start
         return ballots
+
+    def _vote_here(self, heuristic: Heuristic, batch: pa.RecordBatch) -> Ballot:
+        try:
+            return heuristic.evaluate(batch, self.labels)
+        except Exception as error:
+            if not heuristic.opaque:
+                raise
+            return failed_ballot(heuristic, error, batch)  # the user's code costs its own votes, never the run
 
     def _in_threads(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
         """Run the plan in threads; children start only where a pattern has met a record on which it may take very long."""
@@ -154,7 +168,10 @@ class Poll:
             return self._rows(self._travel, found[1])
 
         one_by_one = (batch.slice(0) for batch in batches)  # no two are the same object, whatever the caller gives
-        for batch, ballots in self._stream(self._travel).over(one_by_one, rows):
+        stream = self._stream(self._travel)
+        for batch, ballots in stream.over(one_by_one, rows):
+            for name, reason in stream.cannot_load.items():
+                self._tell(name, f"loaded in a child process ({reason})")
             mine, left = planned.pop(id(batch))
             self._merge(mine, left, ballots[len(self._travel) :])
             yield batch, ballots[: len(self._travel)], mine
@@ -178,7 +195,10 @@ class Poll:
         """Return how each member runs, why, and what it took so far."""
         found = {member.name: member for member in self.plan.explain()}
         for heuristic in self._travel:
-            found[heuristic.name] = Member(heuristic.name, "in a child process, row by row", "its code may hang or end its process")
+            if heuristic.name in self._told:
+                found[heuristic.name] = Member(heuristic.name, "in this process, row by row", "it cannot be loaded in a child")
+            else:
+                found[heuristic.name] = Member(heuristic.name, "in a child process, row by row", "its code may hang or end its process")
         for heuristic in self._stay:
             learns = isinstance(heuristic, WeakClassifier)
             how = "in this process, batch by batch" if learns else "in this process, row by row"
@@ -186,4 +206,13 @@ class Poll:
             found[heuristic.name] = Member(heuristic.name, how, reason)
         for name, seconds in self._seconds.items():
             found[name] = found[name]._replace(seconds=seconds, records=self._records)
-        return [found[h.name] for h in self.heuristics]
+        return [_with_note(found[h.name], h) for h in self.heuristics]
+
+
+def _with_note(member: Member, heuristic: Heuristic) -> Member:
+    """Add why the votes of a member cannot be used again."""
+    unseen = heuristic.unseen
+    if not unseen:
+        return member
+    listed = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more" if len(unseen) > 3 else "")
+    return member._replace(why=f"{member.why}; it votes anew at every run, as this cannot be compared by content: {listed}")

@@ -60,6 +60,10 @@ class ChildDiedError(Exception):
         self.row, self.exception, self.message = row, exception, message
 
 
+class CannotLoadError(Exception):
+    """The child cannot make a heuristic of its pickle."""
+
+
 class Child:
     """One child process, its pipes, and the file in which it marks the row it is at."""
 
@@ -224,15 +228,19 @@ def serve(mark_path_hex: str, lifeline: int | None) -> None:
             if job["batch"] is not None:
                 batch = pa.ipc.open_stream(job["batch"]).read_next_batch()
             if job["pickle"] is not None:
-                heuristics[job["key"]] = pickle.loads(job["pickle"])
+                try:
+                    heuristics[job["key"]] = pickle.loads(job["pickle"])
+                except Exception as error:
+                    _send(answers, CannotLoadError(f"{type(error).__name__}: {error}"))
+                    continue
             assert batch is not None
             part = batch if job["stop"] is None else batch.slice(0, job["stop"])
             at(_BATCH_ROW)
             start = time.process_time()
             answer: Any = heuristics[job["key"]].evaluate(part, job["labels"], Watch(at, job["skip"], cells))
             answer.seconds = time.process_time() - start
-        except Exception as error:  # the parent decides what a heuristic's failure means
-            answer = WeaklabError(f"{type(error).__name__}: {error}")
+        except Exception as error:  # it costs the votes on this batch, never the run
+            answer = failed_ballot(heuristics[job["key"]], error, part)
         _send(answers, answer)
 
 
@@ -285,6 +293,7 @@ class Stream:
     Attributes
     ----------
     killed : kills of each heuristic in the batches voted on so far, at most ``MAX_KILLS``
+    cannot_load : why a child cannot make a heuristic of its pickle, by name; it votes in this process
     """
 
     def __init__(
@@ -298,6 +307,8 @@ class Stream:
         self._kills = Counter({(column, self._number): kills for column, kills in enumerate(self.killed)})
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._here: dict[int, threading.Lock] = {}
+        self.cannot_load: dict[str, str] = {}
 
     def vote(self, batch: pa.RecordBatch, rows: Sequence[Rows] | None = None) -> list[Ballot]:
         """Return one ballot a heuristic for the next batch, on these rows of it (one entry a heuristic), by default on all."""
@@ -425,7 +436,9 @@ class Stream:
         """Let the child at the desk vote; where it dies, a new one sits there."""
         if self._stopped.is_set():
             raise CancelledError
-        heuristic, child, parcel = self.heuristics[column], desk.child, self._parcels[column]
+        if column in self._here:
+            return self._vote_here(column, batch, skip, stop)
+        child, parcel = desk.child, self._parcels[column]
         job = {
             "stream": self._id,
             "key": parcel.key,
@@ -440,9 +453,21 @@ class Stream:
         except ChildDiedError:
             desk.leave(in_peace=False)
             raise
-        except WeaklabError as error:
-            where = f" ({heuristic.location})" if heuristic.location else ""
-            raise WeaklabError(f"{heuristic.name}{where} failed in its child process: {error}") from None
+        except CannotLoadError as error:
+            self._take_here(column, str(error))
+            return self._vote_here(column, batch, skip, stop)
+
+    def _take_here(self, column: int, reason: str) -> None:
+        with self._lock:
+            new = column not in self._here
+            self._here.setdefault(column, threading.Lock())
+        if new:
+            self.cannot_load[self.heuristics[column].name] = reason
+
+    def _vote_here(self, column: int, batch: pa.RecordBatch, skip: frozenset[int], stop: int | None) -> Ballot:
+        """Vote in this process, in one thread at a time, as no other process can make the heuristic of its pickle."""
+        with self._here[column]:
+            return self.heuristics[column].evaluate(batch if stop is None else batch.slice(0, stop), self.labels, Watch(skip=skip))
 
     def _given_up(self, column: int, number: int) -> bool:
         """Whether a heuristic was killed too often in the batches up to this one; later ones do not count."""
@@ -539,6 +564,12 @@ def settle(heuristic: Heuristic, ballot: Ballot, batch: pa.RecordBatch, killed: 
     return _with_faults(heuristic, _padded(ballot, n, end), [*kept, *untried], batch, ballot.kills[:left])
 
 
+def failed_ballot(heuristic: Heuristic, error: Exception, batch: pa.RecordBatch) -> Ballot:
+    """Return a ballot that abstains, with a fault on every record of a batch."""
+    fault_rows = [(row, type(error).__name__, str(error)) for row in range(batch.num_rows)]
+    return _with_faults(heuristic, Ballot.blank(batch.num_rows), fault_rows, batch, [])
+
+
 def _with_faults(heuristic: Heuristic, ballot: Ballot, fault_rows: list[FaultRow], batch: pa.RecordBatch, kills: list[int]) -> Ballot:
     fault_rows = sorted(fault_rows)
     return replace(ballot, faults=faults_of(heuristic, fault_rows, ids_of(batch)), fault_rows=fault_rows, kills=kills)
@@ -617,15 +648,17 @@ def close_all() -> None:
 
 
 def _pickled(heuristic: Heuristic) -> bytes:
-    import cloudpickle
+    from weaklab.heuristics.travel import packed
 
-    return bytes(cloudpickle.dumps(heuristic, protocol=5))
+    return packed(heuristic, [heuristic])
 
 
-def can_travel(heuristic: Heuristic) -> str | None:
-    """Return None if a heuristic can be sent to a child process, else why it cannot."""
+def can_travel(thing: Any, heuristics: Sequence[Heuristic] | None = None) -> str | None:
+    """Return None if a heuristic, or what holds some heuristics, can be sent to a child process, else why it cannot."""
+    from weaklab.heuristics.travel import packed
+
     try:
-        _pickled(heuristic)
+        packed(thing, [thing] if heuristics is None else heuristics)
     except Exception as error:  # what a closure holds may refuse in any way
         return f"{type(error).__name__}: {error}"
     return None

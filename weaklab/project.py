@@ -494,6 +494,8 @@ class Project:
 
         With ``fresh`` every heuristic votes anew, as after a change that cannot be seen in its code.
         """
+        if self._bench_ is not None and self.committee.votes_anew():
+            self._bench_.forget()
         self._train(self._last_event(), progress, fresh)
         return self.summary()
 
@@ -537,9 +539,17 @@ class Project:
         return self._state
 
     def _refresh_members(self) -> None:
-        """Take over the heuristics that other sessions have added, redefined or removed."""
+        """Take over what other sessions have added, redefined or removed, and what was edited in files or in this session."""
+        before = list(self.load_errors)
+        if self._roster.files_changed():
+            for error in self.reload():
+                if error not in before:
+                    warn(f"{error}; its file was edited and is left out until it loads")
         if self._roster.sync():
             self._forget()
+        if self._bench_ is not None and not self._bench_.is_current():
+            self._state = None
+        self._roster.note_fingerprints()
 
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
         self._refresh_corpus()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import HeuristicError, LabelNames, WeaklabError, warn
 from weaklab.committee import Committee
 from weaklab.database import DATABASE
-from weaklab.heuristics import Heuristic, as_heuristic, load
+from weaklab.heuristics import Heuristic, LabelingFunction, as_heuristic, load
+from weaklab.heuristics.loading import FileContents
 from weaklab.members import NO_CODE, Frozen, classifier_from_setting, heuristic_from_spec
 from weaklab.settings import FILE, Settings
 
@@ -35,6 +36,7 @@ class Roster:
         self.committee = Committee(self._labels, timeout=self._settings.timeout or None)
         self.load_errors: list[str] = []
         self._places: dict[str, str] = {}
+        self._files = FileContents()
         if self._run_code:
             self._take_files()
         else:
@@ -103,12 +105,14 @@ class Roster:
         return [h.name for h in self.committee.heuristics if isinstance(h, Frozen)]
 
     def _take_file(self, path: Path) -> None:
+        self._files.watch(path)
         try:
             loaded = load(path)
         except HeuristicError as error:
             self.load_errors.append(str(error))
             return
         self.load_errors += loaded.errors
+        self._files.add(loaded.files)
         for heuristic in loaded.heuristics:
             try:
                 self.committee.add(heuristic)
@@ -118,12 +122,25 @@ class Roster:
 
     def reload(self) -> list[str]:
         """Read the files again; return what failed."""
+        self.sync()
         session = {h.name: h for h in self.committee.heuristics if h.name not in self._places}
         self._load()
         for name, heuristic in session.items():
             if name in self.committee and isinstance(self.committee[name], (Frozen, type(heuristic))):
                 self.committee.put_back(heuristic)
         return self.load_errors
+
+    def files_changed(self) -> bool:
+        """Whether a file of labeling functions, or a helper that one imported from its folder, is not what it was when it was read."""
+        return self._files.changed()
+
+    def note_fingerprints(self) -> None:
+        """Let other sessions know the votes of functions of this one that changed without being registered again."""
+        for name, spec, fingerprint, location in list(self._members):
+            member = self.committee[name] if name in self.committee and name not in self._places else None
+            if isinstance(member, LabelingFunction) and member.fingerprint != fingerprint and not self._store.read_only:
+                self._store.put_member(name, spec, member.fingerprint, location)
+                self._note(name, (name, spec, member.fingerprint, location))
 
     def add(self, heuristic: Any) -> Heuristic:
         """Register a heuristic and remember it."""

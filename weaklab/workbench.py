@@ -61,14 +61,23 @@ class Workbench:
     def forget(self) -> None:
         """Look anew at the members of the committee; what depends on the records alone is kept."""
         self._trainer: Trainer | None = None
+        self._keys: dict[str, str] = {}
         self._views: Views | None = None
 
     def trainer(self, progress: bool, fresh: bool = False) -> Trainer:
         """Return what trains the committee, after letting those vote that do not learn and have not voted; all with ``fresh``."""
-        if self._trainer is None or fresh or self._trainer.heuristics != self._committee().heuristics:
+        if self._trainer is None or fresh or not self.is_current():
             self.forget()
+            self._keys = self._committee().column_keys()
             self._trainer = self._make_trainer(progress, fresh)
         return self._trainer
+
+    def is_current(self) -> bool:
+        """Whether the members are those that voted last, and nothing that they use has changed since."""
+        if self._trainer is None:
+            return True  # nothing was voted that could be out of date
+        committee = self._committee()
+        return self._trainer.heuristics == committee.heuristics and self._keys == committee.column_keys()
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         committee, corpus = self._committee(), self.corpus

@@ -131,11 +131,12 @@ def label_files(
         job = PartJob(frozen, records.reader(), schema, folder, run, votes, tuple(include))
         wanted = workers or cores()
         tasks = records.tasks(rows_per_part, done, wanted)
-        if wanted > 1 and (reason := can_travel(job)) is not None:  # type: ignore[arg-type]  # it takes whatever is to be pickled
+        if wanted > 1 and (reason := can_travel(job, frozen.heuristics)) is not None:
             warn(f"the committee cannot be sent to other processes ({reason}), so this one does all the work")
             wanted = 1
         with tasks, _bar(progress, records, tasks) as bar:
-            run_tasks(job, tasks.next, lambda part: done.update({part["part"]: part}), bar.update, min(wanted, tasks.most), held=(lock,))
+            wanted = min(wanted, tasks.most)
+            run_tasks(job, tasks.next, lambda part: done.update({part["part"]: part}), bar.update, wanted, (lock,), frozen.heuristics)
         records.contents.check()
         found = summed(folder, done)
         with replacing(folder / SUMMARY) as temporary:

@@ -108,7 +108,7 @@ class WeakClassifier(Heuristic):
             raise HeuristicError(f"calibrate must be true or false, got {calibrate!r}")
         self.estimator = estimator
         self.features = _features(features)
-        self.name = name or _default_name(estimator)
+        self.name, self.named = name or _default_name(estimator), name is not None
         self.min_probability = min_probability
         self.min_precision = min_precision
         self.calibrate = calibrate

@@ -17,11 +17,14 @@ import warnings
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-from weaklab.base import WeaklabError
+from weaklab.base import WeaklabError, warn
+from weaklab.heuristics.travel import packed
 from weaklab.processes import _end_with_parent, _ending, _receive, _send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from weaklab.heuristics import Heuristic
 
 _START = (
     "import sys, pickle; sys.path[:] = pickle.loads(bytes.fromhex({path!r})); from weaklab.engines.local import serve; serve({lifeline})"
@@ -51,6 +54,7 @@ def run_tasks(
     progress: Callable[[int], None],
     workers: int,
     held: Sequence[int] = (),
+    heuristics: Sequence[Heuristic] = (),
 ) -> None:
     """Do tasks until there are none, in this process or in several others.
 
@@ -62,27 +66,54 @@ def run_tasks(
     progress : called with numbers of records, by one thread at a time
     workers : processes; 1 is this one
     held : file descriptors that workers keep open as long as they live
+    heuristics : those that the job holds
 
     Raises
     ------
     WeaklabError
         A worker was killed, or a task failed with one; the other workers are stopped then.
     """
-    if workers == 1:
-        while (task := next_task(0)) is not None:
-            done(job.run(task, progress))
-        return
-    import cloudpickle
+    if workers > 1:
+        try:
+            _run_in_workers(job, next_task, done, progress, workers, held, heuristics)
+        except _CannotLoadError as error:
+            warn(f"the committee cannot be loaded in other processes ({error}), so this one does all the work")
+        else:
+            return
+    while (task := next_task(0)) is not None:
+        done(job.run(task, progress))
 
-    payload = bytes(cloudpickle.dumps(job, protocol=5))
+
+class _CannotLoadError(Exception):
+    """No worker can make the job of its pickle, so no task was begun."""
+
+
+def _run_in_workers(
+    job: Job,
+    next_task: Callable[[int], Any],
+    done: Callable[[Any], None],
+    progress: Callable[[int], None],
+    workers: int,
+    held: Sequence[int],
+    heuristics: Sequence[Heuristic],
+) -> None:
     lock = threading.Lock()
     crew: list[Worker] = []
+    begun: list[int] = []
+    payload = packed(job, heuristics)
 
     def work(number: int) -> None:
         worker = crew[number]
         worker.send(payload)
+        ready, reason = worker.answer()
+        if ready == "unloadable":
+            with lock:
+                raise WeaklabError(f"a worker cannot load the committee: {reason}") if begun else _CannotLoadError(reason)
+        if ready == "failed":
+            raise reason
         while True:
             with lock:
+                begun.append(number)
                 task = next_task(number)
             if task is None:
                 return
@@ -168,8 +199,13 @@ def serve(lifeline: int | None) -> None:
     while (message := _receive(sys.stdin.buffer)) is not None:
         try:
             if job is None:
-                job = pickle.loads(message)
+                try:
+                    job = pickle.loads(message)
+                except Exception as error:
+                    _send(answers, ("unloadable", f"{type(error).__name__}: {error}"))
+                    continue
                 job.start()
+                _send(answers, ("ready", None))
                 continue
             _send(answers, ("done", job.run(message, lambda rows: _send(answers, ("progress", rows)))))
         except WeaklabError as error:

@@ -275,10 +275,10 @@ class _Work:
 
     @classmethod
     def of(cls, df: DataFrame, frozen: FrozenCommittee, roles: Roles, votes: bool | None = None, include: tuple[str, ...] = ()) -> _Work:
-        import cloudpickle
+        from weaklab.heuristics.travel import packed
 
         try:
-            payload = bytes(cloudpickle.dumps(frozen, protocol=5))
+            payload = packed(frozen, frozen.heuristics)
         except Exception as error:  # what a closure holds may refuse in any way
             raise WeaklabError(
                 f"the committee cannot be sent to Spark: {type(error).__name__}: {error}; a function must not hold open files, locks or "

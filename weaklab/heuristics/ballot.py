@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import ABSTAIN, MAX_FAULT_RECORDS, Fault, LabelNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, MutableSequence, Sequence
+    from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from weaklab.heuristics.fingerprint import Module
 
 
 FaultRow = tuple[int, str, str]
@@ -72,6 +74,8 @@ class Heuristic(abc.ABC):
     keeps: bool = True
     opaque: bool = False
     examples: Any = None
+    named: bool = True
+    """False where its name was made up and another one may be better."""
 
     @property
     @abc.abstractmethod
@@ -92,6 +96,19 @@ class Heuristic(abc.ABC):
     def reads(self) -> frozenset[str] | None:
         """Return the columns that it may read, beside ids and the text; None if that may be any, as for a function."""
         return None
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What it uses that cannot be compared by its content, in words; then it votes anew at every run."""
+        return ()
+
+    def modules(self) -> Mapping[str, Module]:
+        """Return the user's own modules that it uses."""
+        return {}
+
+    def fingerprint_parts(self) -> Any:
+        """Return what decides its votes, for the fingerprint of a function that captures it."""
+        return self.fingerprint
 
     def spec(self) -> dict[str, Any] | None:
         """Return JSON from which the heuristic can be made again, None if only its code can do that."""

@@ -28,7 +28,7 @@ class Condition(Heuristic):
         if not isinstance(condition, Expression) or condition.kind not in (None, "truth"):
             raise HeuristicError(f"where() needs a condition, such as col('text').length() < 20, got {shortened(condition)}")
         self.label, self.condition = _label(label, "a condition"), condition
-        self.name = name or f"where_{label}_{_slug(_in_words(condition.key))}"
+        self.name, self.named = name or f"where_{label}_{_slug(_in_words(condition.key))}", name is not None
         self.examples = example_pairs(examples, self.name)
 
     @property

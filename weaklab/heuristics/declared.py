@@ -33,7 +33,7 @@ class Keywords(Heuristic):
     ) -> None:
         words = _word_list(words)
         self.label, self.words, self.case, self.column = _label(label, "keywords"), tuple(words), case, column
-        self.name = name or f"keywords_{label}_{_slug(words[0])}"
+        self.name, self.named = name or f"keywords_{label}_{_slug(words[0])}", name is not None
         self.examples = example_pairs(examples, self.name)
 
     @cached_property
@@ -83,7 +83,7 @@ class Pattern(Heuristic):
         except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise HeuristicError(f"pattern for {label!r}: {shortened(regex)} is not a regular expression for text: {error}") from None
         self.label, self.regex, self.column = _label(label, "a pattern"), compiled, column
-        self.name = name or f"pattern_{label}_{_slug(compiled.pattern)}"
+        self.name, self.named = name or f"pattern_{label}_{_slug(compiled.pattern)}", name is not None
         self.examples = example_pairs(examples, self.name)
 
     @property

@@ -1,25 +1,40 @@
 """Fingerprints of functions: equal as long as the code and all that it captures are equal.
 
-The same function has the same fingerprint in another process, under another hash seed and in another Python version,
-so that votes can be kept from one day to the next. Pickles and bytecode do not have that property.
+The same function has the same fingerprint in another process, under another hash seed and, where its source is found, in
+another Python version, so that votes can be kept from one day to the next. Pickles and bytecode do not have that property.
+
+Whatever a function captures is looked at again each time, since lists are edited in place and globals get other values. Source
+is looked at once for each piece of code. What cannot be compared by its content, such as an open file, is noted in
+:attr:`Print.unseen`; votes of a function that captures such a thing are not used again.
 """
 
 from __future__ import annotations
 
-import ast
-import dis
+import copyreg
 import functools
 import hashlib
-import inspect
+import importlib
+import importlib.util
+import logging
+import os
 import re
 import sys
-import textwrap
+import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
-_MAX_DEPTH = 60
-"""What is nested deeper does not count; it stops at a value that makes new values of itself for ever."""
+from weaklab.heuristics.contents import ATOMS, CONTAINERS, array_digest, plain_digest
+from weaklab.heuristics.origin import OWN, home_of, home_of_file
+from weaklab.heuristics.sources import EVERYTHING, code_of, instructions
+
+_SCHEME = "2"
+"""Another number makes all functions vote anew; for when fingerprints mean something else than before."""
+_PROCESS = uuid.uuid4().hex
 
 
 def digest(*parts: str) -> str:
@@ -35,6 +50,117 @@ def digest(*parts: str) -> str:
     return state.hexdigest()
 
 
+@dataclass(frozen=True)
+class Print:
+    """What a look at a value found.
+
+    Attributes
+    ----------
+    digest : hash of all that could be seen
+    unseen : what could not be compared by its content, in words
+    modules : the user's own modules that it uses, each with the names that are read there, and how it comes by them
+    """
+
+    digest: str
+    unseen: tuple[str, ...] = ()
+    modules: Mapping[str, Module] = field(default_factory=dict)
+
+
+@dataclass
+class Module:
+    """A module of the user's own as functions use it.
+
+    Attributes
+    ----------
+    module : the module
+    names : what functions read there
+    imported_late : whether a function imports it only when it runs
+    """
+
+    module: types.ModuleType
+    names: set[str] = field(default_factory=set)
+    imported_late: bool = False
+
+
+def look(value: Any) -> Print:
+    """Look at a value and all that belongs to it; never raises.
+
+    >>> words = ["prize"]
+    >>> before = look(lambda x: x.text in words)
+    >>> words.append("winner")
+    >>> before.digest == look(lambda x: x.text in words).digest
+    False
+    """
+    return _memo("look", value, _look)  # type: ignore[no-any-return]
+
+
+def _look(value: Any) -> Print:
+    writer = _Writer()
+    try:
+        text = writer.whole(value)
+    except RecursionError:
+        return _with_room(lambda: _look_deep(value))
+    except Exception as error:  # objects of a user may raise anything when they are looked at
+        text = writer.failed(error)
+    return Print(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
+
+
+def _look_deep(value: Any) -> Print:
+    writer = _Writer()
+    try:
+        text = writer.whole(value)
+    except Exception as error:
+        text = writer.failed(error)
+    return Print(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
+
+
+_ROOM = 1 << 28
+_DEPTH = 60_000
+
+
+def _with_room(work: Callable[[], Print]) -> Print:
+    """Do a piece of work in a thread that may call much deeper than others."""
+    found: list[Print] = []
+    context = copy_context()
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_ROOM)
+    try:
+        sys.setrecursionlimit(max(limit, _DEPTH))
+        thread = threading.Thread(target=lambda: found.append(context.run(work)))
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    return found[0]
+
+
+_seen: ContextVar[dict[tuple[str, int], tuple[Any, Any]] | None] = ContextVar("_seen", default=None)
+
+
+def _memo(kind: str, value: Any, make: Callable[[Any], Any]) -> Any:
+    """Return what ``make`` makes of a value, within :func:`one_look` once."""
+    held = _seen.get()
+    if held is None:
+        return make(value)
+    key = kind, id(value)
+    if key not in held:
+        held[key] = value, make(value)
+    return held[key][1]
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within the block each value is looked at once: for when several functions are asked at one moment."""
+    if _seen.get() is not None:
+        yield
+        return
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
 def of_function(function: Any, version: str | None = None) -> str:
     """Return the fingerprint of a function: its source without decorators, docstring and comments, and what it captures.
 
@@ -44,60 +170,55 @@ def of_function(function: Any, version: str | None = None) -> str:
     version : str, optional
         Name a new version by hand when something changes that cannot be seen from here, such as a file it reads.
     """
-    return digest("function", _Writer().write(function), version or "")
+    return digest("function", look(function).digest, version or "")
 
 
 def of_value(value: Any) -> str:
-    """Return the fingerprint of any value."""
-    return digest("value", _Writer().write(value))
+    """Return the fingerprint of any value; one that cannot be compared by its content has another in each process."""
+    found = look(value)
+    return digest("value", found.digest, _PROCESS if found.unseen else "")
+
+
+def once(text: str) -> str:
+    """Return the hash of a text that no other process comes to."""
+    return digest(_PROCESS, text)
 
 
 class _Writer:
     """Writes values so that equal ones read equal; a function, class or object is written once, then called by its number."""
 
     def __init__(self, inside: _Writer | None = None) -> None:
-        self._open: list[int] = inside._open if inside else []
         self._numbers: dict[int, tuple[int, Any]] = dict(inside._numbers) if inside else {}
+        self._path: list[str] = list(inside._path) if inside else []
+        self.unseen: dict[str, None] = inside.unseen if inside else {}
+        self.modules: dict[str, Module] = inside.modules if inside else {}
+        self._docs: dict[int, Any] = inside._docs if inside else {}
+        self._reads_docs = False
+        self._inside_library: int = inside._inside_library if inside else 0
+
+    def whole(self, value: Any) -> str:
+        """Write a value, and the docstrings and annotations of its parts where these are read."""
+        text = self.write(value)
+        if not self._reads_docs:
+            return text
+        docs = [(thing.__doc__, getattr(thing, "__annotations__", None)) for thing in list(self._docs.values())]
+        return f"{text}:docs:{self.write(docs)}"
 
     def write(self, value: Any) -> str:
-        if value is None or type(value) in (bool, int, float, complex, str, bytes, range):
-            return f"{type(value).__name__}:{value!r}"
-        if id(value) in self._open:
-            return "<cycle>"
-        if len(self._open) > _MAX_DEPTH:
-            return "<deep>"
-        self._open.append(id(value))
-        try:
-            return self._compound(value)
-        finally:
-            self._open.pop()
-
-    def _compound(self, value: Any) -> str:
-        if isinstance(value, types.FunctionType):
+        kind = type(value)
+        if kind in ATOMS or kind is range:
+            return f"{kind.__name__}:{value!r}"
+        if kind in CONTAINERS:
+            return self._container(value)
+        if kind is types.FunctionType:
             return self._numbered(value, self._function)
         if isinstance(value, type):
             return self._numbered(value, self._class)
         if isinstance(value, types.ModuleType):
-            return f"module:{value.__name__}:{getattr(value, '__version__', '')}"
-        if isinstance(value, types.MethodType):
-            return f"method:{self.write(value.__func__)}:{self.write(value.__self__)}"
-        if isinstance(value, types.BuiltinFunctionType):
-            return f"builtin:{value.__module__}.{value.__qualname__}"
-        if isinstance(value, functools.partial):
-            return f"partial:{self.write((value.func, value.args, value.keywords))}"
-        if isinstance(value, re.Pattern):
-            return f"regex:{value.pattern!r}:{value.flags}"
-        if isinstance(value, (list, tuple)):
-            return f"{type(value).__name__}:[{','.join(self.write(item) for item in value)}]"
-        if isinstance(value, (set, frozenset)):
-            return f"set:[{','.join(sorted(_Writer(self).write(item) for item in value))}]"
-        if isinstance(value, Mapping):
-            items = sorted(((_Writer(self).write(key), item) for key, item in value.items()), key=lambda pair: pair[0])
-            return f"map:[{','.join(f'{key}={self.write(item)}' for key, item in items)}]"
-        if hasattr(value, "tobytes") and hasattr(value, "shape"):
-            return self._array(value)
-        if callable(wrapped := getattr(value, "__wrapped__", None)):
-            return f"wrapper:{self.write(wrapped)}"
+            return self._numbered(value, self._module)
+        write = _WRITERS.get(kind)
+        if write is not None:
+            return write(self, value)
         return self._numbered(value, self._object)
 
     def _numbered(self, value: Any, write: Callable[[Any], str]) -> str:
@@ -106,162 +227,378 @@ class _Writer:
         self._numbers[id(value)] = (len(self._numbers), value)  # kept, so that nothing else gets its id
         return write(value)
 
-    def _function(self, function: types.FunctionType) -> str:
-        if not _is_local(function):
-            wrapped = getattr(function, "__wrapped__", None)  # a library's wrapper bears the name of what it wraps
-            return f"library:{function.__module__}.{function.__qualname__}" if wrapped is None else f"wrapper:{self.write(wrapped)}"
-        used = set(_names(function.__code__))
-        captured = {name: _part(function.__globals__[name], used) for name in used if name in function.__globals__}
-        cells = {name: _cell(cell) for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)}
-        return f"code:{_source(function)}:{self.write((captured, cells, function.__defaults__, function.__kwdefaults__))}"
+    def under(self, name: str, value: Any) -> str:
+        """Write a value that stands under a name, by which it is called where it cannot be seen."""
+        self._path.append(name)
+        try:
+            return self.write(value)
+        finally:
+            self._path.pop()
 
-    def _class(self, value: type) -> str:
-        if not _is_local(value):
-            return f"class:{value.__module__}.{value.__qualname__}"
-        bases = [base for base in value.__bases__ if base is not object]
-        return f"class:{value.__qualname__}:{_source(value)}:{self.write((bases, _methods(value), _attributes(value)))}"
+    @contextmanager
+    def _library(self, home: str) -> Iterator[None]:
+        """Within the block locks are a library's own business."""
+        self._inside_library += home != OWN
+        try:
+            yield
+        finally:
+            self._inside_library -= home != OWN
+
+    def namespace(self, values: Mapping[Any, Any]) -> str:
+        """Write names and their values; the order is of no account."""
+        names = sorted((name for name in values if name not in _NOT_DATA), key=str)
+        return f"names:{','.join(f'{name!r}={self.under(str(name), values[name])}' for name in names)}"
+
+    def failed(self, error: Exception) -> str:
+        """Note that something could not be looked at."""
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"{type(error).__name__} when it was looked at"
+        self.unseen[f"{'.'.join(self._path) or 'a part of it'} ({why})"] = None
+        return f"failed:{type(error).__name__}"
+
+    def _hidden(self, value: Any, why: str = "") -> str:
+        if self._inside_library and type(value).__module__ in ("_thread", "threading"):
+            return f"lock:{type(value).__name__}"  # decides no vote
+        place = ".".join(part for part in self._path if not part.startswith("__"))
+        kind = type(value).__name__
+        self.unseen[f"{place or 'a part of it'} ({why or kind})"] = None
+        return f"unseen:{kind}"
+
+    # ---- data
+
+    def _container(self, value: Any) -> str:
+        plain = _memo("plain", value, plain_digest)
+        return f"plain:{type(value).__name__}:{plain}" if plain is not None else self._numbered(value, self._mixed)
+
+    def _mixed(self, value: Any) -> str:
+        if isinstance(value, dict):
+            return f"dict:[{','.join(f'{self.write(key)}={self.under(str(key)[:20], item)}' for key, item in value.items())}]"
+        if isinstance(value, (set, frozenset)):
+            return f"{type(value).__name__}:[{','.join(sorted(_Writer(self).write(item) for item in value))}]"
+        return f"{type(value).__name__}:[{','.join(map(self.write, value))}]"
 
     def _array(self, value: Any) -> str:
-        kind = getattr(value, "dtype", "")
-        if getattr(kind, "hasobject", False):  # its bytes are addresses
-            return f"array:{value.shape}:{self.write(value.tolist())}"
-        return f"array:{value.shape}:{kind}:{hashlib.blake2b(value.tobytes()).hexdigest()}"
+        found = _memo("array", value, array_digest)
+        return f"array:{found}" if found is not None else f"array:{value.shape}:{self.write(value.tolist())}"
+
+    # ---- code
+
+    def _function(self, function: types.FunctionType) -> str:
+        home = home_of(function)
+        if home != OWN:
+            return self._library_function(function, home)
+        code = code_of(function)
+        self._docs[id(function)] = function
+        self._reads_docs |= code.reads_docs
+        self._note_module(function.__module__)
+        if code.dynamic:
+            self._hidden(function, f"{code.dynamic}() in {function.__qualname__}")
+        captured = self._captured(function, code.globals, code.attributes)
+        cells = zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True)
+        inner = self.namespace({name: self._part(value, code.attributes) for name, value in cells})
+        late = [self._late(function, *wanted, code.attributes) for wanted in code.imports]
+        defaults = self.write((function.__defaults__, function.__kwdefaults__ and sorted(function.__kwdefaults__.items())))
+        return f"code:{code.text}:{captured}:{inner}:{defaults}:{late}:{self.namespace(vars(function))}"
+
+    def _captured(self, function: types.FunctionType, names: Iterable[str], used: frozenset[str]) -> str:
+        space = function.__globals__
+        return self.namespace({name: self._part(space[name], used) for name in names if name in space and name not in _MODULE_NOISE})
+
+    def _library_function(self, function: types.FunctionType, home: str) -> str:
+        """A library's function is known by its name; what it was made with, as where it decorates, counts as well."""
+        text = f"library:{home}:{os.path.basename(function.__code__.co_filename)}:{function.__code__.co_qualname}"
+        registry = getattr(function, "registry", None)
+        if home == "python" and isinstance(registry, types.MappingProxyType):  # functools.singledispatch
+            found = sorted(f"{self.write(kind)}={self.write(implementation)}" for kind, implementation in registry.items())
+            return f"{text}:{found}"
+        cells = dict(zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True))
+        wrapped = {"__wrapped__": function.__wrapped__} if hasattr(function, "__wrapped__") else {}
+        with self._library(home):
+            return f"{text}:{self.namespace(cells | wrapped)}"
+
+    def _part(self, value: Any, used: frozenset[str]) -> Any:
+        """Return, in the place of a module of the user's own, the parts of it that a function names."""
+        if not isinstance(value, types.ModuleType) or home_of(value) != OWN:
+            return value
+        names = [name for name in vars(value) if name in used or (EVERYTHING in used and not name.startswith("__"))]
+        self._note_module(value.__name__, value, names)
+        return _Parts({name: self._part(vars(value)[name], used - {name}) for name in names})
+
+    def _late(self, function: types.FunctionType, level: int, name: str, members: tuple[str, ...], used: frozenset[str]) -> str:
+        """Write what a function imports when it runs."""
+        package = function.__globals__.get("__package__") or ""
+        name = f"{'.' * level}{name}"
+        try:
+            full = importlib.util.resolve_name(name, package) if level else name
+            home = _home_by_name(full.partition(".")[0])
+            if home != OWN:
+                return f"import:{full}:{home}"
+            importlib.import_module(full)
+            inner = [f"{full}.{member}" for member in members if _is_module(full, member)]
+            parts = [self._late_module(dotted, used) for dotted in (*_prefixes(full), *inner)]
+        except Exception as error:  # the import may fail in any way; then the function will fail as well
+            return f"import:{name}:{type(error).__name__}"
+        return f"import:{full}:{parts}"
+
+    def _late_module(self, name: str, used: frozenset[str]) -> str:
+        module = sys.modules[name]
+        written = self.under(name, self._part(module, used))
+        if name in self.modules:
+            self.modules[name].imported_late = True
+        return written
+
+    def _note_module(self, name: str | None, module: Any = None, names: Iterable[str] = ()) -> None:
+        module = module or sys.modules.get(name or "")
+        if name and name != "__main__" and isinstance(module, types.ModuleType) and home_of(module) == OWN:
+            self.modules.setdefault(name, Module(module)).names.update(names)
+
+    def _module(self, module: types.ModuleType) -> str:
+        home = home_of(module)
+        if home != OWN:
+            return f"module:{module.__name__}:{home}"
+        names = [name for name in vars(module) if not name.startswith("__")]
+        self._note_module(module.__name__, module, names)
+        return f"module:{self.namespace({name: vars(module)[name] for name in names})}"
+
+    def _class(self, value: type) -> str:
+        home = home_of(value)
+        if home != OWN:
+            return f"class:{home}:{value.__module__}.{value.__qualname__}"
+        self._note_module(value.__module__)
+        self._docs[id(value)] = value
+        meta = "" if type(value) is type else self.write(type(value))
+        bases = [self.write(base) for base in value.__bases__ if base is not object]
+        members = vars(value)
+        kept = {name: members[name] for name in members if not _is_class_noise(name, members[name])}
+        enumerated = members.get("_member_map_")
+        if isinstance(enumerated, dict):
+            kept = {name: member for name, member in kept.items() if name not in enumerated and not _is_enum_noise(name, member)}
+            kept |= {f"member {name}": member.value for name, member in enumerated.items()}
+        order = [*enumerated] if isinstance(enumerated, dict) else [*members.get("__dataclass_fields__", ())]
+        return f"class:{value.__qualname__}:{meta}:{bases}:{order}:{self.namespace(kept)}"
+
+    # ---- objects
 
     def _object(self, value: Any) -> str:
+        if isinstance(value, _Parts):
+            return self.namespace(value.parts)
+        parts = getattr(type(value), "fingerprint_parts", None)
+        if callable(parts):
+            return f"heuristic:{type(value).__qualname__}:{self.write(parts(value))}"
+        if isinstance(value, logging.Logger):
+            return "logger"
+        special = _special(value)
+        if special is not None:
+            return special(self, value)
         kind = self.write(type(value))
-        state = getattr(value, "__dict__", None)
-        if state:
-            return f"object:{kind}:{self.write(state)}"
         try:
-            reduced = value.__reduce_ex__(4)
+            reducer: Any = copyreg.dispatch_table.get(type(value))
+            reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
+        except RecursionError:
+            raise
         except Exception:  # what cannot be pickled may say so in any way
-            shown = repr(value)
-            return f"object:{kind}:{'' if ' at 0x' in shown else shown}"
-        parts = reduced if isinstance(reduced, str) else [list(part) if isinstance(part, Iterator) else part for part in reduced[1:]]
-        return f"object:{kind}:{self.write(parts)}"
+            return f"object:{kind}:{self._attributes(value)}"
+        home = home_of(type(value))
+        if isinstance(reduced, str):
+            return f"global:{kind}:{reduced}:{self.namespace(_state(value)) if home == OWN else ''}"
+        with self._library(home):
+            return f"object:{kind}:{self._reduced(value, reduced)}"
+
+    def _attributes(self, value: Any) -> str:
+        """Write what a thing that refuses to be pickled holds; only where Python code made it is there nothing else in it."""
+        if any(home_of(base) != OWN for base in type(value).__mro__ if base is not object):
+            return self._hidden(value)
+        return self.namespace(_state(value))
+
+    def _reduced(self, value: Any, reduced: Any) -> str:
+        parts: list[Any] = [*reduced, None, None, None, None]
+        maker, arguments, state, items, pairs = parts[:5]
+        if state is None:
+            written = self.namespace({})
+        elif isinstance(state, dict):
+            written = self.namespace(_without_cached(value, state))
+        elif isinstance(state, tuple) and len(state) == 2 and all(part is None or type(part) is dict for part in state):
+            written = self.namespace(_without_cached(value, {**(state[0] or {}), **(state[1] or {})}))
+        else:
+            written = self.write(state)
+        listed = None if items is None else list(items)
+        paired = None if pairs is None else list(pairs)
+        return f"{self.write(maker)}:{self._arguments(arguments)}:{written}:{self.write(listed)}:{self.write(paired)}"
+
+    def _arguments(self, arguments: Any) -> str:
+        return f"({','.join(map(self.write, arguments or ()))})"
 
 
-def _part(value: Any, used: set[str]) -> Any:
-    """Return, in the place of a module of the user's own, the parts of it that a function names."""
-    if not isinstance(value, types.ModuleType) or not _is_local(value):
-        return value
-    return {name: _part(part, used - {name}) for name, part in vars(value).items() if name in used}
+class _Parts:
+    """The parts of a module that a function names."""
+
+    def __init__(self, parts: dict[str, Any]) -> None:
+        self.parts = parts
 
 
-def _cell(cell: types.CellType) -> Any:
+def _content_of_cell(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:
         return "<empty>"
 
 
-def _methods(value: type) -> dict[str, Any]:
-    """Return the functions written in a class, for the sake of what they capture."""
-    found = {name: getattr(member, "__func__", getattr(member, "fget", member)) for name, member in vars(value).items()}
-    return {name: f for name, f in found.items() if isinstance(f, types.FunctionType) and not f.__code__.co_filename.startswith("<")}
-
-
-def _attributes(value: type) -> dict[str, Any]:
-    """Return the plain values that a class holds."""
-    plain = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
-    return {name: member for name, member in vars(value).items() if type(member) in plain and not name.startswith("_")}
-
-
-def _is_local(thing: Any) -> bool:
-    """Tell the user's own code, whose source counts, from an installed library's, whose name is enough."""
-    module = (thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)) or ""
-    if module.split(".")[0] in ("weaklab", *sys.stdlib_module_names) and module != "__main__":
-        return False
-    try:
-        file = inspect.getsourcefile(thing.__code__ if isinstance(thing, types.FunctionType) else thing) or ""
-    except TypeError:
-        return True
-    return not any(part in file for part in ("site-packages", "dist-packages", "/lib/python3", "\\Lib\\"))
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-    """Yield the names that code looks up outside itself: globals, and attributes, which may be parts of a module."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")):
-            yield str(instruction.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-_SHARED_NAMES = ("<string>", "<stdin>")
-"""File names that any code from a string has; since Python 3.13 the source of ``python -c`` is found under the first."""
-
-
-def _source(thing: Any) -> str:
-    """Return the normalised source of a function or class, or its bytecode where there is no source."""
-    code = getattr(thing, "__code__", None)
-    try:
-        if code is not None and code.co_filename in _SHARED_NAMES:
-            raise OSError("source of another piece of code may stand under this name")
-        tree: ast.AST = ast.parse(textwrap.dedent(inspect.getsource(code or thing)))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return f"{code.co_code.hex()}:{_constants(code)}:{code.co_names}" if code else repr(thing)
-    if code is not None and code.co_name == "<lambda>":
-        tree = _own_lambda(tree, code)
-    return ast.unparse(_Plain().visit(tree))
-
-
-class _Plain(ast.NodeTransformer):
-    """Takes out what does not change what a function does: decorators, docstrings, and annotations in functions."""
-
-    def visit_FunctionDef(self, node: Any) -> Any:
-        _undress(node)
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AsyncFunctionDef(self, node: Any) -> Any:
-        return self.visit_FunctionDef(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        _undress(node)
-        node.body = [statement if isinstance(statement, ast.AnnAssign) else self.visit(statement) for statement in node.body]
-        return node
-
-    def visit_arg(self, node: ast.arg) -> Any:
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        bare = node.value is None
-        return ast.Pass() if bare else ast.copy_location(ast.Assign([node.target], self.visit(node.value)), node)  # type: ignore[arg-type]
-
-
-def _undress(node: Any) -> None:
-    node.decorator_list = []
-    if ast.get_docstring(node, clean=False) is not None:
-        node.body = node.body[1:] or [ast.Pass()]
-
-
-def _own_lambda(tree: ast.AST, code: types.CodeType) -> ast.AST:
-    """Find the lambda itself on a line that may hold several, by the columns of its instructions."""
-    try:
-        lines, _ = inspect.findsource(code)
-        whole: ast.AST = ast.parse("".join(lines))
-    except (OSError, SyntaxError, ValueError):
-        whole = tree
-    spans = [span for span in code.co_positions() if None not in span and span[2:] != (0, 0)]
-    found = [node for node in ast.walk(whole) if isinstance(node, ast.Lambda)]
-    holding = [node for node in found if spans and all(_holds(node.body, span) for span in spans)]
-    if holding:
-        return min(holding, key=lambda node: (len(ast.unparse(node)), node.lineno, node.col_offset))
-    return next((node for node in ast.walk(tree) if isinstance(node, ast.Lambda)), tree)
-
-
-def _holds(node: ast.expr, span: Any) -> bool:
-    start_line, end_line, start, end = span
-    return (node.lineno, node.col_offset) <= (start_line, start) and (end_line, end) <= (node.end_lineno, node.end_col_offset)
-
-
-def _constants(code: types.CodeType) -> str:
-    return repr(
-        [
-            _constants(c) if isinstance(c, types.CodeType) else sorted(map(repr, c)) if isinstance(c, frozenset) else c
-            for c in code.co_consts
-        ]
+_NOT_DATA = ("__module__", "__qualname__", "__doc__", "__type_params__")
+"""What a wrapper copies from what it wraps; docstrings count where they are read."""
+_MODULE_NOISE = frozenset(("__name__", "__package__", "__spec__", "__loader__", "__builtins__"))
+_CLASS_NOISE = frozenset(
+    (
+        "__dict__",
+        "__slotnames__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__dataclass_params__",
+        "__match_args__",
+        "__orig_bases__",
+        "__parameters__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "_is_protocol",
+        "__protocol_attrs__",
+        "__non_callable_proto_members__",
     )
+)
+_MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
+def _is_class_noise(name: str, member: Any) -> bool:
+    if name in _CLASS_NOISE or isinstance(member, _MEMBERS) or (name.startswith("__pydantic_") and name != "__pydantic_fields__"):
+        return True
+    function = getattr(member, "__func__", member)
+    function = getattr(function, "__wrapped__", function) if name == "__repr__" else function
+    if isinstance(function, types.FunctionType):  # that was generated from what is looked at anyhow
+        code = function.__code__
+        return code.co_qualname.startswith("__create_fn__") or code.co_filename.startswith("<attrs generated")
+    return False
+
+
+def _is_enum_noise(name: str, member: Any) -> bool:
+    if name == "__new__" or (isinstance(member, types.FunctionType) and home_of(member) != OWN):
+        return True
+    return name.startswith("_") and name.endswith("_") and not name.startswith("__")
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object, those in slots included."""
+    found = dict(getattr(value, "__dict__", {}))
+    for base in type(value).__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, name) and name not in ("__dict__", "__weakref__"):
+                found.setdefault(name, getattr(value, name))
+    return _without_cached(value, found)
+
+
+def _without_cached(value: Any, state: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Leave out what was computed from the rest and kept."""
+    return {
+        name: item
+        for name, item in state.items()
+        if not (isinstance(name, str) and isinstance(getattr(type(value), name, None), functools.cached_property))
+    }
+
+
+def _prefixes(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _is_module(package: str, name: str) -> bool:
+    """Whether a name that is imported from a package is a module of it, which is then imported."""
+    if f"{package}.{name}" in sys.modules:
+        return True
+    module = sys.modules[package]
+    if not hasattr(module, "__path__") or hasattr(module, name) or importlib.util.find_spec(f"{package}.{name}") is None:
+        return False
+    importlib.import_module(f"{package}.{name}")
+    return True
+
+
+def _home_by_name(top: str) -> str:
+    """Return the home of a module that may not be imported yet, without importing it."""
+    module = sys.modules.get(top)
+    if module is not None:
+        return home_of(module)
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        raise ModuleNotFoundError(top)
+    if spec.origin in ("built-in", "frozen"):
+        return "python"
+    places = list(spec.submodule_search_locations or ())
+    file = spec.origin or (f"{places[0]}/__init__.py" if places else "")
+    return home_of_file(file) if file else OWN
+
+
+# ---- kinds with a content of their own
+
+
+def _bound(writer: _Writer, value: Any) -> str:
+    owner = value.__self__
+    if owner is None or isinstance(owner, types.ModuleType):
+        return f"builtin:{home_of(value)}:{value.__module__}.{value.__qualname__}"
+    return f"bound:{value.__name__}:{writer.write(owner)}"
+
+
+def _frame(writer: _Writer, value: Any) -> str:
+    columns = [writer.under(str(name), value.iloc[:, place].array) for place, name in enumerate(value.columns)]
+    return f"frame:{writer.write(value.columns)}:{writer.write(value.index)}:{columns}:{writer.write(value.attrs)}"
+
+
+def _series(writer: _Writer, value: Any) -> str:
+    attributes = getattr(value, "attrs", None)
+    index = writer.write(getattr(value, "index", None))
+    return f"series:{type(value).__name__}:{writer.write(value.name)}:{index}:{writer.write(value.array)}:{writer.write(attributes)}"
+
+
+def _values(writer: _Writer, value: Any) -> str:
+    return f"values:{type(value).__name__}:{value.dtype!s}:{writer.write(value.to_numpy())}"
+
+
+def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
+    """Return what writes an array, a table or a tensor."""
+    if home_of(type(value)) == OWN:
+        return None
+    root, name = type(value).__module__.partition(".")[0], type(value).__name__
+    if root == "numpy" and name in ("ndarray", "memmap"):
+        return _Writer._array
+    if root == "pandas":
+        kinds = {base.__name__ for base in type(value).__mro__}
+        if "DataFrame" in kinds:
+            return _frame
+        if kinds & {"Series", "RangeIndex", "Index"} and "MultiIndex" not in kinds and hasattr(value, "array"):
+            return _series
+        if name in ("NumpyExtensionArray", "PandasArray"):
+            return _values
+    if root == "torch" and hasattr(value, "detach") and hasattr(value, "cpu"):
+        return lambda writer, tensor: f"tensor:{tensor.dtype}:{writer.write(tensor.detach().cpu().numpy())}"
+    return None
+
+
+_WRITERS: dict[type, Callable[[_Writer, Any], str]] = {
+    types.MethodType: lambda w, v: f"method:{w.write(v.__func__)}:{w.write(v.__self__)}",
+    types.BuiltinFunctionType: _bound,
+    types.MethodWrapperType: _bound,
+    functools.partial: lambda w, v: f"partial:{w.write(v.func)}:{w.write(v.args)}:{w.write(v.keywords)}:{w.namespace(vars(v))}",
+    functools.partialmethod: lambda w, v: f"partial:{w.write(v.func)}:{w.write(v.args)}:{w.write(v.keywords)}",
+    functools.cached_property: lambda w, v: f"cached:{w.write(v.func)}",
+    functools.singledispatchmethod: lambda w, v: f"dispatch:{w.write(v.dispatcher)}:{w.write(v.func)}",
+    type(functools.lru_cache(int)): lambda w, v: f"cache:{w.write(v.cache_parameters())}:{w.write(v.__wrapped__)}",
+    staticmethod: lambda w, v: f"static:{w.write(v.__func__)}",
+    classmethod: lambda w, v: f"classmethod:{w.write(v.__func__)}",
+    property: lambda w, v: f"property:{w.write(v.fget)}:{w.write(v.fset)}:{w.write(v.fdel)}",
+    re.Pattern: lambda w, v: f"regex:{v.pattern!r}:{v.flags}",
+    types.MappingProxyType: lambda w, v: f"proxy:{w.write(dict(v))}",
+    types.CodeType: lambda w, v: f"bytecode:{instructions(v)}",
+    memoryview: lambda w, v: f"memory:{v.format}:{v.shape}:{w.write(v.tobytes())}",
+}

@@ -25,6 +25,7 @@ from weaklab.base import (
 from weaklab.corpus.records import Columns, Record, Roles, sheet_of, visible
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
+from weaklab.heuristics.fingerprint import Module
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,7 +166,7 @@ class LabelingFunction(Heuristic):
         version: str | None = None,
     ) -> None:
         self.location = location_of(function)
-        self.name = name or name_of(function)
+        self.name, self.named = name or name_of(function), name is not None
         _check_signature(function, self.name, self.location)
         self.function = function
         self.batch_form = batch
@@ -173,19 +174,34 @@ class LabelingFunction(Heuristic):
         self.version = version
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
-        self._fingerprint: str | None = None
+        self._imports: dict[str, Any] = {}
 
     def __call__(self, x: Any) -> Any:
         return self.function(x)
 
     @property
     def fingerprint(self) -> str:
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint.digest(self.batch_form or "record", fingerprint.of_function(self.function, self.version))
-        return self._fingerprint
+        return fingerprint.digest(self.batch_form or "record", fingerprint.of_function(self.function, self.version))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return fingerprint.look(self.function).unseen
+
+    def modules(self) -> Mapping[str, Module]:
+        arrived = {name: Module(module, set(vars(module)), True) for name, module in self._imports.items()}
+        return {**fingerprint.look(self.function).modules, **arrived}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel with the modules that the function imports when it runs, since another process may find other ones, or none."""
+        late = {name: module.module for name, module in self.modules().items() if module.imported_late}
+        return {**self.__dict__, "_imports": late} if late else self.__dict__
+
+    def fingerprint_parts(self) -> Any:
+        return [self.batch_form, self.version, self.function]
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         watch = watch or Watch()
+        sys.modules.update(self._imports)
         if self.batch_form is not None:
             return self._evaluate_batch(batch, labels, watch)
         columns, records = sheet_of(batch)

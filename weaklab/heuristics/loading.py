@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib
 import linecache
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from weaklab.base import HeuristicError
 from weaklab.heuristics.ballot import Heuristic
 from weaklab.heuristics.functions import LabelingFunction, place
 from weaklab.heuristics.snorkel import SnorkelFunction, is_snorkel
+from weaklab.heuristics.sources import FUTURES
 
 
 @dataclass
@@ -27,6 +29,41 @@ class Loaded:
 
     heuristics: list[Heuristic] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    files: dict[Path, str] = field(default_factory=dict)
+    """The files that were read, helpers included, and the hash of the content of each."""
+
+
+class FileContents:
+    """Tells when files of labeling functions, or helpers beside them, are no longer what they were when they were read."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, str] = {}
+        self._listed: dict[Path, list[Path]] = {}
+
+    def watch(self, path: Path) -> None:
+        """Know what there is in a folder, so that new and removed files are seen, too."""
+        self._listed[path] = _listed(path)
+
+    def add(self, files: Mapping[Path, str]) -> None:
+        """Know the hashes of files that were read."""
+        self._read.update(files)
+
+    def changed(self) -> bool:
+        """Whether one of them changed, is gone, or is new."""
+        if any(_listed(path) != before for path, before in self._listed.items()):
+            return True
+        return any(_hash_of(path) != before for path, before in self._read.items())
+
+
+def _listed(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(p for p in path.glob("*.py") if p.is_file())
+
+
+def _hash_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "cannot be read"
 
 
 def as_heuristic(thing: Any) -> Heuristic:
@@ -53,7 +90,8 @@ def load(path: str | Path) -> Loaded:
     """Load the labeling functions of one file, or of every ``*.py`` file of a folder, in the order they are written.
 
     Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, ``where()``, a weak classifier or Snorkel's decorator is
-    taken; helper functions are not. A file with an error is left out and named in ``errors``.
+    taken; helper functions are not. What has no name of its own is named after its variable. A statement that weaklab refuses, such
+    as an async labeling function, is named in ``errors`` and the rest of its file is loaded; a file with another error is left out.
 
     Raises
     ------
@@ -65,13 +103,15 @@ def load(path: str | Path) -> Loaded:
         raise HeuristicError(f"{path}: no such file or folder of labeling functions")
     if path.is_file() and path.suffix != ".py":
         raise HeuristicError(f"{path}: not a Python file; wanted a .py file of labeling functions, or a folder of such files")
-    files = [path] if path.is_file() else sorted(p for p in path.glob("*.py") if p.is_file() and not p.name.startswith("_"))
-    loaded = Loaded()
+    files = [file for file in _listed(path) if path.is_file() or not file.name.startswith("_")]
+    loaded = Loaded(files={file: _hash_of(file) for file in _listed(path)})
     homes: dict[str, str] = {}
     _forget_neighbours()
     for file in files:
         try:
-            found = _heuristics_of(_module(file), file, [other.stem for other in files])
+            module, refused = _module(file)
+            found = _heuristics_of(module, file, [other.stem for other in files])
+            loaded.errors += [_describe(error, file) for error in refused]
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a file of the user's may raise anything, SystemExit included
@@ -86,6 +126,8 @@ def load(path: str | Path) -> Loaded:
                 continue
             homes[heuristic.name] = heuristic.location
             loaded.heuristics.append(heuristic)
+    helpers = [Path(str(sys.modules[name].__file__)) for name in sorted(_neighbours) if name in sys.modules]
+    loaded.files.update({file: _hash_of(file) for file in helpers if file not in loaded.files})
     return loaded
 
 
@@ -100,8 +142,13 @@ def _forget_neighbours() -> None:
     importlib.invalidate_caches()
 
 
-def _module(file: Path) -> ModuleType:
-    """Run a file as a module of a package of its own for each folder, so that ``from .helper import words`` works, too."""
+def _module(file: Path) -> tuple[ModuleType, list[HeuristicError]]:
+    """Run a file as a module of a package of its own for each folder, so that ``from .helper import words`` works, too.
+
+    Returns
+    -------
+    The module, and what weaklab refused in it.
+    """
     import cloudpickle
 
     folder = file.resolve().parent
@@ -113,7 +160,9 @@ def _module(file: Path) -> ModuleType:
     sys.modules[module.__name__] = module
     try:
         with _importing_from(folder):
-            exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)  # compiled here: a bytecode cache could be stale
+            tree = ast.parse(file.read_bytes(), str(file))  # compiled here: a bytecode cache could be stale
+            refused = _run(tree, str(file), module.__dict__)
+            _import_late_neighbours(tree, folder, package)
     except BaseException:
         del sys.modules[module.__name__]
         raise
@@ -123,7 +172,37 @@ def _module(file: Path) -> ModuleType:
                 cloudpickle.register_pickle_by_value(sys.modules[name])
                 _neighbours.add(name)
     cloudpickle.register_pickle_by_value(module)
-    return module
+    return module, refused
+
+
+def _run(tree: ast.Module, file: str, namespace: dict[str, Any]) -> list[HeuristicError]:
+    """Run a file statement by statement; return what weaklab refused, which does not stop the others."""
+    flags = compile(tree, file, "exec", dont_inherit=True).co_flags & FUTURES
+    refused = []
+    for statement in tree.body:
+        code = compile(ast.Module([statement], []), file, "exec", flags=flags, dont_inherit=True)
+        try:
+            exec(code, namespace)
+        except HeuristicError as error:
+            refused.append(error)
+    return refused
+
+
+def _import_late_neighbours(tree: ast.Module, folder: Path, package: str) -> None:
+    """Import what functions import from the folder when they run: their folder is on no path then."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = ["." * node.level + (node.module or "")]
+            names += [f"{names[0]}{'.' if node.module else ''}{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            top = name.lstrip(".").partition(".")[0]
+            if top and ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
+                with contextlib.suppress(Exception):  # then the function leaves a fault when it runs
+                    importlib.import_module(name, package)
 
 
 def _package(folder: Path) -> str:
@@ -161,7 +240,9 @@ def _heuristics_of(module: ModuleType, file: Path, stems: list[str]) -> list[Heu
         if not things or not all(isinstance(item, Heuristic) or is_snorkel(item) for item in things):
             continue
         for number, item in enumerate(things):
-            heuristic = as_heuristic(item)
+            heuristic = found[id(item)] if id(item) in found else as_heuristic(item)
+            if thing is item and id(item) not in found and not heuristic.named:
+                heuristic.name = name
             heuristic.location = heuristic.location or place(file, lines.get((name, number), lines.get((name, 0), 1)))
             found.setdefault(id(item), heuristic)
     for heuristic in found.values():

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from weaklab.corpus.records import Columns
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
+from weaklab.heuristics.fingerprint import Module
 from weaklab.heuristics.functions import BallotBox, location_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from weaklab.base import LabelNames
@@ -29,15 +32,21 @@ class SnorkelFunction(Heuristic):
         self.function = function
         self.name = function.name
         self.location = location_of(function._f)
-        self._fingerprint: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        if self._fingerprint is None:
-            mappers = [(type(mapper).__qualname__, _settings(mapper)) for mapper in self.function._pre]
-            captured = fingerprint.of_value([self.function._resources, mappers])
-            self._fingerprint = fingerprint.digest("snorkel", fingerprint.of_function(self.function._f), captured)
-        return self._fingerprint
+        return fingerprint.digest("snorkel", fingerprint.look(self.fingerprint_parts()).digest)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return fingerprint.look(self.fingerprint_parts()).unseen
+
+    def modules(self) -> Mapping[str, Module]:
+        return fingerprint.look(self.fingerprint_parts()).modules
+
+    def fingerprint_parts(self) -> Any:
+        mappers = [(type(mapper).__qualname__, _settings(mapper)) for mapper in self.function._pre]
+        return [self.function._f, self.function._resources, mappers]
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel without what preprocessors remember: a pickled Series loses the attributes that they gave it."""

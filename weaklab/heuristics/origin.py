@@ -1,0 +1,104 @@
+"""Whose code something is: the standard library's, an installed distribution's or the user's own, decided by where its file lies."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import site
+import sys
+import sysconfig
+import types
+from functools import lru_cache
+from typing import Any
+
+OWN = ""
+"""The home of code of the user, whose content counts. Other code is known by its name and by what its home says."""
+
+
+def home_of(thing: Any) -> str:
+    """Return :data:`OWN`, ``python``, ``weaklab`` or ``distribution==version`` for a module, class, function or built-in function.
+
+    >>> import json, numpy
+    >>> home_of(json.dumps), home_of(numpy.array).startswith("numpy=="), home_of(lambda: 0) == OWN
+    ('python', True, True)
+    """
+    code = getattr(thing, "__code__", None)
+    if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
+        return home_of_file(code.co_filename)
+    if isinstance(thing, types.ModuleType):
+        return _home_of_module(thing)
+    name = getattr(thing, "__module__", None)
+    if name == "__main__":  # of a notebook or of ``python -c``, whatever program runs it
+        return OWN
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return OWN if module is None else _home_of_module(module)
+
+
+def _home_of_module(module: types.ModuleType) -> str:
+    spec = getattr(module, "__spec__", None)
+    if module.__name__ != "__main__" and (getattr(spec, "origin", None) in ("built-in", "frozen") or module.__name__ == "builtins"):
+        return "python"
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return home_of_file(file)
+    places = list(getattr(spec, "submodule_search_locations", None) or ())  # of a package without __init__.py
+    return home_of_file(os.path.join(places[0], "__init__.py")) if places else OWN
+
+
+@lru_cache(maxsize=4096)
+def home_of_file(file: str) -> str:
+    """Return the home of the code in a file; see :func:`home_of`."""
+    path = os.path.realpath(file)
+    if _below(path, _WEAKLAB):
+        return "weaklab"
+    for folder in _installed():
+        if _below(path, folder):
+            return _distribution(os.path.relpath(path, folder).split(os.sep)[0].partition(".")[0], path)
+    return "python" if any(_below(path, folder) for folder in _standard()) else OWN
+
+
+_WEAKLAB = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+
+
+def _below(path: str, folder: str) -> bool:
+    return path.startswith(folder + os.sep)
+
+
+@lru_cache(maxsize=1)
+def _standard() -> list[str]:
+    return [os.path.realpath(path) for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))]
+
+
+@lru_cache(maxsize=1)
+def _installed() -> list[str]:
+    """Return the folders that installers write to."""
+    places = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages(), site.getusersitepackages()]
+    return list(dict.fromkeys(os.path.realpath(path) for path in places if path))
+
+
+@lru_cache(maxsize=1024)
+def _distribution(top: str, path: str) -> str:
+    """Return name and version of what installed a top-level module, the content of a file where nothing says so."""
+    try:
+        return f"{top}=={importlib.metadata.version(top)}"
+    except importlib.metadata.PackageNotFoundError:
+        names = sorted(set(_distributions().get(top, ())))
+    if names:
+        return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in names)
+    version = getattr(sys.modules.get(top), "__version__", None)
+    return f"{top}=={version}" if isinstance(version, str) else f"{top}=={_content(path)}"
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+def _content(path: str) -> str:
+    import hashlib
+
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return "unknown"
