@@ -97,7 +97,7 @@ class FileContent:
         return [*found, (at, size, row, row - 1)]
 
     def _text_pieces(self, stream: Any) -> list[Piece]:
-        unit = "byte" if self.path.suffix.lower() == ".gz" else "line"
+        unit = "byte" if self.path.suffix.lower() in (".gz", ".xlsx", ".xls") else "line"
         found: list[Piece] = []
         at, line, ended = 0, 1, True
         while True:

@@ -58,7 +58,7 @@ class Input:
         """Return how many records there are: exactly, or about so many, or None where only reading tells."""
         if self.parquet is not None:
             return len(self.parquet)
-        return None if any(path.suffix.lower() == ".gz" for path in self.source.paths) else self.contents.lines
+        return None if any(path.suffix.lower() == ".gz" for path in self.source.paths) else self.contents.lines or None
 
     def reader(self) -> Reader:
         """Return what workers read with."""
