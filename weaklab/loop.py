@@ -452,7 +452,7 @@ class Loop:
         >>> X = np.repeat(np.eye(2), 100, axis=0)
         >>> truth = np.repeat([0, 1], 100)
         >>> loop = Loop(X, ["a", "b"])
-        >>> rows = [pick.row for pick in loop.ask(70, strategy="random")]
+        >>> rows = [pick.row for pick in loop.ask(100, strategy="random")]
         >>> loop.label(rows, truth[rows])
         >>> loop.label_or_abstain(precision=0.95).coverage
         1.0
