@@ -1,10 +1,13 @@
 """The order in which records, heuristics and classes come in decides nothing."""
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from scipy import sparse
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, LabelNames, WeaklabError, WeaklabWarning
 from weaklab.classifiers import WeakClassifier, folds_of
 from weaklab.label_models import LABEL_MODELS, is_tied
 from weaklab.loop import content_keys
@@ -98,8 +101,6 @@ def test_a_loop_does_not_depend_on_the_order_of_classes(classifier):
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_a_loop_over_wide_features_does_not_depend_on_the_order_of_records(kind):
-    from scipy import sparse
-
     L, y, _, _, truth = planted()
     rng = np.random.default_rng(5)
     X = np.where(rng.random((N, 200)) < 0.1, rng.random((N, 200)), 0) + np.eye(K, 200)[truth]
@@ -128,8 +129,6 @@ def test_keys_made_of_content_follow_the_rows(width):
     once = np.unique(X, axis=0, return_index=True, return_counts=True)
     single = once[1][once[2] == 1]
     np.testing.assert_array_equal(content_keys(X[order])[np.argsort(order)[single]], keys[single])
-    from scipy import sparse
-
     np.testing.assert_array_equal(content_keys(sparse.csr_array(X)), keys)
     np.testing.assert_array_equal(content_keys(np.float64(X)), keys)
 
@@ -239,3 +238,118 @@ def test_what_is_no_row_is_refused_and_nothing_is_labeled(rows, codes, message):
     assert loop.n_labels == 0
     with pytest.raises(WeaklabError):
         loop.explain(2.7)
+
+
+# ---- features as they come in
+
+
+@pytest.mark.parametrize("classifier", ["logistic_regression", "gaussian_naive_bayes", "k_nearest_neighbors", "naive_bayes"])
+@pytest.mark.parametrize("kind", [np.float16, np.longdouble, np.int32, bool])
+def test_features_of_any_type_of_numbers_are_computed_as_floats(classifier, kind):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 200)
+    X = (rng.random((200, 6)) < np.where(truth == 1, 0.8, 0.2)[:, None]).astype(kind)
+    y = np.where(np.arange(200) < 60, truth, ABSTAIN)
+    P = loop_of(np.float32(X), None, y, ["a", "b"], classifier).P
+    np.testing.assert_allclose(loop_of(X, None, y, ["a", "b"], classifier).P, P, atol=1e-5)
+    trained = [
+        WeakClassifier(classifier).train(Z[:60], truth[:60], [str(i) for i in range(60)], LabelNames(["a", "b"])).score(Z)
+        for Z in (X, np.float32(X))
+    ]
+    np.testing.assert_allclose(trained[0], trained[1], atol=1e-5)
+
+
+FRAME = pd.DataFrame({"age": [1.0, 2.0], "income": [3.0, np.inf]})
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (FRAME, "X holds 1 value that is missing or infinite, the first in row 1, column 'income': inf; fill them first"),
+        ([[1.0, np.nan], [np.nan, 0.0]], "X holds 2 values that are missing or infinite, the first in row 0, column 1: nan"),
+        (sparse.csr_array([[0, 0, -np.inf], [1.0, 0, 0]]), "the first in row 0, column 2: -inf"),
+        (pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}), "the first in row 1, column 'n': nan"),
+        (np.array([[1.0], [None]], dtype=object), "the first in row 1, column 0: nan"),
+        ([[1.0, 1e30], [0, 0]], r"X holds 1 value that is beyond 1e\+18, the first in row 0, column 1: 1e\+30; scale the column first"),
+        ([["1", "2"], ["3", "4"]], "X must hold numbers, shape .records, features., got list of <U1 with '1'"),
+        (np.array([["1", 2.0]], dtype=object), "X must hold numbers, .* with '1'; turn text, dates and categories into numbers first"),
+        (np.array([["2020-01-01"]], dtype="datetime64[D]"), "X must hold numbers"),
+        (np.array([[1j]]), "X must hold numbers"),
+        ([[1.0], [1.0, 2.0]], "X must hold numbers, .* of rows of several lengths"),
+        (np.ma.masked_equal([[1.0, 2.0]], 2.0), "X is a masked array"),
+        ([1.0, 2.0], r"X must be a matrix of shape \(records, features\), got shape \(2,\)"),
+    ],
+)
+def test_features_that_are_no_finite_numbers_are_named(X, message):
+    with pytest.raises(WeaklabError, match=message):
+        weaklab.Loop(X, ["a", "b"])
+
+
+def test_a_classifier_names_the_record_whose_features_are_wrong():
+    X = np.ones((20, 2))
+    X[7, 1] = np.nan
+    with pytest.raises(WeaklabError, match="X holds 1 value that is missing or infinite, the first in record 'r7', column 1: nan"):
+        WeakClassifier().train(X, np.arange(20) % 2, [f"r{i}" for i in range(20)], LabelNames(["a", "b"]))
+
+
+class Encoder:
+    """Two numbers a text, of some type; one of them may be wrong."""
+
+    def __init__(self, kind, wrong=None):
+        self.kind, self.wrong = kind, wrong
+
+    def encode(self, texts):
+        rows = np.array([[len(text), text.count("a")] for text in texts], dtype=self.kind)
+        if self.wrong is not None:
+            rows[1, 0] = self.wrong
+        return rows
+
+
+def test_what_an_encoder_returns_is_checked():
+    corpus = weaklab.read(pd.DataFrame({"id": ["x", "y", "z"], "text": ["a", "ab", "abc"]}))
+    batch = next(corpus.batches())
+    assert weaklab.features.features(Encoder(np.float16)).transform(batch).dtype == np.float32
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(
+            WeaklabError, match="what Encoder returns holds 1 value that is missing or infinite, the first in record 'y', column 0"
+        ):
+            weaklab.features.features(Encoder(float, wrong)).transform(batch)
+    few = Encoder(float)
+    few.encode = lambda texts: np.ones((1, 2))
+    with pytest.raises(WeaklabError, match="Encoder returns 1 rows for 3 texts"):
+        weaklab.features.features(few).transform(batch)
+
+
+def columns_of(**columns):
+    return weaklab.read(pa.table({"id": [f"r{i}" for i in range(len(next(iter(columns.values()))))], **columns}), text=[])
+
+
+def test_infinity_in_a_numeric_column_counts_as_missing_and_is_told():
+    there = columns_of(n=[1.0, float("inf"), 3.0, float("-inf"), None, 5.0], m=[1, 2, 3, 4, 5, 6])
+    missing = columns_of(n=[1.0, None, 3.0, None, None, 5.0], m=[1, 2, 3, 4, 5, 6])
+    with pytest.warns(
+        WeaklabWarning, match="column 'n' holds infinity in 2 records, the first with id 'r1'; as a feature that counts as missing"
+    ):
+        X = weaklab.features.features("columns").fit_transform(there)
+    np.testing.assert_array_equal(X, weaklab.features.features("columns").fit_transform(missing))
+    assert X[1, 0] == 0
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.7e9, -1e12])
+def test_columns_keep_their_spread_however_far_from_zero_they_are(offset):
+    X = weaklab.features.features("columns").fit_transform(columns_of(n=[offset + i for i in range(100)]))
+    np.testing.assert_allclose(X[:, 0], (np.arange(100) - 49.5) / np.arange(100).std(), atol=1e-3)
+
+
+def test_columns_in_half_precision_and_lists_with_gaps_are_features():
+    half = pa.array(np.float16([0.5, 1.5, 2.5]))
+    lists = pa.array([None, [1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32(), 2))
+    held = weaklab.features.features("columns").fit(columns_of(h=half, e=lists))
+    assert held.transform(next(columns_of(h=half, e=lists).batches())).shape == (3, 3)
+    gone = next(columns_of(h=half[:1], e=pa.array([None], pa.list_(pa.float32(), 2))).batches())
+    assert held.transform(gone)[0, 1:].tolist() == [0.0, 0.0]
+    other = next(columns_of(h=half[:1], e=pa.array([[1.0, 2.0, 3.0]])).batches())
+    with pytest.raises(
+        WeaklabError, match=r"column 'e' cannot be a feature: record 'r0' has \[1\.0, 2\.0, 3\.0\]; wanted lists of 2 numbers"
+    ):
+        held.transform(other)

@@ -246,3 +246,28 @@ def test_wrong_keys_scores_and_states_are_refused():
         StreamSampler(0.1, lambda P: -P[:, 0]).decide([0.5, 0.5])
     with pytest.raises(WeaklabError, match="no state of a StreamSampler: strategy"):
         StreamSampler.from_state({"budget": 3})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"P_row": ["0.5", "0.5"]}, "P_row must hold the probabilities"),
+        ({"P_row": [True, False]}, "P_row must hold the probabilities"),
+        ({"L_row": [0, 300]}, r"L\[0, 1\] is 300, which is no label"),
+        ({"L_row": [0, 0.5]}, r"L\[0, 1\] is 0\.5, which is no code"),
+        ({"L_row": [0, np.nan]}, r"L\[0, 1\] is nan"),
+        ({"L_row": [[0, 1]]}, r"L_row must hold one vote a heuristic, shape \(m,\), got shape \(1, 2\)"),
+        ({"L_row": [0, 1], "scores": {1: [np.inf, 0.0]}}, r"scores\[1\] holds NaN or infinity"),
+        ({"L_row": [0, 1], "scores": {5: [0.5, 0.5]}}, r"scores\[5\] has shape"),
+        ({"key": 1.5}, "key must be a record's id or a whole number, got 1.5"),
+    ],
+)
+def test_what_is_no_record_of_a_stream_is_refused_and_not_counted(given, message):
+    sampler = StreamSampler(0.5)
+    with pytest.raises(WeaklabError, match=message):
+        sampler.decide(**{"P_row": [0.5, 0.5], **given})
+    assert sampler.seen == 0
+
+
+def test_half_precision_probabilities_are_read():
+    assert StreamSampler(1.0, random_share=0).decide(np.float16([0.1, 0.9]), [0.0, -1.0]).score > 0

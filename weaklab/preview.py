@@ -9,6 +9,8 @@ import numpy as np
 
 from weaklab.analysis import wilson_interval
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError
+from weaklab.classifiers.calibration import TIED
+from weaklab.rows import is_tied
 from weaklab.tables import Table, counted
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def preview(
             )
     votes = classifier.ballot(given).votes.astype(np.int64)
     gold = np.flatnonzero(codes != ABSTAIN)
-    best = given[gold].argmax(axis=1)
+    best = np.where(is_tied(given[gold], TIED), ABSTAIN, given[gold].argmax(axis=1))
     right = int((best == codes[gold]).sum())
     low, high = wilson_interval(right, len(gold))
     n_votes = int((votes != ABSTAIN).sum())

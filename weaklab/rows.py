@@ -133,14 +133,14 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
     return found
 
 
-def is_tied(P: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Return bool (n,), True where the best two classes are equally probable.
+def is_tied(P: NDArray[np.floating[Any]], within: float = 1e-9) -> NDArray[np.bool_]:
+    """Return bool (n,), True where the best two classes are equally probable; they differ by less than ``within`` then.
 
     >>> is_tied(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
     [True, False]
     """
     first, second = top_two(P)
-    return np.asarray(first - second < 1e-9)
+    return np.asarray(first - second < within)
 
 
 def one_thread() -> Any:

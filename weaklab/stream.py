@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from weaklab.base import WeaklabError
+from weaklab.base import MAX_CLASSES, WeaklabError
+from weaklab.label_models.base import check_soft, check_votes
 from weaklab.strategies import STRATEGIES, Strategy, call_strategy, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 ROWWISE = frozenset({"P", "L", "scores", "keys", "seed"})
 """What a strategy may ask for when one record is all that there is."""
@@ -192,13 +193,15 @@ class StreamSampler:
         return Decision(ask, score, threshold, probability, audit, chance_of_audit, why)
 
     def _score(self, P_row: ArrayLike, L_row: ArrayLike | None, scores: Mapping[int, ArrayLike] | None, key: int) -> float:
-        row = np.asarray(P_row, dtype=np.float64)
-        if row.ndim != 1 or len(row) < 2 or not np.isfinite(row).all() or (row < 0).any() or not math.isclose(row.sum(), 1, abs_tol=1e-3):
-            raise WeaklabError(f"P_row must hold the probabilities of 2 or more classes, adding up to 1, got {P_row!r}")
+        row = _probabilities(P_row)
+        k = len(row)
         pool: dict[str, Any] = {"P": row[None], "keys": np.array([key], dtype=np.uint64), "seed": self.seed}
         if L_row is not None:
-            pool["L"] = np.asarray(L_row)[None]
-            pool["scores"] = {column: np.asarray(values, dtype=np.float64)[None] for column, values in (scores or {}).items()}
+            if np.ndim(L_row) != 1:
+                raise WeaklabError(f"L_row must hold one vote a heuristic, shape (m,), got shape {np.shape(L_row)}")
+            pool["L"] = check_votes(np.asarray(L_row)[None], k if k <= MAX_CLASSES else None)
+            given = {column: np.asarray(values)[None] for column, values in (scores or {}).items()}
+            pool["scores"] = check_soft(given, None, pool["L"], k).scores
         elif self._needs_votes:
             raise WeaklabError(f"query strategy {self.name!r} looks at votes; give the record's row of L, shape (m,), as L_row")
         score = float(call_strategy(self.name, self._strategy, pool)[0])
@@ -292,6 +295,20 @@ class StreamSampler:
         for name in _STATE:
             setattr(sampler, name, state[name])
         return sampler
+
+
+def _probabilities(P_row: ArrayLike) -> NDArray[np.float64]:
+    wrong = WeaklabError(f"P_row must hold the probabilities of 2 or more classes, adding up to 1, got {P_row!r}")
+    given = np.asarray(P_row)
+    if given.dtype.kind not in "iufO":
+        raise wrong
+    try:
+        row = given.astype(np.float64)
+    except (TypeError, ValueError):
+        raise wrong from None
+    if row.ndim != 1 or len(row) < 2 or not np.isfinite(row).all() or (row < 0).any() or not math.isclose(row.sum(), 1, abs_tol=1e-3):
+        raise wrong
+    return row
 
 
 def key_of(key: int | str) -> int:

@@ -11,7 +11,7 @@ from weaklab.base import ABSTAIN, Fault, FaultWarning, LabelNames, warn
 from weaklab.classifiers import WeakClassifier, by_id, folds_of
 from weaklab.committee import Votes, assemble
 from weaklab.heuristics import Ballot, Heuristic
-from weaklab.rows import one_thread
+from weaklab.rows import is_tied, one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +31,7 @@ OUT_OF_FOLD = ("out_of_fold_", "temperature_", "confusion_", "thresholds_")
 """What a classifier knows from records held out."""
 OWN_PROBABILITY = 0.8
 """What the classifiers must give a class by themselves before the committee's label for it trains them."""
+EQUALLY_SURE = 1e-9
 MOST_PSEUDO = 5
 """At most so many pseudo-labels of a class for each manual label of it."""
 
@@ -137,7 +138,7 @@ class Trainer:
         What functions alone are sure of would teach the classifiers their mistakes.
         """
         assert self.pseudo_labels is not None
-        rows, P = pseudo_rows(state.P, state.y, self.pseudo_labels), state.P
+        rows, P = pseudo_rows(state.P, state.y, self.pseudo_labels, self._names), state.P
         if not state.votes.scores:
             rows = rows[:0]
         else:
@@ -306,7 +307,12 @@ def judge(
     return votes, state.model.predict_proba(votes.L, votes.scores, votes.confidence, embeddings)
 
 
-def pseudo_rows(P: NDArray[np.float64], y: NDArray[np.int64], confidence: float) -> NDArray[np.int64]:
+def pseudo_rows(
+    P: NDArray[np.float64],
+    y: NDArray[np.int64],
+    confidence: float,
+    ids: Callable[[NDArray[np.int64]], Sequence[str]] | None = None,
+) -> NDArray[np.int64]:
     """Return the rows that may be trained on with their most probable class: int (r,).
 
     Cost-effective active learning of Wang, Zhang, Li, Zhang and Lin (2017), Cost-effective active learning for deep image
@@ -318,6 +324,7 @@ def pseudo_rows(P: NDArray[np.float64], y: NDArray[np.int64], confidence: float)
     P : float (n, k)
     y : int (n,), manual labels, -1 is unlabeled
     confidence : the least :func:`weaklab.confidence`, 0 to 1
+    ids : row numbers -> ids, which decide among equally sure records; by default the first of them are taken
 
     Examples
     --------
@@ -329,9 +336,16 @@ def pseudo_rows(P: NDArray[np.float64], y: NDArray[np.int64], confidence: float)
 
     sure = sureness(P)
     best = P.argmax(axis=1)
-    candidates = np.flatnonzero((y == ABSTAIN) & (sure >= confidence))
-    order = candidates[np.argsort(-sure[candidates], kind="stable")]
-    chosen = [order[best[order] == code][: MOST_PSEUDO * int((y == code).sum())] for code in range(P.shape[1])]
+    candidates = np.flatnonzero((y == ABSTAIN) & (sure >= confidence) & ~is_tied(P))
+    chosen = []
+    for code in range(P.shape[1]):
+        rows, most = candidates[best[candidates] == code], MOST_PSEUDO * int((y == code).sum())
+        if 0 < most < len(rows):
+            least = np.partition(sure[rows], -most)[-most]
+            surer, equal = rows[sure[rows] > least + EQUALLY_SURE], rows[np.abs(sure[rows] - least) <= EQUALLY_SURE]
+            equal = equal if ids is None else equal[by_id(ids(equal))]
+            rows = np.concatenate([surer, equal[: most - len(surer)]])
+        chosen.append(rows[:most])
     return np.sort(np.concatenate(chosen))
 
 

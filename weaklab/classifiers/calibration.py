@@ -19,6 +19,8 @@ FLOOR = 1e-3
 PRIOR = 0.1
 """Ridge penalty on the log temperature: a tenfold temperature costs a quarter of a nat, less than one record that is wrongly sure,
 so that the labels decide from the start."""
+TIED = 1e-6
+"""Scores that differ by less are equal: eight times the precision of float32."""
 LOWEST, HIGHEST = 0.05, 1e5
 """Temperatures that are looked at."""
 
@@ -200,6 +202,10 @@ def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float
     """
     import numpy as np
 
+    from weaklab.rows import is_tied
+
+    tied = is_tied(scores, TIED)  # these are no votes
+    scores, y = scores[~tied], y[~tied]
     vote, best = scores.argmax(axis=1), scores.max(axis=1).astype(np.float64)
     thresholds = np.full(scores.shape[1], np.inf)
     for code in np.unique(vote):

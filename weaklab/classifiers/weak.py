@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
 from weaklab.classifiers import reading
-from weaklab.classifiers.calibration import CALIBRATE_LABELS, binary, finite, fit_temperature, precision_thresholds, softmax, tempered
+from weaklab.classifiers.calibration import CALIBRATE_LABELS, TIED, binary, finite, fit_temperature, precision_thresholds, softmax, tempered
 from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.linear import NO_FOLD, LinearModel
 from weaklab.classifiers.models import CLASSIFIERS
@@ -15,6 +15,7 @@ from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
 from weaklab.classifiers.texts import OnTexts, Texts, reads_texts
 from weaklab.corpus.records import ids_of
 from weaklab.features import feature_spec, features, features_from_spec, transform_once
+from weaklab.features.checks import feature_matrix
 from weaklab.heuristics import Ballot, Heuristic, Watch, fingerprint
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ MIN_LABELS = 10
 AUTO = "auto"
 """The estimator that is chosen by the features: see :func:`chosen`."""
 MIN_PER_CLASS = 2
-TIED = 1e-6
-"""Scores that differ by less are equal: eight times the precision of float32."""
 
 
 class WeakClassifier(Heuristic):
@@ -180,7 +179,7 @@ class WeakClassifier(Heuristic):
 
         Parameters
         ----------
-        X : (n, d) features, sparse or dense
+        X : (n, d) features, sparse or dense, finite numbers; float16 is computed with as float32
         y : int (n,) codes
         ids : of the n records
         labels : label names
@@ -203,6 +202,7 @@ class WeakClassifier(Heuristic):
         y = np.asarray(y, dtype=np.int64)
         if self.wanting(y, labels) is not None:
             return self
+        X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")
         order = by_id(ids)  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
         X, y, fold = X[order], y[order], folds_of(y, ids, FOLDS, groups)[order]
         rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
@@ -311,6 +311,8 @@ class WeakClassifier(Heuristic):
         import numpy as np
 
         k = len(self.labels_)
+        if getattr(X, "dtype", None) not in (np.float32, np.float64):
+            X = feature_matrix(X)
         if not self.is_ready:
             return np.full((X.shape[0], k), 1 / k, dtype=np.float32)
         if k == 2 and isinstance(self.model_, LinearModel) and len(self.model_.classes_) == 2:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.base import WeaklabError, did_you_mean
 from weaklab.corpus import Columns, Corpus
+from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features, texts_of
+from weaklab.features.checks import feature_matrix
 from weaklab.heuristics import fingerprint
 
 if TYPE_CHECKING:
@@ -64,7 +66,10 @@ class Combined(Features):
 
 
 class Transformer(Features):
-    """Any object with ``fit`` and ``transform`` (or only ``transform`` or ``encode``) over a list of texts."""
+    """Any object with ``fit`` and ``transform`` (or only ``transform`` or ``encode``) over a list of texts.
+
+    What it returns is one row of finite numbers a text, dense or sparse; float16 becomes float32.
+    """
 
     def __init__(self, transformer: Any) -> None:
         self._transformer = transformer
@@ -88,7 +93,11 @@ class Transformer(Features):
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         method = getattr(self._fitted, "transform", None) or self._fitted.encode
-        return method(list(Columns(batch).text))
+        kind, ids = type(self._transformer).__name__, ids_of(batch)
+        found = feature_matrix(method(list(Columns(batch).text)), f"what {kind} returns", lambda row: f"record {ids[row]!r}")
+        if found.shape[0] != batch.num_rows:
+            raise WeaklabError(f"{kind} returns {found.shape[0]} rows for {batch.num_rows} texts; wanted one row of features a text")
+        return found
 
 
 @FEATURES.named("auto")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError
+from weaklab.base import WeaklabError, warn
 from weaklab.corpus import Columns, Corpus
+from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 @FEATURES.named("columns")
 class NumericColumns(Features):
     """Numeric, boolean and embedding columns, standardised to mean 0 and deviation 1; missing values become the mean.
+
+    NaN and infinity count as missing; while it is fitted, a warning names the columns that hold infinity. Numbers of any type, float16
+    included, are worked out in float64.
 
     Parameters
     ----------
@@ -41,47 +45,114 @@ class NumericColumns(Features):
         self._names = self.columns or numeric_columns(first)
         if not self._names:
             raise WeaklabError(f"{corpus.name} has no numeric column for the features 'columns'; there are {first.schema.names}")
-        count, total, squares = 0.0, 0.0, 0.0
+        self._widths = self._found_widths(corpus)
+        count, total, squares, shift, infinite = 0.0, 0.0, 0.0, None, _Infinite(self._names, self._widths)
         for batch in corpus.batches():
             raw = self._raw(batch)
-            known = ~np.isnan(raw)
-            count, total = count + known.sum(axis=0), total + np.nansum(raw, axis=0)
-            squares = squares + np.nansum(raw**2, axis=0)
+            infinite.look_at(raw, batch)
+            known = np.isfinite(raw)
+            if shift is None:  # squares of numbers around 0 keep the digits that those of a time or an id lose
+                shift = np.where(known, raw, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+            raw = np.where(known, raw - shift, 0)
+            count, total, squares = count + known.sum(axis=0), total + raw.sum(axis=0), squares + (raw**2).sum(axis=0)
+        infinite.tell()
         count = np.maximum(count, 1)
-        self._mean = total / count
-        deviation = np.sqrt(np.maximum(squares / count - self._mean**2, 0))
+        self._mean = total / count + (0 if shift is None else shift)
+        deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
         self._scale = np.where(deviation > 0, deviation, 1)
         return self
+
+    def _found_widths(self, corpus: Corpus) -> list[int]:
+        """Return how many numbers a record has in each column: 1, or as many as the first list of it has."""
+        found = dict.fromkeys(self._names, 1)
+        open_ = set(self._names)
+        for batch in corpus.batches():
+            columns = Columns(batch)
+            for name in sorted(open_):
+                first = next((value for value in columns[name] if value is not None), None)
+                if first is not None:
+                    open_.discard(name)
+                    found[name] = len(first) if hasattr(first, "__len__") and not isinstance(first, str) else 1
+            if not open_:
+                break
+        return [found[name] for name in self._names]
 
     def _raw(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         import numpy as np
 
         columns = Columns(batch)
         parts = []
-        for name in self._names:
+        for name, width in zip(self._names, self._widths, strict=True):
             values = columns[name]
             try:
-                lists = [value for value in values if hasattr(value, "__len__")]
-                width = len(lists[0]) if lists else 1
-                empty = np.full(width, np.nan) if lists else np.nan
+                lists = any(hasattr(value, "__len__") for value in values)
+                empty = np.full(width, np.nan) if lists or width != 1 else np.nan
                 raw = np.array([empty if v is None else v for v in values], dtype=np.float64).reshape(len(values), width)
-                parts.append(np.where(np.isfinite(raw), raw, np.nan))
             except (TypeError, ValueError):
-                raise WeaklabError(f"column {name!r} cannot be a feature: wanted numbers, or lists of numbers of one length") from None
+                wanted = "numbers" if width == 1 else f"lists of {width} numbers"
+                raise WeaklabError(
+                    f"column {name!r} cannot be a feature{_odd_one(values, width, ids_of(batch))}; wanted {wanted} or nothing"
+                ) from None
+            parts.append(raw)
         return np.hstack(parts)
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         import numpy as np
 
-        rows = (self._raw(batch) - self._mean) / self._scale
+        with np.errstate(invalid="ignore"):
+            rows = (self._raw(batch) - self._mean) / self._scale
         return np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
-        return {"names": list(self._names), "mean": self._mean, "scale": self._scale}
+        return {"names": list(self._names), "widths": list(self._widths), "mean": self._mean, "scale": self._scale}
 
     def restore(self, state: Mapping[str, Any]) -> NumericColumns:
         self._names, self._mean, self._scale = list(state["names"]), state["mean"], state["scale"]
+        self._widths = [int(width) for width in state["widths"]]
         return self
+
+
+class _Infinite:
+    """Which columns hold infinity, in how many records, and in which one first."""
+
+    def __init__(self, names: Sequence[str], widths: Sequence[int]) -> None:
+        self._names = [name for name, width in zip(names, widths, strict=True) for _ in range(width)]
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def look_at(self, raw: NDArray[np.float64], batch: pa.RecordBatch) -> None:
+        import numpy as np
+
+        wrong = np.isinf(raw)
+        if not wrong.any():
+            return
+        ids = ids_of(batch)
+        for name in dict.fromkeys(self._names[place] for place in np.flatnonzero(wrong.any(axis=0))):
+            of_column = [place for place, other in enumerate(self._names) if other == name]
+            rows = np.flatnonzero(wrong[:, of_column].any(axis=1))
+            count, first = self._found.get(name, (0, ids[rows[0]]))
+            self._found[name] = count + len(rows), first
+
+    def tell(self) -> None:
+        for name, (count, first) in self._found.items():
+            warn(
+                f"column {name!r} holds infinity in {count:,} record{'' if count == 1 else 's'}, the first with id {first!r}; "
+                "as a feature that counts as missing, and missing values become the mean: put a number there if it means one"
+            )
+
+
+def _odd_one(values: Sequence[Any], width: int, ids: Sequence[str]) -> str:
+    """Say which value is no number, or no list of so many."""
+    import numpy as np
+
+    for value, name in zip(values, ids, strict=True):
+        try:
+            fits = value is None or np.asarray(value, dtype=np.float64).size == width
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            shown = repr(value.tolist() if hasattr(value, "tolist") else value)
+            return f": record {name!r} has {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return ""
 
 
 def numeric_columns(batch: pa.RecordBatch) -> list[str]:
