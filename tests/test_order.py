@@ -228,7 +228,7 @@ def test_a_mask_takes_labels_for_its_rows_or_for_all_records():
         (np.ones((4, 1), dtype=bool), [1] * 4, r"rows have shape \(4, 1\)"),
         ([1, 1], [0, 1], "row 1 comes more than once; give each row once"),
         ([0, 1, 1, 0], [1, 1, 1, 1], "row 0 comes more than once .if this is a mask"),
-        ([0, 1], [1], "2 records and 1 labels"),
+        ([0, 1], [1], "2 records and 1 label"),
     ],
 )
 def test_what_is_no_row_is_refused_and_nothing_is_labeled(rows, codes, message):
