@@ -241,6 +241,9 @@ class Committee:
         for heuristic, ballot in self._compute(missing, corpus, progress):
             if heuristic.keeps:
                 cache.put(keys[heuristic.name], ballot)
+                after = self._column_key(heuristic)
+                if after != keys[heuristic.name]:  # the function itself changed what it captures, such as a memo: not an edit
+                    cache.put(after, ballot)
             known[heuristic.name] = ballot
         return known, [h.name for h in missing]
 

@@ -68,8 +68,8 @@ class Workbench:
         """Return what trains the committee, after letting those vote that do not learn and have not voted; all with ``fresh``."""
         if self._trainer is None or fresh or not self.is_current():
             self.forget()
-            self._keys = self._committee().column_keys()
             self._trainer = self._make_trainer(progress, fresh)
+            self._keys = self._committee().column_keys()  # as of now: functions may change what they capture while they vote
         return self._trainer
 
     def is_current(self) -> bool:
