@@ -330,3 +330,13 @@ def test_votes_of_a_wrench_set_whose_labels_are_numbers_are_codes(tmp_path):
     for heuristic in found.heuristics:
         committee.add(heuristic)
     assert committee.vote(found.corpus, progress=False).L.tolist() == [[0, 1, -1, 2]]
+
+
+def test_the_map_that_is_shown_gives_ratings_that_are_none_no_label_and_keeps_codes_in_order():
+    with pytest.raises(UnknownLabelError, match=r'such as map=\{"0": ""\}, where "" means no label \(in the terminal --map 0=\)'):
+        LabelReader(LabelNames(["1", "2", "3"])).code(0)
+    column = pa.array(["3", "1", "2"], pa.large_string())
+    with pytest.raises(UnknownLabelError, match=r'map=\{"1": "world", "2": "sport", "3": "money"\}'):
+        LabelReader(LabelNames(["world", "sport", "money"])).codes(column, str)
+    with pytest.raises(UnknownLabelError, match=r'map=\{"1": "spam", "0": "ham"\}'):
+        LabelReader(LabelNames(["spam", "ham"])).codes(pa.array(["0", "1"], pa.large_string()), str)

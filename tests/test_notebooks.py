@@ -31,7 +31,13 @@ def execute(notebook, folder):
     for place in (specs / "this", work, temporary):
         place.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    environment = {"TMPDIR": str(temporary), "TEMP": str(temporary), "IPYTHONDIR": str(folder / "ipython"), "PYTHONWARNINGS": NO_WIDGETS}
+    environment = {
+        "TMPDIR": str(temporary),
+        "TEMP": str(temporary),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONWARNINGS": NO_WIDGETS,
+        "TQDM_DISABLE": "1",
+    }
     (specs / "this" / "kernel.json").write_text(
         json.dumps({"argv": command, "display_name": "this", "language": "python", "env": environment})
     )

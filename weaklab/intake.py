@@ -228,7 +228,7 @@ class Intake:
             else:
                 uses.append(ColumnUse((name,), _kind_of(column.type), str(column.type).removeprefix("large_")))
         ignored = [ColumnUse((name,), "ignored", "not among columns=") for name in corpus.ignored]
-        lost = [ColumnUse((name,), "left out", "cannot be stored") for name in corpus.left_out]
+        lost = [ColumnUse((name,), "left out", "see below") for name in corpus.left_out]
         return joined([*uses, *ignored]) + lost
 
     def _notes(self) -> list[str]:

@@ -198,8 +198,9 @@ class LabelReader:
         example = _example(strange, self.labels, number=is_number)
         said = ", ".join(f'"{key}": "{name}"' for key, name in example)
         typed = " ".join(f"--map {shlex.quote(f'{key}={name}')}" for key, name in example)
+        nothing = ', where "" means no label' if any(not name for _, name in example) else ""
         return (
-            f"{shown} is not a label;{hint} the labels are {names}{place}; say what values stand for, such as map={{{said}}} "
+            f"{shown} is not a label;{hint} the labels are {names}{place}; say what values stand for, such as map={{{said}}}{nothing} "
             f"(in the terminal {typed})"
         )
 
@@ -285,8 +286,11 @@ def _checked_map(given: Mapping[Any, Any] | None, labels: LabelNames) -> dict[st
 def _example(strange: list[str], labels: LabelNames, number: bool) -> list[tuple[str, str]]:
     """Pair values with labels, with those that they are like where they are like one: an example, but one of this data."""
     shown = strange[:_SHOWN]
+    if number and any(number_of(name) is not None for name in labels):
+        return [(_plain_number(text), "") for text in shown]  # a rating that is none of the ratings is no rating
     if number:
-        return list(zip(map(_plain_number, shown), labels, strict=False))
+        in_order = sorted(shown, key=lambda text: _as_number(text) or Decimal(0), reverse=len(shown) <= 2)
+        return list(zip(map(_plain_number, in_order), labels, strict=False))
     like = [(text, name) for text in shown if (name := _like(text, labels))]
     return like or [(shown[0], labels[0])]
 

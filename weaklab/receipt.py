@@ -18,7 +18,7 @@ class ColumnUse:
     ----------
     names : of the columns, several where the same became of neighbours
     role : id, text, label, gold, numeric (a number that heuristics and classifiers read), kept (anything else that heuristics read), hidden
-        (labels of another import), ignored (not among ``columns=``) or left out (cannot be stored)
+        (labels of another import), ignored (not among ``columns=``) or left out (the notes say why)
     note : types, counts of labels, or why it is left out
     """
 

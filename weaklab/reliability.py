@@ -143,7 +143,8 @@ def threshold_for(confidence: ArrayLike, right: ArrayLike, precision: float = PR
     then test. Records of equal confidence are in or out together.
 
     Exact for confidences that stay as they are and thresholds at fixed confidences. Here both are estimated: thresholds are shares of
-    the sample, and a committee that learns changes its confidences. `benchmarks.promises` measures what that costs: nothing visible.
+    the sample, and a committee that learns changes its confidences. `benchmarks.promises` measures the first: nothing visible. The second
+    was not simulated.
 
     Examples
     --------
