@@ -159,5 +159,5 @@ def test_a_loop_explains_a_row_with_its_classifiers():
         assert first == loop.P[row].argmax()
         assert found.log_odds == pytest.approx(np.log(loop.P[row, first] / loop.P[row, second]), abs=1e-9)
         assert any(part.member == "logistic_regression" and 0 < part.confidence < 1 for part in found.parts)
-    with pytest.raises(WeaklabError, match="row must be from 0 to 89, got 90"):
+    with pytest.raises(WeaklabError, match="no row 90: rows must be from 0 to 89"):
         loop.explain(90)

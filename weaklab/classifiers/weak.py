@@ -202,7 +202,8 @@ class WeakClassifier(Heuristic):
         y = np.asarray(y, dtype=np.int64)
         if self.wanting(y, labels) is not None:
             return self
-        X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")
+        if not self.reads_texts:
+            X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")
         order = by_id(ids)  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
         X, y, fold = X[order], y[order], folds_of(y, ids, FOLDS, groups)[order]
         rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
@@ -311,7 +312,7 @@ class WeakClassifier(Heuristic):
         import numpy as np
 
         k = len(self.labels_)
-        if getattr(X, "dtype", None) not in (np.float32, np.float64):
+        if not self.reads_texts and getattr(X, "dtype", None) not in (np.float32, np.float64):
             X = feature_matrix(X)
         if not self.is_ready:
             return np.full((X.shape[0], k), 1 / k, dtype=np.float32)

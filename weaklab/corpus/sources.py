@@ -535,10 +535,10 @@ def _row_batches(
     import pyarrow as pa
 
     chunks = _chunks((place, _text_keys(row, place)) for place, row in rows)
-    ahead = list(islice(chunks, 2))
+    ahead, broken = _two_ahead(chunks)
     schema = schema_of_all() if schema_of_all is not None and len(ahead) > 1 else None
     is_first = True
-    for places, chunk in chain(ahead, chunks):
+    for places, chunk in chain(ahead, broken, chunks):
         names = list(schema.names) if schema is not None else list(dict.fromkeys(key for row in chunk for key in row))
         found = {name: source.attempt(name, partial(_row_column, chunk, name, source, places.__getitem__)) for name in names}
         lost = [name for name, column in found.items() if column is None]
@@ -551,6 +551,22 @@ def _row_batches(
         if schema is None:
             schema = pa.schema([pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema])
         yield _cast(batch, schema, places[0])
+
+
+_Chunk = tuple[list[str], list[Mapping[str, Any]]]
+
+
+def _two_ahead(chunks: Iterator[_Chunk]) -> tuple[list[_Chunk], Iterator[_Chunk]]:
+    """Return the first two chunks, and what raises the error of the second one after the first has been used."""
+    first = list(islice(chunks, 1))
+    try:
+        return first + list(islice(chunks, 1)), iter(())
+    except CorpusError as error:
+        return first, map(_raise, [error])
+
+
+def _raise(error: CorpusError) -> _Chunk:
+    raise error
 
 
 def _text_keys(row: Mapping[Any, Any], place: str) -> Mapping[str, Any]:

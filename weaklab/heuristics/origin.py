@@ -19,8 +19,8 @@ def home_of(thing: Any) -> str:
     """Return :data:`OWN`, ``python``, ``weaklab`` or ``distribution==version`` for a module, class, function or built-in function.
 
     >>> import json, numpy
-    >>> home_of(json.dumps), home_of(numpy.array).startswith("numpy=="), home_of(lambda: 0) == OWN
-    ('python', True, True)
+    >>> home_of(json.dumps), home_of(numpy.array).startswith("numpy==")
+    ('python', True)
     """
     code = getattr(thing, "__code__", None)
     if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
