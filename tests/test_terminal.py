@@ -44,7 +44,7 @@ def nasty(tmp_path_factory):
     """Return a project whose every name and text holds what a terminal would obey."""
     place = tmp_path_factory.mktemp("nasty")
     folder = place / f"p [/]{ESC}{BIDI}"
-    records = [{"id": f"{n}{NASTY}", "text": f"prize {n} {NASTY}\nlunch", f"column {NASTY}": NASTY} for n in range(12)]
+    records = [{"id": f"{n}{NASTY}", "text": f"prize {n} {NASTY}\nlunch", f"column {NASTY}": NASTY} for n in range(16)]
     with weaklab.Project(folder, labels=LABELS, timeout=None, weak_classifiers=[], retrain_every=0) as project:
         (folder / "labeling_functions" / f"lfs {ESC}[bold].py").write_text(f"raise ValueError({NASTY!r})", encoding="utf-8")
         project.add_records(records, text="text", id="id", quiet=True)
