@@ -299,7 +299,7 @@ def test_the_command_line_maps_chooses_and_shows(tmp_path):
     wl.Project(tmp_path / "q", labels=["spam", "ham"]).close()
     refused = run("import", tmp_path / "q", tmp_path / "b.csv", "--gold", "y")
     assert isinstance(refused.exception, UnknownLabelError)
-    assert "--map 0=spam --map 1=ham" in str(refused.exception)
+    assert "--map 1=spam --map 0=ham" in str(refused.exception)
 
 
 def test_a_corpus_that_was_read_is_not_read_anew_with_other_roles(project):

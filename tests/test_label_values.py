@@ -314,8 +314,16 @@ def test_data_sets_of_hugging_face(tmp_path, monkeypatch):
         CorpusError, match=r"the DatasetDict holds several data sets \(train, test\); pass one of them, such as data\['train'\]"
     ):
         wl.read(splits)
-    with pytest.raises(CorpusError, match="the IterableDataset is a stream"):
-        wl.read(data.to_iterable_dataset())
+    stream = data.to_iterable_dataset()
+    with pytest.raises(CorpusError, match=r"is a stream.*from_list\(list\(data.take\(10_000\)\), features=data.features\)"):
+        wl.read(stream)
+    part = datasets.Dataset.from_list(list(stream.take(10_000)), features=stream.features)
+    assert wl.read(part, gold="y").gold() == wl.read(data, gold="y").gold()
+    data.save_to_disk(tmp_path / "saved")
+    splits.save_to_disk(tmp_path / "splits")
+    for folder in ("saved", "splits"):
+        with pytest.raises(CorpusError, match=rf"{folder}: is a Hugging Face data set .*datasets.load_from_disk\("):
+            wl.read(tmp_path / folder)
     with pytest.raises(CorpusError, match=r"data\['train'\]"):
         wl.read(datasets.IterableDatasetDict({"train": data.to_iterable_dataset()}))
 
@@ -340,3 +348,47 @@ def test_the_map_that_is_shown_gives_ratings_that_are_none_no_label_and_keeps_co
         LabelReader(LabelNames(["world", "sport", "money"])).codes(column, str)
     with pytest.raises(UnknownLabelError, match=r'map=\{"1": "spam", "0": "ham"\}'):
         LabelReader(LabelNames(["spam", "ham"])).codes(pa.array(["0", "1"], pa.large_string()), str)
+
+
+# ---- what is not read is told, and what is refused shows a way that is right
+
+
+def test_labels_of_records_that_were_there_before_are_told_not_dropped_in_silence(tmp_path):
+    rows = [{"id": i, "text": f"message {i}", "y": y, "g": "ham"} for i, y in enumerate(["spam", "", "ham", None, "-1"])]
+    with wl.Project(tmp_path, labels=["ham", "spam"]) as project:
+        project.add_records([{"id": i, "text": f"message {i}"} for i in range(4)], quiet=True)
+        receipt = project.add_records(rows, label="y", gold="g", skip_known=True, quiet=True)
+        assert (receipt, receipt.skipped, project.manual_labels()) == (1, 4, {})
+        told = " of records that were in the project before were not read"
+        assert [note for note in receipt.notes if told in note] == [
+            f"y: 2 labels{told}; project.label_many({{id: label}}) sets labels of known records",
+            f"g: 4 labels{told}",
+        ]
+        more = [{"id": 9, "text": "a new one", "y": "ham"}, {"id": 0, "text": "message 0", "y": "eggs"}]
+        assert "y: 1 label of records" in project.add_records(more, label="y", skip_known=True, quiet=True).notes[0]
+        assert not project.add_records([{"id": 10, "text": "new", "y": "ham"}], label="y", skip_known=True, quiet=True).notes
+
+
+@pytest.mark.parametrize("names", [["True", "False"], ["true", "false", "unknown"], ["FALSE", "maybe"]])
+def test_a_number_is_no_position_among_truth_values(names):
+    for number in (0, 1, np.int64(1)):
+        with pytest.raises(UnknownLabelError, match="is not a label; the labels are"):
+            LabelNames(names).code(number)
+    assert LabelNames(names).code(names[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("Yes", 'map={"Yes": "spam"}'), ("NO", 'map={"NO": "ham"}'), ("Unsure", 'map={"Unsure": ""}'), ("Spam", 'map={"Spam": "spam"}')],
+)
+def test_a_value_that_is_like_a_key_of_the_map_is_shown_with_the_label_of_that_key(value, told):
+    with pytest.raises(UnknownLabelError) as error:
+        LabelReader(LabelNames(["ham", "spam"]), {"yes": "spam", "no": "ham", "unsure": None}).code(value)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("role", ["label", "gold", "id"])
+@pytest.mark.parametrize("name", [["y"], ("y", "z"), []])
+def test_only_one_column_is_the_label_the_gold_or_the_id(role, name):
+    with pytest.raises(CorpusError, match=f"{role}=.*: one column is the {role}; wanted its name, such as {role}='"):
+        wl.read([{"text": "win a prize", "y": "spam", "z": "ham"}], **{role: name})

@@ -87,6 +87,7 @@ def did_you_mean(name: str, available: Iterable[str]) -> str:
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
+_TRUTH = ("true", "false")
 _WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
 
 
@@ -110,7 +111,7 @@ class LabelNames(Sequence[str]):
 
     Attributes
     ----------
-    are_numbers : whether some name writes a number, so that a number is a name and never a position
+    are_numbers : whether some name writes a number or a truth value, so that a number is a name and never a position
 
     Examples
     --------
@@ -135,7 +136,7 @@ class LabelNames(Sequence[str]):
         if len(set(self._names)) != len(self._names):
             raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
         self._codes = {name: code for code, name in enumerate(self._names)}
-        self.are_numbers = any(_NUMBER.fullmatch(name) for name in self._names)
+        self.are_numbers = any(_NUMBER.fullmatch(name) or name.lower() in _TRUTH for name in self._names)
         self._numbers = {int(name.split(".")[0]): code for name, code in self._codes.items() if _WHOLE.fullmatch(name)}
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import ABSTAIN, CorpusError, LabelNames, ProjectError
 from weaklab.corpus import ColumnError, Corpus, Roles, ids_of
 from weaklab.corpus.union import fitted, union_of
-from weaklab.label_reader import LabelReader
+from weaklab.label_reader import LabelReader, stands_for_nothing, written
 from weaklab.progress import tracked
 from weaklab.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.store import LABEL, Event, Found, Store, StoredCorpus
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +55,7 @@ class Intake:
     map: Mapping[Any, Any] | None = None
     progress: bool = False
     _rows: int = 0
+    _unread: dict[str, int] = field(default_factory=dict)
     _ids: list[str] = field(default_factory=list)
     _labels: list[tuple[str, int]] = field(default_factory=list)
     _written: pa.Schema | None = None
@@ -87,7 +90,7 @@ class Intake:
     def _begin(self) -> None:
         roles = self.corpus.roles
         self._rows, self._written = 0, None
-        self._ids, self._labels = [], []
+        self._ids, self._labels, self._unread = [], [], {}
         self._readers = {name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None}
 
     def _events(self, session: str) -> list[Event]:
@@ -101,6 +104,7 @@ class Intake:
             self._rows += batch.num_rows
             batch = self._named_like_the_others(batch)
             if self.skip_known:
+                self._count_unread(batch)
                 batch = _without(batch, self.known)
             ids = ids_of(batch)
             batch = self._with_label_names(batch, ids)
@@ -110,6 +114,16 @@ class Intake:
             if batch.num_rows:
                 self._written = schema
                 yield self._fitted(batch, schema)
+
+    def _count_unread(self, batch: pa.RecordBatch) -> None:
+        """Count the labels of records that are left out because they are there already."""
+        import pyarrow as pa
+
+        there = batch.filter(pa.array([name in self.known for name in ids_of(batch)], pa.bool_()))
+        for column in self._readers if there.num_rows else ():
+            values = Counter(map(written, there.column(column).to_pylist()))
+            count = sum(times for text, times in values.items() if not stands_for_nothing(text))
+            self._unread[column] = self._unread.get(column, 0) + count
 
     def _named_like_the_others(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give the id and text columns the names that they have in the project."""
@@ -234,9 +248,20 @@ class Intake:
     def _notes(self) -> list[str]:
         roles, corpus = self.corpus.roles, self.corpus
         notes = [f"{name}: {note}" for name, reader in self._readers.items() for note in reader.notes()]
+        notes += [
+            f"{name}: {counted(count, 'label')} of records that were in the project before {'was' if count == 1 else 'were'} not read"
+            + ("; project.label_many({id: label}) sets labels of known records" if name == roles.label else "")
+            for name, count in self._unread.items()
+            if count
+        ]
         notes += [f"{name} is left out: {reason}" for name, reason in corpus.left_out.items()]
         if self.map and not self._readers:
             notes.append("map= was not used: neither label= nor gold= names a column")
+        if self.instead_of is not None and self._labels:
+            notes.append(
+                f"{roles.label}: {counted(len(self._labels), 'label')} did not become manual labels: records that replace others keep "
+                "those that they have; project.label_many({id: label}) sets them"
+            )
         if corpus.written_ids:
             notes.append(f"{roles.id}: {corpus.written_ids:,} ids were written as 1.0 and are 1")
         assert self._raw is not None

@@ -6,7 +6,7 @@ import difflib
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -192,10 +192,11 @@ class LabelReader:
         is_number = number_of(first) is not None or first.lower() in _TRUTH
         shown = first if is_number else repr(first) if len(first) <= 80 else repr(first[:77]) + "..."
         names = ", ".join(map(repr, self.labels[:20])) + (", ..." if len(self.labels) > 20 else "")
-        near = None if is_number else _like(first, self.labels)
+        names_of_keys = {key: "" if code == ABSTAIN else str(self.labels[code]) for key, code in self._map.items()}
+        near = None if is_number else _like(first, [*self.labels, *names_of_keys])
         hint = f" did you mean {near!r}?" if near else ""
         place = ", and a number stands for no place in this list" if number_of(first) is not None else ""
-        example = _example(strange, self.labels, number=is_number)
+        example = _example(strange, self.labels, names_of_keys, number=is_number)
         said = ", ".join(f'"{key}": "{name}"' for key, name in example)
         typed = " ".join(f"--map {shlex.quote(f'{key}={name}')}" for key, name in example)
         nothing = ', where "" means no label' if any(not name for _, name in example) else ""
@@ -283,20 +284,20 @@ def _checked_map(given: Mapping[Any, Any] | None, labels: LabelNames) -> dict[st
     return found
 
 
-def _example(strange: list[str], labels: LabelNames, number: bool) -> list[tuple[str, str]]:
-    """Pair values with labels, with those that they are like where they are like one: an example, but one of this data."""
+def _example(strange: list[str], labels: LabelNames, mapped: Mapping[str, str], number: bool) -> list[tuple[str, str]]:
+    """Pair values with labels, with those that they or keys of the map are like: an example, but one of this data."""
     shown = strange[:_SHOWN]
     if number and any(number_of(name) is not None for name in labels):
         return [(_plain_number(text), "") for text in shown]  # a rating that is none of the ratings is no rating
     if number:
         in_order = sorted(shown, key=lambda text: _as_number(text) or Decimal(0), reverse=len(shown) <= 2)
         return list(zip(map(_plain_number, in_order), labels, strict=False))
-    like = [(text, name) for text in shown if (name := _like(text, labels))]
+    like = [(text, mapped.get(name, name)) for text in shown if (name := _like(text, [*labels, *mapped]))]
     return like or [(shown[0], labels[0])]
 
 
-def _like(text: str, labels: LabelNames) -> str | None:
-    lower = {name.lower(): name for name in labels}
+def _like(text: str, names: Sequence[str]) -> str | None:
+    lower = {name.lower(): name for name in reversed(names)}
     near = difflib.get_close_matches(text.lower(), list(lower), n=1)
     return lower[near[0]] if near else None
 

@@ -31,7 +31,7 @@ class Answers:
     def __init__(self, labels: LabelNames) -> None:
         self.labels = labels
         names = {name.casefold() for name in labels}
-        self.digits = not any(name.isdigit() for name in labels)
+        self.digits = not labels.are_numbers
         self.keys = {(f":{key}" if key in names else key): key for key in COMMANDS}
 
     def read(self, line: str, suggestion: str | None) -> tuple[str, str]:

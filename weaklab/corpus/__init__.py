@@ -141,7 +141,7 @@ class Corpus:
     ) -> None:
         self._source = source
         named = {"text": _listed(text), "id": _listed(id), "label": _listed(label), "gold": _listed(gold)}
-        _check_roles(named, source.name)
+        _check_roles(named, {"id": id, "label": label, "gold": gold}, source.name)
         wanted = [name for role in named.values() for name in role]
         source.text_columns = (*(("text",) if text is None else named["text"]), *named["label"], *named["gold"])
         source.label_columns = (*named["label"], *named["gold"])
@@ -337,8 +337,13 @@ def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _check_roles(named: Mapping[str, tuple[str, ...]], source: str) -> None:
-    """A column that holds labels is hidden from heuristics, so it can be neither the text nor the id."""
+def _check_roles(named: Mapping[str, tuple[str, ...]], single: Mapping[str, Any], source: str) -> None:
+    """A column that holds labels is hidden from heuristics, so it can be neither the text nor the id; only texts may be several columns."""
+    for role, name in single.items():
+        if name is not None and not isinstance(name, str):
+            raise CorpusError(
+                f"{source}: {role}={name!r}: one column is the {role}; wanted its name, such as {role}={(named[role] or (role,))[0]!r}"
+            )
     for role in ("label", "gold"):
         for other in ("text", "id"):
             both = set(named[role]) & set(named[other])

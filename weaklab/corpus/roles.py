@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError
@@ -41,8 +42,10 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
         return ()
     if len(strings) + len(lost) > 1:
         names = ", ".join([*strings, *lost])
+        like_texts = [name for name in strings if read_like_texts([value for value in batch.column(name).to_pylist() if value])]
+        name = (*like_texts, *strings, *lost)[0]
         raise CorpusError(
-            f"{source.name}: several columns hold strings ({names}); say which is the text: text={(*strings, *lost)[0]!r}; "
+            f"{source.name}: several columns hold strings ({names}); say which is the text: text={name!r} (--text {shlex.quote(name)}); "
             f"{_choices(batch, source)}"
         )
     if lost:

@@ -236,8 +236,9 @@ def _hugging_face_source(data: Any) -> Source:
         )
     if not hasattr(data, "__len__"):
         raise CorpusError(
-            f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, list(data.take(10_000)), "
-            "or load the data set without streaming=True"
+            f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, with its features, which "
+            "name the classes: datasets.Dataset.from_list(list(data.take(10_000)), features=data.features), or load the data set without "
+            "streaming=True"
         )
     names = {name: tuple(feature.names) for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"}
     table = data.with_format("arrow")[:]
@@ -763,6 +764,7 @@ def _expand(data: Any) -> list[Path]:
     except (OSError, ValueError):
         exists = False
     if exists and path.is_dir():
+        _check_no_saved_data_set(path)
         found = sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in SUFFIXES and not p.name.startswith("."))
         found = [p for p in found if _suffix(p) not in _BESIDE] or found
         if not found:
@@ -774,6 +776,14 @@ def _expand(data: Any) -> list[Path]:
     if not found:
         raise CorpusError(_no_such_file(path))
     return found
+
+
+def _check_no_saved_data_set(path: Path) -> None:
+    """Refuse a folder that the Hugging Face library wrote; what it holds are Arrow files and notes about them."""
+    if (path / "dataset_dict.json").exists() or ((path / "dataset_info.json").exists() and (path / "state.json").exists()):
+        raise CorpusError(
+            f"{path}: is a Hugging Face data set as save_to_disk writes it; load it and pass it: datasets.load_from_disk({str(path)!r})"
+        )
 
 
 def _no_such_file(path: Path) -> str:
