@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -20,6 +21,7 @@ from weaklab import Project
 from weaklab.base import ProjectError, WeaklabWarning
 from weaklab.runs import RunFile
 from weaklab.seals import Seal
+from weaklab.store import Event, Store
 
 ROWS = [{"id": f"r{i}", "text": f"{'free prize' if i % 3 == 0 else 'lunch at noon'} number {i} of many"} for i in range(60)]
 MORE = [{"id": f"s{i}", "text": f"prize {i} and lunch later", "answer": "spam" if i % 2 else None} for i in range(20)]
@@ -687,3 +689,22 @@ def test_the_benchmark_counts_what_was_silent_and_finds_nothing(monkeypatch, cap
     monkeypatch.setattr(damage, "outcome", lambda folder, expected: (damage.SILENT, ""))
     with pytest.raises(SystemExit, match="1"):
         damage.main(["--flips", "10", "--whole", "0"])
+
+
+def test_an_event_that_comes_while_somebody_reads_is_no_damage(tmp_path):
+    weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None).close()
+    reader, writer = Store(tmp_path / "p"), Store(tmp_path / "p")
+    threads = []
+
+    def write_between(statement):
+        if "FROM events" in statement and not threads:  # the number of the last event has been read, the events have not
+            first = Event("label", "r1", "ham", annotator="Ann", session="s")
+            threads.append(threading.Thread(target=writer.append, args=([first],)))
+            threads[0].start()
+            threads[0].join(0.3)
+
+    reader._base.connection.set_trace_callback(write_between)
+    assert len(reader.events()) in (0, 1)
+    threads[0].join()
+    assert [event.record for event in reader.events()] == ["r1"]
+    reader.close(), writer.close()

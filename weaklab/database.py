@@ -217,8 +217,9 @@ class Database:
                 self.damaged(" ".join(said[0].split())[:100])
 
     def _check_small_tables(self) -> None:
-        imports = self.checked("imports", "id", "ORDER BY id")
-        last = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'imports'")
+        with self.snapshot():
+            imports = self.checked("imports", "id", "ORDER BY id")
+            last = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'imports'")
         if len(imports) != (last[0][0] if last else 0):
             self.damaged(f"it has {len(imports)} imports, and {last[0][0] if last else 0} were written")
         for table in ("meta", "members"):
@@ -301,6 +302,19 @@ class Database:
             except BaseException:
                 self._rollback()
                 raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read within is of one moment, whatever others write meanwhile."""
+        with self._lock, self.told():
+            if self.connection.in_transaction:
+                yield
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._rollback()
 
     def _rollback(self) -> None:
         if not self._closed and self.connection.in_transaction:
