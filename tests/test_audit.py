@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from weaklab.analysis import wilson_interval
 from weaklab.audit import Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported, estimate_precision, mid_p_interval
 from weaklab.base import WeaklabError
-from weaklab.evaluation import combined
+from weaklab.evaluation import _labels, combined
 from weaklab.forecast import forecast, kappa, stopping_signal
 
 
@@ -339,3 +339,12 @@ def test_a_stop_needs_steady_predictions_and_a_small_gain(agreements, gain, stop
     signal = stopping_signal(agreements, gain)
     assert signal.stop is stop
     assert re.search(says, str(signal))
+
+
+@pytest.mark.parametrize(
+    ("P", "codes"),
+    [([[0.5, 0.5]], [-1]), ([[0.2, 0.4, 0.4], [0.4, 0.4, 0.2]], [-1, -1]), ([[0.6, 0.4], [0.4, 0.6]], [0, 1]), ([[0.1, 0.1, 0.8]], [2])],
+)
+def test_predictions_whose_change_is_measured_are_those_that_a_project_gives(P, codes):
+    assert _labels(np.array(P)).tolist() == codes
+    assert _labels(np.array(P)[:, ::-1]).tolist() == [code if code < 0 else len(P[0]) - 1 - code for code in codes]

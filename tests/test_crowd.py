@@ -210,6 +210,18 @@ def test_quality_refuses_what_does_not_fit(call, message):
         call()
 
 
+@pytest.mark.parametrize("kind", [list, np.array, lambda y: np.array(y, float), lambda y: np.array(y, np.int8)])
+def test_true_codes_come_as_whole_numbers_of_any_type(kind):
+    crowd = wl.Crowd(table())
+    assert crowd.probabilities(y=kind([1, -1, 0]))[[0, 2]].tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("y", [[0, 1], [0, 1, 2], [0, 1, 0.5], [0, 1, np.nan], ["cat", "dog", "cat"]])
+def test_true_codes_that_are_none_are_refused(y):
+    with pytest.raises(WeaklabError, match=r"^y"):
+        wl.Crowd(table()).probabilities(y=y)
+
+
 def few(n, m, k, kind):
     """Return the labels of a small crowd: ``n`` items, ``m`` workers who agree, but for what ``kind`` says."""
     L = np.repeat((np.arange(n) % k)[:, None], m, axis=1)

@@ -682,3 +682,43 @@ def test_no_embedding_of_all_records_is_made_by_the_default_strategy_after_the_c
     np.testing.assert_array_equal(few, loop.views.E()[[7, 3, 299]])
     wide = loop.views.wide()
     np.testing.assert_array_equal(loop.views.E(), unit_rows(wide[:, :64]))
+
+
+def test_the_classifier_of_a_loop_suits_its_features():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    truth = (X[:, 0] > 0).astype(int)
+    counts = sparse.csr_array(np.eye(2)[truth])
+    for features, name in ((X, "logistic_regression"), (sparse.csr_array(X), "logistic_regression"), (counts, "naive_bayes")):
+        loop = Loop(features, ["a", "b"])
+        assert [classifier.name for classifier in loop.trainer.classifiers] == [name]
+        loop.label(range(60), truth[:60])
+        assert (loop.P.argmax(axis=1)[60:] == truth[60:]).mean() > 0.85
+
+
+def test_the_classifier_is_chosen_by_all_records_and_not_by_those_that_are_labeled():
+    X = sparse.csr_array(np.vstack([np.eye(2)[[0, 1] * 20], [[-1.0, 0.0], [0.0, -1.0]]]))
+    loop = Loop(X, ["a", "b"])
+    loop.label(range(40), [0, 1] * 20)
+    assert loop.trainer.classifiers[0].name == "logistic_regression"
+    assert loop.P[40].argmax() == 1  # the opposite of what taught class 0
+    assert loop.P[41].argmax() == 0
+
+
+@pytest.mark.parametrize("classifiers", ["naive_bayes", "auto", None, 3])
+def test_classifiers_come_as_a_list(classifiers):
+    with pytest.raises(weaklab.WeaklabError, match="classifiers must be a list"):
+        Loop(np.eye(2), ["a", "b"], classifiers=classifiers)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "3", True, None, float("nan")])
+def test_what_is_no_number_of_records_is_refused(project, n):
+    for ask in (Loop(np.eye(4), ["a", "b"]).ask, project.ask):
+        with pytest.raises(weaklab.WeaklabError, match="ask for at least one record, a whole number, got"):
+            ask(n)
+
+
+@pytest.mark.parametrize("least", ["0.9", None, float("nan"), -0.1, 1.5, True])
+def test_what_is_no_confidence_is_refused(project, tmp_path, least):
+    with pytest.raises(weaklab.WeaklabError, match="min_confidence must be from 0 to 1, got"):
+        project.export(tmp_path / "out.csv", min_confidence=least)

@@ -69,7 +69,7 @@ def test_ece_is_the_gap_between_confidence_and_accuracy_bin_by_bin():
     assert ece(P, [0, 1, 0, 0]) == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
     assert ece(P, [0, 1, 0, 0], bins=1) == pytest.approx(0.0)
     assert ece([[1.0, 0.0]], [0]) == 0
-    with pytest.raises(WeaklabError, match="bins must be a number from 1, got 0"):
+    with pytest.raises(WeaklabError, match="bins must be a whole number from 1, got 0"):
         ece(P, [0, 1, 0, 0], bins=0)
 
 
@@ -114,3 +114,23 @@ def test_what_cannot_be_measured_is_refused(P, y, message):
     for figure in (accuracy, f1, brier, log_loss, ece, measure):
         with pytest.raises(WeaklabError, match=message):
             figure(P, y)
+
+
+@pytest.mark.parametrize(
+    ("P", "message"),
+    [
+        ([[2.0, -1.0]], "P holds -1 to 2; wanted probabilities from 0 to 1"),
+        ([[0.0, 40.0]], "P holds 0 to 40; wanted probabilities"),
+        ([[0.5, 0.5], [1.0]], "P must hold numbers"),
+        ([["a", "b"]], "P must hold numbers"),
+    ],
+)
+def test_what_is_no_probability_is_refused(P, message):
+    with pytest.raises(WeaklabError, match=message):
+        measure(P, [0] * len(P))
+
+
+@pytest.mark.parametrize("bins", [2.5, "15", True, -1])
+def test_bins_are_a_whole_number(bins):
+    with pytest.raises(WeaklabError, match="bins must be a whole number from 1"):
+        ece([[0.9, 0.1]], [0], bins=bins)

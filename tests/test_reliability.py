@@ -190,6 +190,9 @@ def test_a_label_model_promises_nothing_without_enough_audit_labels():
         ({"precision": 0.95}, "a promise that only labels can back; give audit"),
         ({"precision": 0.95, "min_confidence": 0.5, "audit": np.zeros(400, int)}, "leave min_confidence=0.5 out"),
         ({"precision": 1.0, "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
+        ({"precision": "0.9", "audit": np.zeros(400, int)}, "precision must be between 0 and 1, such as 0.95, got '0.9'"),
+        ({"precision": True, "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
+        ({"precision": float("nan"), "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
         ({"precision": 0.9, "audit": np.zeros(9, int)}, "one code a record, 400 in all"),
     ],
 )

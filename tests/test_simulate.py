@@ -387,7 +387,7 @@ def test_names_at_the_ends_of_the_lines_do_not_overlap():
         ({"labels": ["spam", "eggs"]}, "gold column 'truth', record 'r1': 'ham' is not a label; the labels are 'spam', 'eggs'"),
         ({"budgets": [15]}, "budget 15 is no multiple of the batch of 10"),
         ({"budgets": [0]}, "numbers of labels above 0"),
-        ({"budgets": [100]}, "the smallest budget is 100 labels, and there are 60 records"),
+        ({"budgets": [100]}, "the smallest budget is 100 labels, more than the 60 records"),
         ({"seeds": 0}, "seeds must be"),
         ({"seeds": [1, 1]}, "seeds must be"),
         ({"jobs": 0}, "jobs must be 1 or more"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from weaklab.analysis import wilson_interval
 from weaklab.base import WeaklabError
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -328,7 +329,7 @@ class Bias:
     def __str__(self) -> str:
         if not self.known:
             return (
-                f"{NOT_KNOWN} ({self.n_shown:,} answers with the suggestion in view, {self.n_blind:,} without; "
+                f"{NOT_KNOWN} ({counted(self.n_shown, 'answer')} with the suggestion in view, {self.n_blind:,} without; "
                 f"a figure takes {LEAST_ANSWERS} of both kinds)"
             )
         bounds = f"{100 * self.low:+.1f} to {100 * self.high:+.1f}, 95 % interval"

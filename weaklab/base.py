@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from weaklab.tables import clean, clean_lines, has_controls
@@ -74,6 +75,24 @@ def warn(message: str, category: type[WeaklabWarning] = WeaklabWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         level, frame = level + 1, frame.f_back
     warnings.warn(clean_lines(message), category, stacklevel=level)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, and no yes or no.
+
+    >>> is_number(0.5), is_number(True), is_number("0.5")
+    (True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number by its type, and no yes or no.
+
+    >>> is_whole(3), is_whole(3.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:

@@ -154,7 +154,8 @@ class Comparison:
         failed = any(row["error"] for row in self.rows)
         columns = ["labels", "model", *_HEADINGS.values(), *(["error"] if failed else [])]
         runs = max(row["runs"] for row in self.rows)
-        title = f"{len({row['model'] for row in self.rows})} label models on {counted(self.n_rows, 'row')}, {self.n_labeled:,} labeled"
+        models = counted(len({row["model"] for row in self.rows}), "label model")
+        title = f"{models} on {counted(self.n_rows, 'row')}, {self.n_labeled:,} labeled"
         spread = f"; mean ± standard error of {runs} draws" if runs > 1 else ""
         note = f"measured on the labeled rows that were not given as manual labels{spread}; * the best of as many labels"
         return Table(title, columns, [line[: len(columns)] for line in cells], [note])

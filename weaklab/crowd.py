@@ -145,9 +145,11 @@ class Crowd:
         """Return the probability of each label, float (n_items, k); 1 where the true code in ``y`` is known."""
         import numpy as np
 
+        from weaklab.label_models.base import check_labels
+
         P = self.fit(model, y).predict_proba(self.L, confidence=self.confidence)
         if y is not None:
-            truth = np.asarray(y)
+            truth = check_labels(y, len(self.items), len(self.labels))
             known = np.flatnonzero(truth != ABSTAIN)
             P[known] = np.eye(len(self.labels))[truth[known]]
         return P

@@ -20,6 +20,7 @@ from zlib import crc32
 
 from weaklab.base import ProjectError
 from weaklab.files import sync_folder, write_errors
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -391,7 +392,9 @@ def salvage(folder: Path) -> list[str]:
         os.replace(file, folder / f"{DATABASE}.damaged-{stamp}")
         os.replace(Path(place) / DATABASE, file)
         sync_folder(folder)
-    told = [f"{table}: {len(rows):,} rows kept, {wanted[table] - len(rows):,} lost" for table, rows in kept.items() if table != "meta"]
+    told = [
+        f"{table}: {counted(len(rows), 'row')} kept, {wanted[table] - len(rows):,} lost" for table, rows in kept.items() if table != "meta"
+    ]
     return [*told, f"the damaged file is kept as {DATABASE}.damaged-{stamp}"]
 
 

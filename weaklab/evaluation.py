@@ -14,6 +14,7 @@ from weaklab.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_
 from weaklab.progress import tracked
 from weaklab.promises import held_out
 from weaklab.reliability import hits_of
+from weaklab.rows import is_tied, row_argmax
 from weaklab.store import LABEL, Event
 from weaklab.tables import Table, counted
 from weaklab.training import FOLDS
@@ -92,6 +93,11 @@ def _rests_on(accuracy: Estimate) -> str:
     missing = f"a figure takes {LEAST_ANSWERS} random answers, and there {'is' if n == 1 else 'are'} {n}"
     more = LEAST_ANSWERS - n
     return f"{NOT_KNOWN.capitalize()}: {missing}; get {more} more with ask({more}, strategy='random')."
+
+
+def _labels(P: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the codes that a project gives: a tie is no label, so that the order of the classes decides nothing."""
+    return np.where(is_tied(P), ABSTAIN, row_argmax(P))
 
 
 class Answers:
@@ -234,7 +240,7 @@ def evaluate(
     for count in tracked(counts, progress, len(counts), "evaluating", "trainings", lambda _: 1):
         y = answers.first(count, n)
         state = trainer.train(y, more(answers.given[count - 1] if count else 0))
-        predicted[count] = state.P.argmax(axis=1)
+        predicted[count] = _labels(state.P)
         correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
         estimate = _estimated(correct, answers)
         if estimate.known and count:

@@ -22,6 +22,7 @@ from weaklab.heuristics import Ballot, Heuristic, fingerprint
 from weaklab.label_reader import LabelReader, names_in
 from weaklab.loop import Given, Loop, Views, keys_of
 from weaklab.scheduler import Scheduler, text_vectors
+from weaklab.tables import counted
 from weaklab.training import Trainer
 
 if TYPE_CHECKING:
@@ -370,7 +371,9 @@ def _with_gold(corpus: Corpus, labels: LabelNames, map: Mapping[Any, Any] | None
         return corpus, codes, rows
     if not len(rows):
         raise WeaklabError(f"{corpus.name}, gold column {corpus.roles.gold!r}: no record has a gold label")
-    warn(f"{corpus.name}: {len(codes) - len(rows):,} of {len(codes):,} records have no gold label and are left out")
+    lacking = len(codes) - len(rows)
+    have, are = ("has", "is") if lacking == 1 else ("have", "are")
+    warn(f"{corpus.name}: {lacking:,} of {counted(len(codes), 'record')} {have} no gold label and {are} left out")
     return _corpus_of(corpus.take(rows), corpus.roles, corpus.roles.gold), codes[rows], rows
 
 
@@ -414,7 +417,7 @@ def _vote(committee: Committee, corpus: Corpus, progress: bool) -> dict[str, Bal
 def _ballots_of(votes: Votes, rows: NDArray[np.int64], learners: set[str]) -> dict[str, Ballot]:
     """Return the columns of given votes, those of classifiers left out."""
     if len(votes) <= int(rows.max()):
-        raise WeaklabError(f"votes on {len(votes):,} records were given for {int(rows.max()) + 1:,}; vote on the same records")
+        raise WeaklabError(f"votes on {counted(len(votes), 'record')} were given for {int(rows.max()) + 1:,}; vote on the same records")
     found = {}
     for j, name in enumerate(votes.names):
         if name not in learners and j not in votes.scores:
@@ -438,7 +441,7 @@ def _split(corpus: Corpus, pool: Records, share: float) -> tuple[Corpus, Records
     parts = []
     for rows in (np.flatnonzero(~out), np.flatnonzero(out)):
         if not len(rows):
-            raise WeaklabError(f"{len(pool):,} records are too few to hold a share of {share} out")
+            raise WeaklabError(f"a share of {share} cannot be held out of {counted(len(pool), 'record')}")
         ballots = {name: Ballot(b.votes[rows], None if b.confidence is None else b.confidence[rows]) for name, b in pool.ballots.items()}
         texts = None if pool.texts is None else [pool.texts[row] for row in rows]
         part = _corpus_of(corpus.take(rows), corpus.roles, corpus.roles.gold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from weaklab.base import ABSTAIN, LabelNames, WeaklabError
 from weaklab.classifiers import WeakClassifier
+from weaklab.classifiers.weak import AUTO, chosen
 from weaklab.committee import soft_scores
 from weaklab.embeddings import SIZE, WIDE, Embedding, embed, unit_rows
 from weaklab.features import Features
@@ -246,7 +248,8 @@ class Loop:
     X : (n, d) features, sparse or dense, finite numbers; float16 is computed with as float32
     labels : k label names
     L : int (n, m), votes of other heuristics, -1 abstains; optional
-    classifiers : names or unfitted scikit-learn classifiers; with ``[]``, the votes alone
+    classifiers : names or unfitted scikit-learn classifiers; ``"auto"``, the default, is Naive Bayes where ``X`` is sparse without
+        negative values, else logistic regression; with ``[]``, the votes alone
     label_model : name of a label model
     scheduler : what picks; by default ``Scheduler(seed=seed)``
     keys : uint64 (n,), a number that tells each record from the others; by default made from its features (:func:`content_keys`), so
@@ -281,7 +284,7 @@ class Loop:
         labels: Sequence[str],
         L: ArrayLike | None = None,
         *,
-        classifiers: Sequence[Any] = ("naive_bayes",),
+        classifiers: Sequence[Any] = (AUTO,),
         label_model: str = "committee",
         scheduler: Scheduler | None = None,
         keys: NDArray[np.uint64] | None = None,
@@ -305,7 +308,8 @@ class Loop:
         self._keys = content_keys(X) if keys is None else _checked_keys(keys, n)
         members: list[Heuristic] = [Column(f"heuristic {j}") for j in range(votes.shape[1])]
         columns = {member.name: Ballot(votes[:, j].copy()) for j, member in enumerate(members)}
-        for classifier in classifiers:
+        for classifier in _each(classifiers):
+            classifier = chosen(X) if isinstance(classifier, str) and classifier == AUTO else classifier  # by all rows, not the labeled
             learner = classifier if isinstance(classifier, WeakClassifier) else WeakClassifier(classifier, Given(), seed=seed)
             if learner.name in [member.name for member in members]:
                 learner.name = f"{learner.name} {len(members)}"
@@ -481,6 +485,12 @@ class Loop:
 
         place = _one_row(row, len(self.y))
         return explain(self.state.model, self.state.votes, place, instance=self.state.instance, manual=self.labels.name(int(self.y[place])))
+
+
+def _each(classifiers: Any) -> Sequence[Any]:
+    if isinstance(classifiers, str) or not isinstance(classifiers, Iterable):
+        raise WeaklabError(f"classifiers must be a list, such as ['naive_bayes'], got {classifiers!r}")
+    return list(classifiers)
 
 
 def row_numbers(rows: Any, n: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.base import ABSTAIN, WeaklabError, is_whole
 from weaklab.rows import row_max, row_sum
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MEASURES = ("accuracy", "f1", "brier", "log_loss", "ece")
 HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
 LEAST_PROBABILITY = 1e-12
 """The log loss takes no probability for smaller, so that one row that is surely wrong costs 27.6 rather than infinity."""
+ROUNDING = 1e-3
+"""So far beyond 0 and 1 a probability may be by rounding: the precision of float16."""
 _TIED = 1e-9
 """Probabilities that differ by less are equal, as in :func:`weaklab.label_models.is_tied`."""
 
@@ -89,8 +91,8 @@ def ece(P: ArrayLike, y: ArrayLike, bins: int = 15) -> float:
     >>> ece([[0.8, 0.2], [0.8, 0.2]], [0, 1])
     0.30000000000000004
     """
-    if bins < 1:
-        raise WeaklabError(f"bins must be a number from 1, got {bins}")
+    if not is_whole(bins) or bins < 1:
+        raise WeaklabError(f"bins must be a whole number from 1, got {bins!r}")
     return _ece(*_checked(P, y), bins)
 
 
@@ -129,7 +131,10 @@ def picks(P: NDArray[np.floating[Any]]) -> Floats:
 
 
 def _checked(P: ArrayLike, y: ArrayLike) -> tuple[Floats, Codes]:
-    p, codes = np.asarray(P, dtype=np.float64), np.asarray(y)
+    try:
+        p, codes = np.asarray(P, dtype=np.float64), np.asarray(y)
+    except (TypeError, ValueError) as error:
+        raise WeaklabError(f"P must hold numbers, shape (records, classes), and y integer codes: {error}") from None
     if p.ndim != 2 or p.shape[1] < 2:
         raise WeaklabError(f"P must have the shape (records, classes) with two classes or more, got {p.shape}")
     if codes.shape != (len(p),) or codes.dtype.kind not in "iu":
@@ -143,6 +148,8 @@ def _checked(P: ArrayLike, y: ArrayLike) -> tuple[Floats, Codes]:
         raise WeaklabError(f"y holds {codes.min()} to {codes.max()}; wanted 0 to {p.shape[1] - 1}, the columns of P, or -1 for unknown")
     if not np.isfinite(p).all():
         raise WeaklabError("P holds NaN or infinity; wanted probabilities")
+    if p.min() < -ROUNDING or p.max() > 1 + ROUNDING:
+        raise WeaklabError(f"P holds {p.min():g} to {p.max():g}; wanted probabilities from 0 to 1: pass logits through a softmax first")
     return p, codes.astype(np.int64)
 
 

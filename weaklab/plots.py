@@ -11,6 +11,7 @@ import numpy as np
 
 from weaklab.base import WeaklabError
 from weaklab.files import write_errors
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +134,9 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
         upper.set_ylabel("share right")
         lower.set_ylabel("records")
         lower.set_xlabel("probability of the label")
-        upper.set_title(title or f"expected calibration error {found.ece:.3f} on {int(found.n.sum()):,} records", loc="left", fontsize=11)
+        upper.set_title(
+            title or f"expected calibration error {found.ece:.3f} on {counted(int(found.n.sum()), 'record')}", loc="left", fontsize=11
+        )
         upper.text(0.97, 0.05, "bars: 95 % intervals", transform=upper.transAxes, ha="right", fontsize=8, color=GREY)
         figure.align_ylabels([upper, lower])
     return figure

@@ -26,6 +26,7 @@ from weaklab.base import (
     UnknownLabelError,
     WeaklabError,
     did_you_mean,
+    is_number,
     warn,
 )
 from weaklab.classifiers import WeakClassifier
@@ -1077,7 +1078,7 @@ class Project:
             )
         if path.is_dir():
             raise ProjectError(f"{path} is a folder; wanted a file name")
-        if not 0 <= min_confidence <= 1:
+        if not is_number(min_confidence) or not 0 <= float(min_confidence) <= 1:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
         if precision is not None and min_confidence:
             raise ProjectError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.base import ABSTAIN, WeaklabError, is_number
 from weaklab.metrics import ece
 from weaklab.tables import Table, counted
 
@@ -251,7 +251,7 @@ def least_audit(precision: float = PRECISION, level: float = LEVEL) -> int:
 
 
 def _check_share(name: str, value: float) -> None:
-    if not 0 < value < 1:
+    if not is_number(value) or not 0 < float(value) < 1:
         raise WeaklabError(f"{name} must be between 0 and 1, such as 0.95, got {value!r}")
 
 

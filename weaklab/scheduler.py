@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.base import ABSTAIN, WeaklabError, is_whole
 from weaklab.strategies import STRATEGIES, Strategy, as_strategy, call_strategy, highest_rows, lowest_drawn, uniform
 from weaklab.strategies.base import parameters
 
@@ -235,8 +235,8 @@ class Scheduler:
             In the order in which to ask; the random ones stand among the others. Fewer than n where the rest of the pool is
             near-duplicates of these.
         """
-        if n < 1:
-            raise WeaklabError(f"ask for at least one record, got {n}")
+        if not is_whole(n) or n < 1:
+            raise WeaklabError(f"ask for at least one record, a whole number, got {n!r}")
         free = np.ones(len(pool.P), dtype=bool) if eligible is None else eligible.copy()
         size = int(np.count_nonzero(free))
         n = min(n, size)

@@ -60,10 +60,14 @@ class Seal:
         if not broken and size == self.ends[-1]:
             return None
         if size != self.ends[-1]:
-            return f"it has {size:,} bytes and had {self.ends[-1]:,}; all its {self.records:,} records are concerned"
+            return f"it has {size:,} bytes and had {self.ends[-1]:,}; {self._all} concerned"
         if broken[-1] == len(self.rows):
-            return f"its footer is not what was written; all its {self.records:,} records are concerned"
+            return f"its footer is not what was written; {self._all} concerned"
         return f"it is not what was written; {self._concerned(broken)}"
+
+    @property
+    def _all(self) -> str:
+        return "its 1 record is" if self.records == 1 else f"all its {self.records:,} records are"
 
     def _concerned(self, broken: Iterable[int]) -> str:
         starts = [sum(self.rows[:place]) for place in broken]

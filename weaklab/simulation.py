@@ -528,10 +528,11 @@ def _within(budgets: list[int], n: int) -> list[int]:
     found = [budget for budget in budgets if budget <= n]
     if not found:
         raise WeaklabError(
-            f"the smallest budget is {budgets[0]:,} labels, and there are {n:,} records with a gold label; choose a smaller one"
+            f"the smallest budget is {counted(budgets[0], 'label')}, more than the {counted(n, 'record')} with a gold label; "
+            "choose a smaller one"
         )
     if len(found) < len(budgets):
-        warn(f"budgets above the {n:,} records are left out: {', '.join(f'{budget:,}' for budget in budgets[len(found) :])}")
+        warn(f"budgets above the {counted(n, 'record')} are left out: {', '.join(f'{budget:,}' for budget in budgets[len(found) :])}")
     return found
 
 

@@ -26,6 +26,7 @@ from weaklab.database import DATABASE, EVENT_COLUMNS, EVENT_KINDS, Database, int
 from weaklab.files import DamagedError, Kept, read_array, replacing, sync_folder, write_array, write_errors
 from weaklab.heuristics import Ballot
 from weaklab.seals import Seal, seals_from_text, seals_to_text
+from weaklab.tables import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -435,7 +436,8 @@ class Found:
     seals: tuple[Seal, ...] | None
 
     def __str__(self) -> str:
-        return f"{self.folder.name}: {self.records:,} records of {self.source}" + (f", imported at {self.at[:19]}" if self.at else "")
+        imported = f", imported at {self.at[:19]}" if self.at else ""
+        return f"{self.folder.name}: {counted(self.records, 'record')} of {self.source}{imported}"
 
 
 def _write_receipt(folder: Path, row: Sequence[Any]) -> None:

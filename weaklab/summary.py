@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weaklab.audit import LEAST_ANSWERS
-from weaklab.tables import Table, counted
+from weaklab.tables import MOST_NAMED, Table, counted, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,12 +68,15 @@ class Summary:
         return Table(f"{self._project.path.name or self._project.path}: {counted(status['records'], 'record')}", columns, rows, notes)
 
     def _line(self, status: Mapping[str, Any]) -> str:
-        shares = ", ".join(f"{label} {share:.0%}" for label, share in status["expected_shares"].items())
+        expected = list(status["expected_shares"].items())
+        if len(expected) > MOST_NAMED:
+            expected.sort(key=lambda item: -item[1])
+        shares = some_of([f"{label} {share:.0%}" for label, share in expected])
         parts = [
             f"{status['coverage']:.1%} covered",
             f"{status['conflicts']:,} in conflict",
             f"mean confidence {status['mean_confidence']:.3f}",
-            f"{status['manual_labels']:,} manual labels",
+            counted(status["manual_labels"], "manual label"),
             f"expected {shares}",
         ]
         if "accuracy" in status:

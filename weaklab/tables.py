@@ -19,6 +19,8 @@ MAX_TEXT = 200
 FIRST_GUESS = 80
 """Columns of a terminal whose width is not known."""
 LEAST_WIDTH = 40
+MOST_NAMED = 10
+"""A line of text names no more labels than this, and counts the others."""
 LEAST_TEXT = 16
 """A column of text is wrapped to no fewer cells; where columns do not fit then, the table goes on below."""
 MOST_FIGURES = 24
@@ -56,6 +58,15 @@ def clean_lines(text: str) -> str:
     'a␛[31m\nb '
     """
     return "\n".join(clean(line, None) for line in text.split("\n"))
+
+
+def some_of(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return names in one line, the first of many.
+
+    >>> some_of(["a", "b", "c"]), some_of(["a", "b", "c"], most=2)
+    ('a, b, c', 'a, b and 1 more')
+    """
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 def has_controls(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weaklab.base import FaultWarning, WeaklabError, did_you_mean
-from weaklab.tables import counted
+from weaklab.tables import counted, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +199,7 @@ def init(
         seed=seed,
         run_code=not no_code,
     ) as made:
-        tell(f"made {project} with labels {', '.join(made.label_names)}; next: weaklab import {project} FILE")
+        tell(f"made {project} with labels {some_of(made.label_names)}; next: weaklab import {project} FILE")
         if tell_faults_of_files(made):
             sys.exit(FAULTS)
 
@@ -443,12 +443,12 @@ def status(
         from weaklab.tables import Table
 
         rows = [[name.replace("_", " "), _status_text(value)] for name, value in found.items()]
-        show(Table(f"{project}: {', '.join(held.label_names)}", ["", ""], rows))
+        show(Table(f"{project}: {some_of(held.label_names)}", ["", ""], rows))
 
 
 def _status_text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {v:.1%}" for k, v in value.items())
+        return some_of([f"{name} {share:.1%}" for name, share in value.items()])
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
 
