@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Settings:
             value = getattr(self, name)
             if value is None and name in ("retrain_every", "timeout"):
                 setattr(self, name, 0)
-            elif isinstance(value, bool) or not isinstance(value, kind) or value < 0:
+            elif isinstance(value, bool) or not isinstance(value, kind) or not 0 <= value < float("inf"):
                 raise WeaklabError(f"setting {name} must be a number, 0 or more, got {value!r}")
         if not isinstance(self.use_features, bool):
             raise WeaklabError(f"setting use_features must be true or false, got {self.use_features!r}")
@@ -72,7 +72,20 @@ class Settings:
                 raise WeaklabError(f"setting {name} must be from 0 to 1, got {value!r}")
         for name in ("labeling_functions", "weak_classifiers"):
             value = getattr(self, name)
+            if not isinstance(value, (str, Path, Mapping, Iterable)):
+                raise WeaklabError(f"setting {name} must be a list, got {value!r}")
             setattr(self, name, [value] if isinstance(value, (str, Path, Mapping)) else list(value))
+        for name in ("label_model", "cold_start"):
+            value = getattr(self, name)
+            if value is None and name == "cold_start":
+                self.cold_start = ""
+            elif not isinstance(value, str):
+                raise WeaklabError(f"setting {name} must be a name in quotes, got {value!r}")
+        wrong = [entry for entry in self.weak_classifiers if isinstance(entry, (bool, int, float, list, tuple))]
+        if wrong:
+            raise WeaklabError(
+                f"setting weak_classifiers holds {wrong[0]!r}; wanted names in quotes, or tables with estimator and features"
+            )
         self.labeling_functions = [str(path) for path in self.labeling_functions]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
+from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError, is_whole
 from weaklab.classifiers import reading
 from weaklab.classifiers.calibration import CALIBRATE_LABELS, TIED, binary, finite, fit_temperature, precision_thresholds, softmax, tempered
 from weaklab.classifiers.folds import FOLDS, by_id, folds_of
@@ -105,6 +105,9 @@ class WeakClassifier(Heuristic):
                 raise HeuristicError(f"{setting} must be from 0 to 1, got {value!r}")
         if not isinstance(calibrate, bool):
             raise HeuristicError(f"calibrate must be true or false, got {calibrate!r}")
+        for setting, value in (("min_labels", min_labels), ("seed", seed)):
+            if not is_whole(value) or value < 0:
+                raise HeuristicError(f"{setting} must be a whole number, 0 or more, got {value!r}")
         self.estimator = estimator
         self.features = _features(features)
         self.name, self.named = name or _default_name(estimator), name is not None
