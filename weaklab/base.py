@@ -293,6 +293,7 @@ class Registry(Generic[T]):
     ----------
     kind : what the parts are called in messages, such as ``"query strategy"``
     package : dotted name of the package whose modules hold the parts, imported on first look-up
+    group : entry-point group in which other installed packages name parts of theirs, such as ``"weaklab.strategies"``
 
     Examples
     --------
@@ -309,9 +310,11 @@ class Registry(Generic[T]):
 
     kind: str
     package: str | None = None
+    group: str | None = None
     _parts: dict[str, T] = field(default_factory=dict)
     _aliases: dict[str, str] = field(default_factory=dict)
     _discovered: bool = False
+    _looked_outside: bool = False
 
     def register(self, part: T, *, name: str | None = None, aliases: Sequence[str] = ()) -> T:
         """Register ``part`` under its ``name`` attribute, else its ``__name__``; return it."""
@@ -330,21 +333,22 @@ class Registry(Generic[T]):
         return lambda part: self.register(part, name=name, aliases=aliases)
 
     def __getitem__(self, name: str) -> T:
-        self._discover()
-        key = self._aliases.get(name, name)
-        if key not in self._parts:
+        if name not in self:
             raise UnknownNameError(
                 f"no {self.kind} named {name!r};{did_you_mean(name, [*self._parts, *self._aliases])} available: {', '.join(self.names())}"
             )
-        return self._parts[key]
+        return self._parts[self._aliases.get(name, name)]
 
     def __contains__(self, name: object) -> bool:
         self._discover()
+        if name not in self._parts and name not in self._aliases:
+            self._look_outside()  # only now: reading what is installed takes longer than the rest of a short command
         return name in self._parts or name in self._aliases
 
     def names(self) -> list[str]:
-        """Return the registered names in alphabetical order."""
+        """Return the registered names in alphabetical order, those of other installed packages included."""
         self._discover()
+        self._look_outside()
         return sorted(self._parts)
 
     def describe(self) -> list[tuple[str, str, str]]:
@@ -357,6 +361,23 @@ class Registry(Generic[T]):
             return f"{inspect.getsourcefile(part)}:{inspect.getsourcelines(part)[1]}"
         except (TypeError, OSError):
             return getattr(part, "__module__", "") or ""
+
+    def _look_outside(self) -> None:
+        """Register what other installed packages name in the entry-point group; one that fails is told and left out."""
+        if self._looked_outside or self.group is None:
+            return
+        self._looked_outside = True
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=self.group):
+            package = point.dist.name if point.dist is not None else "an installed package"
+            try:
+                self.register(point.load(), name=point.name)
+            except Exception as error:  # somebody else's code may raise anything
+                warn(
+                    f"the {self.kind} {point.name!r} of the package {package} cannot be used ({type(error).__name__}: {error}); "
+                    "update or uninstall that package"
+                )
 
     def _discover(self) -> None:
         if self._discovered or self.package is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from weaklab.base import Registry
 
-CLASSIFIERS: Registry[Callable[[int], Any]] = Registry("weak classifier")
+CLASSIFIERS: Registry[Callable[[int], Any]] = Registry("weak classifier", group="weaklab.classifiers")
 """Ready-made classifiers by name; each is a function of a seed that returns an unfitted classifier."""
 
 SMALLEST_LEAF = 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Matrix = Any  # scipy.sparse.csr_array or a dense (n, d) array
 
-FEATURES: Registry[type[Features]] = Registry("feature set")
+FEATURES: Registry[type[Features]] = Registry("feature set", group="weaklab.features")
 """Feature sets by name; register a class with ``@FEATURES.named("name")``."""
 
 

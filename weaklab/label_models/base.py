@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Votes = NDArray[np.int8]
     Columns = Mapping[int, NDArray[np.floating[Any]]]
 
-LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models")
+LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models", group="weaklab.label_models")
 """Label models by name; register a class with ``@LABEL_MODELS.named("name")`` in a module of this package."""
 
 

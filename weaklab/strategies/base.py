@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Strategy = Callable[..., "NDArray[np.floating[Any]]"]
 F = TypeVar("F", bound=Callable[..., Any])
 
-STRATEGIES: Registry[Strategy] = Registry("query strategy", package="weaklab.strategies")
+STRATEGIES: Registry[Strategy] = Registry("query strategy", package="weaklab.strategies", group="weaklab.strategies")
 """Query strategies by name; register a function with ``@STRATEGIES.named("name")`` in a module of this package."""
 
 ARGUMENTS = {
