@@ -122,7 +122,7 @@ def test_every_command_tells_of_a_damaged_part_in_one_line(folder, tmp_path, arg
     places = {"out": tmp_path / "l.csv", "data": tmp_path / "d.parquet", "dir": tmp_path / "b"}
     code, out, err = command(arguments[0], folder, *(a.format(**places) for a in arguments[1:]))
     assert code == 1
-    assert out in ("", "Enter accepts   s skip   b back in the line   u undo   q quit\n")
+    assert out in ("", "Enter accepts   s skip   b back in the queue   u undo   q quit\n")
     assert [line[:6] for line in err.splitlines()] == ["error:"]
     assert "the file is damaged or missing" in err
     assert not places["out"].exists()

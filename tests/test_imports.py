@@ -14,8 +14,9 @@ LAYERS = [
     "plots", "metrics", "reliability", "features",
     "classifiers", "polling", "committee", "label_models", "compare", "crowd", "annotators", "explain", "analysis",
     "audit", "forecast", "preview", "strategies", "embeddings", "stream", "synthesis", "scheduler",
-    "training", "frozen", "promises", "loop", "settings", "store", "history", "intake", "members", "roster", "outside", "evaluation",
-    "asks", "exports", "summary", "workbench", "engines", "batch", "project", "datasets", "experiment", "runs", "simulation", "cli",
+    "training", "frozen", "promises", "loop", "settings", "store", "history", "intake", "members", "roster", "outside",
+    "evaluation", "asks", "exports", "summary", "workbench", "engines", "batch", "session", "project",
+    "datasets", "experiment", "runs", "simulation", "cli",
     "__main__",
 ]  # fmt: skip
 """A module imports only modules that stand before it, and those of its own package."""

@@ -76,7 +76,7 @@ def test_parts_of_another_package_are_used_by_name(tmp_path):
     program = """
 import weaklab
 project = weaklab.Project("p", labels=["a", "b"], timeout=None, strategy="longest_first", label_model="shy")
-project.add_records([f"word{i % 2} and {i}" for i in range(40)])
+project.add_records([f"word{i % 2} and {i}" for i in range(40)], quiet=True)
 project.add(weaklab.keywords("a", ["word0"]))
 project.weak_classifier("stubborn", features="text_length")
 ids = project.corpus.ids.to_pylist()

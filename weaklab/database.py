@@ -47,6 +47,7 @@ SUMMED = {
     "events": EVENT_COLUMNS,
     "members": ("name", "position", "spec", "fingerprint", "location"),
     "outside": ("id", "kind", "data", "at"),
+    "notes": ("record", "text", "annotator", "session", "at"),
 }
 """The tables whose rows carry a checksum, and the columns that it covers, in their order."""
 _TRIGGERS = """
@@ -69,7 +70,12 @@ CREATE TABLE IF NOT EXISTS asks (
 CREATE TABLE IF NOT EXISTS members (
     name TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT, fingerprint TEXT NOT NULL, location TEXT NOT NULL, sum BLOB);
 CREATE TABLE IF NOT EXISTS outside (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL, at TEXT NOT NULL, sum BLOB);
+CREATE TABLE IF NOT EXISTS notes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, text TEXT NOT NULL, annotator TEXT NOT NULL, session TEXT NOT NULL,
+    at TEXT NOT NULL, sum BLOB);
 CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
+CREATE INDEX IF NOT EXISTS events_by_session ON events (session, id);
+CREATE INDEX IF NOT EXISTS events_undone ON events (undoes) WHERE undoes IS NOT NULL;
 {_TRIGGERS}
 """
 _TABLES = {*SUMMED, "asks"}

@@ -74,10 +74,10 @@ class History:
                 found[record] = labels[0]
         return found
 
-    def closed(self, kinds: Collection[str]) -> Iterator[str]:
-        """Yield the records whose last event that stands is one of ``kinds``."""
+    def closed(self, kinds: Collection[str], through: int | None = None) -> Iterator[str]:
+        """Yield the records whose last event that stands is one of ``kinds``, as of event ``through``."""
         for record in self._by_record:
-            standing = self.standing(record)
+            standing = self.standing(record, through)
             if standing and standing[-1].kind in kinds:
                 yield record
 
@@ -91,6 +91,7 @@ class History:
         ]
         return max(mine, key=lambda e: e.id, default=None)
 
-    def labels_since(self, event: int) -> int:
-        """Return how many labels were given after an event, undone ones included."""
-        return sum(number > event for number in self._label_events)
+    def labels_since(self, event: int, through: int | None = None) -> int:
+        """Return how many labels were given after an event, and at most through another one, undone ones included."""
+        end = self.last if through is None else through
+        return sum(event < number <= end for number in self._label_events)

@@ -193,6 +193,11 @@ class Ahead(Generic[T]):
             return None
         return begun[1].result()
 
+    @property
+    def running(self) -> bool:
+        """Whether work that was begun has not ended yet."""
+        return self._begun is not None and not self._begun[1].done()
+
     def wait(self) -> None:
         """Wait for the end of what was begun; it can still be taken."""
         if self._begun is not None:

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from weaklab.promises import PromisedLabels
     from weaklab.reliability import Reliability
     from weaklab.scheduler import Scheduler
+    from weaklab.session import Session
     from weaklab.stream import StreamSampler
 
 TRIAL_ROWS = 1000
@@ -126,9 +128,11 @@ class Project:
         self.settings = self._open_settings(labels, settings)
         self.label_names = LabelNames(self.settings.labels)
         self.annotator = annotator or _user()
-        self.session = uuid.uuid4().hex[:12]
+        self.session_id = uuid.uuid4().hex[:12]
         self.deferred = False
         """Whether :meth:`label` leaves training to whoever calls :meth:`retrain_when_due`."""
+        self.working = threading.RLock()
+        """Held by whatever votes, trains or picks, so that sessions in several threads take turns; storing an answer needs no lock."""
         self._store = Store(self.path)
         self._check_labels()
         self._warn_of_unknown()
@@ -278,7 +282,7 @@ class Project:
         like = None if intake.keywords["there"] is None else intake.keywords["there"].roles
         corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
         shown = not quiet if progress is None else progress
-        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map, progress=shown).run(self.session)
+        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map, progress=shown).run(self.session_id)
         if instead_of is not None:
             self._folders = []
         self._refresh_corpus()
@@ -327,7 +331,7 @@ class Project:
             corpus = StoredCorpus(self.path, [held.folder], self._store.guard)
             there = None if self._bench_ is None else self._bench_.corpus
             taken = Intake(self._store, corpus, self._folders, there, frozenset(self._rows), self.label_names, False)
-            count += taken.adopt(held, self.session)
+            count += taken.adopt(held, self.session_id)
         self._refresh_corpus()
         return count
 
@@ -528,16 +532,17 @@ class Project:
 
     def _ensure(self, progress: bool = False) -> State:
         """Return the state as of the last training, computing what is not there."""
-        self._refresh_corpus()
-        self._refresh_members()
-        self._history.sync()
-        through = self._store.get_meta("trained_through")
-        if through is not None and through > self._trained_through:
-            self._state = None  # another process has trained on more labels
-        if self._state is None:
-            self._train(self._history.last if through is None else through, progress)
-        assert self._state is not None
-        return self._state
+        with self.working:
+            self._refresh_corpus()
+            self._refresh_members()
+            self._history.sync()
+            through = self._store.get_meta("trained_through")
+            if through is not None and through > self._trained_through:
+                self._state = None  # another process has trained on more labels
+            if self._state is None:
+                self._train(self._history.last if through is None else through, progress)
+            assert self._state is not None
+            return self._state
 
     def _refresh_members(self) -> None:
         """Take over what other sessions have added, redefined or removed, and what was edited in files or in this session."""
@@ -553,13 +558,14 @@ class Project:
         self._roster.note_fingerprints()
 
     def _train(self, through: int, progress: bool, fresh: bool = False) -> None:
-        self._refresh_corpus()
-        self._refresh_members()
-        trainer = self._bench.trainer(progress, fresh)
-        self._roster.remember()
-        self._state = trainer.train(self._codes(through), self._more(through))
-        self._trained_through = through
-        self._store.raise_meta("trained_through", through)
+        with self.working:
+            self._refresh_corpus()
+            self._refresh_members()
+            trainer = self._bench.trainer(progress, fresh)
+            self._roster.remember()
+            self._state = trainer.train(self._codes(through), self._more(through))
+            self._trained_through = through
+            self._store.raise_meta("trained_through", through)
 
     def _more(self, through: int) -> More | None:
         """Return the labeled records outside the corpus, which classifiers learn from as well."""
@@ -588,7 +594,44 @@ class Project:
 
         return Scheduler(strategy, random_share=self.settings.random_share, cold_start=cold_start or None, seed=self.settings.seed)
 
-    def ask(self, n: int = 10, *, again: bool = False, strategy: Any = None, lease: bool = True, besides: Collection[str] = ()) -> Asks:
+    def session(
+        self,
+        annotator: str | None = None,
+        *,
+        strategy: Any = None,
+        batch: int = 10,
+        again: bool = False,
+        overlap: float = 0.0,
+        background: bool = True,
+    ) -> Session:
+        """Begin a labeling session of one person; takes what :class:`weaklab.session.Session` takes.
+
+        Examples
+        --------
+        >>> import tempfile, weaklab
+        >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+        >>> _ = project.add_records(["win a prize", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> with project.session("Ann") as session:
+        ...     ask = session.next()
+        ...     _ = session.answer(ask, "ham")
+        ...     session.undo().label, session.next().id == ask.id
+        ('ham', True)
+        """
+        from weaklab.session import Session
+
+        return Session(self, annotator, strategy=strategy, batch=batch, again=again, overlap=overlap, background=background)
+
+    def ask(
+        self,
+        n: int = 10,
+        *,
+        again: bool = False,
+        strategy: Any = None,
+        lease: bool = True,
+        besides: Collection[str] = (),
+        session: str | None = None,
+        through: int | None = None,
+    ) -> Asks:
         """Return the n records that a person should label next.
 
         Labeled and skipped records are left out, near-duplicates of labeled ones, and those that another session was shown
@@ -601,13 +644,19 @@ class Project:
             from the first question on, without a cold start
         lease : keep other sessions from being shown the same records for a while
         besides : ids of records that are being asked about already
+        session : id of the session that asks, by default the project's own
+        through : id of the last event to know of, by default the newest; so what is picked does not depend on when this runs
         """
+        with self.working:
+            return self._ask(n, again, strategy, lease, besides, session or self.session_id, through)
+
+    def _ask(self, n: int, again: bool, strategy: Any, lease: bool, besides: Collection[str], session: str, through: int | None) -> Asks:
         state = self._ensure()
         scheduler = self.scheduler if strategy is None else self._scheduler(strategy, cold_start="")
         while True:
-            turn = self._history.last
-            eligible = self._eligible(again, besides)
-            picks = scheduler.pick(self._bench.views.pool(state, self._codes(), self._bench.groups), n, eligible, turn=turn)
+            turn = self._history.last if through is None else through
+            eligible = self._eligible(again, besides, session, turn)
+            picks = scheduler.pick(self._bench.views.pool(state, self._codes(turn), self._bench.groups), n, eligible, turn=turn)
             asks = make_asks(
                 picks,
                 self._records,
@@ -618,20 +667,21 @@ class Project:
             )
             if not lease or not asks:
                 return asks
-            free = self.lease(asks, turn)
+            free = self.lease(asks, turn, session=session)
             if free:
                 return free
             self._history.sync()
 
-    def lease(self, asks: Asks, after: int) -> Asks:
+    def lease(self, asks: Asks, after: int, *, session: str | None = None) -> Asks:
         """Keep other sessions from being shown these records for a while; return those that none has been shown or has answered.
 
         Parameters
         ----------
         asks : from :meth:`ask` with ``lease=False``
         after : id of the event after which an answer of somebody counts
+        session : id of the session that shows them, by default the project's own
         """
-        rows = [(a.id, self.session, a.strategy, a.score, a.probability) for a in asks]
+        rows = [(a.id, session or self.session_id, a.strategy, a.score, a.probability) for a in asks]
         free = self._store.add_asks(rows, LEASE_SECONDS, after)
         return Asks(a for a in asks if a.id in free)
 
@@ -713,15 +763,15 @@ class Project:
             replace(ask, synthetic=True, why=f"made of {origin}; {ask.why}") for ask, (_, _, origin) in zip(asks, made, strict=True)
         )
 
-    def _eligible(self, again: bool, besides: Collection[str] = ()) -> NDArray[np.bool_]:
+    def _eligible(self, again: bool, besides: Collection[str], session: str, through: int) -> NDArray[np.bool_]:
         """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out."""
         eligible = np.ones(len(self._rows), dtype=bool)
         closed = (LABEL, SKIP) if not again else (SKIP,)
         if not again:
-            eligible[self._shared() >= 0] = False
-            eligible[self._at(self._history.closed((REQUEUE,)))] = True
-        eligible[self._at(self._history.closed(closed))] = False
-        elsewhere = self._at([*self._store.asked_by_others(self.session, LEASE_SECONDS), *besides])
+            eligible[self._shared(through) >= 0] = False
+            eligible[self._at(self._history.closed((REQUEUE,), through))] = True
+        eligible[self._at(self._history.closed(closed, through))] = False
+        elsewhere = self._at([*self._store.asked_by_others(session, LEASE_SECONDS), *besides])
         eligible[elsewhere] = False
         groups = self._bench.groups
         if groups is not None and len(elsewhere):
@@ -739,12 +789,12 @@ class Project:
 
         return np.asarray(uniform(keys_of([f"blind {name}" for name in ids]), self.settings.seed) < self.settings.blind_share)
 
-    def _shared(self) -> NDArray[np.int64]:
+    def _shared(self, through: int | None = None) -> NDArray[np.int64]:
         """Return int (n,): for each record without an answer the row of a near-duplicate whose answer it shares, -1 for none."""
         from weaklab.analysis import shared_answers
 
         groups = self._bench.groups
-        return np.full(len(self._rows), ABSTAIN, dtype=np.int64) if groups is None else shared_answers(groups, self._codes())
+        return np.full(len(self._rows), ABSTAIN, dtype=np.int64) if groups is None else shared_answers(groups, self._codes(through))
 
     # ---- answers
 
@@ -785,9 +835,10 @@ class Project:
                 )
             events.append(self._event(LABEL, record, annotator, str(self.label_names.name(code)), seconds, shown))
         stored = self._store.append(events)
-        self._history.sync()
-        if not self.deferred:
-            self.retrain_when_due()
+        with self.working:
+            self._history.sync()
+            if not self.deferred:
+                self.retrain_when_due()
         return stored
 
     def skip(self, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:
@@ -795,16 +846,16 @@ class Project:
         return self._append(self._event(SKIP, record, annotator, None, seconds))
 
     def requeue(self, record: Any, *, annotator: str | None = None) -> Event:
-        """Put a record back in the line: it may be asked again, even if it was skipped or has a label."""
+        """Put a record back in the queue: it may be asked again, even if it was skipped or has a label."""
         return self._append(self._event(REQUEUE, record, annotator))
 
     def undo(self) -> Event | None:
         """Take back the last answer of this session and return the answer that was taken back, None if there is none."""
         self._history.sync()
-        last = self._history.last_answer(self.session, besides=IMPORTED)
+        last = self._history.last_answer(self.session_id, besides=IMPORTED)
         if last is None:
             return None
-        self._append(Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.session))
+        self._append(Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.session_id))
         return last
 
     def _append(self, event: Event) -> Event:
@@ -835,7 +886,7 @@ class Project:
             name,
             label,
             annotator=annotator or self.annotator,
-            session=self.session,
+            session=self.session_id,
             seconds=seconds,
             suggestion=ask.suggestion if ask else None,
             suggestion_confidence=ask.confidence if ask else None,
@@ -846,16 +897,21 @@ class Project:
             asked_after=ask.asked_after if ask else None,
         )
 
-    def retrain_when_due(self) -> None:
-        """Train if ``retrain_every`` labels have come since the last training."""
+    def retrain_when_due(self, through: int | None = None) -> bool:
+        """Train if ``retrain_every`` labels have come since the last training; return whether it did.
+
+        On the labels through an event, by default the newest.
+        """
         every = self.settings.retrain_every
         if not every or not len(self):
-            return
-        through = self._store.get_meta("trained_through", 0)
-        if self._history.labels_since(through) >= every:
-            self._train(self._history.last, progress=False)
-        elif self._state is not None and self._trained_through != through:
+            return False
+        trained = self._store.get_meta("trained_through", 0)
+        if self._history.labels_since(trained, through) >= every:
+            self._train(self._history.last if through is None else through, progress=False)
+            return True
+        if self._state is not None and self._trained_through != trained:
             self._state = None
+        return False
 
     def annotators(self) -> pd.DataFrame:
         """Return one row a person who labeled: labels, agreement with others, and estimated accuracy with a 95% interval.
@@ -888,9 +944,9 @@ class Project:
         self._history.sync()
         return dispute_table(self._history.opinions(), self._history.labels())
 
-    def release(self) -> None:
-        """Let other sessions have the records that this one was shown and did not answer."""
-        self._store.release(self.session)
+    def release(self, session: str | None = None) -> None:
+        """Let other sessions have the records that a session, by default the project's own, was shown and did not answer."""
+        self._store.release(session or self.session_id)
 
     def history(self) -> pd.DataFrame:
         """Return every event, oldest first; nothing is ever removed from it."""

@@ -51,7 +51,7 @@ class Event:
 
     Attributes
     ----------
-    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the line) or ``undo`` (of event ``undoes``)
+    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the queue) or ``undo`` (of event ``undoes``)
     record : id of the record
     label : label name, for a label
     annotator, session : who, and in which run of a program
@@ -201,6 +201,48 @@ class Store:
         if expected < (last[0][0] if last else 0) or (found and not last):
             self._base.damaged(f"events after number {expected} are missing")
         return found
+
+    def event(self, number: int) -> Event:
+        """Return one event by its number."""
+        row = self._base.checked("events", "id", "WHERE id = ?", number)[0]
+        return _event(row[0], row[1:])
+
+    def last_event(self) -> int:
+        """Return the id of the newest event, 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM events")[0][0])
+
+    def last_standing(self, where: str, *values: Any) -> Event | None:
+        """Return the newest event that is no undo, was not undone, and fulfils a condition on the columns of ``events``."""
+        query = (
+            f"SELECT e.id FROM events e WHERE e.kind != '{UNDO}' AND ({where}) "
+            "AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.id) ORDER BY e.id DESC LIMIT 1"
+        )
+        found = self._rows(query, *values)
+        return self.event(found[0][0]) if found else None
+
+    def random_suggestions(self) -> tuple[int, int]:
+        """Return for how many records drawn at random a suggestion was there when they were labeled, and how many of these were right.
+
+        The suggestion was made before the answer was known, so this is no judgement on what was learned from.
+        """
+        query = (
+            f"SELECT count(*), coalesce(sum(e.suggestion = e.label), 0) FROM events e WHERE e.kind = '{LABEL}' AND e.picked_by = 'random' "
+            "AND e.suggestion IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.id)"
+        )
+        asked, right = self._rows(query)[0]
+        return int(asked), int(right)
+
+    # ---- notes
+
+    def add_note(self, record: str, text: str, annotator: str, session: str) -> None:
+        """Keep a remark about a record."""
+        with self._base.transaction():
+            self._base.insert("notes", (record, text, annotator, session, now()))
+
+    def notes(self) -> list[tuple[str, str, str, str]]:
+        """Return (record, text, annotator, UTC time) of all remarks, oldest first."""
+        rows = self._base.checked("notes", "id", "ORDER BY id")
+        return [(record, text, annotator, at) for _, record, text, annotator, _, at in rows]
 
     # ---- what was asked
 

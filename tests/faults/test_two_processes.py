@@ -186,7 +186,7 @@ path = wait()
 project = Project(path)
 wait()
 project.run(progress=False)
-file = f"{path}/labels-{project.session}.pickle"
+file = f"{path}/labels-{project.session_id}.pickle"
 project.labels().to_pickle(file)
 tell(file)
 wait()

@@ -415,7 +415,7 @@ def label(
 ) -> None:
     """Label in the terminal: Enter accepts the suggestion, a digit or a name corrects it.
 
-    s skips, b puts the record back in the line, u undoes the last answer, q leaves. Every answer is on disk before the
+    s skips, b puts the record back in the queue, u undoes the last answer, q leaves. Every answer is on disk before the
     next record is shown.
     """
     from weaklab.cli.terminal import label_in_terminal

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, TextIO
 
-from weaklab.loop import Ahead
 from weaklab.tables import clean, clean_lines, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable
 
-    from weaklab.asks import Ask, Asks
+    from weaklab.asks import Ask
     from weaklab.base import LabelNames
     from weaklab.project import Project
+    from weaklab.session import Session
 
-COMMANDS = {"s": "skip", "b": "back in the line", "u": "undo", "q": "quit", "?": "help"}
+COMMANDS = {"s": "skip", "b": "back in the queue", "u": "undo", "q": "quit", "?": "help"}
 MAX_SHOWN = 2000
 
 
@@ -90,30 +89,24 @@ def label_in_terminal(
     waits for it, and every batch is picked without knowing the answers to the one before it, however fast these come.
     """
     project.must_be_writable()
-    session = _Session(project, n, batch, strategy, again, read, out or sys.stdout)
-    if not ahead:
-        return session.run()
-    project.deferred = True
-    try:
-        with Ahead() as session.ahead:
-            given = session.run()
-    finally:
-        project.deferred = False
+    out = out or sys.stdout
+    limit = batch if n is None else max(1, min(batch, n))
+    with project.session(strategy=strategy, batch=limit, again=again, background=ahead) as session:
+        given = _Screen(session, n, read, out).run()
     project.retrain_when_due()
+    left = project.status()
+    have = f"{left['manual_labels']:,} of {counted(left['records'], 'record')} {'has' if left['manual_labels'] == 1 else 'have'} one"
+    out.write(f"{counted(given, 'label')} given; {have}. Every answer is stored.\n")
     return given
 
 
-class _Session:
-    def __init__(
-        self, project: Project, n: int | None, batch: int, strategy: Any, again: bool, read: Callable[[str], str], out: TextIO
-    ) -> None:
-        self.project, self.n, self.batch, self.strategy, self.again = project, n, batch, strategy, again
-        self.read, self.out = read, out
-        self.answers = Answers(project.label_names)
-        self.line: deque[Ask] = deque()
-        self.shown: list[Ask] = []
+class _Screen:
+    """Shows the records of a session and passes on what is typed."""
+
+    def __init__(self, session: Session, n: int | None, read: Callable[[str], str], out: TextIO) -> None:
+        self.session, self.n, self.read, self.out = session, n, read, out
+        self.answers = Answers(session.project.label_names)
         self.given = 0
-        self.ahead: Ahead[Asks] | None = None
 
     def say(self, text: str = "") -> None:
         self.out.write(clean_lines(text) + "\n")
@@ -122,50 +115,16 @@ class _Session:
     def run(self) -> int:
         self.say(self.answers.help())
         try:
-            while (self.n is None or self.given < self.n) and self._fill():
-                if not self._one(self.line[0]):
+            while self.n is None or self.given < self.n:
+                ask = self.session.next()
+                if ask is None:
+                    self.say("no record is left to ask about; --again shows those that have a label, too")
+                    break
+                if not self._one(ask):
                     break
         except (EOFError, KeyboardInterrupt):
             self.say()
-        self._wait()
-        left = self.project.status()
-        have = f"{left['manual_labels']:,} of {counted(left['records'], 'record')} {'has' if left['manual_labels'] == 1 else 'have'} one"
-        self.say(f"{counted(self.given, 'label')} given; {have}. Every answer is stored.")
         return self.given
-
-    def _fill(self) -> bool:
-        """Pick the next records when the line is empty."""
-        if not self.line:
-            wanted = self.batch if self.n is None else min(self.batch, self.n - self.given)
-            self.line.extend(self._prepared()[:wanted] or self.project.ask(wanted, again=self.again, strategy=self.strategy))
-            if self.ahead is not None:
-                shown = [ask.id for ask in self.line]
-                self.ahead.begin(None, lambda: self._prepare(shown))
-        if not self.line:
-            self.say("no record is left to ask about; --again shows those that have a label, too")
-        return bool(self.line)
-
-    def _prepare(self, shown: Collection[str]) -> Asks:
-        """Train if it is time, and pick the batch after the one that is shown."""
-        self.project.retrain_when_due()
-        return self.project.ask(self.batch, again=self.again, strategy=self.strategy, lease=False, besides=shown)
-
-    def _prepared(self) -> Sequence[Ask]:
-        """Return what was picked ahead and may still be asked."""
-        asks = None if self.ahead is None else self.ahead.take(None)
-        return self.project.lease(asks, asks[0].asked_after or 0) if asks else ()
-
-    def _wait(self) -> bool:
-        """Let the work in the background end before the project is touched; return whether Ctrl-C came meanwhile."""
-        stopped = False
-        while self.ahead is not None:
-            try:
-                self.ahead.wait()
-            except KeyboardInterrupt:
-                stopped = True
-            else:
-                break
-        return stopped
 
     def _one(self, ask: Ask) -> bool:
         """Show a record and do what is typed until it is dealt with; False to leave."""
@@ -173,55 +132,40 @@ class _Session:
         start = time.monotonic()
         while True:
             kind, value = self.answers.read(self.read(self._prompt(ask)), None if ask.blind else ask.suggestion)
+            seconds = time.monotonic() - start
+            if kind == "label":
+                self.session.answer(ask, value, seconds=seconds)
+                self.given += 1
+                return True
             if kind == "unclear":
                 self.say(f"  {value}")
-                continue
-            seconds = time.monotonic() - start
-            stopped = self._wait()
-            if kind == "label":
-                self.line.popleft()
-                self.project.label(ask, value, seconds=seconds)
-                self.shown.append(ask)
-                self.given += 1
-                return not stopped
-            if stopped:
+            elif value == "q":
                 return False
-            if value == "q":
-                return False
-            if value == "?":
+            elif value == "?":
                 self.say(self.answers.help())
                 self.say(self.answers.choices())
-                continue
-            return self._command(value, ask, seconds)
+            else:
+                self._command(value, ask, seconds)
+                return True
 
-    def _command(self, key: str, ask: Ask, seconds: float) -> bool:
+    def _command(self, key: str, ask: Ask, seconds: float) -> None:
         if key == "s":
-            self.project.skip(self.line.popleft(), seconds=seconds)
-            self.shown.append(ask)
+            self.session.skip(ask, seconds=seconds)
             self.say("  skipped: it is not asked again")
         elif key == "b":
-            self.project.requeue(self.line.popleft())
-            self.line.append(ask)
-            self.say(
-                "  back in the line: it comes again after the others"
-                if len(self.line) > 1
-                else "  back in the line: it is the only one in it"
-            )
-        elif key == "u":
+            self.session.requeue(ask)
+            alone = len(self.session.peek(2)) == 1
+            self.say("  back in the queue: " + ("it is the only one in it" if alone else "it comes again after the others"))
+        else:
             self._undo()
-        return True
 
     def _undo(self) -> None:
-        event = self.project.undo()
+        event = self.session.undo()
         if event is None:
-            self.say("  nothing to undo in this session")
+            self.say("  nothing to undo")
             return
-        before = next((ask for ask in reversed(self.shown) if ask.id == event.record), None)
-        if event.kind == "label":
+        if event.kind == "label" and event.session == self.session.id:
             self.given -= 1
-        if before is not None and event.kind in ("label", "skip"):
-            self.shown.remove(before)
-            self.line.appendleft(before)
         what = f"label {event.label!r}" if event.label else event.kind
         self.say(f"  undone: {clean(what, 60)} of record {clean(event.record, 60)}")
 

@@ -1,0 +1,180 @@
+"""Several people label one project: whose answer is whose, what is shown to whom, and what undo takes back."""
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+
+import weaklab
+from weaklab.base import ProjectError, UnknownLabelError, WeaklabError
+
+TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
+
+
+@pytest.fixture
+def project(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, share_answers=0, retrain_every=5) as made:
+        made.add_records([{"id": str(i), "text": text} for i, text in enumerate(TEXTS)])
+        made.add(weaklab.keywords("spam", ["prize"]))
+        made.weak_classifier("naive_bayes", features="tfidf")
+        yield made
+
+
+def truth(ask):
+    return "spam" if "prize" in ask.text else "ham"
+
+
+def standing(project):
+    """Return (record, annotator, label) of the labels that stand."""
+    frame = project.history()
+    undone = set(frame.undoes.dropna())
+    labels = frame[(frame.kind == "label") & ~frame.id.isin(undone)]
+    return list(zip(labels.record, labels.annotator, labels.label, strict=True))
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_person_is_shown_every_record_once_and_the_last_answer_ends_the_queue(project, background):
+    seen = []
+    with project.session("Ann", batch=8, background=background) as session:
+        while (ask := session.next()) is not None:
+            assert session.next().id == ask.id
+            seen.append(ask.id)
+            session.answer(ask, truth(ask))
+        assert session.state()["queue"] == []
+    assert Counter(seen) == Counter(str(i) for i in range(90))
+    assert project.manual_labels() == {str(i): "spam" if i % 3 == 0 else "ham" for i in range(90)}
+
+
+def test_three_people_in_threads_get_different_records_and_their_own_answers(project):
+    seen = {name: [] for name in ("Ann", "Bob", "Eve")}
+    failed = []
+
+    def work(name):
+        try:
+            with project.session(name, batch=5) as session:
+                while len(seen[name]) < 25 and (ask := session.next()) is not None:
+                    seen[name].append(ask.id)
+                    session.answer(ask, truth(ask), seconds=0.5)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    shown = [record for records in seen.values() for record in records]
+    assert len(shown) == len(set(shown)) == 75
+    assert sorted(standing(project)) == sorted((r, name, "spam" if int(r) % 3 == 0 else "ham") for name, rs in seen.items() for r in rs)
+
+
+def test_undo_takes_back_the_answers_of_this_person_alone(project):
+    with project.session("Ann") as ann, project.session("Bob") as bob:
+        first = ann.next()
+        ann.answer(first, "ham")
+        other = bob.next()
+        bob.answer(other, "spam")
+        assert ann.undo().record == first.id
+        assert ann.undo() is None
+        assert standing(project) == [(other.id, "Bob", "spam")]
+        assert ann.next().id == first.id
+
+
+def test_undo_reaches_the_earlier_sessions_of_the_same_person_but_not_one_that_runs_beside(project):
+    with project.session("Ann") as earlier:
+        records = [earlier.next().id for _ in range(3) if earlier.answer(earlier.next(), "ham")]
+    given = [record for record, _, _ in standing(project)]
+    assert len(given) == 3
+    assert len(records) == 3
+    with weaklab.Project(project.path) as again, again.session("Ann") as session, again.session("Ann") as beside:
+        kept = beside.next().id
+        beside.answer(kept, "spam")
+        assert [session.undo().record for _ in range(3)] == given[::-1]
+        assert session.undo() is None
+        assert standing(again) == [(kept, "Ann", "spam")]
+
+
+def test_redo_gives_the_answers_again_until_a_new_one_comes(project):
+    with project.session("Ann") as session:
+        for label in ("ham", "spam"):
+            session.answer(session.next(), label)
+        before = standing(project)
+        session.undo(), session.undo()
+        assert standing(project) == []
+        assert [session.redo().label, session.redo().label] == ["ham", "spam"]
+        assert standing(project) == before
+        assert session.redo() is None
+        session.undo()
+        session.answer(session.next(), "ham")
+        assert session.redo() is None
+
+
+def test_a_skipped_record_stays_away_and_one_that_was_put_back_comes_after_the_others(project):
+    with project.session("Ann", batch=3) as session:
+        skipped = session.next().id
+        session.skip()
+        back = session.next().id
+        session.requeue()
+        rest = []
+        while (ask := session.next()) is not None:
+            rest.append(ask.id)
+            session.answer(ask, truth(ask))
+    assert skipped not in rest
+    assert rest.count(back) == 1
+    assert rest[0] != back
+    assert len(rest) == 89
+
+
+def test_the_state_is_json_and_says_where_the_session_stands(project):
+    with project.session("Ann", batch=4) as session:
+        for _ in range(12):
+            ask = session.next()
+            session.answer(ask, truth(ask))
+        current = session.next()
+        session.note("hard to say")
+        state = json.loads(json.dumps(session.state()))
+        assert state["given"]["total"] == 12 == sum(state["given"]["by_label"].values())
+        assert state["current"]["id"] == current.id == state["queue"][0]
+        assert state["undo"] is True
+        assert state["redo"] is False
+        assert state["training"]["labels"] >= 5
+        assert session.notes() == [{"record": current.id, "text": "hard to say", "annotator": "Ann", "at": session.notes()[0]["at"]}]
+
+
+def test_a_share_of_the_records_is_labeled_by_two_people_who_do_not_see_a_suggestion(project):
+    with project.session("Ann", overlap=0.5) as ann:
+        for _ in range(40):
+            ann.answer(ann.next(), "ham")
+    twice = 0
+    with project.session("Bob", overlap=0.5) as bob:
+        while (ask := bob.next()) is not None:
+            if ask.strategy == "second opinion":
+                assert ask.blind
+                twice += 1
+            bob.answer(ask, "ham")
+    people = Counter(Counter(record for record, _, _ in standing(project)).values())
+    assert people[2] == twice
+    assert 10 <= twice <= 30
+    assert people[1] + people[2] == 90
+
+
+def test_answers_to_records_outside_the_queue_and_mistakes(project):
+    session = project.session("Ann")
+    session.answer("7", "ham")
+    assert standing(project) == [("7", "Ann", "ham")]
+    with pytest.raises(ProjectError, match="no record '900' in the project"):
+        session.answer("900", "ham")
+    with pytest.raises(UnknownLabelError, match="'egg' is not a label"):
+        session.answer("8", "egg")
+    with pytest.raises(UnknownLabelError, match=r"use skip\(\)"):
+        session.answer("8", None)
+    with pytest.raises(WeaklabError, match="batch must be a whole number from 1, got 0"):
+        project.session(batch=0)
+    with pytest.raises(WeaklabError, match="overlap must be a share from 0 to 1, got 2"):
+        project.session(overlap=2)
+    session.close()
+    with pytest.raises(ProjectError, match="this session is closed"):
+        session.next()
+    assert standing(project) == [("7", "Ann", "ham")]
