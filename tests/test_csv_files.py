@@ -265,3 +265,51 @@ def test_tables_of_any_dialect_come_back_exactly(tmp_path_factory, data, dialect
         patch.setattr(csv_files, "HEAD_BYTES", max(block, 64))
         found = table(path, text=names, sep=dialect.get("delimiter", ","), quote=quote, escape=escape, header=True)
     assert [list(row.values()) for row in found] == rows
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "win a prize now\nsee you at noon then\ncall me back as soon as you can\n",
+        "win a big prize now,spam\nare we still on tonight,ham\ncall me back as soon as you can,ham\n",
+        "1,2,3\n4,5,6\n7,8,9\n",
+        "0;1;2\n5;3;1\n",
+    ],
+)
+def test_a_first_line_that_is_like_the_lines_below_it_is_asked_about(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(CorpusError, match=r"the first line looks like a record.*--no-header.*--header"):
+        weaklab.read(tmp_path / "a.csv")
+    records = content.count("\n")
+    assert len(weaklab.read(tmp_path / "a.csv", header=False, text=[])) == records
+    assert len(weaklab.read(tmp_path / "a.csv", header=True, text=[])) == records - 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "what do you think of us,age\nI like it very much indeed,31\nnot my thing at all sorry,44\n",
+        "number of people in the house,city name\n3,Rome\n2,Paris\n",
+        "review text\nwin a prize now today\nsee you at noon then\n",
+        "0,1,2\n0.5,0.25,1\n1.5,2.5,3\n",
+        ",".join(map(str, range(12))) + "\n" + ",".join(["77"] * 12) + "\n",
+    ],
+)
+def test_names_of_columns_are_taken_as_such(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    assert len(weaklab.read(tmp_path / "a.csv", text=[])) == content.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n', r"first line is JSON: .*; name it \.jsonl"),
+        ('[{"text": "a"}, {"text": "b"}]', r"first line is JSON: .*; name it \.json$"),
+        ("text,n\nwin,1,\nbye,2,\n", r"line 2: 3 values for 2 columns, .*; the line ends with ',': end the first line with it, too"),
+        ("text;n\nwin;1\nbye;2;\n", r"line 3: 3 values for 2 columns, .*; the line ends with ';'"),
+    ],
+)
+def test_the_message_names_the_cause(tmp_path, content, told):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(CorpusError, match=told):
+        weaklab.read(tmp_path / "a.csv", text=[])

@@ -92,7 +92,7 @@ def test_a_json_array_is_a_list_of_records(tmp_path):
     ("content", "message"),
     [
         ('{"data": [{"text": "a"}]}', "holds one object whose value 'data' is a list; wanted a list of objects"),
-        ('{"text": {"0": "a"}, "y": {"0": 1}}', "holds one object whose value 'text' is a dict"),
+        ('{"text": {"0": "a"}, "y": {"0": 1}}', "holds one object with the lists 'text', 'y', which may be columns"),
         ('[{"text": "a"}, 3]', "a.json, record 1: wanted an object, got int 3"),
         ("3", "wanted a list of objects, got int 3"),
         ('[{"text": "a"},\n {"text": ]', "a.json, line 2: not JSON"),
@@ -155,3 +155,32 @@ def test_without_openpyxl_the_message_says_what_to_install(tmp_path, monkeypatch
     path = workbook(tmp_path / "a.xlsx", {"data": [["text"], ["one"]]})
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     assert "pip install openpyxl" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": ["a", "b"], "label": ["spam", "ham"]},
+        {"columns": ["text"], "data": [["a"]]},
+        {"text": {"0": "a"}, "y": {"0": 1}},
+    ],
+)
+def test_columns_in_a_json_object_are_not_taken_for_records(tmp_path, content):
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(CorpusError, match=r"which may be columns; wanted a list of objects: read it with pandas.read_json"):
+        weaklab.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("cells", ["C2:C3", "B3:C3", "A1:C1"])
+def test_merged_cells_are_named(tmp_path, cells):
+    openpyxl = pytest.importorskip("openpyxl", reason="Excel files need openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["text", "n", "y"], ["win a prize", 1, "spam"], ["see you", 2, "ham"]):
+        book.active.append(row)
+    book.active.merge_cells("F1:F3")  # holds nothing
+    book.save(tmp_path / "a.xlsx")
+    assert weaklab.read(tmp_path / "a.xlsx", text="text", gold="y").gold() == ["spam", "ham"]
+    book.active.merge_cells(cells)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(CorpusError, match=f"cells {cells}: are merged, and only the first of them holds the value"):
+        weaklab.read(tmp_path / "a.xlsx", text="text", gold="y")

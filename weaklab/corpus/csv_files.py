@@ -376,6 +376,9 @@ def _problem(block: Block, layout: Layout, path: Path, message: str, names: Sequ
 def _ragged(path: Path, line: int, record: list[str], layout: Layout) -> str:
     found, wanted = len(record), len(layout.names)
     values = f"{found} {'value' if found == 1 else 'values'} for {wanted} {'column' if wanted == 1 else 'columns'}"
+    if found == wanted + 1 and not record[-1].strip():
+        more = f"the line ends with {layout.sep!r}: end the first line with it, too, and the empty column is dropped"
+        return f"{path}, line {line:,}: {values}, in {short(layout.sep.join(record))}; {more}"
     few = "a value is missing, or a line break needs quotes around it"
     more = "put quotes around a value that holds a separator" if found > wanted else few
     return f"{path}, line {line:,}: {values}, in {short(layout.sep.join(record))}; {more}, or pass another sep= than {layout.sep!r} (--sep)"

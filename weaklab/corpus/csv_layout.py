@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -25,8 +26,12 @@ _RECORDS = 100
 """So many records are looked at."""
 _WORDS = 12
 """A column name of more words is taken for a text."""
+_SENTENCE = 4
+"""A column name of so many words may be a text, where texts stand below it."""
 _LONG = 120
 """A column name of more characters is taken for a text."""
+_COUNTED = 10
+"""Fewer columns named 1, 2, 3... may be a record where whole numbers stand below them."""
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)*|\d*\.\d+)([eE][-+]?\d+)?%?")
 _NO_NAME = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://.+|[^@\s]+@[^@\s]+\.\w+")
 
@@ -104,11 +109,24 @@ def layout_of(head: bytes, path: Path, options: FileOptions, roles: Sequence[str
     text = _decoded(head[start : start + HEAD_BYTES], path)
     plain = Layout(",", '"' if options.quote is None else options.quote, options.escape or "", skip=start)
     layout = replace(plain, sep=sep or _separator(text, whole, path, plain, options.header is not False))
+    _check_not_json(text, path)
     records, _ = _records(text, whole, layout)
     if not records:
         return layout
     names, unnamed, header = named_columns(records[0], records[1:], path, options, roles)
     return replace(layout, names=names, unnamed=unnamed, header=header)
+
+
+def _check_not_json(text: str, path: Path) -> None:
+    """Refuse JSON under the name of a CSV file."""
+    line = text.lstrip().partition("\n")[0].strip()
+    found = None
+    if line[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            found = json.loads(line)
+    if found and isinstance(found, (dict, list)):
+        kind = ".jsonl" if isinstance(found, dict) else ".json"
+        raise CorpusError(f"{path}: is no CSV file, its first line is JSON: {short(line)}; name it {kind}")
 
 
 def named_columns(
@@ -234,12 +252,29 @@ def _looks_like_data(first: list[str], others: list[list[str]]) -> str | None:
     if again is not None:
         return f"{short(again)} stands in the same column further down, too"
     long = next((name for name in first if len(name) > _LONG or len(name.split()) > _WORDS), None)
+    if long is None and not _stands_above_numbers(first, others):
+        long = next((name for i, name in enumerate(first) if _reads_like(name, [row[i] for row in others if len(row) > i])), None)
     return None if long is None else f"it holds the text {short(long)}"
+
+
+def _stands_above_numbers(first: list[str], others: list[list[str]]) -> bool:
+    """Whether a word stands above a column of numbers, so that it is a name."""
+    below = [[row[i] for row in others if len(row) > i and row[i].strip()] for i in range(len(first))]
+    return any(
+        name.strip() and not _NUMBER.fullmatch(name.strip()) and values and all(_NUMBER.fullmatch(value.strip()) for value in values)
+        for name, values in zip(first, below, strict=True)
+    )
+
+
+def _reads_like(name: str, values: list[str]) -> bool:
+    """Whether a column name of several words is like the texts below it."""
+    words = [len(value.split()) for value in values if value.strip()]
+    return len(name.split()) >= _SENTENCE and bool(words) and sum(words) >= _SENTENCE * len(words)
 
 
 def _counts_columns(names: list[str], places: list[int], others: list[list[str]]) -> bool:
     """Whether numbers are names that pandas gives to columns: 0, 1, 2... for at least three, or a 0 above texts."""
     if len(names) >= 3 and names in ([str(i) for i in range(len(names))], [str(i) for i in range(1, len(names) + 1)]):
-        return True
+        return len(names) >= _COUNTED or any(not row[i].strip().isdigit() for row in others for i in places if len(row) > i)
     below = [row[places[0]] for row in others if len(row) > places[0]]
     return names == ["0"] and not any(_NUMBER.fullmatch(value.strip()) for value in below)

@@ -94,8 +94,14 @@ def _check_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
     """Refuse a formula whose value is not stored: the program that wrote the file did not compute it."""
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=False)
+    book = openpyxl.load_workbook(path, read_only=False, data_only=False)
     try:
+        for merged in book[name].merged_cells.ranges:
+            if _at(rows, merged.min_row - 1, merged.min_col - 1) is not None:
+                raise CorpusError(
+                    f"{path}, cells {merged.coord}: are merged, and only the first of them holds the value; unmerge them and fill in "
+                    "the value of each cell"
+                )
         for cells in book[name].iter_rows():
             for cell in cells:
                 if cell.data_type == "f" and _at(rows, cell.row - 1, cell.column - 1) is None:

@@ -221,7 +221,13 @@ def json_records(path: Path, encoding: str) -> list[tuple[str, Mapping[str, Any]
 
 def _single(found: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return an object that is one record, and refuse one that holds records or columns."""
-    inside = next((key for key, value in found.items() if isinstance(value, (list, dict))), None)
+    nested = [key for key, value in found.items() if isinstance(value, (list, dict))]
+    if len(nested) > 1:
+        raise CorpusError(
+            f"{path}: holds one object with the lists {', '.join(map(repr, nested[:6]))}, which may be columns; wanted a list of objects: "
+            "read it with pandas.read_json, look at the table, and pass it"
+        )
+    inside = nested[0] if nested else None
     if inside is not None:
         raise CorpusError(
             f"{path}: holds one object whose value {inside!r} is a {type(found[inside]).__name__}; wanted a list of objects: take it "
