@@ -97,6 +97,7 @@ def test_it_is_exact_once_everything_is_labeled():
     assert (estimate.value, widths[-1]) == (correct.mean(), 0)
     assert widths[-2] <= 1 / 57 + 1e-9
     assert str(estimate).endswith("(every record is labeled)")
+    assert estimate.short.endswith(" (all labeled)")
     assert estimate_exported(correct[rows], sample).low == 1
 
 

@@ -145,6 +145,12 @@ def test_a_formula_that_was_never_computed_is_refused(tmp_path):
     assert "cell B2: holds a formula without a value" in refusal(path)
 
 
+@pytest.mark.parametrize("error", ["#N/A", "#DIV/0!", "#REF!"])
+def test_a_cell_with_an_error_is_refused_and_not_read_as_empty(tmp_path, error):
+    path = workbook(tmp_path / "a.xlsx", {"data": [["text", "y"], ["one", "spam"], ["two", error]]})
+    assert f"cell B3: holds the error {error}; put a value there, or empty the cell" in refusal(path)
+
+
 def test_a_mixed_cell_is_named_and_a_broken_workbook_too(tmp_path):
     path = workbook(tmp_path / "a.xlsx", {"data": [["text", "n"], ["one", 1], ["two", "x"], ["three", 3]]})
     assert "a.xlsx, row 3, column 'n': mixed types" in refusal(path, columns=["n"])

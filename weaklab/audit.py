@@ -136,6 +136,8 @@ class Estimate:
         """The value with its interval and the number of random answers for a cell of a table."""
         if not self.known:
             return NOT_KNOWN
+        if np.isinf(self.n_eff):
+            return f"{self.value:.2f} (all labeled)"
         return f"{self.value:.2f} ({self.low:.2f}-{self.high:.2f}, n={self.n_audit})"
 
     def __str__(self) -> str:

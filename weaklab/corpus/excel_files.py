@@ -37,7 +37,7 @@ def read_sheet(path: Path, options: FileOptions, roles: tuple[str, ...] = ()) ->
     Raises
     ------
     CorpusError
-        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, or a formula has no stored value.
+        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, a formula has no stored value, or a cell holds an error.
     """
     values = _cells(path, options.sheet)
     filled = [(number, row) for number, row in enumerate(values, 1) if any(cell is not None for cell in row)]
@@ -104,6 +104,8 @@ def _check_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
                 )
         for cells in book[name].iter_rows():
             for cell in cells:
+                if cell.data_type == "e":
+                    raise CorpusError(f"{path}, cell {cell.coordinate}: holds the error {cell.value}; put a value there, or empty the cell")
                 if cell.data_type == "f" and _at(rows, cell.row - 1, cell.column - 1) is None:
                     raise CorpusError(
                         f"{path}, cell {cell.coordinate}: holds a formula without a value; open the workbook in a spreadsheet program and "
