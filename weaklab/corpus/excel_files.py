@@ -37,7 +37,8 @@ def read_sheet(path: Path, options: FileOptions, roles: tuple[str, ...] = ()) ->
     Raises
     ------
     CorpusError
-        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, a formula has no stored value, or a cell holds an error.
+        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, a formula has no stored value, or
+        a cell holds an error.
     """
     values = _cells(path, options.sheet)
     filled = [(number, row) for number, row in enumerate(values, 1) if any(cell is not None for cell in row)]
