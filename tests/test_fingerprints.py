@@ -14,6 +14,7 @@ import pytest
 
 import weaklab
 from weaklab.heuristics import as_heuristic, load
+from weaklab.heuristics.origin import _installed_as
 
 COUNT = iter(range(1_000_000))
 
@@ -161,6 +162,37 @@ EDITS = {
     "zero's sign": ("G = {}\ndef f(x): return G", "0.0", "-0.0"),
     "true for one in a list": ("G = [0, {}]\ndef f(x): return G", "1", "True"),
     "list for tuple in a dict": ("G = dict(a={})\ndef f(x): return G", "[1]", "(1,)"),
+    "module passed to a helper": ("import pass_a\ndef h(m): return m.W\ndef f(x): return h(pass_a)", {"pass_a": "W = {}"}, "1", "2"),
+    "submodule passed to a helper": ("import pass_b.sub\ndef h(m): return m.W\ndef f(x): return h(pass_b.sub)", {"pass_b.sub": "W = {}"}, "1", "2"),
+    "module imported inside and passed": ("def h(m): return m.W\ndef f(x):\n import pass_c\n return h(pass_c)", {"pass_c": "W = {}"}, "1", "2"),
+    "module called as its package and its value": (
+        "import conf_a.conf_a\ndef f(x): return conf_a.conf_a.conf_a", {"conf_a.conf_a": "conf_a = {}"}, "[1]", "[2]"),
+    "attrgetter of a module": ("from operator import attrgetter\nimport pass_d\nG = attrgetter('W')\ndef f(x): return G(pass_d)", {"pass_d": "W = {}"}, "1", "2"),
+    "getattr of modules that import each other": ("import pass_e\ndef f(x): return getattr(pass_e, 'W' + 'X')", {"pass_e": "import pass_f\nWX = {}", "pass_f": "import pass_e"}, "1", "2"),
+    "__getattr__ of a module": ("import made_a\ndef f(x): return made_a.W", {"made_a": "def __getattr__(n): return {}"}, "1", "2"),
+    "made dataclass": ("from dataclasses import make_dataclass as m, field\nC = m('C', [('a', int, field(default={}))])\ndef f(x): return C().a", "1", "2"),
+    "class made by types": ("import types\nC = types.new_class('C', (), None, lambda n: n.update(w={}))\ndef f(x): return C.w", "1", "2"),
+    "class made by a metaclass of the library": ("import abc\nC = abc.ABCMeta('C', (), dict(w={}))\ndef f(x): return C.w", "1", "2"),
+    "class inside exec": ("n = dict()\nexec('class C:\\n def m(s): return {}', n)\nC = n['C']\ndef f(x): return C().m()", "1", "2"),
+    "order of a dataclass": ("from dataclasses import dataclass as d\n@d(order={})\nclass C:\n a: int\ndef f(x): return C(1) < C(2)", "True", "False"),
+    "equality of a dataclass": (
+        "from dataclasses import dataclass as d\n@d(eq={})\nclass C:\n a: int\n __hash__ = None\ndef f(x): return C(1) == C(1)", "True", "False"),
+    "what a match compares": ("class C:\n __match_args__ = ({},)\n a, b = 1, 2\ndef f(x):\n match C():\n  case C(y): return y", "'a'", "'b'"),
+    "virtual subclass": ("import abc\nclass B(abc.ABC): pass\nclass D: pass\nclass E: pass\nB.register({})\ndef f(x): return isinstance(D(), B)", "D", "E"),
+    "subclasses": ("class B: pass\nclass D(B): w = {}\ndef f(x): return [c.w for c in B.__subclasses__()]", "1", "2"),
+    "order of attributes": ("from types import SimpleNamespace as S\nG = S({})\ndef f(x): return next(iter(vars(G)))", "a=1, b=2", "b=2, a=1"),
+    "order of a class": ("class C: {}\ndef f(x): return [*vars(C)]", "a = 1; b = 2", "b = 2; a = 1"),
+    "order of a module": ("import order_a\ndef f(x): return [*vars(order_a)]", {"order_a": "{}"}, "a = 1; b = 2", "b = 2; a = 1"),
+    "global of a query": ("W = {}\ndef f(frame): return frame.query('a in @W')", "[1]", "[2]"),
+    "global of a query in a global": ("W = {}\nR = 'a in @W'\ndef f(frame): return frame.query(R)", "[1]", "[2]"),
+    "annotation that a nested function dispatches on": (
+        "from functools import singledispatch as s\ndef f(x):\n @s\n def h(y): return 0\n @h.register\n def _(y: {}): return 1\n return h(x)", "int", "str"),
+    "what pickles leave out": ("class C:\n def __getstate__(s): return dict()\nG = C()\nG.a = {}\ndef f(x): return G.a", "1", "2"),
+    "what reduce leaves out": ("class C:\n def __reduce__(s): return C, ()\nG = C()\nG.a = {}\ndef f(x): return G.a", "1", "2"),
+    "compiled loop": ("import numba\nW = {}\n@numba.njit\ndef g(a): return a + W\ndef f(x): return g(1)", "1", "2"),
+    "name added to the built-in ones": ("import builtins\nbuiltins.weaklab_test_added = {}\ndef f(x): return weaklab_test_added", "1", "2"),
+    "number of many digits": ("G = {}\ndef f(x): return G", "10**6000", "10**6000 + 1"),
+    "base of many": ("class C0:\n w = {}\n" + "".join(f"class C{i}(C{i - 1}): pass\n" for i in range(1, 100)) + "def f(x): return C99.w", "1", "2"),
     "module named as the standard library's": ("import statistics_mine as statistics\ndef f(x): return statistics.mean(x)",
                                                 {"statistics_mine": "def mean(x): return {}"}, "1", "2"),
 }  # fmt: skip
@@ -193,6 +225,7 @@ SAME = {
     "shared parts": ("A = ['x']\nG = [A, A]\ndef f(x): return G", "G = [['x'], ['x']]\ndef f(x): return G"),
     "filled cached_property": ("from functools import cached_property as c\nclass C:\n @c\n def p(s): return 1\nG = C()\ndef f(x): return G.p",
                                "from functools import cached_property as c\nclass C:\n @c\n def p(s): return 1\nG = C()\nG.p\ndef f(x): return G.p"),
+    "dictionary of gensim": ("from gensim.corpora import Dictionary as D\nG = D([['a']])\ndef f(x): return G", "from gensim.corpora import Dictionary as D\n\nG = D([['a']])\ndef f(x): return G"),
     "used singledispatch": ("from functools import singledispatch as s\n@s\ndef h(x): return 0\ndef f(x): return h(x)",
                             "from functools import singledispatch as s\n@s\ndef h(x): return 0\nh(1)\ndef f(x): return h(x)"),
 }  # fmt: skip
@@ -202,6 +235,40 @@ SAME = {
 def test_an_edit_that_changes_no_vote_changes_no_fingerprint(define, kind):
     one, other = SAME[kind]
     assert print_of(define(one)) == print_of(define(other))
+
+
+UNSEEN = {
+    "modules of sys": "import sys\ndef f(x): return sys.modules['os']",
+    "globals of a frame": "import sys\ndef f(x): return sys._getframe().f_globals",
+    "globals of a function": "def f(x): return f.__globals__",
+    "source": "import inspect\ndef f(x): return inspect.getsource(f)",
+    "function of arrays": "import numpy as np\nG = np.frompyfunc(lambda t: 1, 1, 1)\ndef f(x): return G(x)",
+}
+
+
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_what_nothing_can_tell_votes_anew(define, kind):
+    assert as_heuristic(define(UNSEEN[kind])).unseen
+
+
+def test_what_numpy_itself_brings_is_seen(define):
+    assert not as_heuristic(define("import numpy as np\nG = np.add\ndef f(x): return G(1, 2)")).unseen
+
+
+@pytest.mark.parametrize(("origin", "differs"), [(True, True), (False, False)])
+def test_a_distribution_installed_from_a_folder_is_known_by_its_files(tmp_path, monkeypatch, origin, differs):
+    info = tmp_path / "weaklab_probe-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: weaklab_probe\nVersion: 0.1\n")
+    if origin:
+        (info / "direct_url.json").write_text("{}")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = []
+    for digest in ("sha256=a", "sha256=b"):
+        (info / "RECORD").write_text(f"weaklab_probe.py,{digest},9\n")
+        told.append(_installed_as("weaklab_probe"))
+    assert all(text.startswith("weaklab_probe==0.1") for text in told)
+    assert (told[0] != told[1]) == differs
 
 
 # ---- edits within one session

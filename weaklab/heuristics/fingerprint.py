@@ -10,6 +10,8 @@ is looked at once for each piece of code. What cannot be compared by its content
 
 from __future__ import annotations
 
+import abc
+import builtins
 import copyreg
 import functools
 import hashlib
@@ -17,6 +19,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import pickle
 import re
 import sys
 import threading
@@ -30,9 +33,9 @@ from typing import Any
 
 from weaklab.heuristics.contents import ATOMS, CONTAINERS, array_digest, plain_digest
 from weaklab.heuristics.origin import OWN, home_of, home_of_file
-from weaklab.heuristics.sources import EVERYTHING, code_of, instructions
+from weaklab.heuristics.sources import EVERYTHING, Code, code_of, instructions
 
-_SCHEME = "2"
+_SCHEME = "3"
 """Another number makes all functions vote anew; for when fingerprints mean something else than before."""
 _PROCESS = uuid.uuid4().hex
 
@@ -193,21 +196,26 @@ class _Writer:
         self.unseen: dict[str, None] = inside.unseen if inside else {}
         self.modules: dict[str, Module] = inside.modules if inside else {}
         self._docs: dict[int, Any] = inside._docs if inside else {}
-        self._reads_docs = False
+        self._reads: dict[str, None] = inside._reads if inside else {}
         self._inside_library: int = inside._inside_library if inside else 0
 
     def whole(self, value: Any) -> str:
-        """Write a value, and the docstrings and annotations of its parts where these are read."""
+        """Write a value, and docstrings, annotations, orders and subclasses of its parts where these are read."""
         text = self.write(value)
-        if not self._reads_docs:
-            return text
-        docs = [(thing.__doc__, getattr(thing, "__annotations__", None)) for thing in list(self._docs.values())]
-        return f"{text}:docs:{self.write(docs)}"
+        if "subclasses" in self._reads:
+            classes = [thing for thing in self._docs.values() if isinstance(thing, type)]
+            text += f":subclasses:{_joined(self.write(_subclasses(thing)) for thing in classes)}"
+        things = list(self._docs.values())
+        if "order" in self._reads:
+            text += f":order:{[[*vars(thing)] for thing in things if isinstance(thing, (type, types.ModuleType))]}"
+        if "docs" in self._reads:
+            text += f":docs:{self.write([(thing.__doc__, getattr(thing, '__annotations__', None)) for thing in things])}"
+        return text
 
     def write(self, value: Any) -> str:
         kind = type(value)
         if kind in ATOMS or kind is range:
-            return f"{kind.__name__}:{value!r}"
+            return f"{kind.__name__}:{_shown(value)}"
         if kind in CONTAINERS:
             return self._container(value)
         if kind is types.FunctionType:
@@ -244,9 +252,10 @@ class _Writer:
         finally:
             self._inside_library -= home != OWN
 
-    def namespace(self, values: Mapping[Any, Any]) -> str:
-        """Write names and their values; the order is of no account."""
-        names = sorted((name for name in values if name not in _NOT_DATA), key=str)
+    def namespace(self, values: Mapping[Any, Any], *, ordered: bool = False) -> str:
+        """Write names and their values; the order is of no account unless said so, as for the attributes of an object."""
+        names = [name for name in values if name not in _NOT_DATA]
+        names = names if ordered else sorted(names, key=str)
         return f"names:{','.join(f'{name!r}={self.under(str(name), values[name])}' for name in names)}"
 
     def failed(self, error: Exception) -> str:
@@ -256,7 +265,7 @@ class _Writer:
         return f"failed:{type(error).__name__}"
 
     def _hidden(self, value: Any, why: str = "") -> str:
-        if self._inside_library and type(value).__module__ in ("_thread", "threading"):
+        if self._inside_library and type(value).__module__ in ("_thread", "threading") and type(value) is not threading.local:
             return f"lock:{type(value).__name__}"  # decides no vote
         place = ".".join(part for part in self._path if not part.startswith("__"))
         kind = type(value).__name__
@@ -288,20 +297,27 @@ class _Writer:
             return self._library_function(function, home)
         code = code_of(function)
         self._docs[id(function)] = function
-        self._reads_docs |= code.reads_docs
+        reads = {"docs": code.reads_docs, "order": code.reads_order, "subclasses": code.reads_subclasses}
+        self._reads |= {what: None for what, read in reads.items() if read}
         self._note_module(function.__module__)
         if code.dynamic:
-            self._hidden(function, f"{code.dynamic}() in {function.__qualname__}")
-        captured = self._captured(function, code.globals, code.attributes)
+            self._hidden(function, f"{code.dynamic}{'()' if code.dynamic in _CALLS else ''} in {function.__qualname__}")
+        captured = self._captured(function, code)
         cells = zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True)
-        inner = self.namespace({name: self._part(value, code.attributes) for name, value in cells})
-        late = [self._late(function, *wanted, code.attributes) for wanted in code.imports]
+        inner = self.namespace({name: self._part(name, value, code) for name, value in cells})
+        late = [self._late(function, *wanted, code) for wanted in code.imports]
         defaults = self.write((function.__defaults__, function.__kwdefaults__ and sorted(function.__kwdefaults__.items())))
-        return f"code:{code.text}:{captured}:{inner}:{defaults}:{late}:{self.namespace(vars(function))}"
+        return f"code:{code.text}:{captured}:{inner}:{defaults}:{_joined(late)}:{self.namespace(vars(function))}"
 
-    def _captured(self, function: types.FunctionType, names: Iterable[str], used: frozenset[str]) -> str:
+    def _captured(self, function: types.FunctionType, code: Code) -> str:
         space = function.__globals__
-        return self.namespace({name: self._part(space[name], used) for name in names if name in space and name not in _MODULE_NOISE})
+        names: Iterable[str] = code.globals
+        if code.in_texts:
+            texts = [*code.texts, *(text for name in code.globals if isinstance(text := space.get(name), str))]
+            words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}
+            names = sorted({*names, *(words & space.keys())})
+        found = {name: self._part(name, space[name], code) for name in names if name in space and name not in _MODULE_NOISE}
+        return self.namespace(found | {name: vars(builtins)[name] for name in names if name not in space and _is_added(name)})
 
     def _library_function(self, function: types.FunctionType, home: str) -> str:
         """A library's function is known by its name; what it was made with, as where it decorates, counts as well."""
@@ -309,21 +325,26 @@ class _Writer:
         registry = getattr(function, "registry", None)
         if home == "python" and isinstance(registry, types.MappingProxyType):  # functools.singledispatch
             found = sorted(f"{self.write(kind)}={self.write(implementation)}" for kind, implementation in registry.items())
-            return f"{text}:{found}"
+            return f"{text}:{_joined(found)}"
         cells = dict(zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True))
         wrapped = {"__wrapped__": function.__wrapped__} if hasattr(function, "__wrapped__") else {}
         with self._library(home):
             return f"{text}:{self.namespace(cells | wrapped)}"
 
-    def _part(self, value: Any, used: frozenset[str]) -> Any:
-        """Return, in the place of a module of the user's own, the parts of it that a function names."""
+    def _part(self, name: str, value: Any, code: Code, inside: frozenset[int] = frozenset()) -> Any:
+        """Return, in the place of a module of the user's own, the parts of it that a function names; all if it may pass it on."""
         if not isinstance(value, types.ModuleType) or home_of(value) != OWN:
             return value
-        names = [name for name in vars(value) if name in used or (EVERYTHING in used and not name.startswith("__"))]
+        if EVERYTHING in code.attributes or name in code.bare or type(value) is not types.ModuleType:
+            return value
+        if id(value) in inside:
+            return "<a module around it>"
+        names = [name for name in vars(value) if name in code.attributes or name == "__getattr__"]
         self._note_module(value.__name__, value, names)
-        return _Parts({name: self._part(vars(value)[name], used - {name}) for name in names})
+        self._docs[id(value)] = value
+        return _Parts({name: self._part(name, vars(value)[name], code, inside | {id(value)}) for name in names})
 
-    def _late(self, function: types.FunctionType, level: int, name: str, members: tuple[str, ...], used: frozenset[str]) -> str:
+    def _late(self, function: types.FunctionType, level: int, name: str, members: tuple[str, ...], code: Code) -> str:
         """Write what a function imports when it runs."""
         package = function.__globals__.get("__package__") or ""
         name = f"{'.' * level}{name}"
@@ -334,14 +355,14 @@ class _Writer:
                 return f"import:{full}:{home}"
             importlib.import_module(full)
             inner = [f"{full}.{member}" for member in members if _is_module(full, member)]
-            parts = [self._late_module(dotted, used) for dotted in (*_prefixes(full), *inner)]
+            parts = [self._late_module(dotted, code) for dotted in (*_prefixes(full), *inner)]
         except Exception as error:  # the import may fail in any way; then the function will fail as well
             return f"import:{name}:{type(error).__name__}"
-        return f"import:{full}:{parts}"
+        return f"import:{full}:{_joined(parts)}"
 
-    def _late_module(self, name: str, used: frozenset[str]) -> str:
+    def _late_module(self, name: str, code: Code) -> str:
         module = sys.modules[name]
-        written = self.under(name, self._part(module, used))
+        written = self.under(name, self._part(name if name in code.bare else name.rpartition(".")[2], module, code))
         if name in self.modules:
             self.modules[name].imported_late = True
         return written
@@ -355,16 +376,22 @@ class _Writer:
         home = home_of(module)
         if home != OWN:
             return f"module:{module.__name__}:{home}"
-        names = [name for name in vars(module) if not name.startswith("__")]
+        names = [name for name in vars(module) if not name.startswith("__") or name == "__getattr__"]
         self._note_module(module.__name__, module, names)
-        return f"module:{self.namespace({name: vars(module)[name] for name in names})}"
+        self._docs[id(module)] = module
+        kind = "" if type(module) is types.ModuleType else self.write(type(module))
+        return f"module:{kind}:{self.namespace({name: vars(module)[name] for name in names})}"
 
     def _class(self, value: type) -> str:
         home = home_of(value)
-        if home != OWN:
+        if home != OWN and _is_where_it_says(value):
             return f"class:{home}:{value.__module__}.{value.__qualname__}"
         self._note_module(value.__module__)
         self._docs[id(value)] = value
+        with self._library(home):
+            return self._content_of_class(value)
+
+    def _content_of_class(self, value: type) -> str:
         meta = "" if type(value) is type else self.write(type(value))
         bases = [self.write(base) for base in value.__bases__ if base is not object]
         members = vars(value)
@@ -373,8 +400,10 @@ class _Writer:
         if isinstance(enumerated, dict):
             kept = {name: member for name, member in kept.items() if name not in enumerated and not _is_enum_noise(name, member)}
             kept |= {f"member {name}": member.value for name, member in enumerated.items()}
+        generated = sorted(name for name, member in members.items() if _is_generated(name, member) and name != "__replace__")
+        virtual = sorted(_Writer(self).write(other) for other in _registered(value))
         order = [*enumerated] if isinstance(enumerated, dict) else [*members.get("__dataclass_fields__", ())]
-        return f"class:{value.__qualname__}:{meta}:{bases}:{order}:{self.namespace(kept)}"
+        return f"class:{value.__qualname__}:{meta}:{_joined(bases)}:{order}:{generated}:{_joined(virtual)}:{self.namespace(kept)}"
 
     # ---- objects
 
@@ -384,7 +413,7 @@ class _Writer:
         parts = getattr(type(value), "fingerprint_parts", None)
         if callable(parts):
             return f"heuristic:{type(value).__qualname__}:{self.write(parts(value))}"
-        if isinstance(value, logging.Logger):
+        if isinstance(value, logging.Logger) and type(value).__module__ == "logging":
             return "logger"
         special = _special(value)
         if special is not None:
@@ -399,15 +428,27 @@ class _Writer:
             return f"object:{kind}:{self._attributes(value)}"
         home = home_of(type(value))
         if isinstance(reduced, str):
+            if home != OWN and not _is_global(value, reduced):
+                return self._hidden(value)
             return f"global:{kind}:{reduced}:{self.namespace(_state(value)) if home == OWN else ''}"
         with self._library(home):
-            return f"object:{kind}:{self._reduced(value, reduced)}"
+            return f"object:{kind}:{self._reduced(value, reduced)}:{self._unsaid(value, home)}"
+
+    def _unsaid(self, value: Any, home: str) -> str:
+        """Write attributes that an object of the user's leaves out of its pickles; what cannot be seen of them is its own affair."""
+        if home != OWN or not any(_pickles_itself(base) for base in type(value).__mro__):
+            return ""
+        noted, self.unseen = self.unseen, {}
+        try:
+            return self.namespace(_state(value), ordered=True)
+        finally:
+            self.unseen = noted
 
     def _attributes(self, value: Any) -> str:
         """Write what a thing that refuses to be pickled holds; only where Python code made it is there nothing else in it."""
         if any(home_of(base) != OWN for base in type(value).__mro__ if base is not object):
             return self._hidden(value)
-        return self.namespace(_state(value))
+        return self.namespace(_state(value), ordered=True)
 
     def _reduced(self, value: Any, reduced: Any) -> str:
         parts: list[Any] = [*reduced, None, None, None, None]
@@ -415,9 +456,9 @@ class _Writer:
         if state is None:
             written = self.namespace({})
         elif isinstance(state, dict):
-            written = self.namespace(_without_cached(value, state))
+            written = self.namespace(_without_cached(value, state), ordered=True)
         elif isinstance(state, tuple) and len(state) == 2 and all(part is None or type(part) is dict for part in state):
-            written = self.namespace(_without_cached(value, {**(state[0] or {}), **(state[1] or {})}))
+            written = self.namespace(_without_cached(value, {**(state[0] or {}), **(state[1] or {})}), ordered=True)
         else:
             written = self.write(state)
         listed = None if items is None else list(items)
@@ -458,7 +499,6 @@ _CLASS_NOISE = frozenset(
         "__abstractmethods__",
         "_abc_impl",
         "__dataclass_params__",
-        "__match_args__",
         "__orig_bases__",
         "__parameters__",
         "__annotate__",
@@ -475,12 +515,74 @@ _MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 def _is_class_noise(name: str, member: Any) -> bool:
     if name in _CLASS_NOISE or isinstance(member, _MEMBERS) or (name.startswith("__pydantic_") and name != "__pydantic_fields__"):
         return True
+    return _is_generated(name, member)
+
+
+def _is_generated(name: str, member: Any) -> bool:
+    """Whether a method was made from what is looked at anyhow, such as the fields of a dataclass; then only that it is there counts."""
     function = getattr(member, "__func__", member)
     function = getattr(function, "__wrapped__", function) if name == "__repr__" else function
-    if isinstance(function, types.FunctionType):  # that was generated from what is looked at anyhow
-        code = function.__code__
-        return code.co_qualname.startswith("__create_fn__") or code.co_filename.startswith("<attrs generated")
-    return False
+    if not isinstance(function, types.FunctionType):
+        return False
+    return function.__code__.co_qualname.startswith("__create_fn__") or function.__code__.co_filename.startswith("<attrs generated")
+
+
+def _is_where_it_says(value: type) -> bool:
+    """Whether a class stands under its name in its module; one that was made by a call may name the module of who made it."""
+    if not value.__flags__ & _MADE_WHILE_RUNNING:
+        return True
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+_MADE_WHILE_RUNNING = 1 << 9
+"""The flag of types that are no static ones of C, as Python calls it Py_TPFLAGS_HEAPTYPE."""
+
+
+def _registered(value: type) -> list[type]:
+    """Return the virtual subclasses of an abstract class."""
+    dump: Any = getattr(abc, "_get_dump", None)
+    if dump is None or "_abc_impl" not in vars(value):
+        return []
+    held: list[type | None] = [reference() for reference in dump(value)[0]]  # weak references; nobody else may hold the class any more
+    return [found for found in held if found is not None]
+
+
+def _subclasses(value: type) -> list[Any]:
+    direct: list[Any] = type.__subclasses__(value)
+    return [[found, _subclasses(found)] for found in direct]
+
+
+def _pickles_itself(value: type) -> bool:
+    return home_of(value) == OWN and not vars(value).keys().isdisjoint(("__getstate__", "__reduce__", "__reduce_ex__"))
+
+
+def _is_global(value: Any, name: str) -> bool:
+    module = sys.modules.get(str(pickle.whichmodule(value, name)))  # type: ignore[attr-defined]  # public, but not in typeshed
+    return getattr(module, name, None) is value
+
+
+def _is_added(name: str) -> bool:
+    """Whether somebody put a name of his own among the built-in ones."""
+    return name in vars(builtins) and name not in _BUILT_IN
+
+
+_BUILT_IN = frozenset(vars(builtins))
+_CALLS = ("globals", "eval", "exec", "__import__", "import_module", "getsource", "getsourcelines")
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Put texts in one; their repr would escape what is escaped already, and grow twofold at each level."""
+    return f"[{','.join(texts)}]"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # a number of more digits than Python writes out
+        return hex(value)
 
 
 def _is_enum_noise(name: str, member: Any) -> bool:
@@ -501,11 +603,12 @@ def _state(value: Any) -> dict[str, Any]:
 
 
 def _without_cached(value: Any, state: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Leave out what was computed from the rest and kept."""
+    """Leave out what was computed from the rest and kept, and when gensim made something."""
+    noise = ("lifecycle_events",) if type(value).__module__.partition(".")[0] == "gensim" else ()
     return {
         name: item
         for name, item in state.items()
-        if not (isinstance(name, str) and isinstance(getattr(type(value), name, None), functools.cached_property))
+        if not (isinstance(name, str) and (name in noise or isinstance(getattr(type(value), name, None), functools.cached_property)))
     }
 
 
@@ -552,7 +655,7 @@ def _bound(writer: _Writer, value: Any) -> str:
 
 def _frame(writer: _Writer, value: Any) -> str:
     columns = [writer.under(str(name), value.iloc[:, place].array) for place, name in enumerate(value.columns)]
-    return f"frame:{writer.write(value.columns)}:{writer.write(value.index)}:{columns}:{writer.write(value.attrs)}"
+    return f"frame:{writer.write(value.columns)}:{writer.write(value.index)}:{_joined(columns)}:{writer.write(value.attrs)}"
 
 
 def _series(writer: _Writer, value: Any) -> str:
@@ -580,6 +683,8 @@ def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
             return _series
         if name in ("NumpyExtensionArray", "PandasArray"):
             return _values
+    if root == "numba" and hasattr(value, "py_func"):  # its pickle has a random name in it
+        return lambda writer, compiled: f"numba:{writer.write(compiled.py_func)}:{writer.write(dict(compiled.targetoptions))}"
     if root == "torch" and hasattr(value, "detach") and hasattr(value, "cpu"):
         return lambda writer, tensor: f"tensor:{tensor.dtype}:{writer.write(tensor.detach().cpu().numpy())}"
     return None

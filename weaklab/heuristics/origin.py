@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import site
@@ -9,6 +10,7 @@ import sys
 import sysconfig
 import types
 from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 OWN = ""
@@ -25,6 +27,8 @@ def home_of(thing: Any) -> str:
     code = getattr(thing, "__code__", None)
     if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
         return home_of_file(code.co_filename)
+    if isinstance(thing, types.FunctionType) and thing.__globals__ is not getattr(sys.modules.get(thing.__module__), "__dict__", None):
+        return OWN  # made by exec() with globals of its own
     if isinstance(thing, types.ModuleType):
         return _home_of_module(thing)
     name = getattr(thing, "__module__", None)
@@ -54,7 +58,9 @@ def home_of_file(file: str) -> str:
     for folder in _installed():
         if _below(path, folder):
             return _distribution(os.path.relpath(path, folder).split(os.sep)[0].partition(".")[0], path)
-    return "python" if any(_below(path, folder) for folder in _standard()) else OWN
+    if any(_below(path, folder) for folder in _standard()):
+        return "python"
+    return f"{os.path.basename(path)}=={_content(path)}" if path.endswith(tuple(EXTENSION_SUFFIXES)) else OWN
 
 
 _WEAKLAB = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -80,13 +86,25 @@ def _installed() -> list[str]:
 def _distribution(top: str, path: str) -> str:
     """Return name and version of what installed a top-level module, the content of a file where nothing says so."""
     try:
-        return f"{top}=={importlib.metadata.version(top)}"
+        return _installed_as(top)
     except importlib.metadata.PackageNotFoundError:
         names = sorted(set(_distributions().get(top, ())))
     if names:
-        return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in names)
+        return ",".join(_installed_as(name) for name in names)
     version = getattr(sys.modules.get(top), "__version__", None)
     return f"{top}=={version}" if isinstance(version, str) else f"{top}=={_content(path)}"
+
+
+def _installed_as(name: str) -> str:
+    """Return name and version of a distribution; with the hash of its files where it was installed from a folder or file of the user.
+
+    Such a one often keeps its version from one edit to the next. Its folder says where it came from (PEP 610).
+    """
+    found = importlib.metadata.distribution(name)
+    told = f"{name}=={found.version}"
+    if found.read_text("direct_url.json") is None:
+        return told
+    return f"{told}+{hashlib.sha256((found.read_text('RECORD') or '').encode()).hexdigest()[:32]}"
 
 
 @lru_cache(maxsize=1)
@@ -95,8 +113,6 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def _content(path: str) -> str:
-    import hashlib
-
     try:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

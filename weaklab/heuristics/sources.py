@@ -11,6 +11,7 @@ import ast
 import copy
 import dis
 import hashlib
+import itertools
 import linecache
 import types
 import weakref
@@ -30,8 +31,12 @@ class Code:
     globals : names of globals that it reads
     attributes : names of attributes that it reads; with :data:`EVERYTHING` where it uses ``getattr`` or the like
     imports : (level, module name) of what it imports when it runs
-    dynamic : the name of a built-in function by which it reads variables that nothing here can tell
+    dynamic : the name of a built-in function or attribute by which it reads what nothing here can tell
     reads_docs : whether it reads docstrings, annotations or signatures
+    reads_order : whether it may go through the names of a class or module one by one
+    reads_subclasses : whether it asks a class for its subclasses
+    bare : names of variables and attributes that it uses otherwise than to read an attribute of them; it may pass them on
+    in_texts : whether it has a text evaluated, such as a query of pandas, in which globals may be named
     """
 
     text: str
@@ -40,6 +45,11 @@ class Code:
     imports: tuple[tuple[int, str, tuple[str, ...]], ...]
     dynamic: str
     reads_docs: bool
+    reads_order: bool = False
+    reads_subclasses: bool = False
+    bare: frozenset[str] = frozenset()
+    in_texts: bool = False
+    texts: tuple[str, ...] = ()
 
 
 _known: dict[int, tuple[weakref.ref[types.CodeType], Code]] = {}
@@ -60,31 +70,67 @@ def code_of(function: types.FunctionType) -> Code:
 EVERYTHING = "*"
 """Stands among the attributes of code that may read any attribute by a name that it works out."""
 _DYNAMIC = ("globals", "eval", "exec", "__import__", "import_module")
+_DYNAMIC_ATTRIBUTES = ("import_module", "f_globals", "f_locals", "f_back", "__globals__", "getsource", "getsourcelines")
+_EVALUATING = frozenset(("query", "eval", "evaluate", "sql", "execute"))
+"""Functions of pandas, numexpr, DuckDB and others that look for names of a text among the globals of who calls them."""
 _DOCS = frozenset(("__doc__", "getdoc", "__annotations__", "get_type_hints", "get_annotations", "signature", "getfullargspec"))
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
 def _code(code: types.CodeType) -> Code:
-    names, attributes, imports, texts = set[str](), set[str](), [], set[str]()
+    names, attributes, imports, texts, bare = set[str](), set[str](), [], dict[str, None](), set[str]()
     for inner in _all_codes(code):
-        before: list[Any] = [None, None]
-        for instruction in dis.get_instructions(inner):
-            name = instruction.opname
+        steps = [step for step in dis.get_instructions(inner) if step.opname not in ("EXTENDED_ARG", "CACHE")]
+        for place, step in enumerate(steps):
+            name = step.opname
             if name.startswith(_GLOBAL):
-                names.add(str(instruction.argval))
+                names.add(str(step.argval))
             elif name == "IMPORT_NAME":
-                level, members = before
-                imports.append((level if isinstance(level, int) else 0, str(instruction.argval), tuple(members or ())))
-            elif name.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")):
-                attributes.add(str(instruction.argval))
-            before = [before[1], instruction.argval]
-        texts.update(constant for constant in inner.co_consts if isinstance(constant, str) and constant.isidentifier())
-    if names & {"getattr", "hasattr", "vars", "dir"} or attributes & {"__dict__", "attrgetter", "methodcaller"}:
-        attributes |= {*texts, EVERYTHING}
+                level, members = (earlier.argval for earlier in steps[place - 2 : place])
+                imports.append((level if isinstance(level, int) else 0, str(step.argval), tuple(members or ())))
+            elif name.startswith(_ATTRIBUTE):
+                attributes.add(str(step.argval))
+        bare |= _bare(steps)
+        texts.update((constant, None) for constant in inner.co_consts if isinstance(constant, str))
+    words = {text for text in texts if text.isidentifier()}
+    if (names | attributes) & {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller"}:
+        attributes |= {*words, EVERYTHING}
     used = names | attributes
-    dynamic = next((name for name in _DYNAMIC if name in (used if name == "import_module" else names)), "")
-    reads_docs = bool(_DOCS & (used | texts))
-    return Code(_text(code, reads_docs), tuple(sorted(names)), frozenset(attributes), tuple(imports), dynamic, reads_docs)
+    dynamic = next((name for name in _DYNAMIC if name in names), "") or next((name for name in _DYNAMIC_ATTRIBUTES if name in used), "")
+    if "modules" in attributes and ("sys" in names or any(name == "sys" for _, name, _ in imports)):
+        dynamic = dynamic or "sys.modules"
+    return Code(
+        _text(code, bool(_DOCS & (used | words))),
+        tuple(sorted(names)),
+        frozenset(attributes),
+        tuple(imports),
+        dynamic,
+        reads_docs=bool(_DOCS & (used | words)),
+        reads_order=bool({"vars", "__dict__", "getmembers"} & used),
+        reads_subclasses="__subclasses__" in used | words,
+        bare=frozenset(bare),
+        in_texts=bool(_EVALUATING & attributes),
+        texts=tuple(texts),
+    )
+
+
+_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
+_LOADS = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR", "STORE_FAST_LOAD_FAST")
+_OF_AN_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "IMPORT_FROM")
+
+
+def _bare(steps: list[dis.Instruction]) -> set[str]:
+    """Return what is loaded and then used otherwise than by an attribute, what is imported under such a name included."""
+    bare, imported = set[str](), list[tuple[str, str]]()
+    for step, after in itertools.pairwise(steps):
+        loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if step.opname.startswith((*_LOADS, "LOAD_ATTR")):
+            kept = loaded[:-1] if after.opname.startswith(_OF_AN_ATTRIBUTE) else loaded
+            bare.update(map(str, kept))
+        elif step.opname in ("IMPORT_NAME", "IMPORT_FROM") and after.opname.startswith("STORE_"):
+            stored = after.argval[0] if isinstance(after.argval, tuple) else after.argval
+            imported.append((str(step.argval), str(stored)))
+    return bare | {name for full, alias in imported if alias in bare for name in (full, full.partition(".")[0], full.rpartition(".")[2])}
 
 
 def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -170,6 +216,9 @@ class _Plain(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: Any) -> Any:
         _without_doc(node)
+        if node.decorator_list:  # of a nested function; what decorates it may read its annotations
+            node.body = [self.visit(statement) for statement in node.body]
+            return node
         node.returns = None
         return self.generic_visit(node)
 
