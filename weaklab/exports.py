@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.base import ProjectError
 from weaklab.corpus import Corpus
 from weaklab.corpus.plain import plain_column
+from weaklab.progress import tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -156,7 +157,8 @@ def without_formula(text: str) -> str:
 def _write_jsonl(table: pa.Table, path: Path) -> None:
     names = table.column_names
     with open(path, "w", encoding="utf-8") as stream:
-        for batch in _plain_table(table).to_batches(max_chunksize=10_000):
+        batches = _plain_table(table).to_batches(max_chunksize=10_000)
+        for batch in tracked(batches, True, table.num_rows, "writing", "records"):
             columns = []
             for name, column in zip(names, batch.columns, strict=True):
                 try:
