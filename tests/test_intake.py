@@ -269,6 +269,30 @@ def test_an_id_is_the_same_however_it_is_written(project, tmp_path, names):
         project.add_records([{"id": 2.0, "text": "again"}])
 
 
+@pytest.mark.parametrize("other", [[], [{"id": "z", "text": "of another session"}]])
+def test_a_session_knows_the_ids_that_it_has_imported_as_they_stand_on_disk(project, other):
+    project.add_records([{"id": i, "text": f"film {i}"} for i in (3, 1, 2)], quiet=True)
+    with wl.Project(project.path) as beside:
+        if other:
+            beside.add_records(other, quiet=True)
+        assert project.add_records([{"id": "1", "text": "old"}, {"id": "v1.0", "text": "new"}], skip_known=True, quiet=True) == 1
+        project.add_records(["a text", "a text"], quiet=True)
+        expected = ["3", "1", "2", *(row["id"] for row in other), "v1.0"]
+        assert ids(project)[:-2] == expected
+        assert project.labels()["id"].tolist() == ids(project)
+        for name in ids(project):
+            project.label(name, "pos")
+        assert list(beside.manual_labels()) == ids(project)
+        assert len(beside) == len(project) == len(expected) + 2
+
+
+def test_an_id_that_stands_twice_in_one_file_keeps_the_whole_file_out(project):
+    rows = [{"id": i, "text": "x"} for i in range(9000)]
+    with pytest.raises(CorpusError, match="id 4096 stands in records 4096 and 9000 "):
+        project.add_records([*rows, rows[4096]], quiet=True)
+    assert project.add_records(rows, quiet=True) == 9000
+
+
 def test_ids_that_were_rounded_or_are_fractions_are_refused():
     with pytest.raises(CorpusError, match="too large to be exact"):
         wl.read(pd.DataFrame({"id": [1e17, 2.0], "text": ["a", "b"]}))

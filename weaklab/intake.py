@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import ABSTAIN, CorpusError, LabelNames, ProjectError
-from weaklab.corpus import ColumnError, Corpus, Roles, ids_of
+from weaklab.corpus import ColumnError, Corpus, Roles
 from weaklab.corpus.union import fitted, union_of
 from weaklab.label_reader import LabelReader, stands_for_nothing, written
 from weaklab.progress import tracked
@@ -48,7 +50,7 @@ class Intake:
     corpus: Corpus
     folders: Sequence[str]
     there: StoredCorpus | None
-    known: frozenset[str]
+    known: AbstractSet[str]
     label_names: LabelNames
     skip_known: bool
     instead_of: str | None = None
@@ -79,6 +81,11 @@ class Intake:
             else:
                 return self._receipt(count)
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the records that were written."""
+        return self._ids
+
     def adopt(self, found: Found, session: str) -> int:
         """Take in an import that stands in the folder and not in the database; return how many records it has."""
         self._begin()
@@ -99,14 +106,14 @@ class Intake:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         schema: pa.Schema | None = None
-        for batch in tracked(self.corpus.batches(), self.progress, None, "importing", "records"):
+        found = tracked(self.corpus.batches_with_ids(), self.progress, None, "importing", "records", _count)
+        for batch, ids in found:
             self._raw = batch.schema
             self._rows += batch.num_rows
             batch = self._named_like_the_others(batch)
             if self.skip_known:
-                self._count_unread(batch)
-                batch = _without(batch, self.known)
-            ids = ids_of(batch)
+                self._count_unread(batch, ids)
+                batch, ids = _without(batch, ids, self.known)
             batch = self._with_label_names(batch, ids)
             if schema is None:
                 schema = self._schema_beside_the_others(batch.schema)
@@ -115,11 +122,11 @@ class Intake:
                 self._written = schema
                 yield self._fitted(batch, schema)
 
-    def _count_unread(self, batch: pa.RecordBatch) -> None:
+    def _count_unread(self, batch: pa.RecordBatch, ids: list[str]) -> None:
         """Count the labels of records that are left out because they are there already."""
         import pyarrow as pa
 
-        there = batch.filter(pa.array([name in self.known for name in ids_of(batch)], pa.bool_()))
+        there = batch.filter(pa.array([name in self.known for name in ids], pa.bool_()))
         for column in self._readers if there.num_rows else ():
             values = Counter(map(written, there.column(column).to_pylist()))
             count = sum(times for text, times in values.items() if not stands_for_nothing(text))
@@ -203,8 +210,8 @@ class Intake:
                     "give them the same columns, or try again"
                 )
             known = known | set(map(str, beside.ids.to_pylist()))
-        double = next((name for name in self._ids if name in known), None)
-        if double is not None:
+        if known and not known.isdisjoint(self._ids):
+            double = next(name for name in self._ids if name in known)
             raise ProjectError(
                 f"{self.corpus.name}: record {double!r} is in the project already; leave those out with skip_known=True (--skip-known)"
             )
@@ -339,7 +346,14 @@ def _kind_of(kind: pa.DataType) -> str:
     return "numeric" if of.is_integer(kind) or of.is_floating(kind) or of.is_boolean(kind) or of.is_decimal(kind) else "kept"
 
 
-def _without(batch: pa.RecordBatch, known: frozenset[str]) -> pa.RecordBatch:
+def _without(batch: pa.RecordBatch, ids: list[str], known: AbstractSet[str]) -> tuple[pa.RecordBatch, list[str]]:
     import pyarrow as pa
 
-    return batch.filter(pa.array([name not in known for name in ids_of(batch)], pa.bool_()))
+    if known.isdisjoint(ids):
+        return batch, ids
+    new = [name not in known for name in ids]
+    return batch.filter(pa.array(new, pa.bool_())), list(compress(ids, new))
+
+
+def _count(found: tuple[pa.RecordBatch, list[str]]) -> int:
+    return len(found[1])

@@ -278,14 +278,15 @@ class Project:
         else:
             self._refresh_corpus()
             there = None if self._bench_ is None else self._bench_.corpus
-            intake = partial(Intake, self._store, folders=self._folders, there=there, known=frozenset(self._rows))
+            intake = partial(Intake, self._store, folders=self._folders, there=there, known=self._rows.keys())
         like = None if intake.keywords["there"] is None else intake.keywords["there"].roles
         corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
         shown = not quiet if progress is None else progress
-        receipt = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map, progress=shown).run(self.session_id)
+        new = intake(corpus=corpus, label_names=self.label_names, skip_known=skip_known, map=map, progress=shown)
+        receipt = new.run(self.session_id)
         if instead_of is not None:
-            self._folders = []
-        self._refresh_corpus()
+            self._folders, self._rows = [], {}
+        self._refresh_corpus(new.ids)
         if not quiet:
             print(receipt.table())
         return receipt
@@ -330,18 +331,20 @@ class Project:
             self._store.guard.trust(held)
             corpus = StoredCorpus(self.path, [held.folder], self._store.guard)
             there = None if self._bench_ is None else self._bench_.corpus
-            taken = Intake(self._store, corpus, self._folders, there, frozenset(self._rows), self.label_names, False)
+            taken = Intake(self._store, corpus, self._folders, there, self._rows.keys(), self.label_names, False)
             count += taken.adopt(held, self.session_id)
         self._refresh_corpus()
         return count
 
-    def _refresh_corpus(self) -> None:
+    def _refresh_corpus(self, new: Sequence[str] = ()) -> None:
+        """Look whether there are other imports than before; ``new`` are the ids of an import that has just been made."""
         folders = self._store.imports()
         if folders != self._folders:
             corpus = self._store.corpus(folders)
+            alone = bool(new) and folders[:-1] == self._folders  # else another process has added records, too
+            ids = [*self._rows, *new] if alone else corpus.id_texts()
             self._folders = folders
-            ids = corpus.ids.to_pylist()
-            self._rows = {str(name): row for row, name in enumerate(ids)}
+            self._rows = dict(zip(ids, range(len(ids)), strict=True))
             if len(self._rows) != len(ids):
                 raise ProjectError(f"{self.path}: {len(ids) - len(self._rows):,} record ids are there twice; see {self.path / 'corpus'}")
             self._bench_ = Workbench(self._store, corpus, folders, list(self._rows), lambda: self.committee, self.settings)

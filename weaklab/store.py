@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.base import CorpusError, Fault, ProjectError, warn
-from weaklab.corpus import BATCH_ROWS, Corpus, Roles
+from weaklab.corpus import BATCH_ROWS, Corpus, Roles, id_texts, ids_of
 from weaklab.corpus.union import fitted, union_of, view_of
 from weaklab.database import DATABASE, EVENT_COLUMNS, EVENT_KINDS, Database, int_or_none, real_or_none, text_or_none
 from weaklab.files import DamagedError, Kept, read_array, replacing, sync_folder, write_array, write_errors
@@ -769,11 +769,19 @@ class StoredCorpus(Corpus):
                 for batch in file.read_row_group(group).combine_chunks().to_batches(max_chunksize=size):
                     yield fitted(batch, self.schema)
 
+    def batches_with_ids(self, size: int = BATCH_ROWS) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+        for batch in self.batches(size):
+            yield batch, ids_of(batch)
+
     @property
     def ids(self) -> pa.ChunkedArray:
         if self._ids is None:
             self._ids = self.column(self.roles.id)
         return self._ids
+
+    def id_texts(self) -> list[str]:
+        """Return the ids of all records as strings."""
+        return [text for chunk in self.ids.chunks for text in id_texts(chunk)]
 
     def column(self, name: str) -> pa.ChunkedArray:
         import pyarrow as pa

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.base import CorpusError, warn
 from weaklab.corpus.file_options import FileKeywords
-from weaklab.corpus.records import Columns, Record, Roles, ids_of, record_id, records, visible
+from weaklab.corpus.records import Columns, Record, Roles, id_texts, ids_of, record_id, records, visible
 from weaklab.corpus.roles import guessed_text
 from weaklab.corpus.sources import BATCH_BYTES, BATCH_ROWS, ColumnError, Source, check_columns, source_of
 
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["BATCH_ROWS", "ColumnError", "Columns", "Corpus", "Record", "Roles", "ids_of", "read", "record_id", "records", "visible"]
+__all__ = [
+    "BATCH_ROWS",
+    "ColumnError",
+    "Columns",
+    "Corpus",
+    "Record",
+    "Roles",
+    "id_texts",
+    "ids_of",
+    "read",
+    "record_id",
+    "records",
+    "visible",
+]
 
 _ID_BYTES = 8
 
@@ -208,14 +222,27 @@ class Corpus:
         size : most rows in a batch; fewer where they are so large that it would pass :data:`BATCH_BYTES`
         ids : False where ids are not looked at: row numbers stand in the place of ids that would be made from the content
         """
-        seen: dict[Any, int] = {}
+        for batch, _ in self._batches(size, ids):
+            yield batch
+
+    def batches_with_ids(self, size: int = BATCH_ROWS) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+        """Yield what :meth:`batches` does, each batch with its ids as :func:`ids_of` returns them."""
+        for batch, ids in self._batches(size, True):
+            yield batch, ids_of(batch) if ids is None else ids
+
+    def _batches(self, size: int, with_ids: bool) -> Iterator[tuple[pa.RecordBatch, list[str] | None]]:
+        """Yield batches, and their ids where these have been made or checked."""
+        made: dict[bytes, int] = {}
+        seen = _SeenIds()
         rows = 0
         for raw in self._raw():
             for part in _slices(raw, size):
-                batch = self._with_ids(part, seen, rows) if ids or not self._made_ids else self._with_rows(part, rows)
+                batch, ids = (
+                    self._with_ids(part, made, seen, rows) if with_ids or not self._made_ids else (self._with_rows(part, rows), None)
+                )
                 rows += batch.num_rows
-                self.schema = batch.schema if ids or self.schema is None else self.schema
-                yield batch
+                self.schema = batch.schema if with_ids or self.schema is None else self.schema
+                yield batch, ids
         self._ids_checked |= not self._made_ids
         self._tell_repairs()
 
@@ -243,18 +270,22 @@ class Corpus:
                 f"(first: {repairs.first})"
             )
 
-    def _with_ids(self, batch: pa.RecordBatch, seen: dict[Any, int], offset: int) -> pa.RecordBatch:
+    def _with_ids(
+        self, batch: pa.RecordBatch, made: dict[bytes, int], seen: _SeenIds, offset: int
+    ) -> tuple[pa.RecordBatch, list[str] | None]:
         import pyarrow as pa
 
+        texts = None
         if self._made_ids:
             if self._ids is not None and self._kept is not None:
                 ids = pa.concat_arrays(self._ids.slice(offset, batch.num_rows).chunks)
             else:
-                ids = pa.array(_content_ids(batch, self.roles, seen), pa.large_string())
+                texts = _content_ids(batch, self.roles, made)
+                ids = pa.array(texts, pa.large_string())
             batch = pa.record_batch([ids, *batch.columns], names=["id", *batch.schema.names])
         elif not (self._ids_checked and self._kept is not None):
-            _check_ids(batch.column(self.roles.id), seen, offset, self)
-        return batch.replace_schema_metadata(self.roles.attach(batch.schema).metadata)
+            texts = _checked_ids(batch.column(self.roles.id), seen, offset, self)
+        return batch.replace_schema_metadata(self.roles.attach(batch.schema).metadata), texts
 
     def _with_rows(self, batch: pa.RecordBatch, offset: int) -> pa.RecordBatch:
         import numpy as np
@@ -367,27 +398,43 @@ def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) ->
     return ids
 
 
-def _check_ids(ids: pa.Array, seen: dict[Any, int], offset: int, corpus: Corpus) -> None:
+class _SeenIds:
+    """The ids of the batches so far."""
+
+    def __init__(self) -> None:
+        self._all: set[str] = set()
+        self._batches: list[list[str]] = []
+
+    def add(self, ids: list[str]) -> tuple[int, int] | None:
+        """Add the ids of the next batch; return the first two rows that have the same id, counted over all batches."""
+        before = len(self._all)
+        self._all.update(ids)
+        self._batches.append(ids)
+        if len(self._all) == before + len(ids):
+            return None
+        rows: dict[str, int] = {}
+        return next((rows[text], row) for row, text in enumerate(chain.from_iterable(self._batches)) if rows.setdefault(text, row) != row)
+
+
+def _checked_ids(ids: pa.Array, seen: _SeenIds, offset: int, corpus: Corpus) -> list[str]:
+    """Return the ids of a batch, after comparing them with those of the batches before."""
     name = corpus.roles.id
     if ids.null_count:
         row = next(i for i, value in enumerate(ids) if not value.is_valid)
         raise CorpusError(f"{corpus.name}: record {offset + row} has no id in column {name!r}; every record needs one")
-    keys = [str(value) for value in ids.to_pylist()]
-    if "" in keys:
-        row = offset + keys.index("")
+    texts = id_texts(ids)
+    if "" in texts:
+        row = offset + texts.index("")
         raise CorpusError(f"{corpus.name}: record {row} has an empty id in column {name!r}; every record needs one")
-    rows = dict(zip(keys, range(offset, offset + len(keys)), strict=True))
-    if len(rows) == len(keys) and seen.keys().isdisjoint(rows):
-        seen.update(rows)
-        return
-    for row, key in enumerate(keys, offset):
-        first = seen.setdefault(key, row)
-        if first != row:
-            shown = repr(ids[row - offset].as_py())
-            raise CorpusError(
-                f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
-                "column, or rename this one and let weaklab make ids from the content"
-            )
+    twice = seen.add(texts)
+    if twice is not None:
+        first, row = twice
+        shown = repr(ids[row - offset].as_py())
+        raise CorpusError(
+            f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
+            "column, or rename this one and let weaklab make ids from the content"
+        )
+    return texts
 
 
 def _contents(batch: pa.RecordBatch) -> Iterator[Any]:

@@ -49,7 +49,7 @@ class Roles:
 
     def attach(self, schema: pa.Schema) -> pa.Schema:
         """Return ``schema`` with these roles in its metadata."""
-        return schema.with_metadata({_METADATA_KEY: json.dumps(asdict(self)).encode()})
+        return schema.with_metadata({_METADATA_KEY: _encoded(self)})
 
     @classmethod
     def of(cls, schema: pa.Schema) -> Roles:
@@ -61,6 +61,11 @@ class Roles:
         if "id" not in schema.names:
             raise CorpusError(f"a batch needs a column 'id', got {schema.names}; read the data with weaklab.read() first")
         return cls(id="id", text=("text",) if "text" in schema.names else ())
+
+
+@lru_cache(maxsize=64)
+def _encoded(roles: Roles) -> bytes:
+    return json.dumps(asdict(roles)).encode()
 
 
 def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -86,10 +91,18 @@ def record_id(value: Any) -> str:
 
 def ids_of(batch: pa.RecordBatch) -> list[str]:
     """Return the ids of a batch as strings, the form in which events and faults keep them."""
+    return id_texts(batch.column(Roles.of(batch.schema).id))
+
+
+def id_texts(ids: pa.Array) -> list[str]:
+    """Return a column of ids as strings."""
     import pyarrow as pa
 
-    ids = batch.column(Roles.of(batch.schema).id)
-    return list(map(record_id if pa.types.is_floating(ids.type) else str, ids.to_pylist()))
+    of = pa.types
+    if ids.null_count == 0 and (of.is_integer(ids.type) or of.is_string(ids.type) or of.is_large_string(ids.type)):
+        texts: list[str] = ids.cast(pa.large_string()).to_pylist()
+        return texts
+    return list(map(record_id if of.is_floating(ids.type) else str, ids.to_pylist()))
 
 
 class Columns:
