@@ -668,7 +668,7 @@ def test_a_session_sees_labels_and_heuristics_of_another_at_its_next_question(fo
 def test_a_lease_of_a_clock_that_was_set_back_is_void(folder, ahead, free):
     with Project(folder) as one, Project(folder) as other:
         asked = one.ask(5)
-        one._store._db.execute("UPDATE asks SET at = ? WHERE session = ?", (time.time() + ahead, one.session))
+        one._store._db.execute("UPDATE asks SET at = ? WHERE session = ?", (time.time() + ahead, one.session_id))
         assert ({a.id for a in asked} <= {a.id for a in other.ask(60, lease=False)}) == free
         assert (len(other.lease(asked, asked[0].asked_after)) == 5) == free
 

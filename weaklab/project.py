@@ -613,7 +613,7 @@ class Project:
         --------
         >>> import tempfile, weaklab
         >>> project = Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
-        >>> _ = project.add_records(["win a prize", "lunch at noon"]), project.add(weaklab.keywords("spam", ["prize"]))
+        >>> _ = project.add_records(["win a prize", "lunch at noon"], quiet=True), project.add(weaklab.keywords("spam", ["prize"]))
         >>> with project.session("Ann") as session:
         ...     ask = session.next()
         ...     _ = session.answer(ask, "ham")

@@ -54,7 +54,8 @@ class Session:
     --------
     >>> import tempfile, weaklab
     >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
-    >>> _ = project.add_records(["win a prize", "lunch at noon", "prize draw"]), project.add(weaklab.keywords("spam", ["prize"]))
+    >>> _ = project.add_records(["win a prize", "lunch at noon", "prize draw"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
     >>> with project.session(annotator="Ann") as session:
     ...     while (ask := session.next()) is not None:
     ...         event = session.answer(ask, "spam" if "prize" in ask.text else "ham")
