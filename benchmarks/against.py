@@ -207,7 +207,7 @@ def _turns(n: int, classifier: str) -> float:
 
     X, truth = turns.planted(n)
     turn = turns.our_turns(X, truth, classifier, turns.first_labels(n))
-    return statistics.median([seconds(turn) for _ in range(6)][1:])
+    return statistics.median([seconds(turn) for _ in range(21)][1:])
 
 
 def _again(work: Callable[[], Any]) -> float:

@@ -76,10 +76,13 @@ def _digest(name: str) -> bytes:
 def _dealt(codes: Sequence[int], names: Sequence[bytes], folds: int) -> NDArray[np.int64]:
     import numpy as np
 
-    first: dict[int, bytes] = {}  # classes come in the order of their first ids, not of their codes
-    for code, name in zip(codes, names, strict=True):
-        first[code] = min(first.get(code, name), name)
-    order = sorted(range(len(codes)), key=[(first[code], code, name) for code, name in zip(codes, names, strict=True)].__getitem__)
+    if not len(codes):
+        return np.empty(0, dtype=np.int64)
+    digests = np.frombuffer(b"".join(names), ">u8").astype(np.uint64)  # ordered as their bytes are
+    classes, place = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
+    first = np.full(len(classes), np.iinfo(np.uint64).max)
+    np.minimum.at(first, place, digests)
+    order = np.lexsort((digests, place, first[place]))  # classes come in the order of their first ids, not of their codes
     fold = np.empty(len(codes), dtype=np.int64)
     fold[order] = np.arange(len(codes)) % max(1, min(folds, len(codes)))
     return fold
