@@ -129,8 +129,6 @@ class Project:
         self.label_names = LabelNames(self.settings.labels)
         self.annotator = annotator or _user()
         self.session_id = uuid.uuid4().hex[:12]
-        self.deferred = False
-        """Whether :meth:`label` leaves training to whoever calls :meth:`retrain_when_due`."""
         self.working = threading.RLock()
         """Held by whatever votes, trains or picks, so that sessions in several threads take turns; storing an answer needs no lock."""
         self._store = Store(self.path)
@@ -840,8 +838,7 @@ class Project:
         stored = self._store.append(events)
         with self.working:
             self._history.sync()
-            if not self.deferred:
-                self.retrain_when_due()
+            self.retrain_when_due()
         return stored
 
     def skip(self, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:
