@@ -11,11 +11,8 @@ itself, children included: neither imports of modules nor what is made before co
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -240,13 +237,9 @@ NEED_FILES = ("import_csv", "import_parquet", "import_frame", "open_project", "f
 
 def in_checkout(checkout: Path, name: str, folder: Path, n: int) -> float:
     """Return the seconds of a task in a fresh process with the code of a checkout, and the tasks of this one."""
-    command = [sys.executable, "-P", str(Path(__file__).resolve()), "--one", name, "--folder", str(folder), "--records", str(n)]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"{name} with {checkout}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
-    return float(done.stdout.split()[-1])
+    from benchmarks.checkouts import run_with
+
+    return float(run_with(checkout, __file__, "--one", name, "--folder", folder, "--records", n, folder=folder).split()[-1])
 
 
 def compare(old: Path, name: str, turns: int, records: int | None) -> str:
