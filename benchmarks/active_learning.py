@@ -1,10 +1,11 @@
 """Accuracy of a committee against the number of labels, for every query strategy.
 
     python -m benchmarks.active_learning                          # the bundled headlines
-    python -m benchmarks.active_learning --data DIR --out FOLDER  # and every folder of the WRENCH format under DIR with text
+    python -m benchmarks.active_learning --data DIR --out FOLDER  # and every folder of the WRENCH format under DIR with
+    text
 
-Accuracy is over all training records, manual labels counted as right; mean and standard error over seeds. With ``--out``
-every data set gets a folder of its own with curves and finished runs, and a repeated call goes on where it was stopped.
+Accuracy is over all training records, manual labels counted as right; mean and standard error over seeds. With
+``--out`` every data set gets a folder of its own with curves and finished runs, and a repeated call goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines, load_wrench
-from weaklab.simulation import simulate
+from weaklab.simulation.simulate import simulate
 
 
 def data_sets(data: Path | None, only: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:

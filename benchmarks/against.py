@@ -51,7 +51,10 @@ def project(folder: Path, records: bool = True) -> Iterator[Any]:
     """Yield a new project, with the records and two heuristics unless it is to be empty."""
     import weaklab
 
-    with tempfile.TemporaryDirectory(dir=folder) as place, weaklab.Project(Path(place) / "p", labels=list(LABELS)) as made:
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        weaklab.Project(Path(place) / "p", labels=list(LABELS)) as made,
+    ):
         if records:
             add(made, folder / "records.parquet")
             made.add(weaklab.keywords("neg", ["a", "b", "abc", "cab"], name="words"))
@@ -61,7 +64,7 @@ def project(folder: Path, records: bool = True) -> Iterator[Any]:
 
 def add(made: Any, data: Any) -> None:
     """Import records without a word, also with a version that never says one."""
-    from weaklab.project import Project
+    from weaklab.project.project import Project
 
     quiet = {"quiet": True} if "quiet" in Project.add_records.__annotations__ else {}
     made.add_records(data, text="text", **quiet)
@@ -239,7 +242,9 @@ def in_checkout(checkout: Path, name: str, folder: Path, n: int) -> float:
     """Return the seconds of a task in a fresh process with the code of a checkout, and the tasks of this one."""
     from benchmarks.checkouts import run_with
 
-    return float(run_with(checkout, __file__, "--one", name, "--folder", folder, "--records", n, folder=folder).split()[-1])
+    return float(
+        run_with(checkout, __file__, "--one", name, "--folder", folder, "--records", n, folder=folder).split()[-1]
+    )
 
 
 def compare(old: Path, name: str, turns: int, records: int | None) -> str:

@@ -3,8 +3,9 @@
     python -m benchmarks.audit                        # 200 projects of 100 labels; every tenth goes on to 200
     python -m benchmarks.audit --projects 40 --json FILE
 
-A project has 500 to 3,000 records, 2 to 5 classes, labeling functions of planted accuracy, and Naive Bayes or logistic regression
-on planted words; a fifth of the records is hard for all of them. It labels batches of ten by margin, 20 to 30 % of them at random.
+A project has 500 to 3,000 records, 2 to 5 classes, labeling functions of planted accuracy, and Naive Bayes or logistic
+regression on planted words; a fifth of the records is hard for all of them. It labels batches of ten by margin, 20 to
+30 % of them at random.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from weaklab import WeakClassifier
-from weaklab.analysis import expected_accuracy, wilson_interval
-from weaklab.audit import Estimate, Sample, estimate_accuracy, estimate_exported, estimate_precision
-from weaklab.base import ABSTAIN, LabelNames
 from weaklab.classifiers import folds_of
-from weaklab.forecast import EXTRA, forecast, kappa, stopping_signal
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.evaluation.analysis import expected_accuracy, wilson_interval
+from weaklab.evaluation.audit import Estimate, Sample, estimate_accuracy, estimate_exported, estimate_precision
+from weaklab.evaluation.forecast import EXTRA, forecast, kappa, stopping_signal
 from weaklab.label_models import CommitteeModel
-from weaklab.scheduler import Pool, Scheduler
+from weaklab.scheduling.scheduler import Pool, Scheduler
 
 BATCH, MEASURED, LONGEST = 10, 100, 200
 WORDS, WORDS_A_RECORD = 400, 14
@@ -65,10 +66,14 @@ def plant(seed: int) -> Planted:
     common = rng.dirichlet(np.full(WORDS, 0.5))
     lean = np.where(hard, 0.5, 1.0)[:, None]
     mix = 0.5 * (lean * topics[gold] + (1 - lean) * topics[other]) + 0.5 * common
-    words = (rng.random((n, WORDS_A_RECORD))[:, :, None] > mix.cumsum(axis=1)[:, None, :]).sum(axis=2).clip(max=WORDS - 1)
+    words = (
+        (rng.random((n, WORDS_A_RECORD))[:, :, None] > mix.cumsum(axis=1)[:, None, :]).sum(axis=2).clip(max=WORDS - 1)
+    )
     rows = np.repeat(np.arange(n), WORDS_A_RECORD)
     X = csr_matrix((np.ones(rows.size), (rows, words.ravel())), shape=(n, WORDS))
-    return Planted(gold, L, X, "logistic_regression" if seed % 10 == 5 else "naive_bayes", float(rng.uniform(0.2, 0.3)), seed)
+    return Planted(
+        gold, L, X, "logistic_regression" if seed % 10 == 5 else "naive_bayes", float(rng.uniform(0.2, 0.3)), seed
+    )
 
 
 @dataclass
@@ -87,12 +92,18 @@ class Loop:
         self.keys = np.random.default_rng(self.data.seed).integers(0, 2**63, len(self.y)).astype(np.uint64)
         self.train()
 
-    def committee(self, y: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Train on the labels in ``y``; return P, L and scores, out-of-fold where the classifier trained, for all or some rows."""
+    def committee(
+        self, y: np.ndarray, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+        """Train on the labels in ``y``; return P, L and scores, out-of-fold where the classifier trained, for all or
+        some rows.
+        """
         d = self.data
         rows = np.arange(len(y)) if rows is None else rows
         known = np.flatnonzero(y != ABSTAIN)
-        classifier = WeakClassifier(d.classifier, seed=d.seed).train(d.X[known], y[known], [str(r) for r in known], self.names)
+        classifier = WeakClassifier(d.classifier, seed=d.seed).train(
+            d.X[known], y[known], [str(r) for r in known], self.names
+        )
         L, scores = np.column_stack([d.L[rows], np.full(len(rows), ABSTAIN, dtype=np.int8)]), {}
         if classifier.is_ready:
             s = classifier.score(d.X[rows])
@@ -135,7 +146,9 @@ class Loop:
         return P
 
     def curve(self) -> list[tuple[float, float, float]]:
-        """Return (labels, accuracy, standard error) of committees trained on the first labels, judged on all of them."""
+        """Return (labels, accuracy, standard error) of committees trained on the first labels, judged on all of
+        them.
+        """
         rows = np.array(self.order)
         fold = folds_of(self.y[rows], [str(r) for r in rows], CURVE_FOLDS)
         points = []
@@ -262,18 +275,30 @@ def main() -> None:
     arguments = parser.parse_args()
     start = time.perf_counter()
     found = run(arguments.projects)
-    print(f"{arguments.projects} projects, {MEASURED} labels each; 95 % intervals, median width and mean error in points")
-    print(f"{'':<34}{'audit picks':>12}{'intervals':>10}{'covers':>8}{'width':>7}{'error':>7}{'naive covers':>14}{'width':>7}{'error':>7}")
+    print(
+        f"{arguments.projects} projects, {MEASURED} labels each; 95 % intervals, median width and mean error in points"
+    )
+    print(
+        f"{'':<34}{'audit picks':>12}{'intervals':>10}{'covers':>8}{'width':>7}{'error':>7}{'naive covers':>14}{'width':>7}{'error':>7}"
+    )
     for what, row in found["coverage"].items():
-        numbers = f"{row['audit_picks']:>12.1f}{row['intervals']:>10}{100 * row['covers']:>7.1f}%{100 * row['width']:>7.1f}"
-        numbers += f"{100 * row['mean_error']:>+7.1f}{100 * row['naive_covers']:>13.1f}%{100 * row['naive_width']:>7.1f}"
+        numbers = (
+            f"{row['audit_picks']:>12.1f}{row['intervals']:>10}{100 * row['covers']:>7.1f}%{100 * row['width']:>7.1f}"
+        )
+        numbers += (
+            f"{100 * row['mean_error']:>+7.1f}{100 * row['naive_covers']:>13.1f}%{100 * row['naive_width']:>7.1f}"
+        )
         print(f"{what:<34}{numbers}{100 * row['naive_mean_error']:>+7.1f}")
     stopping = found["stopping"]
-    print(f"\nstopping signal, {stopping['projects']} projects labeled on to {LONGEST}; accuracy of the exported labels in points")
+    print(
+        f"\nstopping signal, {stopping['projects']} projects labeled on to {LONGEST}; accuracy of the exported labels "
+        "in points"
+    )
     for rule, name in (("stopped", "predictions and forecast"), ("by_kappa_alone", "predictions alone")):
         row = stopping[rule]
         print(
-            f"{name:<26}stops {row['stopped']:>3}, after {row['median_labels']:.0f} labels (median); going on to {LONGEST} gained"
+            f"{name:<26}stops {row['stopped']:>3}, after {row['median_labels']:.0f} labels (median); going on to "
+            f"{LONGEST} gained"
             f" {100 * row['gained_by_going_on']:.1f} on average, at most {100 * row['gained_at_most']:.1f}"
         )
     forecast_gain, came = 100 * stopping["gain_forecast"], 100 * stopping["gain_came"]

@@ -1,21 +1,24 @@
 """A committee of votes and a classifier against its parts, by the number of manual labels.
 
-    python -m benchmarks.committee --data DIR --json FILE                     # every folder of the WRENCH format under DIR/wrench with text
-    python -m benchmarks.committee --data DIR --sets a,b --seeds 10 --jobs 2
+    python -m benchmarks.committee --data DIR --json FILE                     # every folder of the WRENCH format under
+    DIR/wrench with text python -m benchmarks.committee --data DIR --sets a,b --seeds 10 --jobs 2
 
-The records of ``train.json`` are the pool, their weak labels the votes; manual labels are answered from gold in batches of ten.
+The records of ``train.json`` are the pool, their weak labels the votes; manual labels are answered from gold in batches
+of ten.
 
-- ``committee_scheduled``: votes, classifier and the default label model, asked by the default scheduler, its cold start included
+- ``committee_scheduled``: votes, classifier and the default label model, asked by the default scheduler, its cold start
+included
 - ``committee_random``: the same, every question drawn at random
 - ``classifier_active``: the classifier without the votes, asked by the default scheduler
-- ``label_model``: the votes and the default label model, without classifier and features, every question drawn at random
+- ``label_model``: the votes and the default label model, without classifier and features, every question drawn at
+random
 - ``full_gold``: the classifier, trained once on the gold labels of all of ``train.json``; the same at every budget
 
-Two views: ``all`` records of ``train.json``, those with a manual label counted as right and certain, and ``test``, the records of
-``test.json``, which are never asked about and never trained on. Accuracy, F1, Brier score, log loss and ECE are those of
-:mod:`weaklab.metrics`, mean and standard error over seeds; ``seconds`` is what one batch takes, from asking to new probabilities.
-The JSON is ``{"sets": {set: {view: {method: {budget: {metric: value}}}}}, "mean": {view: {method: {budget: {metric: value}}}}}``. A set
-with fewer records than a budget leaves it out; means are over the sets that have it. The standard error of one run is null.
+Two views: ``all`` records of ``train.json``, those with a manual label counted as right and certain, and ``test``, the
+records of ``test.json``, which are never asked about and never trained on. Accuracy, F1, Brier score, log loss and ECE
+are those of :mod:`weaklab.core.metrics`, mean and standard error over seeds; ``seconds`` is what one batch takes, from
+asking to new probabilities. The JSON is
+``{"sets": {set: {view: {method: {budget: {metric: value}}}}}, "mean": {view: {method: {budget: {metric: value}}}}}``. A set with fewer records than a budget leaves it out; means are over the sets that have it. The standard error of one run is null.
 """
 
 from __future__ import annotations
@@ -33,12 +36,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from weaklab.base import ABSTAIN, WeaklabError, did_you_mean
+from weaklab.core.errors import WeaklabError, did_you_mean
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import MEASURES, measure
+from weaklab.core.tables import Table
 from weaklab.datasets import load_wrench
-from weaklab.experiment import Experiment, prepare
-from weaklab.metrics import MEASURES, measure
-from weaklab.scheduler import RANDOM, Scheduler
-from weaklab.tables import Table
+from weaklab.scheduling.scheduler import RANDOM, Scheduler
+from weaklab.simulation.experiment import Experiment, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,9 +70,13 @@ def data_sets(data: Path, only: Sequence[str] | None = None) -> Iterator[Path]:
     there = {file.parent.name: file.parent for file in sorted((data / "wrench").glob("*/label.json"))}
     for name in only or there:
         if name not in there:
-            raise WeaklabError(f"no data set {name!r} under {data / 'wrench'};{did_you_mean(name, there)} there are {', '.join(there)}")
+            raise WeaklabError(
+                f"no data set {name!r} under {data / 'wrench'};{did_you_mean(name, there)} there are {', '.join(there)}"
+            )
     if not there:
-        raise WeaklabError(f"no data set under {data / 'wrench'}; wanted folders with label.json, train.json and test.json")
+        raise WeaklabError(
+            f"no data set under {data / 'wrench'}; wanted folders with label.json, train.json and test.json"
+        )
     for name in only or there:
         if load_wrench(there[name], "test").corpus.roles.text:
             yield there[name]
@@ -77,13 +85,17 @@ def data_sets(data: Path, only: Sequence[str] | None = None) -> Iterator[Path]:
 
 
 def parts(experiment: Experiment) -> dict[str, Experiment]:
-    """Return the committee and its two halves over the same matrices; ``votes`` knows nothing of the records but their votes."""
+    """Return the committee and its two halves over the same matrices; ``votes`` knows nothing of the records but their
+    votes.
+    """
     pool, test = experiment.pool, experiment.test
     assert test is not None
     return {
         "committee": experiment,
         "classifier": replace(experiment, pool=replace(pool, ballots={}), test=replace(test, ballots={})),
-        "votes": replace(experiment, pool=replace(pool, X=None, texts=None), test=replace(test, X=None, texts=None), classifiers=[]),
+        "votes": replace(
+            experiment, pool=replace(pool, X=None, texts=None), test=replace(test, X=None, texts=None), classifiers=[]
+        ),
     }
 
 
@@ -151,7 +163,10 @@ def benchmark(folder: Path, seeds: int, classifier: str, jobs: int = 1) -> Found
     """Run every method with every seed on one data set; return means and standard errors over the seeds."""
     with threadpool_limits(1):
         committees = parts(prepare(folder, classifiers=[classifier], test="test", progress=False))
-        tasks = [(FULL, 0), *((method, seed) for method in METHODS for seed in range(seeds))]  # the one that takes longest goes first
+        tasks = [
+            (FULL, 0),
+            *((method, seed) for method in METHODS for seed in range(seeds)),
+        ]  # the one that takes longest goes first
         if jobs == 1:
             runs = [run(committees, *task) for task in tasks]
         else:
@@ -171,11 +186,14 @@ def merged(runs: Sequence[Found], how: Any) -> Found:
     result: Found = {view: {} for view in VIEWS}
     for (view, method, budget), cell in sorted(cells.items(), key=lambda item: int(item[0][2])):
         result[view].setdefault(method, {})[budget] = how(cell)
-    return {view: {name: methods[name] for name in (*METHODS, FULL) if name in methods} for view, methods in result.items()}
+    return {
+        view: {name: methods[name] for name in (*METHODS, FULL) if name in methods} for view, methods in result.items()
+    }
 
 
 def over_seeds(cell: Sequence[Mapping[str, float]]) -> Figures:
-    """Return the mean of each figure over the seeds, and the standard errors of the metrics, None where there is one seed.
+    """Return the mean of each figure over the seeds, and the standard errors of the metrics, None where there is one
+    seed.
 
     >>> over_seeds([{"accuracy": 0.5}, {"accuracy": 1.0}])
     {'accuracy': 0.75, 'accuracy_se': 0.25}
@@ -189,7 +207,8 @@ def over_seeds(cell: Sequence[Mapping[str, float]]) -> Figures:
 
 
 def over_sets(cell: Sequence[Mapping[str, float | None]]) -> Figures:
-    """Return the mean of each figure over the data sets, and its standard error over the seeds: the sets are taken as they are.
+    """Return the mean of each figure over the data sets, and its standard error over the seeds: the sets are taken as
+    they are.
 
     >>> over_sets([{"accuracy": 0.5, "accuracy_se": 0.03}, {"accuracy": 0.7, "accuracy_se": 0.04}])
     {'accuracy': 0.6, 'accuracy_se': 0.025}
@@ -204,11 +223,15 @@ def over_sets(cell: Sequence[Mapping[str, float | None]]) -> Figures:
 
 
 def tables(title: str, found: Found) -> Iterator[Table]:
-    """Yield accuracy and ECE, method by budget, for both views, with what the committee is ahead of the better of its parts."""
+    """Yield accuracy and ECE, method by budget, for both views, with what the committee is ahead of the better of its
+    parts.
+    """
     for view, what in VIEWS.items():
         budgets = list(found[view][OURS])
         for metric, unit in SHOWN.items():
-            rows = [[name, *(_cell(cells.get(budget), metric) for budget in budgets)] for name, cells in found[view].items()]
+            rows = [
+                [name, *(_cell(cells.get(budget), metric) for budget in budgets)] for name, cells in found[view].items()
+            ]
             ahead = [f"{100 * lead(found[view], budget, metric):+.1f}" for budget in budgets]
             rows.append([f"{OURS} minus better of {' and '.join(RIVALS)}", *ahead])
             yield Table(f"{title}: {what}, {unit}", ["method", *(f"N={budget}" for budget in budgets)], rows)
@@ -230,7 +253,9 @@ def _cell(figures: Mapping[str, float | None] | None, metric: str) -> str | None
 def main(arguments: Iterable[str] | None = None) -> None:
     """Parse the arguments, run, print tables and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder whose folder wrench holds one data set a folder")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder whose folder wrench holds one data set a folder"
+    )
     parser.add_argument("--json", type=Path, help="file for the numbers")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--sets", help="only these, separated by commas")

@@ -2,9 +2,10 @@
 
     python -m benchmarks.damage --flips 100 --whole 30
 
-Makes a project, damages one file of a copy at a time, opens the copy and compares everything that it says with what the whole project
-says: ids, texts, labels and probabilities, manual labels, history, the next questions. First flipped bits, drawn over the parts of the
-corpus, the votes, the cache and the database; then whole files: cut, empty, missing, of another project, garbage, with bytes appended.
+Makes a project, damages one file of a copy at a time, opens the copy and compares everything that it says with what the
+whole project says: ids, texts, labels and probabilities, manual labels, history, the next questions. First flipped
+bits, drawn over the parts of the corpus, the votes, the cache and the database; then whole files: cut, empty, missing,
+of another project, garbage, with bytes appended.
 
 noticed : a ProjectError, nothing was computed
 remade : a warning; everything is as it was
@@ -31,8 +32,8 @@ from pathlib import Path
 
 import weaklab
 from weaklab import Project
-from weaklab.base import ProjectError, WeaklabWarning
-from weaklab.tables import Table
+from weaklab.core.errors import ProjectError, WeaklabWarning
+from weaklab.core.tables import Table
 
 NOTICED, REMADE, HARMLESS, SILENT, RAW = OUTCOMES = ("noticed", "remade", "harmless", "silent", "raw")
 KINDS = {"corpus": 40, "votes": 20, "cache": 20, "database": 20}
@@ -191,7 +192,9 @@ def run(flips: int, whole: int, seed: int, verbose: bool = False) -> tuple[Table
                 print(f"{found}: {file.relative_to(copy)}, {how}: {said}", file=sys.stderr)
             if found in (SILENT, RAW):
                 bad.append(f"{found}: {file.relative_to(copy)}, {how}: {said}")
-    rows = [[kind, what, sum(count.values()), *(count[name] for name in OUTCOMES)] for (kind, what), count in counts.items()]
+    rows = [
+        [kind, what, sum(count.values()), *(count[name] for name in OUTCOMES)] for (kind, what), count in counts.items()
+    ]
     total = [sum(row[place] for row in rows) for place in range(2, 3 + len(OUTCOMES))]
     title = f"{flips} flipped bits and {whole} damaged files (seed {seed})"
     return Table(title, ["where", "what", "cases", *OUTCOMES], [*rows, ["all", "", *total]], bad), len(bad)

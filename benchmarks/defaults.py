@@ -2,10 +2,10 @@
 
     python -m benchmarks.defaults --data DIR --json FILE
 
-Every ``DIR/votes/NAME.npz`` is left out in turn: the settings that are best on the mean of the others are measured on it, beside those that
-ship. Settings: what agreement, conflict and exceptions add to a vote before there are labels, and how strong the penalties are.
-Accuracy at 0, 20 and 100 random manual labels on the rows without one, ties in expectation; best is the best mean over the three.
-A set leaves out the budgets that it has too few known labels for.
+Every ``DIR/votes/NAME.npz`` is left out in turn: the settings that are best on the mean of the others are measured on
+it, beside those that ship. Settings: what agreement, conflict and exceptions add to a vote before there are labels, and
+how strong the penalties are. Accuracy at 0, 20 and 100 random manual labels on the rows without one, ties in
+expectation; best is the best mean over the three. A set leaves out the budgets that it has too few known labels for.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.label_models import data_sets, refuse_without_folder, write
-from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.label_models import CommitteeModel, voters
-from weaklab.metrics import accuracy
-from weaklab.tables import Table
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import accuracy
+from weaklab.core.tables import Table
+from weaklab.label_models import CommitteeModel
+from weaklab.label_models import vote_weights as voters
 
 BUDGETS = (0, 20, 100)
-BEFORE_LABELS = {"AGREEMENT": (0.0, 0.1, 0.2, 0.4), "CONFLICT": (0.0, 0.05, 0.1, 0.2), "MOST_EXCEPTION": (0.0, 2.0, 5.0)}
+BEFORE_LABELS = {
+    "AGREEMENT": (0.0, 0.1, 0.2, 0.4),
+    "CONFLICT": (0.0, 0.05, 0.1, 0.2),
+    "MOST_EXCEPTION": (0.0, 2.0, 5.0),
+}
 WITH_LABELS = {"vote_penalty": (0.5, 1.0, 2.0), "balance_penalty": (1.0, 3.0, 10.0), "few_labels": (20.0, 50.0, 100.0)}
 
 Settings = Mapping[str, float]
@@ -37,7 +43,10 @@ Settings = Mapping[str, float]
 
 def choices() -> Iterator[Settings]:
     """Yield the settings that ship, then each family varied with the other as it ships."""
-    shipped = {**{name: getattr(voters, name) for name in BEFORE_LABELS}, **{n: CommitteeModel().get_params()[n] for n in WITH_LABELS}}
+    shipped = {
+        **{name: getattr(voters, name) for name in BEFORE_LABELS},
+        **{n: CommitteeModel().get_params()[n] for n in WITH_LABELS},
+    }
     yield shipped
     for family in (BEFORE_LABELS, WITH_LABELS):
         for values in itertools.product(*family.values()):
@@ -76,7 +85,9 @@ def measured(L: np.ndarray, y: np.ndarray, settings: Settings, seeds: int) -> li
 
 
 def compared(figures: Mapping[str, list[list[float]]], tried: list[Settings]) -> dict[str, Any]:
-    """Return, for each set and on the mean, the figures as shipped and with the settings that are best on the others."""
+    """Return, for each set and on the mean, the figures as shipped and with the settings that are best on the
+    others.
+    """
     sets = {}
     for name, mine in figures.items():
         others = np.nanmean([figures[other] for other in figures if other != name], axis=(0, 2))
@@ -98,23 +109,37 @@ def run(options: argparse.Namespace) -> None:
         print(f"{name}: left out, no row of it has a known label", file=sys.stderr, flush=True)
         del sets[name]
     if len(sets) < 2:
-        raise WeaklabError(f"{options.data / 'votes'} holds {len(sets)} sets with known labels; wanted two or more, to leave one out")
+        raise WeaklabError(
+            f"{options.data / 'votes'} holds {len(sets)} sets with known labels; wanted two or more, to leave one out"
+        )
     tried = list(choices())
     figures: dict[str, list[list[float]]] = {}
     found: dict[str, Any] = {}
     for name, given in sets.items():
         figures[name] = [measured(given.L.astype(np.int8), given.y, settings, options.seeds) for settings in tried]
         short = [budget for budget, figure in zip(BUDGETS, figures[name][0], strict=True) if np.isnan(figure)]
-        print(f"{name}: {len(tried)} settings{f', too few labels for N = {short}' if short else ''}", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {len(tried)} settings{f', too few labels for N = {short}' if short else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
         if len(figures) > 1:
             found = compared(figures, tried)
             write(options.json, found)
     rows = []
     for name, one in found["sets"].items():
-        changed = ", ".join(f"{key} {value:g}" for key, value in one["chosen"].items() if value != tried[0][key]) or "as shipped"
+        changed = (
+            ", ".join(f"{key} {value:g}" for key, value in one["chosen"].items() if value != tried[0][key])
+            or "as shipped"
+        )
         rows.append([name, *_percent(one["shipped"]), *_percent(one["left_out"]), changed])
     rows.append(["mean", *_percent(found["mean"]["shipped"]), *_percent(found["mean"]["left_out"]), ""])
-    head = ["left out", *[f"shipped N={b}" for b in BUDGETS], *[f"chosen N={b}" for b in BUDGETS], "chosen on the others"]
+    head = [
+        "left out",
+        *[f"shipped N={b}" for b in BUDGETS],
+        *[f"chosen N={b}" for b in BUDGETS],
+        "chosen on the others",
+    ]
     print(Table(f"accuracy in %, {options.seeds} seeds", head, rows))
 
 

@@ -1,4 +1,5 @@
-"""CPU seconds to read a million records of a CSV file, and to import them into a project; compare two checkouts by turns.
+"""CPU seconds to read a million records of a CSV file, and to import them into a project; compare two checkouts by
+turns.
 
 Example: ``python -m benchmarks.imports --records 1000000``.
 """

@@ -3,17 +3,19 @@
     python -m benchmarks.label_models --data DIR --json FILE
     python -m benchmarks.label_models --data DIR --json FILE --seeds 2 --sets a,b --models committee,majority_vote
 
-Votes: every ``DIR/votes/NAME.npz`` with ``L`` int (n, m), -1 abstains, and ``y`` int (n,), -1 unknown, at 0, 10, 20, 50, 100 and 200 manual
-labels, drawn at random, the same ones for every model; a set with no more labeled rows than that leaves a budget out. Crowd: every
-folder ``DIR/crowd/NAME`` with ``label.csv`` (item, worker, label) and ``truth.csv`` (item, truth), without manual labels; several labels of
-one worker for an item are one, see :class:`weaklab.crowd.Crowd`. Models see all rows; figures are those of the rows with a known truth that
-was not given to the model: accuracy, F1 (of class 1 of two, else macro), Brier score, log loss and ECE (15 bins) as fractions, and the
-seconds of fit and predict_proba together. Ties are scored in expectation. Mean and standard error are over the seeds; without manual
-labels nothing is drawn, one run tells all, and the standard error is 0.
+Votes: every ``DIR/votes/NAME.npz`` with ``L`` int (n, m), -1 abstains, and ``y`` int (n,), -1 unknown, at 0, 10, 20,
+50, 100 and 200 manual labels, drawn at random, the same ones for every model; a set with no more labeled rows than that
+leaves a budget out. Crowd: every folder ``DIR/crowd/NAME`` with ``label.csv`` (item, worker, label) and ``truth.csv``
+(item, truth), without manual labels; several labels of one worker for an item are one, see
+:class:`weaklab.crowd.crowd.Crowd`. Models see all rows; figures are those of the rows with a known truth that was not
+given to the model: accuracy, F1 (of class 1 of two, else macro), Brier score, log loss and ECE (15 bins) as fractions,
+and the seconds of fit and predict_proba together. Ties are scored in expectation. Mean and standard error are over the
+seeds; without manual labels nothing is drawn, one run tells all, and the standard error is 0.
 
-JSON: {"votes": {"sets": {set: {model: {budget: {metric: value}}}}, "mean": {model: {budget: {metric: value}}}}, "crowd": the same}. Every
-metric has its standard error beside it, ``accuracy_se`` and so on. Means are over the sets that have the budget; a model that failed on
-one of these has no mean there. The default label model goes by the name committee.
+JSON: {"votes": {"sets": {set: {model: {budget: {metric: value}}}}, "mean": {model: {budget: {metric: value}}}},
+"crowd": the same}. Every metric has its standard error beside it, ``accuracy_se`` and so on. Means are over the sets
+that have the budget; a model that failed on one of these has no mean there. The default label model goes by the name
+committee.
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from weaklab.base import ABSTAIN, WeaklabError, did_you_mean
-from weaklab.compare import FIGURES, compare_label_models
-from weaklab.crowd import Crowd
+from weaklab.core.errors import WeaklabError, did_you_mean
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.tables import Table
+from weaklab.crowd.crowd import Crowd
+from weaklab.evaluation.compare import FIGURES, compare_label_models
 from weaklab.label_models import DEFAULT, LABEL_MODELS, LabelModel, label_model
-from weaklab.tables import Table
 
 BUDGETS = (0, 10, 20, 50, 100, 200)
 SHOWN = {"accuracy": "accuracy in %", "brier": "Brier score x 100", "ece": "ECE in %"}
@@ -64,11 +67,15 @@ def read_votes(file: Path) -> Given:
 
 
 def read_crowd(folder: Path) -> Given:
-    """Return labels and truth of a folder; items are those that somebody labeled, classes also those that are only ever the truth.
+    """Return labels and truth of a folder; items are those that somebody labeled, classes also those that are only ever
+    the truth.
 
     Items, workers and labels may be any text; a line with an empty cell is left out.
     """
-    labels, truth = _table(folder / "label.csv", ["item", "worker", "label"]), _table(folder / "truth.csv", ["item", "truth"])
+    labels, truth = (
+        _table(folder / "label.csv", ["item", "worker", "label"]),
+        _table(folder / "truth.csv", ["item", "truth"]),
+    )
     names = sorted({*labels["label"], *truth["truth"]}, key=_by_size)
     crowd = Crowd(labels, labels=names)
     known = dict(zip(truth["item"], map(names.index, truth["truth"]), strict=True))
@@ -100,28 +107,43 @@ def _by_size(name: str) -> tuple[bool, float, str]:
 def data_sets(data: Path) -> dict[str, dict[str, Callable[[], Given]]]:
     """Return kind -> name -> what reads the set."""
     votes = {file.stem: lambda file=file: read_votes(file) for file in sorted((data / "votes").glob("*.npz"))}
-    crowd = {file.parent.name: lambda file=file: read_crowd(file.parent) for file in sorted((data / "crowd").glob("*/label.csv"))}
+    crowd = {
+        file.parent.name: lambda file=file: read_crowd(file.parent)
+        for file in sorted((data / "crowd").glob("*/label.csv"))
+    }
     return {"votes": votes, "crowd": crowd}  # type: ignore[dict-item]
 
 
 def run(given: Given, models: Mapping[str, LabelModel], budgets: Sequence[int], seeds: int) -> tuple[Found, list[str]]:
     """Measure every model at every budget that the set is large enough for; return also what failed."""
     fitting = [budget for budget in budgets if budget < (given.y != ABSTAIN).sum()]
-    compared = compare_label_models(given.L, given.y, confidence=given.confidence, models=models, budgets=fitting or [0], seeds=seeds)
+    compared = compare_label_models(
+        given.L, given.y, confidence=given.confidence, models=models, budgets=fitting or [0], seeds=seeds
+    )
     found: Found = {name: {} for name in models}
     for row in compared.rows:
         if row["error"] is None:
-            found[row["model"]][str(row["budget"])] = {key: row[key] for figure in FIGURES for key in (figure, f"{figure}_se")}
-    failed = [f"{row['model']} with {row['budget']} labels: {row['error']}" for row in compared.rows if row["error"] is not None]
+            found[row["model"]][str(row["budget"])] = {
+                key: row[key] for figure in FIGURES for key in (figure, f"{figure}_se")
+            }
+    failed = [
+        f"{row['model']} with {row['budget']} labels: {row['error']}"
+        for row in compared.rows
+        if row["error"] is not None
+    ]
     return found, failed
 
 
 def mean(sets: Mapping[str, Found]) -> Found:
-    """Return the mean over the sets that have a budget; draws of different sets are independent, so squared errors add up."""
+    """Return the mean over the sets that have a budget; draws of different sets are independent, so squared errors add
+    up.
+    """
     found: Found = {}
     for name in {name: None for figures in sets.values() for name in figures}:
         found[name] = {}
-        for budget in sorted({budget for one in sets.values() for figures in one.values() for budget in figures}, key=int):
+        for budget in sorted(
+            {budget for one in sets.values() for figures in one.values() for budget in figures}, key=int
+        ):
             having = [one for one in sets.values() if any(budget in figures for figures in one.values())]
             if all(budget in one[name] for one in having):
                 rows = [one[name][budget] for one in having]
@@ -143,7 +165,9 @@ def table(kind: str, metric: str, sets: Mapping[str, Found], means: Found) -> Ta
         order = sorted(means, key=lambda name: sign * means[name].get(budget, {metric: sign * math.inf})[metric])
         for name in order:
             row = [one.get(name, {}).get(budget) for one in (*sets.values(), means)]
-            cells.append([int(budget), name, *("" if figures is None else f"{100 * figures[metric]:.1f}" for figures in row)])
+            cells.append(
+                [int(budget), name, *("" if figures is None else f"{100 * figures[metric]:.1f}" for figures in row)]
+            )
     return Table(f"{kind}: {SHOWN[metric]}", ["labels", "model", *sets, "mean"], cells)
 
 
@@ -175,9 +199,14 @@ def benchmark(
         raise WeaklabError(f"{data} holds no votes/*.npz and no crowd/*/label.csv; name a folder that does")
     only = _chosen(sets, there, "data set")
     registered = ["committee" if name == DEFAULT else name for name in LABEL_MODELS.names()]
-    chosen = {name: label_model(DEFAULT if name == "committee" else name) for name in _chosen(models, registered, "label model")}
+    chosen = {
+        name: label_model(DEFAULT if name == "committee" else name)
+        for name in _chosen(models, registered, "label model")
+    }
     loaded = {kind: {name: read() for name, read in group.items() if name in only} for kind, group in readers.items()}
-    unknown = next((name for group in loaded.values() for name, given in group.items() if not (given.y != ABSTAIN).any()), None)
+    unknown = next(
+        (name for group in loaded.values() for name, given in group.items() if not (given.y != ABSTAIN).any()), None
+    )
     if unknown is not None:
         raise WeaklabError(f"no row of {unknown!r} has a known truth to measure against; leave it out with --sets")
     for model in chosen.values():
@@ -188,7 +217,11 @@ def benchmark(
         for name, given in group.items():
             start = time.perf_counter()
             of_kind[name], failed = run(given, chosen, BUDGETS if kind == "votes" else (0,), seeds)
-            print(f"{kind} {name}: {given.L.shape[0]:,} rows, {given.L.shape[1]} voters, {time.perf_counter() - start:.0f} s", flush=True)
+            print(
+                f"{kind} {name}: {given.L.shape[0]:,} rows, {given.L.shape[1]} voters, "
+                f"{time.perf_counter() - start:.0f} s",
+                flush=True,
+            )
             for line in failed:
                 print(f"{kind} {name}: {line}", file=sys.stderr, flush=True)
             found[kind]["mean"] = mean(of_kind)
@@ -223,7 +256,13 @@ def main(given: Sequence[str] | None = None) -> None:
     refuse_without_folder(parser, arguments.json)
     try:
         with threadpool_limits(1):
-            benchmark(arguments.data, arguments.seeds, arguments.sets, arguments.models, lambda found: write(arguments.json, found))
+            benchmark(
+                arguments.data,
+                arguments.seeds,
+                arguments.sets,
+                arguments.models,
+                lambda found: write(arguments.json, found),
+            )
     except WeaklabError as error:
         parser.error(str(error))
 

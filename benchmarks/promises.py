@@ -3,9 +3,10 @@
     python -m benchmarks.promises                     # about two minutes
     python -m benchmarks.promises --runs 100
 
-Promises: labels whose precision is planted just below what is promised; thresholds are asked for after every 30 answers, 20 times. Broken
-is a run in which any of them was given wrongly. Coverage: the share of the records that get a label, beside exact tests for one look.
-Forecasts: learning curves a - b (n / 10)^-c with slow to fast exponents; points at 20 to 100 labels, with errors that correlate by a half.
+Promises: labels whose precision is planted just below what is promised; thresholds are asked for after every 30
+answers, 20 times. Broken is a run in which any of them was given wrongly. Coverage: the share of the records that get a
+label, beside exact tests for one look. Forecasts: learning curves a - b (n / 10)^-c with slow to fast exponents; points
+at 20 to 100 labels, with errors that correlate by a half.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from weaklab.forecast import forecast
-from weaklab.reliability import least_audit, threshold_for
+from weaklab.core.thresholds import least_audit, threshold_for
+from weaklab.evaluation.forecast import forecast
 
 LOOKS = range(60, 661, 30)
 BROKEN: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
@@ -30,7 +31,11 @@ COVERED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "60 to 100 % right": lambda sure: 1 - 0.4 * (1 - sure) ** 3,
     "98 % right everywhere": lambda sure: np.full(len(sure), 0.98),
 }
-CURVES = {"c from 0.1 to 2": (0.1, 2.0), "slow: c from 0.05 to 0.3": (0.05, 0.3), "very slow: c from 0.02 to 0.1": (0.02, 0.1)}
+CURVES = {
+    "c from 0.1 to 2": (0.1, 2.0),
+    "slow: c from 0.05 to 0.3": (0.05, 0.3),
+    "very slow: c from 0.02 to 0.1": (0.02, 0.1),
+}
 
 
 def broken(precision: float, chance: Callable[[np.ndarray], np.ndarray], runs: int, seed: int = 0) -> float:
@@ -42,7 +47,9 @@ def broken(precision: float, chance: Callable[[np.ndarray], np.ndarray], runs: i
         sure = rng.random(max(LOOKS))
         right = rng.random(len(sure)) < chance(sure)
         found = [threshold_for(sure[:n], right[:n], precision) for n in LOOKS]
-        wrong += any(t.kept and precise[min(np.searchsorted(grid, t.min_confidence), len(grid) - 1)] < precision for t in found)
+        wrong += any(
+            t.kept and precise[min(np.searchsorted(grid, t.min_confidence), len(grid) - 1)] < precision for t in found
+        )
     return wrong / runs
 
 
@@ -57,7 +64,9 @@ def coverage(precision: float, chance: Callable[[np.ndarray], np.ndarray], n: in
 
 
 def held(slow: float, fast: float, runs: int, seed: int = 0) -> tuple[float, float]:
-    """Return how often the interval holds the curve at half as many and at twice as many labels again, and its mean width."""
+    """Return how often the interval holds the curve at half as many and at twice as many labels again, and its mean
+    width.
+    """
     rng = np.random.default_rng(seed)
     inside, width = [], []
     for _ in range(runs):

@@ -1,7 +1,8 @@
 """How long a person waits in a labeling session: for an answer to be stored, and for the next record.
 
 ``python -m benchmarks.session --records 100000 --answers 300`` makes a corpus of made-up texts, labels in one session as fast as it goes,
-with a Naive Bayes classifier that retrains every ten answers in the background, and prints medians, 95th percentiles and maxima.
+with a Naive Bayes classifier that retrains every ten answers in the background, and prints medians, 95th percentiles
+and maxima.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ def made_up(n: int, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
     words = rng.integers(0, len(WORDS), (n, 11))
     first = np.where(rng.random(n) < 0.4, "prize", np.where(rng.random(n) < 0.66, "lunch", "hello"))
-    return [f"{start} " + " ".join(WORDS[j] for j in row) for start, row in zip(first.tolist(), words.tolist(), strict=True)]
+    return [
+        f"{start} " + " ".join(WORDS[j] for j in row) for start, row in zip(first.tolist(), words.tolist(), strict=True)
+    ]
 
 
 def measure(records: int, answers: int, pause: float) -> dict[str, np.ndarray]:
     """Return seconds: of ``answer`` and of ``next``, each (answers,)."""
-    with tempfile.TemporaryDirectory() as folder, weaklab.Project(Path(folder) / "p", labels=["ham", "spam"], timeout=None) as project:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        weaklab.Project(Path(folder) / "p", labels=["ham", "spam"], timeout=None) as project,
+    ):
         project.add_records(made_up(records))
         project.add(weaklab.keywords("spam", ["prize"]))
         project.add(weaklab.keywords("ham", ["lunch"]))
@@ -62,7 +68,10 @@ def main() -> None:
     print(f"{options.records:,} records, {len(found['answer'])} answers, {options.pause} s a record; milliseconds")
     for name, seconds in found.items():
         low, high = np.percentile(seconds, [50, 95])
-        print(f"{name:8s} median {low * 1000:8.2f}   95th percentile {high * 1000:8.2f}   maximum {seconds.max() * 1000:8.2f}")
+        print(
+            f"{name:8s} median {low * 1000:8.2f}   95th percentile {high * 1000:8.2f}   maximum "
+            f"{seconds.max() * 1000:8.2f}"
+        )
 
 
 if __name__ == "__main__":

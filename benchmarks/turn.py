@@ -4,10 +4,10 @@
     python -m benchmarks.turn --json FILE
     python -m benchmarks.turn --large        # a million records as well, beside reading their features once
 
-A turn is: take the answers, retrain, rescore the pool, choose the next batch. weaklab's includes out-of-fold scores, calibration,
-the label model, the random share and batches spread over features; modAL's is `teach` and `query` by margin. Both see the same
-TF-IDF features, in one process, with one thread, in turns; the figures are medians over five turns, of the processor's time and
-of that by the clock.
+A turn is: take the answers, retrain, rescore the pool, choose the next batch. weaklab's includes out-of-fold scores,
+calibration, the label model, the random share and batches spread over features; modAL's is `teach` and `query` by
+margin. Both see the same TF-IDF features, in one process, with one thread, in turns; the figures are medians over five
+turns, of the processor's time and of that by the clock.
 modAL 0.4 needs three names of older numpy and scikit-learn, which are put back for it here.
 """
 
@@ -27,10 +27,10 @@ from sklearn.naive_bayes import MultinomialNB
 from threadpoolctl import threadpool_limits
 
 import weaklab
-from weaklab.embeddings import unit_rows
 from weaklab.features import features
-from weaklab.loop import Loop
-from weaklab.scheduler import Scheduler
+from weaklab.features.embeddings import unit_rows
+from weaklab.scheduling.scheduler import Scheduler
+from weaklab.simulation.loop import Loop
 from weaklab.strategies import STRATEGIES, call_strategy
 
 CLASSIFIERS = {
@@ -70,11 +70,15 @@ def weaklab_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray,
 
 
 def modal_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray) -> Callable[[], None]:
-    """Return a function that takes one turn of modAL's learner; it never takes records out of the pool, which favours it."""
+    """Return a function that takes one turn of modAL's learner; it never takes records out of the pool, which favours
+    it.
+    """
     from modAL.models import ActiveLearner
     from modAL.uncertainty import margin_sampling
 
-    learner = ActiveLearner(CLASSIFIERS[classifier](), query_strategy=margin_sampling, X_training=X[first], y_training=truth[first])
+    learner = ActiveLearner(
+        CLASSIFIERS[classifier](), query_strategy=margin_sampling, X_training=X[first], y_training=truth[first]
+    )
     rows = learner.query(X, n_instances=BATCH)[0]
 
     def turn() -> None:
@@ -136,19 +140,26 @@ def turns(X: Any, truth: np.ndarray) -> dict[str, dict[str, Any]]:
             )
         }
         peer = row["modAL"]["cpu"]
-        row["ratio"], row["ratio, default"] = peer / row["weaklab"]["cpu"], peer / row["weaklab, default strategy"]["cpu"]
+        row["ratio"], row["ratio, default"] = (
+            peer / row["weaklab"]["cpu"],
+            peer / row["weaklab, default strategy"]["cpu"],
+        )
         found[classifier] = row
     return found
 
 
 def beside_the_limit(X: Any, truth: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Measure weaklab's turns beside one pass over the values and column numbers of the features, and one product with a vector."""
+    """Measure weaklab's turns beside one pass over the values and column numbers of the features, and one product with
+    a vector.
+    """
     first = np.random.default_rng(1).choice(len(truth), LABELED, replace=False)
     v = np.ones(X.shape[1], dtype=X.dtype)
     found: dict[str, dict[str, Any]] = {}
     for classifier in CLASSIFIERS:
         turn = weaklab_turns(X, truth, classifier, first, "margin")
-        row: dict[str, Any] = {**alternating({"weaklab": turn, "pass": lambda: (X.data.sum(), X.indices.sum()), "product": lambda: X @ v})}
+        row: dict[str, Any] = {
+            **alternating({"weaklab": turn, "pass": lambda: (X.data.sum(), X.indices.sum()), "product": lambda: X @ v})
+        }
         for limit in ("pass", "product"):
             row[f"weaklab / {limit}"] = row["weaklab"]["cpu"] / row[limit]["cpu"]
         found[classifier] = row
@@ -183,7 +194,9 @@ def strategies(X: Any, truth: np.ndarray, k: int = 4, m: int = 20) -> dict[str, 
 
 def shown(row: dict[str, Any]) -> str:
     """Return the times of a row in words."""
-    return "  ".join(f"{way} {1000 * t['cpu']:.1f} ({1000 * t['wall']:.1f})" for way, t in row.items() if isinstance(t, dict))
+    return "  ".join(
+        f"{way} {1000 * t['cpu']:.1f} ({1000 * t['wall']:.1f})" for way, t in row.items() if isinstance(t, dict)
+    )
 
 
 def main() -> None:
@@ -198,9 +211,14 @@ def main() -> None:
     X, truth = planted(arguments.records)
     with threadpool_limits(1):
         found: dict[str, Any] = {"turns": turns(X, truth), "strategies": strategies(X, truth)}
-    print(f"a turn on {arguments.records:,} records, milliseconds of the processor (by the clock); ratio = modAL / weaklab")
+    print(
+        f"a turn on {arguments.records:,} records, milliseconds of the processor (by the clock); ratio = modAL / "
+        "weaklab"
+    )
     for name, row in found["turns"].items():
-        print(f"  {name:<22}{shown(row)}  ratio {row['ratio']:.1f}, with the default strategy {row['ratio, default']:.1f}")
+        print(
+            f"  {name:<22}{shown(row)}  ratio {row['ratio']:.1f}, with the default strategy {row['ratio, default']:.1f}"
+        )
     print("one call of each strategy, 4 classes, 20 heuristics, 200 labels, a batch of 10, seconds")
     for name, value in sorted(found["strategies"].items(), key=lambda item: item[1]):
         print(f"  {name:<28}{value:.3f}")
@@ -210,7 +228,10 @@ def main() -> None:
             found["large"] = beside_the_limit(X, truth)
         print("a turn on 1,000,000 records, milliseconds of the processor (by the clock), beside the features")
         for name, row in found["large"].items():
-            print(f"  {name:<22}{shown(row)}  a turn is worth {row['weaklab / pass']:.1f} passes, {row['weaklab / product']:.1f} products")
+            print(
+                f"  {name:<22}{shown(row)}  a turn is worth {row['weaklab / pass']:.1f} passes, "
+                f"{row['weaklab / product']:.1f} products"
+            )
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as stream:
             json.dump(found, stream, indent=1)

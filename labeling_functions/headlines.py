@@ -17,7 +17,11 @@ def numbered_list(x):
 @labeling_function(examples={"This dog can skate": CLICKBAIT, "Rates rise again": None})
 def points_at_something(x):
     """Opens by pointing at what it does not name."""
-    return CLICKBAIT if re.match(r"\s*(this|these|here'?s|here are|watch|meet)\b", x.text.replace("’", "'"), re.I) else None
+    return (
+        CLICKBAIT
+        if re.match(r"\s*(this|these|here'?s|here are|watch|meet)\b", x.text.replace("’", "'"), re.I)
+        else None
+    )
 
 
 @labeling_function(examples={"Can you guess the film?": CLICKBAIT, "Will your pension survive?": CLICKBAIT})
@@ -29,7 +33,11 @@ def asks_the_reader(x):
 @labeling_function()
 def speaks_to_you(x):
     """Second person anywhere; news quotes do it, too, so it is not sure of itself."""
-    return (CLICKBAIT, 0.8) if re.search(r"\b(you|your|you'll|you're|yourself)\b", x.text.replace("’", "'"), re.I) else None
+    return (
+        (CLICKBAIT, 0.8)
+        if re.search(r"\b(you|your|you'll|you're|yourself)\b", x.text.replace("’", "'"), re.I)
+        else None
+    )
 
 
 @labeling_function()
@@ -70,8 +78,10 @@ wow = keywords(
 
 curiosity_gap = pattern(
     CLICKBAIT,
-    r"what happen(s|ed) next|won.t believe|here.s (why|how|what)|the reason (why|is)|nobody (tells|told|noticed|expected)|"
-    r"changed everything|says everything|we need to talk|and (it|the (answer|reply|result|reason))\b|until (i|she|he|you|they)\b|\bquiz\b",
+    r"what happen(s|ed) next|won.t believe|here.s (why|how|what)|the reason (why|is)|nobody "
+    r"(tells|told|noticed|expected)|"
+    r"changed everything|says everything|we need to talk|and (it|the (answer|reply|result|reason))\b|until "
+    r"(i|she|he|you|they)\b|\bquiz\b",
     name="curiosity_gap",
 )
 
@@ -210,7 +220,9 @@ sport_result = pattern(
 )
 
 reported = pattern(
-    NEWS, r"\b(says?|said|warns?|urges?|announces?|confirms?|denies|reports?|study|researchers|scientists|officials)\b", name="reported"
+    NEWS,
+    r"\b(says?|said|warns?|urges?|announces?|confirms?|denies|reports?|study|researchers|scientists|officials)\b",
+    name="reported",
 )
 
 
@@ -226,4 +238,8 @@ def sentence_case(frame):
 def title_case(x):
     """Nearly every word with a capital, the short ones too."""
     words = re.findall(r"[A-Za-z][A-Za-z'’-]*", x.text)
-    return (CLICKBAIT, 0.7) if len(words) > 5 and sum(w[0].isupper() for w in words) / len(words) > 0.9 and not x.text.isupper() else None
+    return (
+        (CLICKBAIT, 0.7)
+        if len(words) > 5 and sum(w[0].isupper() for w in words) / len(words) > 0.9 and not x.text.isupper()
+        else None
+    )

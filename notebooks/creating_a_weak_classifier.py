@@ -28,8 +28,9 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 import weaklab
-from weaklab import ABSTAIN, WeakClassifier, analysis, label_model
+from weaklab import ABSTAIN, WeakClassifier, label_model
 from weaklab.datasets import load_headlines
+from weaklab.evaluation import analysis
 
 pd.set_option("display.max_colwidth", 90)
 
@@ -45,12 +46,17 @@ project = weaklab.Project(Path(temporary.name) / "headlines", labels=["clickbait
 project.add_records(headlines, text="text", id="id", gold="gold")
 
 # %%
-news_words = "police court minister government president killed dead jailed strike fire percent election vote council bank says said"
+news_words = (
+    "police court minister government president killed dead jailed strike fire percent election vote council "
+    "bank says said"
+)
 for rule in (
     weaklab.keywords("news", news_words.split(), name="news_words"),
     weaklab.pattern("clickbait", r"\b(you|your|yours|you're)\b", name="speaks_to_you"),
     weaklab.pattern("clickbait", r"^(this|these|here'?s|watch|meet|why|how|what|can|i|my|we)\b", name="teaser_opening"),
-    weaklab.pattern("clickbait", r"^\d+ (\w+ ){0,2}(things|ways|reasons|signs|facts|tricks|hacks)\b", name="numbered_list"),
+    weaklab.pattern(
+        "clickbait", r"^\d+ (\w+ ){0,2}(things|ways|reasons|signs|facts|tricks|hacks)\b", name="numbered_list"
+    ),
 ):
     project.add(rule)
 
@@ -69,7 +75,8 @@ labels[silent][["id", "text", "label", "confidence"]].sample(8, random_state=4)
 # %% [markdown]
 # ## One line
 #
-# Naive Bayes on TF-IDF of words and pairs of words. It joins the committee, and waits: it has nothing to learn from yet.
+# Naive Bayes on TF-IDF of words and pairs of words. It joins the committee, and waits: it has nothing to learn from
+# yet.
 
 # %%
 project.weak_classifier("naive_bayes")
@@ -189,7 +196,9 @@ for least in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75):
     strict = WeakClassifier("naive_bayes", min_probability=least).fit(project.corpus, y, project.label_names)
     column_votes = [strict.vote(batch, project.label_names) for batch in project.corpus.batches()]
     row = analysis.summary(np.concatenate(column_votes)[:, None], unseen).iloc[0]
-    rows.append({"min_probability": least, "coverage": row.coverage, "votes judged": row.n_labels, "accuracy": row.accuracy})
+    rows.append(
+        {"min_probability": least, "coverage": row.coverage, "votes judged": row.n_labels, "accuracy": row.accuracy}
+    )
 
 pd.DataFrame(rows).round(3)
 
@@ -225,7 +234,8 @@ pd.DataFrame({way: {name: accuracy(name, codes) for name in names} for way, code
 #
 # The label model of a project is a setting: `Project(folder, label_model="coverage_vote")`.
 #
-# A classifier that is named, like `"naive_bayes"`, and one of scikit-learn's own are remembered when you open the project again.
+# A classifier that is named, like `"naive_bayes"`, and one of scikit-learn's own are remembered when you open the
+# project again.
 # Register a class of your own again each time.
 
 # %%

@@ -49,7 +49,8 @@ gold = dict(zip(headlines["id"], headlines["gold"], strict=True))
 # %% [markdown]
 # ## A project is a folder
 #
-# It keeps the records, the votes and every answer. Here it is a temporary one; give it a place of its own for real work.
+# It keeps the records, the votes and every answer. Here it is a temporary one; give it a place of its own for real
+# work.
 
 # %%
 temporary = tempfile.TemporaryDirectory()
@@ -117,7 +118,11 @@ project.try_on("news_words", headlines.sample(8, random_state=8))
 # **3. A pattern.** A label and a regular expression.
 
 # %%
-project.add(weaklab.pattern("clickbait", r"^(this|these|here'?s|here are|watch|meet|why|how|what|can|i|my|we)\b", name="teaser_opening"))
+project.add(
+    weaklab.pattern(
+        "clickbait", r"^(this|these|here'?s|here are|watch|meet|why|how|what|can|i|my|we)\b", name="teaser_opening"
+    )
+)
 project.try_on("teaser_opening", headlines.head(8))
 
 # %% [markdown]
@@ -160,7 +165,8 @@ def big_number(x):
 project.try_on(big_number, 6)
 
 # %% [markdown]
-# With a number, as here, `try_on` tries up to a thousand records of the project and shows so many, half of them with votes.
+# With a number, as here, `try_on` tries up to a thousand records of the project and shows so many, half of them with
+# votes.
 # Without a name it tries all functions that have joined:
 
 # %%
@@ -210,7 +216,8 @@ pd.Series(history[0]).round(3)
 # ## What to label first
 #
 # `ask` picks the records that are worth a person's time, and says why.
-# The first ten are typical of groups of similar headlines. After that they are those on which the committee cannot decide:
+# The first ten are typical of groups of similar headlines. After that they are those on which the committee cannot
+# decide:
 # functions disagree, or nobody votes. A few are always drawn at random, as a fair sample.
 
 # %%
@@ -257,8 +264,10 @@ project.summary()
 # %% [markdown]
 # ## How good are the labels?
 #
-# The records that were drawn at random tell, those that were picked for being hard do not. Twelve random records make wide
-# intervals; they shrink as you go on. Below the table: what more answers would bring, whether to stop, and whether people agree
+# The records that were drawn at random tell, those that were picked for being hard do not. Twelve random records make
+# wide
+# intervals; they shrink as you go on. Below the table: what more answers would bring, whether to stop, and whether
+# people agree
 # more often with a suggestion that they see (nobody has seen one here).
 
 # %%

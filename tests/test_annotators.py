@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import weaklab as wl
-from weaklab.annotators import annotator_table, dispute_table, settle
-from weaklab.base import WeaklabError
-from weaklab.store import Event
+from weaklab.core.errors import WeaklabError
+from weaklab.core.events import Event
+from weaklab.crowd.annotators import annotator_table, dispute_table, settle
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*items of the crowd are no record")
 
@@ -33,7 +33,11 @@ def test_of_two_people_the_later_one_stands():
 
 
 def test_of_two_people_the_later_one_stands_however_often_they_disagree():
-    answers = [(str(i), who, "spam" if i % 3 or (who == "Bob" and i < 9) else "ham") for i in range(30) for who in ("Ann", "Bob")]
+    answers = [
+        (str(i), who, "spam" if i % 3 or (who == "Bob" and i < 9) else "ham")
+        for i in range(30)
+        for who in ("Ann", "Bob")
+    ]
     settled = settle(opinions(*answers))
     assert all(settled[str(i)] == ("spam" if i % 3 or i < 9 else "ham") for i in range(30))
 
@@ -53,7 +57,12 @@ def test_someone_who_is_mostly_right_stands_against_a_later_one_who_is_mostly_wr
 def test_agreement_counts_the_labels_of_others_on_the_same_records():
     frame = annotator_table(
         opinions(
-            ("a", "Ann", "ham"), ("a", "Bob", "ham"), ("a", "Eve", "spam"), ("b", "Ann", "ham"), ("b", "Bob", "ham"), ("c", "Zoe", "ham")
+            ("a", "Ann", "ham"),
+            ("a", "Bob", "ham"),
+            ("a", "Eve", "spam"),
+            ("b", "Ann", "ham"),
+            ("b", "Bob", "ham"),
+            ("c", "Zoe", "ham"),
         )
     ).set_index("annotator")
     assert frame["labels"].tolist() == [2, 2, 1, 1]
@@ -98,12 +107,15 @@ def test_the_manual_label_is_the_consensus_and_the_committee_learns_from_it(proj
 
 
 def test_labels_as_of_an_earlier_moment_are_those_that_stood_then(project):
-    moments = [project.label("1", label, annotator=person).id for person, label in [("Ann", "ham"), ("Bob", "spam"), ("Eve", "ham")]]
+    moments = [
+        project.label("1", label, annotator=person).id
+        for person, label in [("Ann", "ham"), ("Bob", "spam"), ("Eve", "ham")]
+    ]
     assert [project.manual_labels(through)["1"] for through in moments] == ["ham", "spam", "ham"]
 
 
 def test_what_stands_is_settled_again_only_when_a_label_may_have_changed(project, monkeypatch):
-    from weaklab import history
+    from weaklab.project import history
 
     calls = []
     monkeypatch.setattr(history, "settle", lambda opinions: calls.append(1) or settle(opinions))
@@ -131,13 +143,19 @@ def test_the_consensus_of_planted_people_is_more_often_right_than_the_last_word(
     assert np.mean([found[str(i)] == names[truth[i]] for i in range(60)]) > 0.9 > (said["Eve"] == truth).mean()
     frame = project.annotators().set_index("annotator")
     assert frame.loc["Eve", "accuracy"] < frame.drop("Eve")["accuracy"].min()
-    assert all(frame.loc[person, "low"] <= (said[person] == truth).mean() <= frame.loc[person, "high"] for person in right)
+    assert all(
+        frame.loc[person, "low"] <= (said[person] == truth).mean() <= frame.loc[person, "high"] for person in right
+    )
 
 
 def crowd_rows():
     """Return labels of nine workers on twenty records, two of them contrary, and a record that is not there."""
     rng = np.random.default_rng(1)
-    rows = [(str(i), f"w{j}", ["ham", "spam"][(i % 2) ^ (j > 6) ^ (rng.random() < 0.1)]) for i in range(20) for j in range(9)]
+    rows = [
+        (str(i), f"w{j}", ["ham", "spam"][(i % 2) ^ (j > 6) ^ (rng.random() < 0.1)])
+        for i in range(20)
+        for j in range(9)
+    ]
     return pd.DataFrame([*rows, ("elsewhere", "w1", "ham")], columns=["task", "by", "answer"])
 
 

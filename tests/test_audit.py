@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weaklab.analysis import wilson_interval
-from weaklab.audit import Estimate, Sample, acceptance_bias, estimate_accuracy, estimate_exported, estimate_precision, mid_p_interval
-from weaklab.base import WeaklabError
-from weaklab.evaluation import _labels, combined
-from weaklab.forecast import forecast, kappa, stopping_signal
+from weaklab.core.errors import WeaklabError
+from weaklab.evaluation.analysis import wilson_interval
+from weaklab.evaluation.audit import (
+    Estimate,
+    Sample,
+    acceptance_bias,
+    estimate_accuracy,
+    estimate_exported,
+    estimate_precision,
+    mid_p_interval,
+)
+from weaklab.evaluation.evaluation import _labels, combined
+from weaklab.evaluation.forecast import forecast, kappa, stopping_signal
 
 
 def pick(correct, rng, n_labels=100, batch=10, share=0.25, taste=3.0):
-    """Label in batches, a share of each at random and the rest with a taste for wrong records; return rows and their sample."""
+    """Label in batches, a share of each at random and the rest with a taste for wrong records; return rows and their
+    sample."""
     free = np.ones(len(correct), dtype=bool)
     rows, at_random, turn = [], [], []
     for number in range(-(-n_labels // batch)):
@@ -75,7 +84,9 @@ def test_an_estimate_is_the_weighted_mean_of_what_each_turn_tells():
     assert estimate.value == pytest.approx((w0 * (0 + 8 * 1) + w1 * (1 + 6 * 0)) / (w0 + w1) / 8)
     assert estimate.n_eff == pytest.approx(((w0 * 8 + w1 * 6) / (w0 + w1)) ** 2 * (w0 + w1))
     w1 *= 3  # two labels were there before turn 1, none before turn 0
-    assert estimate_accuracy([1, 0, 0, 1], sample, learned=True).value == pytest.approx((w0 * 8 + w1 * 1) / (w0 + w1) / 8)
+    assert estimate_accuracy([1, 0, 0, 1], sample, learned=True).value == pytest.approx(
+        (w0 * 8 + w1 * 1) / (w0 + w1) / 8
+    )
 
 
 def test_with_random_picks_alone_the_estimate_is_the_plain_mean():
@@ -107,7 +118,9 @@ def labeled(draw):
     correct = draw(st.lists(st.sampled_from([0.0, 1.0, 0.5]), min_size=n, max_size=n))
     at_random = draw(st.lists(st.booleans(), min_size=n, max_size=n))
     turn = draw(st.lists(st.integers(-1, 5), min_size=n, max_size=n))
-    return np.array(correct), Sample(n + draw(st.integers(0, 40)), [a and t >= 0 for a, t in zip(at_random, turn, strict=True)], turn)
+    return np.array(correct), Sample(
+        n + draw(st.integers(0, 40)), [a and t >= 0 for a, t in zip(at_random, turn, strict=True)], turn
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -193,7 +206,12 @@ def test_mid_p_bounds_leave_half_of_what_was_seen_and_all_beyond(n):
 
 @pytest.mark.parametrize(
     ("a", "m", "b", "n", "low", "high"),
-    [(56, 70, 48, 80, 0.0524, 0.3339), (9, 10, 3, 10, 0.1705, 0.8090), (5, 56, 0, 29, -0.0381, 0.1926), (10, 10, 0, 10, 0.6075, 1.0)],
+    [
+        (56, 70, 48, 80, 0.0524, 0.3339),
+        (9, 10, 3, 10, 0.1705, 0.8090),
+        (5, 56, 0, 29, -0.0381, 0.1926),
+        (10, 10, 0, 10, 0.6075, 1.0),
+    ],
 )
 def test_acceptance_bias_gives_newcombes_published_intervals(a, m, b, n, low, high):
     agreed = [True] * a + [False] * (m - a) + [True] * b + [False] * (n - b)
@@ -206,7 +224,9 @@ def test_acceptance_bias_needs_answers_of_both_kinds():
     bias = acceptance_bias([True, False], [True, True])
     assert np.isnan(bias.gap)
     assert (bias.low, bias.high, bias.n_blind) == (-1, 1, 0)
-    assert str(bias).startswith("not known yet (2 answers with the suggestion in view, 0 without; a figure takes 10 of both kinds)")
+    assert str(bias).startswith(
+        "not known yet (2 answers with the suggestion in view, 0 without; a figure takes 10 of both kinds)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,7 +289,9 @@ def test_forecast_intervals_hold_planted_curves():
         a, b, c = rng.uniform(0.7, 1), rng.exponential(0.2), np.exp(rng.uniform(np.log(0.1), np.log(2)))
         if b > a:
             continue
-        points = [(n, float(np.clip(a - b * (n / 10) ** -c + 0.03 * rng.normal(), 0, 1)), 0.03) for n in (20, 40, 60, 80)]
+        points = [
+            (n, float(np.clip(a - b * (n / 10) ** -c + 0.03 * rng.normal(), 0, 1)), 0.03) for n in (20, 40, 60, 80)
+        ]
         curve = forecast(points, at=[160])
         held.append(curve.low[0] <= a - b * 16.0**-c <= curve.high[0])
     assert np.mean(held) >= 0.9
@@ -295,11 +317,15 @@ points = st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1), st.floats(0.00
 @given(points, st.randoms())
 def test_forecasts_stay_shares_rise_and_do_not_depend_on_the_order(given_points, random):
     curve = forecast(given_points, at=[50, 100, 1000])
-    assert ((curve.low >= 0) & (curve.low <= curve.value + 1e-9) & (curve.value <= curve.high + 1e-9) & (curve.high <= 1)).all()
+    assert (
+        (curve.low >= 0) & (curve.low <= curve.value + 1e-9) & (curve.value <= curve.high + 1e-9) & (curve.high <= 1)
+    ).all()
     assert (np.diff(curve.value) >= -1e-9).all()
     if len({n for n, _, _ in given_points}) > 1:
         assert 0 <= curve.gain(10) <= curve.gain(50) <= 1
-    assert forecast(random.sample(given_points, len(given_points)), at=[50, 100, 1000]).value == pytest.approx(curve.value)
+    assert forecast(random.sample(given_points, len(given_points)), at=[50, 100, 1000]).value == pytest.approx(
+        curve.value
+    )
 
 
 def test_few_points_say_little():
@@ -344,7 +370,12 @@ def test_a_stop_needs_steady_predictions_and_a_small_gain(agreements, gain, stop
 
 @pytest.mark.parametrize(
     ("P", "codes"),
-    [([[0.5, 0.5]], [-1]), ([[0.2, 0.4, 0.4], [0.4, 0.4, 0.2]], [-1, -1]), ([[0.6, 0.4], [0.4, 0.6]], [0, 1]), ([[0.1, 0.1, 0.8]], [2])],
+    [
+        ([[0.5, 0.5]], [-1]),
+        ([[0.2, 0.4, 0.4], [0.4, 0.4, 0.2]], [-1, -1]),
+        ([[0.6, 0.4], [0.4, 0.6]], [0, 1]),
+        ([[0.1, 0.1, 0.8]], [2]),
+    ],
 )
 def test_predictions_whose_change_is_measured_are_those_that_a_project_gives(P, codes):
     assert _labels(np.array(P)).tolist() == codes

@@ -17,7 +17,9 @@ WIDE = "ſKİıéÉßẞσςΣ٣²中\u2003\u0085\u2028😀\u0301ǅ"
 
 def arrays(values):
     encoded = [value.encode() for value in values]
-    return np.frombuffer(b"".join(encoded), np.uint8), np.concatenate([[0], np.cumsum([*map(len, encoded)])]).astype(np.int64)
+    return np.frombuffer(b"".join(encoded), np.uint8), np.concatenate([[0], np.cumsum([*map(len, encoded)])]).astype(
+        np.int64
+    )
 
 
 def found(made, values):
@@ -52,7 +54,9 @@ sets = st.sampled_from(
         "[!-~]",
     ]
 )
-looks = st.sampled_from([r"(?<!\w)", r"(?!\w)", r"(?<=a)", r"(?=[^s])", r"(?<!\n)", "(?!.)", r"(?=\s)", r"(?<=\W)", "(?=é)"])
+looks = st.sampled_from(
+    [r"(?<!\w)", r"(?!\w)", r"(?<=a)", r"(?=[^s])", r"(?<!\n)", "(?!.)", r"(?=\s)", r"(?<=\W)", "(?=é)"]
+)
 edges = st.sampled_from(["^", "$", r"\b", r"\B", r"\A", r"\Z"])
 letters = st.sampled_from([*ASCII, *WIDE, "ki", "St", "aa"]).map(re.escape)
 repeats = st.sampled_from(["?", "*", "+", "*?", "+?", "{2}", "{1,2}", "{0,3}", "{2,}", "{1,4}?", "{3,5}"])
@@ -83,7 +87,8 @@ texts = st.lists(
 
 def test_most_expressions_have_an_automaton():
     assert all(
-        automaton(re.compile(source, re.I)) for source in [r"\b\d{1,3}%", "https?://", r"^(why|how)\b", r"(?<!\w)c\+\+(?!\w)", "é+x*$", ""]
+        automaton(re.compile(source, re.I))
+        for source in [r"\b\d{1,3}%", "https?://", r"^(why|how)\b", r"(?<!\w)c\+\+(?!\w)", "é+x*$", ""]
     )
 
 
@@ -106,13 +111,18 @@ def test_an_automaton_finds_what_re_finds(source, flags, values):
 def test_repeats_with_a_limit_are_counted():
     regex = re.compile(r"\b(?:who|how)\b[^.!]{0,40}\?", re.I)
     values = [
-        f"{a}how{' ' * n}{b}?" for n in (0, 1, 39, 40, 41, 80) for a in ("", "who ", "s", "how how ") for b in ("", "how", ".", "é who\n")
+        f"{a}how{' ' * n}{b}?"
+        for n in (0, 1, 39, 40, 41, 80)
+        for a in ("", "who ", "s", "how how ")
+        for b in ("", "how", ".", "é who\n")
     ]
     made = same(regex, values)
     assert 41 < len(made.table) // made.width < 1_000
 
 
-@pytest.mark.parametrize("source", [r"(.)\1", "(?>a|ab)c", "a++b", "(?=ab)", "(?<=ab)c", "(a?)+b", "(a)?(?(1)b|c)", "(?:a|b){2000}"])
+@pytest.mark.parametrize(
+    "source", [r"(.)\1", "(?>a|ab)c", "a++b", "(?=ab)", "(?<=ab)c", "(a?)+b", "(a)?(?(1)b|c)", "(?:a|b){2000}"]
+)
 def test_what_is_no_regular_language_or_a_large_one_has_no_automaton(source):
     assert automaton(re.compile(source)) is None
 
@@ -128,9 +138,18 @@ def test_an_expression_that_explodes_in_re_is_read_once():
 
 
 @pytest.mark.parametrize("flags", [0, re.I, re.A, re.I | re.A])
-@pytest.mark.parametrize("source", [".", r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", "[a-z]", "[^a-z]", "[^k]", r"[\ds]", "i", "s", "[é-ü]"])
+@pytest.mark.parametrize(
+    "source", [".", r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", "[a-z]", "[^a-z]", "[^k]", r"[\ds]", "i", "s", "[é-ü]"]
+)
 def test_every_single_character_is_in_the_sets_that_re_puts_it_in(source, flags):
-    every = [chr(c) for c in (*range(0xD800), *range(0xE000, folding.LAST_CASED_PLANE), *range(folding.LAST_CASED_PLANE, 0x110000, 997))]
+    every = [
+        chr(c)
+        for c in (
+            *range(0xD800),
+            *range(0xE000, folding.LAST_CASED_PLANE),
+            *range(folding.LAST_CASED_PLANE, 0x110000, 997),
+        )
+    ]
     regex = re.compile(source, flags)
     held = set(regex.findall("".join(every)))
     made = automaton(regex)

@@ -16,16 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 
 import weaklab as wl
-from weaklab.base import CorpusError, WeaklabError
-from weaklab.batch import contents, label_files
-from weaklab.batch.contents import Contents, FileContent
+from weaklab.batch import file_digests as contents
+from weaklab.batch import label_files
+from weaklab.batch.file_digests import Contents, FileContent
+from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.parts import SEAL, is_sealed
+from weaklab.core.errors import CorpusError, WeaklabError
 from weaklab.corpus.sources import parquet_rows
-from weaklab.frozen import FrozenCommittee
 from weaklab.label_models import LABEL_MODELS
 
 RECORDS = [
-    {"id": f"r{i}", "text": text} for i, text in enumerate(["a prize", 'lunch, "at" noon\nor later', "", "free lunch", "see you"] * 50)
+    {"id": f"r{i}", "text": text}
+    for i, text in enumerate(["a prize", 'lunch, "at" noon\nor later', "", "free lunch", "see you"] * 50)
 ]
 SETTINGS = {"rows_per_part": 60, "workers": 1}
 
@@ -64,8 +66,18 @@ def rows_of(folder):
 
 def test_parts_hold_the_labels_in_the_order_of_the_input(mail, tmp_path):
     found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
-    assert sorted(content(tmp_path / "out")) == ["_manifest.json", "_summary.json", *(f"part-{part:06}.parquet" for part in range(5))]
-    assert [pq.read_metadata(tmp_path / "out" / f"part-{part:06}.parquet").num_rows for part in range(5)] == [60, 60, 60, 60, 10]
+    assert sorted(content(tmp_path / "out")) == [
+        "_manifest.json",
+        "_summary.json",
+        *(f"part-{part:06}.parquet" for part in range(5)),
+    ]
+    assert [pq.read_metadata(tmp_path / "out" / f"part-{part:06}.parquet").num_rows for part in range(5)] == [
+        60,
+        60,
+        60,
+        60,
+        10,
+    ]
     rows = rows_of(tmp_path / "out")
     assert [row["row"] for row in rows] == list(range(250))
     assert [row["id"] for row in rows] == [record["id"] for record in RECORDS]
@@ -74,7 +86,12 @@ def test_parts_hold_the_labels_in_the_order_of_the_input(mail, tmp_path):
     assert (found.rows, found.parts, found.labels, found.undecided) == (250, 5, {"ham": 100, "spam": 100}, 50)
     assert found.votes["polite"] == {"ham": 50, "spam": 0}
     (fault,) = found.faults
-    assert (fault.heuristic, fault.exception, fault.count, fault.records[:2]) == ("polite", "ValueError", 50, ("r2", "r7"))
+    assert (fault.heuristic, fault.exception, fault.count, fault.records[:2]) == (
+        "polite",
+        "ValueError",
+        50,
+        ("r2", "r7"),
+    )
     summary = json.loads((tmp_path / "out" / "_summary.json").read_text())
     assert {name: summary[name] for name in ("rows", "labels")} == {"rows": 250, "labels": {"ham": 100, "spam": 100}}
     assert "100  40.0%" in str(found)
@@ -132,7 +149,9 @@ def test_a_run_goes_on_where_it_was_stopped(kind, mail, tmp_path):
     part[3].write_bytes(part[3].read_bytes()[:-10])
     (tmp_path / "out" / ".part-000001.parquet.0123abcd").write_bytes(b"half")
     (tmp_path / "out" / "_summary.json").unlink()
-    with pytest.warns(wl.WeaklabWarning, match=r"part-000003\.parquet cannot be read any more, so these records are labeled again"):
+    with pytest.warns(
+        wl.WeaklabWarning, match=r"part-000003\.parquet cannot be read any more, so these records are labeled again"
+    ):
         found = label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert part[0].stat().st_mtime_ns == kept.st_mtime_ns
@@ -144,7 +163,7 @@ PROGRAM = """
 import sys
 import weaklab as wl
 from weaklab.batch import label_files
-from weaklab.frozen import FrozenCommittee
+from weaklab.batch.frozen import FrozenCommittee
 from weaklab.label_models import LABEL_MODELS
 members = wl.Committee(["ham", "spam"], timeout=None)
 members.add(wl.keywords("spam", ["prize", "free"]))
@@ -181,7 +200,10 @@ def test_another_committee_input_or_setting_is_told_apart(mail, tmp_path):
     out = tmp_path / "out"
     label_files(frozen(), mail, out, **SETTINGS)
     before = content(out)
-    with pytest.raises(WeaklabError, match=r"made otherwise: the committee differs \(label model, heuristic more\)\. Name another folder"):
+    with pytest.raises(
+        WeaklabError,
+        match=r"made otherwise: the committee differs \(label model, heuristic more\)\. Name another folder",
+    ):
         label_files(frozen(wl.keywords("spam", ["winner"], name="more")), mail, out, **SETTINGS)
     with pytest.raises(WeaklabError, match=r"rows_per_part was 60 and is 50; votes was False and is True"):
         label_files(frozen(), mail, out, rows_per_part=50, votes=True)
@@ -230,7 +252,9 @@ def test_texts_that_are_swapped_are_another_input(name, place, tmp_path):
         if unfinished:
             (out / "part-000003.parquet").unlink()
             before = content(out)
-        with pytest.raises(WeaklabError, match=rf"made otherwise: the input differs \({name}: {place}\)\. Name .* \(--overwrite\)"):
+        with pytest.raises(
+            WeaklabError, match=rf"made otherwise: the input differs \({name}: {place}\)\. Name .* \(--overwrite\)"
+        ):
             label_files(frozen(), source, out, rows_per_part=300, workers=1)
         assert content(out) == before
     label_files(frozen(), source, out, rows_per_part=300, workers=1, overwrite=True)
@@ -308,7 +332,9 @@ def test_parts_that_were_edited_or_damaged_are_not_taken_for_finished(damage, ma
         path.write_bytes(path.read_bytes().replace(b'"ham": 24', b'"ham": 25'))
     kept = content(out)
     assert kept != before
-    with pytest.raises(WeaklabError, match=r"out: part-000001\.parquet changed after weaklab wrote it: edited or damaged\. To keep"):
+    with pytest.raises(
+        WeaklabError, match=r"out: part-000001\.parquet changed after weaklab wrote it: edited or damaged\. To keep"
+    ):
         label_files(frozen(), mail, out, **SETTINGS)
     assert content(out) == kept
     assert label_files(frozen(), mail, out, overwrite=True, **SETTINGS).fresh == 60
@@ -339,7 +365,10 @@ def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
 
     monkeypatch.setattr(folder, "LOCK_SECONDS", 0.1)
     out = tmp_path / "out"
-    with folder.opened_folder(out), pytest.raises(WeaklabError, match=r"another process writes to .*out; wait until it is done"):
+    with (
+        folder.opened_folder(out),
+        pytest.raises(WeaklabError, match=r"another process writes to .*out; wait until it is done"),
+    ):
         label_files(frozen(), mail, out, **SETTINGS)
     assert label_files(frozen(), mail, out, **SETTINGS).rows == 250
 
@@ -382,7 +411,9 @@ def test_one_record_is_enough_and_none_is_an_error(tmp_path):
     source.write_text("")
     with pytest.raises(CorpusError, match="the file is empty"):
         label_files(frozen(), source, tmp_path / "other")
-    pq.write_table(pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}), tmp_path / "no.parquet")
+    pq.write_table(
+        pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}), tmp_path / "no.parquet"
+    )
     with pytest.raises(CorpusError, match="holds no record"):
         label_files(frozen(), tmp_path / "no.parquet", tmp_path / "other")
 
@@ -404,7 +435,10 @@ def test_mistakes_are_told_before_anything_is_written(mail, tmp_path):
     out = tmp_path / "out"
     looks = wl.keywords("spam", ["x"], column="subject", name="looks")
     for problem, error in [
-        (lambda: label_files(frozen(looks), mail, out), "keywords 'looks' cannot read the records to label: no column 'subject'"),
+        (
+            lambda: label_files(frozen(looks), mail, out),
+            "keywords 'looks' cannot read the records to label: no column 'subject'",
+        ),
         (lambda: label_files(frozen(), mail, out, text="body"), "no column 'body'"),
         (lambda: label_files(frozen(), mail, out, engine="sprak"), "no engine 'sprak'; did you mean 'spark'"),
         (lambda: label_files(frozen(), mail, out, rows_per_part=0), "must be 1 or more, got 0"),
@@ -440,7 +474,11 @@ def test_a_worker_that_is_killed_is_told(mail, tmp_path):
 @pytest.fixture
 def project(tmp_path):
     with wl.Project(tmp_path / "project", labels=["ham", "spam"]) as held:
-        held.add_records([{"number": i, "body": text} for i, text in enumerate(["a prize", "lunch", "noon"])], id="number", text="body")
+        held.add_records(
+            [{"number": i, "body": text} for i, text in enumerate(["a prize", "lunch", "noon"])],
+            id="number",
+            text="body",
+        )
         held.add(wl.keywords("spam", ["prize"], name="offers", column="body"))
         held.label("1", "ham")
     return tmp_path / "project"
@@ -469,7 +507,10 @@ def test_the_command_labels_files_with_a_project(project, tmp_path, capsys, monk
     assert "3 records in 2 parts" in shown
     assert "1 of them labeled by a person" in shown
     rows = rows_of(out)
-    assert [(row["number"], row["label"], row["manual"]) for row in rows[:2]] == [("1", "ham", True), ("7", "spam", False)]
+    assert [(row["number"], row["label"], row["manual"]) for row in rows[:2]] == [
+        ("1", "ham", True),
+        ("7", "spam", False),
+    ]
     assert [row["title"] for row in rows] == ["x", "y", "z"]
     code, shown, told = run(capsys, monkeypatch, project, source, out, *settings, "--quiet")
     assert (code, shown) == (3, "")
@@ -488,7 +529,9 @@ def test_a_file_that_somebody_writes_to_meanwhile_is_told(tmp_path):
     held = FrozenCommittee.of(members)
     judged = held.ballots
     held.ballots = lambda batches: (path.write_text(path.read_text() + "\n"), judged(batches))[1]
-    with pytest.raises(CorpusError, match=r"mail\.jsonl changed \(lines 1 to 251\) while its records were labeled; run .* --overwrite"):
+    with pytest.raises(
+        CorpusError, match=r"mail\.jsonl changed \(lines 1 to 251\) while its records were labeled; run .* --overwrite"
+    ):
         label_files(held, path, tmp_path / "out", **SETTINGS)
     assert not list((tmp_path / "out").glob("part-*"))
 
@@ -520,7 +563,10 @@ def test_a_project_labels_files_with_every_label_model_before_anything_is_labele
     source.write_text('{"text": "a prize"}\n{"text": "at noon"}\n{"text": "hello"}\n')
     with wl.Project(tmp_path / "project", labels=["ham", "spam"], timeout=None, label_model=name) as project:
         project.add_records(["prize", "noon"])
-        project.add(wl.keywords("spam", ["prize"], name="prize")), project.add(wl.keywords("ham", ["noon"], name="noon"))
+        (
+            project.add(wl.keywords("spam", ["prize"], name="prize")),
+            project.add(wl.keywords("ham", ["noon"], name="noon")),
+        )
         label_files(project.freeze(), source, tmp_path / "out", workers=1)
         assert [row["label"] for row in rows_of(tmp_path / "out")][:2] == ["spam", "ham"]
         project.weak_classifier(), project.weak_classifier("logistic_regression", features=["tfidf", "characters"])
@@ -543,7 +589,9 @@ def test_a_damaged_row_group_is_named_and_the_parts_before_it_stay(damage, tmp_p
         start = pq.read_metadata(source).row_group(2).column(1).data_page_offset
         data[start : start + 10] = bytes(10)
     source.write_bytes(data)
-    with pytest.raises(CorpusError, match=r"mail\.parquet, row group 2 \(rows 200 to 299, counted from 0\): cannot be read: .*damaged"):
+    with pytest.raises(
+        CorpusError, match=r"mail\.parquet, row group 2 \(rows 200 to 299, counted from 0\): cannot be read: .*damaged"
+    ):
         label_files(frozen(), source, out, rows_per_part=100, workers=1)
     assert sorted(content(out)) == ["_manifest.json", "part-000000.parquet", "part-000001.parquet"]
 

@@ -1,4 +1,5 @@
-"""The committee benchmark on planted data sets of the WRENCH format: what it counts, what it trains on, what it writes."""
+"""The committee benchmark on planted data sets of the WRENCH format: what it counts, what it trains on, what it
+writes."""
 
 import doctest
 import json
@@ -8,21 +9,26 @@ import pytest
 
 from benchmarks import committee
 from benchmarks.committee import BUDGETS, FULL, METHODS, VIEWS, benchmark, data_sets, main
-from weaklab.base import WeaklabError
-from weaklab.metrics import MEASURES
+from weaklab.core.errors import WeaklabError
+from weaklab.core.metrics import MEASURES
 
 WORDS = (["lunch", "train", "meeting"], ["prize", "winner", "offer"])
 
 
 def records(n, seed, *, flip=False, text=True, telling=True):
-    """Records whose first word tells the class, and two functions, of which one is right nine times in ten and one six."""
+    """Records whose first word tells the class, and two functions, of which one is right nine times in ten and one
+    six."""
     rng = np.random.default_rng(seed)
     found = {}
     for i in range(n):
         label = int(rng.integers(2))
         word = str(rng.choice(WORDS[label]))
-        votes = [int(label if rng.random() < right else 1 - label) if rng.random() < 0.7 else -1 for right in (0.9, 0.6)]
-        content = {"text": f"{word if telling else 'word'} number{rng.integers(8)}"} if text else {"feature": [1.0, 2.0]}
+        votes = [
+            int(label if rng.random() < right else 1 - label) if rng.random() < 0.7 else -1 for right in (0.9, 0.6)
+        ]
+        content = (
+            {"text": f"{word if telling else 'word'} number{rng.integers(8)}"} if text else {"feature": [1.0, 2.0]}
+        )
         found[str(i)] = {"label": 1 - label if flip else label, "weak_labels": votes, "data": content}
     return found
 
@@ -102,14 +108,18 @@ def test_the_label_model_alone_sees_no_text(tmp_path):
     told = benchmark(write(tmp_path / "a", "planted"), 1, "naive_bayes")
     untold = benchmark(write(tmp_path / "b", "planted", telling=False), 1, "naive_bayes")
     for view in VIEWS:
-        assert figures({view: {"label_model": told[view]["label_model"]}}) == figures({view: {"label_model": untold[view]["label_model"]}})
+        assert figures({view: {"label_model": told[view]["label_model"]}}) == figures(
+            {view: {"label_model": untold[view]["label_model"]}}
+        )
         for method in ("committee_random", "classifier_active"):
             assert told[view][method]["50"]["brier"] < untold[view][method]["50"]["brier"]
 
 
 def test_the_classifier_alone_knows_nothing_before_the_first_label(tmp_path):
     found = benchmark(write(tmp_path, "planted"), 1, "naive_bayes")
-    assert found["all"]["classifier_active"]["0"]["accuracy"] == found["test"]["classifier_active"]["0"]["accuracy"] == 0.5
+    assert (
+        found["all"]["classifier_active"]["0"]["accuracy"] == found["test"]["classifier_active"]["0"]["accuracy"] == 0.5
+    )
     assert found["all"]["label_model"]["0"]["accuracy"] > 0.6
 
 

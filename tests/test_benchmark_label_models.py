@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import defaults
 from benchmarks.label_models import benchmark, data_sets, main, mean, read_crowd
-from weaklab.compare import FIGURES, compare_label_models
+from weaklab.evaluation.compare import FIGURES, compare_label_models
 from weaklab.label_models import LABEL_MODELS
 
 MODELS = "committee,majority_vote"
@@ -27,12 +27,21 @@ def write_votes(folder, name, n, k=2, seed=0, unknown=0):
 def write_crowd(folder, name, labels, truth):
     place = folder / "crowd" / name
     place.mkdir(parents=True)
-    (place / "label.csv").write_text("\n".join(["item,worker,label", *(",".join(line) for line in labels)]), encoding="utf-8")
+    (place / "label.csv").write_text(
+        "\n".join(["item,worker,label", *(",".join(line) for line in labels)]), encoding="utf-8"
+    )
     (place / "truth.csv").write_text("\n".join(["item,truth", *(",".join(line) for line in truth)]), encoding="utf-8")
     return place
 
 
-CROWD = [("a", "w1", "cat"), ("a", "w2", "cat"), ("b", "w1", "dog"), ("b", "w3", "cat"), ("c", "w2", "dog"), ("c", "w3", "dog")]
+CROWD = [
+    ("a", "w1", "cat"),
+    ("a", "w2", "cat"),
+    ("b", "w1", "dog"),
+    ("b", "w3", "cat"),
+    ("c", "w2", "dog"),
+    ("c", "w3", "dog"),
+]
 
 
 @pytest.fixture
@@ -47,8 +56,13 @@ def test_the_json_has_every_model_set_budget_and_figure(folder):
     main(["--data", str(folder), "--json", str(folder / "out.json"), "--seeds", "2"])
     found = json.loads((folder / "out.json").read_text())
     metrics = {key for figure in FIGURES for key in (figure, f"{figure}_se")}
-    assert metrics == {key for name in ("accuracy", "f1", "brier", "log_loss", "ece", "seconds") for key in (name, f"{name}_se")}
-    assert {kind: set(group["sets"]) for kind, group in found.items()} == {"votes": {"small", "three"}, "crowd": {"pets"}}
+    assert metrics == {
+        key for name in ("accuracy", "f1", "brier", "log_loss", "ece", "seconds") for key in (name, f"{name}_se")
+    }
+    assert {kind: set(group["sets"]) for kind, group in found.items()} == {
+        "votes": {"small", "three"},
+        "crowd": {"pets"},
+    }
     budgets = {"small": ["0", "10", "20", "50"], "three": ["0", "10", "20", "50", "100"], "pets": ["0"]}
     for group in found.values():
         assert set(group) == {"sets", "mean"}
@@ -109,7 +123,12 @@ def test_crowd_labels_may_be_any_text_and_an_item_without_truth_is_unknown(tmp_p
 
 def test_crowd_labels_that_are_numbers_are_ordered_by_size_and_need_no_zero(tmp_path):
     L, y, _ = read_crowd(
-        write_crowd(tmp_path, "x", [("1", "7", "10"), ("2", "7", "9"), ("10", "8", "30")], [("1", "10"), ("10", "40"), ("2", "9")])
+        write_crowd(
+            tmp_path,
+            "x",
+            [("1", "7", "10"), ("2", "7", "9"), ("10", "8", "30")],
+            [("1", "10"), ("10", "40"), ("2", "9")],
+        )
     )
     assert L.max(axis=1).tolist() == [1, 0, 2]
     assert y.tolist() == [1, 0, 3]  # 40 is only ever the truth
@@ -127,7 +146,9 @@ def test_of_repeated_labels_the_most_frequent_counts_and_the_last_of_a_tie(tmp_p
 
 
 def test_a_crowd_label_may_read_na_and_lines_with_an_empty_cell_are_left_out(tmp_path):
-    L, y, _ = read_crowd(write_crowd(tmp_path, "x", [("a", "w", "NA"), ("b", "w", ""), ("b", "v", "ok")], [("a", "NA"), ("b", "")]))
+    L, y, _ = read_crowd(
+        write_crowd(tmp_path, "x", [("a", "w", "NA"), ("b", "w", ""), ("b", "v", "ok")], [("a", "NA"), ("b", "")])
+    )
     np.testing.assert_array_equal(L, [[0, -1], [-1, 1]])
     np.testing.assert_array_equal(y, [0, -1])
 
@@ -204,7 +225,10 @@ def test_help_says_what_is_read_and_written(capsys):
 
 def test_nothing_outside_the_folder_is_read(folder, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert {kind: list(group) for kind, group in data_sets(folder).items()} == {"votes": ["small", "three"], "crowd": ["pets"]}
+    assert {kind: list(group) for kind, group in data_sets(folder).items()} == {
+        "votes": ["small", "three"],
+        "crowd": ["pets"],
+    }
 
 
 @pytest.mark.parametrize("program", [main, defaults.main])

@@ -138,7 +138,8 @@ def test_growth_is_the_steepest_slope_and_can_be_drawn(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(["lf_declare"], "no row named 'lf_declare'"), (["--json", "nowhere/x.json"], "there is no folder nowhere")]
+    ("arguments", "message"),
+    [(["lf_declare"], "no row named 'lf_declare'"), (["--json", "nowhere/x.json"], "there is no folder nowhere")],
 )
 def test_mistakes_end_it_with_one_sentence(arguments, message, capsys):
     with pytest.raises(SystemExit, match="2"):

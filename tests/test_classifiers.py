@@ -8,13 +8,14 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 
 import weaklab
-from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError
 from weaklab.classifiers import CLASSIFIERS, WeakClassifier, folds_of
 from weaklab.classifiers.calibration import binary, finite, fit_temperature, precision_thresholds, tempered
 from weaklab.classifiers.linear import LogisticRegression, NaiveBayes
 from weaklab.classifiers.plain import GaussianBayes
 from weaklab.classifiers.reading import log_scores
-from weaklab.members import classifier_from_setting
+from weaklab.core.errors import HeuristicError, WeaklabError
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.project.stored_members import classifier_from_setting
 
 AB = LabelNames(["a", "b"])
 ABC = LabelNames(["a", "b", "c"])
@@ -68,7 +69,9 @@ def test_every_classifier_learns_from_sparse_and_from_dense_features(name, k, de
     assert (held_out(classifier).argmax(axis=1) == y[:80]).mean() > 0.4 + 0.2 / k
 
 
-@pytest.mark.parametrize("name", [n for n in CLASSIFIERS.names() if n != "complement_naive_bayes" and n != "naive_bayes"])
+@pytest.mark.parametrize(
+    "name", [n for n in CLASSIFIERS.names() if n != "complement_naive_bayes" and n != "naive_bayes"]
+)
 def test_every_other_classifier_takes_negative_numbers(name):
     X, y = texts(80, 2)
     assert trained(name, X.toarray() - 0.5, y).is_ready
@@ -171,7 +174,9 @@ def test_logistic_regression_finds_the_optimum_of_scikit_learn_in_the_model_and_
 
     whole = peer(np.arange(n))
     np.testing.assert_allclose(model.predict_proba(X[n:]), whole.predict_proba(X[n:]), atol=1e-4)
-    np.testing.assert_allclose(model.coef_[1] - model.coef_[0], whole.coef_[0] if k == 2 else whole.coef_[1] - whole.coef_[0], atol=1e-3)
+    np.testing.assert_allclose(
+        model.coef_[1] - model.coef_[0], whole.coef_[0] if k == 2 else whole.coef_[1] - whole.coef_[0], atol=1e-3
+    )
     for number in range(5):
         inside = fold == number
         P = np.exp(Z[inside] - Z[inside].max(axis=1, keepdims=True))
@@ -239,7 +244,9 @@ def test_bare_predictions_get_the_smoothed_out_of_fold_confusion():
             return np.zeros(X.shape[0], dtype=int)
 
     y = np.array([0] * 15 + [1] * 5)
-    np.testing.assert_allclose(trained(Constant(), np.zeros((20, 1)), y, AB).score(np.zeros((1, 1))), [[16 / 22, 6 / 22]], rtol=1e-5)
+    np.testing.assert_allclose(
+        trained(Constant(), np.zeros((20, 1)), y, AB).score(np.zeros((1, 1))), [[16 / 22, 6 / 22]], rtol=1e-5
+    )
 
 
 def test_an_estimator_that_takes_no_sparse_rows_is_given_dense_ones():
@@ -374,7 +381,8 @@ def test_equal_scores_are_kept_or_dropped_together():
 def test_a_classifier_votes_above_the_higher_of_threshold_and_least_probability():
     X, y = texts(600, 2, d=60, words=20)
     free, held, both = (
-        trained("nb", X[:150], y[:150], **s) for s in ({}, {"min_precision": 0.9}, {"min_precision": 0.9, "min_probability": 0.97})
+        trained("nb", X[:150], y[:150], **s)
+        for s in ({}, {"min_precision": 0.9}, {"min_precision": 0.9, "min_probability": 0.97})
     )
     np.testing.assert_allclose(free.thresholds_, 0.6)
     assert (held.thresholds_ > 0.6).all()
@@ -387,7 +395,9 @@ def test_a_classifier_votes_above_the_higher_of_threshold_and_least_probability(
     assert (scores[voted].max(axis=1) >= held.thresholds_[ballot.votes[voted]] - 1e-6).all()
 
 
-@pytest.mark.parametrize("settings", [{"min_precision": 90}, {"min_precision": True}, {"min_probability": "0.9"}, {"calibrate": 1}])
+@pytest.mark.parametrize(
+    "settings", [{"min_precision": 90}, {"min_precision": True}, {"min_probability": "0.9"}, {"calibrate": 1}]
+)
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(HeuristicError, match=next(iter(settings))):
         WeakClassifier("nb", **settings)
@@ -489,12 +499,17 @@ def test_settings_come_back_from_a_spec_and_change_the_fingerprint():
         "seed": 0,
     }
     assert WeakClassifier.from_spec(old).calibrate
-    prints = {WeakClassifier("nb", **s).fingerprint for s in ({}, {"min_precision": 0.9}, {"calibrate": False}, {"min_probability": 0.9})}
+    prints = {
+        WeakClassifier("nb", **s).fingerprint
+        for s in ({}, {"min_precision": 0.9}, {"calibrate": False}, {"min_probability": 0.9})
+    }
     assert len(prints) == 4
 
 
 def test_a_table_of_settings_makes_a_classifier():
-    made = classifier_from_setting({"estimator": "svm", "features": {"name": "word2vec", "size": 20}, "min_precision": 0.9})
+    made = classifier_from_setting(
+        {"estimator": "svm", "features": {"name": "word2vec", "size": 20}, "min_precision": 0.9}
+    )
     assert (made.name, made.min_precision, made.features.settings()["size"]) == ("linear_svm", 0.9, 20)
 
 
@@ -533,7 +548,9 @@ def test_what_a_linear_classifier_says_of_a_record_is_the_same_in_batches_of_any
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_two_classes_are_calibrated_on_a_large_pool_as_they_are_on_a_small_one(dtype):
-    odds = np.concatenate([np.random.default_rng(0).normal(0, 5, 40_000), [1e6, -1e6, 0, np.inf, -np.inf, np.nan]]).astype(dtype)
+    odds = np.concatenate(
+        [np.random.default_rng(0).normal(0, 5, 40_000), [1e6, -1e6, 0, np.inf, -np.inf, np.nan]]
+    ).astype(dtype)
     known = np.isfinite(odds)
     Z = np.stack([np.zeros(known.sum()), odds[known].astype(float)], axis=1)
     np.testing.assert_allclose(binary(odds, 1.7, 60)[known], tempered(finite(Z), 1.7, 60), atol=2e-7)
@@ -599,8 +616,12 @@ def pipelines():
     return {
         "probabilities": make_pipeline(TfidfVectorizer(), LogisticRegression()),
         "counts": make_pipeline(CountVectorizer(binary=True), MultinomialNB()),
-        "margins of a union": make_pipeline(make_union(CountVectorizer(), HashingVectorizer(n_features=64)), LinearSVC()),
-        "search": GridSearchCV(make_pipeline(CountVectorizer(), LogisticRegression()), {"logisticregression__C": [1, 10]}, cv=2),
+        "margins of a union": make_pipeline(
+            make_union(CountVectorizer(), HashingVectorizer(n_features=64)), LinearSVC()
+        ),
+        "search": GridSearchCV(
+            make_pipeline(CountVectorizer(), LogisticRegression()), {"logisticregression__C": [1, 10]}, cv=2
+        ),
     }
 
 
@@ -632,9 +653,13 @@ def test_pipelines_that_cannot_read_texts_are_refused(tmp_path):
         with pytest.raises(HeuristicError, match="makes its own features of the texts; leave features out"):
             weaklab.WeakClassifier(mine, what)
     with pytest.raises(HeuristicError, match="a pipeline with a ColumnTransformer takes a table"):
-        weaklab.WeakClassifier(make_pipeline(make_column_transformer((TfidfVectorizer(), "text")), LogisticRegression()))
+        weaklab.WeakClassifier(
+            make_pipeline(make_column_transformer((TfidfVectorizer(), "text")), LogisticRegression())
+        )
     numbers = weaklab.read([{"id": i, "x": float(i)} for i in range(4)])
-    with pytest.raises(weaklab.WeaklabError, match="has no text column, and the pipeline of a weak classifier reads texts"):
+    with pytest.raises(
+        weaklab.WeaklabError, match="has no text column, and the pipeline of a weak classifier reads texts"
+    ):
         weaklab.WeakClassifier(mine).fit(numbers, [0, 1, 0, 1], LabelNames(["a", "b"]))
 
 

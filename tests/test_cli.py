@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import weaklab
-from weaklab.base import LabelNames
 from weaklab.cli.terminal import Answers, label_in_terminal
+from weaklab.core.labels import LabelNames
 
 ROOT = Path(__file__).parent.parent
 WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
@@ -41,7 +41,9 @@ plans = keywords("ham", ["lunch", "later"], name="plans")
 
 
 def run(*arguments, stdin="", code=0):
-    done = subprocess.run([*WEAKLAB, *map(str, arguments)], input=stdin, capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        [*WEAKLAB, *map(str, arguments)], input=stdin, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -49,7 +51,8 @@ def run(*arguments, stdin="", code=0):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a project of six records, its input and a file of two heuristics, one of which fails on one record."""
+    """A folder with a project of six records, its input and a file of two heuristics, one of which fails on one
+    record."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "lfs.py").write_text(FUNCTIONS)
     with open(folder / "in.csv", "w", newline="") as stream:
@@ -104,7 +107,9 @@ def test_ask_shows_why_and_changes_nothing(project):
     asked = [json.loads(line) for line in run("ask", project, "-n", 3, "--json").stdout.splitlines()]
     assert len(asked) == 3
     assert all(row["why"] and set(row["probabilities"]) == {"ham", "spam"} for row in asked)
-    assert [json.loads(line)["id"] for line in run("ask", project, "-n", 3, "--json").stdout.splitlines()] == [r["id"] for r in asked]
+    assert [json.loads(line)["id"] for line in run("ask", project, "-n", 3, "--json").stdout.splitlines()] == [
+        r["id"] for r in asked
+    ]
     assert json.loads(run("status", project, "--json").stdout)["manual_labels"] == 0
 
 
@@ -118,7 +123,11 @@ def test_ask_shows_why_and_changes_nothing(project):
         (["frob"], 2, "No such command 'frob'"),
         (["init", "q"], 2, "Missing option"),
         (["init", "q", "--labels", "one"], 1, "at least two labels"),
-        (["init", "q", "--labels", "a,b", "--classifier", "bayes"], 1, "no weak classifier named 'bayes'; did you mean 'naive_bayes'"),
+        (
+            ["init", "q", "--labels", "a,b", "--classifier", "bayes"],
+            1,
+            "no weak classifier named 'bayes'; did you mean 'naive_bayes'",
+        ),
         (["init", "q", "--labels", "a,b", "--label-model", "magic"], 1, "no label model named 'magic'"),
         (["init", "q", "--labels", "a,b", "--lfs", "no.py"], 1, "no.py: no such file or folder"),
         (["list", "strategy"], 1, "did you mean 'strategies'"),
@@ -142,7 +151,8 @@ def test_mistakes_in_a_project_are_told(project, tmp_path):
 def test_a_broken_file_and_an_unknown_label_are_told_and_the_rest_goes_on(project, tmp_path):
     (project / "labeling_functions" / "broken.py").write_text("def f(:\n")
     (project / "labeling_functions" / "odd.py").write_text(
-        "from weaklab import labeling_function\n\n@labeling_function()\ndef odd(x):\n    return 'spma' if x.id == 'c' else None\n"
+        "from weaklab import labeling_function\n\n@labeling_function()\ndef odd(x):\n    return 'spma' if x.id == 'c' "
+        "else None\n"
     )
     done = run("run", project, code=3)
     assert "broken.py:1: SyntaxError" in done.stderr
@@ -160,7 +170,7 @@ def test_run_strict_fails_on_any_fault(project):
 # ---- labeling in the terminal
 
 
-@pytest.mark.filterwarnings("ignore::weaklab.base.FaultWarning")
+@pytest.mark.filterwarnings("ignore::weaklab.core.errors.FaultWarning")
 def test_every_way_to_answer(project):
     with weaklab.Project(project) as held:
         said = iter(["", "spam", "1", "s", "b", "xyz", "9", "?", "sp", "u", "q"])
@@ -204,7 +214,9 @@ def test_label_names_win_over_commands_and_numbers():
 def test_a_person_at_a_real_terminal(project):
     import pexpect
 
-    child = pexpect.spawn(WEAKLAB[0], [*WEAKLAB[1:], "label", str(project)], encoding="utf-8", timeout=60, dimensions=(40, 120))
+    child = pexpect.spawn(
+        WEAKLAB[0], [*WEAKLAB[1:], "label", str(project)], encoding="utf-8", timeout=60, dimensions=(40, 120)
+    )
     child.expect(r"\[1\] ham  \[2\] spam")
     child.sendline("2")
     child.expect(r"\[1\] ham")
@@ -285,9 +297,12 @@ def test_output_into_a_pipe_that_closes_is_no_error(project):
 
 
 def answered(folder, ahead, pause):
-    """Answer twelve questions in batches of four; return which records were asked about, and what was known when they were picked."""
+    """Answer twelve questions in batches of four; return which records were asked about, and what was known when they
+    were picked."""
     texts = [f"{word} number {i}" for i in range(10) for word in ("prize", "lunch", "meeting")]
-    with weaklab.Project(folder, labels=["ham", "spam"], weak_classifiers=["naive_bayes"], retrain_every=4, timeout=None) as held:
+    with weaklab.Project(
+        folder, labels=["ham", "spam"], weak_classifiers=["naive_bayes"], retrain_every=4, timeout=None
+    ) as held:
         held.add_records(pd.DataFrame({"id": [f"r{i}" for i in range(30)], "text": texts}))
         held.add(weaklab.keywords("spam", ["prize"]))
         out = io.StringIO()
@@ -307,15 +322,19 @@ def test_batches_picked_ahead_do_not_depend_on_how_fast_the_answers_come(tmp_pat
     assert fast == answered(tmp_path / "slow", True, 0.1)
     records, known = fast
     assert len(set(records)) == 12
-    assert known == [0] * 4 + [2] * 4 + [6] * 4  # every batch knows the answers to all batches before, and half of the last one
+    assert (
+        known == [0] * 4 + [2] * 4 + [6] * 4
+    )  # every batch knows the answers to all batches before, and half of the last one
     assert answered(tmp_path / "plain", False, 0)[1] == [0] * 4 + [4] * 4 + [8] * 4
 
 
-@pytest.mark.filterwarnings("ignore::weaklab.base.FaultWarning")
+@pytest.mark.filterwarnings("ignore::weaklab.core.errors.FaultWarning")
 def test_an_error_while_picking_ahead_is_told_at_the_next_batch(project, monkeypatch):
     with weaklab.Project(project) as held:
         calls = iter([False])  # the first batch is picked, the one that is picked ahead of time fails
-        monkeypatch.setattr(type(held), "retrain_when_due", lambda self, through=None: next(calls, None) is False or 1 / 0)
+        monkeypatch.setattr(
+            type(held), "retrain_when_due", lambda self, through=None: next(calls, None) is False or 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             label_in_terminal(held, 4, batch=2, ahead=True, read=lambda prompt: "ham", out=io.StringIO())
         assert len(held.manual_labels()) == 2

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from weaklab import WeaklabError
-from weaklab.embeddings import Embedding
+from weaklab.features.embeddings import Embedding
 from weaklab.label_models import CommitteeModel, HierarchicalDawidSkene, MajorityVote
-from weaklab.label_models.instance import FOLDS, InstanceMember, folds_by_content
-from weaklab.label_models.voters import Pairs, annotators, vote_shares, vote_weights
+from weaklab.label_models.feature_member import FOLDS, FeatureMember, folds_by_content
+from weaklab.label_models.vote_weights import Pairs, annotators, vote_shares, vote_weights
 
 
 def noisy(rng, y, accuracy, k=2):
@@ -22,7 +22,8 @@ def pairs_of(L, k=2):
 
 
 def two_topics(rng, n=400, d=6):
-    """Records of two classes, their features with rows of length 1, and two functions that see a tenth of each class."""
+    """Records of two classes, their features with rows of length 1, and two functions that see a tenth of each
+    class."""
     y = rng.integers(0, 2, n)
     X = rng.normal(size=(n, d))
     X[:, 0] += 4 * (2 * y - 1)
@@ -166,7 +167,9 @@ def test_order_of_records_does_not_matter_with_features():
 def test_a_member_that_lets_a_class_vanish_is_dropped():
     rng = np.random.default_rng(10)
     L = np.column_stack([np.where(rng.random(500) < 0.9, 0, -1), np.where(rng.random(500) < 0.12, 1, -1)])
-    X = np.column_stack([np.ones(500), rng.normal(scale=0.01, size=500)])  # tells nothing but which class is the frequent one
+    X = np.column_stack(
+        [np.ones(500), rng.normal(scale=0.01, size=500)]
+    )  # tells nothing but which class is the frequent one
     assert CommitteeModel(member_weight=6.0).fit(L, features=X).instance_weight_ == 0
     assert CommitteeModel(member_weight=0.1).fit(L, features=X).instance_weight_ > 0
 
@@ -215,10 +218,12 @@ def test_functions_that_vote_one_class_teach_nothing():
 
 
 def test_a_sample_of_the_records_teaches_as_well(monkeypatch):
-    monkeypatch.setattr("weaklab.label_models.instance.MOST_ROWS", 60)
+    monkeypatch.setattr("weaklab.label_models.feature_member.MOST_ROWS", 60)
     X, L, y = two_topics(np.random.default_rng(12), 1000)
     seen = []
-    InstanceMember(X, (L >= 0).any(axis=1)).fit(lambda rows, out: seen.append(rows) or np.full((len(rows), 2), 0.5), np.full(1000, -1), 2)
+    FeatureMember(X, (L >= 0).any(axis=1)).fit(
+        lambda rows, out: seen.append(rows) or np.full((len(rows), 2), 0.5), np.full(1000, -1), 2
+    )
     assert {len(rows) for rows in seen} == {60}
     P = CommitteeModel().fit_predict_proba(L, features=X)
     assert (P.argmax(axis=1) == y).mean() > 0.95

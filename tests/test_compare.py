@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import weaklab as wl
-from weaklab.base import WeaklabError
-from weaklab.compare import FIGURES, compare_label_models
+from weaklab.core.errors import WeaklabError
+from weaklab.core.metrics import measure
+from weaklab.evaluation.compare import FIGURES, compare_label_models
 from weaklab.label_models import LABEL_MODELS, CommitteeModel, CoverageVote, LabelModel, MajorityVote
-from weaklab.metrics import measure
 
 FAST = ["majority_vote", "coverage_vote", "committee"]
 
@@ -92,7 +92,9 @@ def test_without_manual_labels_one_run_tells_all_and_has_no_standard_error(seen)
 def test_all_registered_models_are_compared_but_those_left_out():
     L, y = planted(60)
     names = LABEL_MODELS.names()
-    assert {row["model"] for row in compare_label_models(L, y, budgets=0, exclude="snorkel").rows} == set(names) - {"snorkel"}
+    assert {row["model"] for row in compare_label_models(L, y, budgets=0, exclude="snorkel").rows} == set(names) - {
+        "snorkel"
+    }
     rest = [name for name in names if name not in FAST]
     assert {row["model"] for row in compare_label_models(L, y, budgets=0, exclude=rest).rows} == set(FAST)
 
@@ -131,7 +133,12 @@ def test_the_table_is_sorted_by_accuracy_and_marks_the_best():
     found = compare_label_models(L, y, models={"worse": CoverageVote(), "better": Spy()}, budgets=[0, 50], seeds=2)
     lines = repr(found).splitlines()
     assert lines[0] == "2 label models on 400 rows, 400 labeled"
-    assert [line.split()[:2] for line in lines[2:-1]] == [["0", "better"], ["0", "worse"], ["50", "better"], ["50", "worse"]]
+    assert [line.split()[:2] for line in lines[2:-1]] == [
+        ["0", "better"],
+        ["0", "worse"],
+        ["50", "better"],
+        ["50", "worse"],
+    ]
     accuracy = found.to_pandas().set_index(["model", "budget"])["accuracy"]
     assert f"{100 * accuracy['better', 0]:.1f} *" in lines[2]
     assert f"{100 * accuracy['worse', 0]:.1f} *" not in lines[3]
@@ -243,7 +250,10 @@ def test_features_reach_the_models_and_rows_are_judged_by_models_that_have_not_l
     L = np.where(rng.random((300, 1)) < 0.3, truth[:, None], -1)
     L = np.column_stack([np.where(code == L, code, -1) for code in (0, 1)])
     with_features = compare_label_models(L, truth, features=E, models="committee", budgets=[0, 20], seeds=1)
-    assert with_features.rows[0]["accuracy"] > compare_label_models(L, truth, models="committee", budgets=0).rows[0]["accuracy"] + 0.2
+    assert (
+        with_features.rows[0]["accuracy"]
+        > compare_label_models(L, truth, models="committee", budgets=0).rows[0]["accuracy"] + 0.2
+    )
     expected = measure(CommitteeModel(n_classes=2).fit_predict_proba(L, features=E), truth)
     assert {figure: with_features.rows[0][figure] for figure in expected} == expected
 

@@ -1,4 +1,5 @@
-"""Conditions on columns: they mean what Python means, on any text and any number, and a record that fails is a fault."""
+"""Conditions on columns: they mean what Python means, on any text and any number, and a record that fails is a
+fault."""
 
 import datetime
 import json
@@ -12,9 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import weaklab
-from weaklab.base import HeuristicError, LabelNames, UnknownLabelError
+from weaklab.core.errors import HeuristicError, UnknownLabelError
+from weaklab.core.labels import LabelNames
 from weaklab.corpus.records import Columns, Roles
-from weaklab.heuristics import check_examples, col, vectors, where
+from weaklab.heuristics import check_examples, col, where
+from weaklab.heuristics import columnar as vectors
 from weaklab.heuristics.conditions import Condition
 from weaklab.heuristics.expressions import Expression, expression_from_spec
 
@@ -27,9 +30,14 @@ texts = st.one_of(st.text(alphabet=ODD, max_size=12), st.text(max_size=12))
 
 def table(columns, text=("text",)):
     n = len(next(iter(columns.values())))
-    arrays = {"id": pa.array([str(row) for row in range(n)]), **{name: pa.array(values) for name, values in columns.items()}}
+    arrays = {
+        "id": pa.array([str(row) for row in range(n)]),
+        **{name: pa.array(values) for name, values in columns.items()},
+    }
     batch = pa.RecordBatch.from_pydict(arrays)
-    return batch.replace_schema_metadata(Roles("id", tuple(name for name in text if name in columns)).attach(batch.schema).metadata)
+    return batch.replace_schema_metadata(
+        Roles("id", tuple(name for name in text if name in columns)).attach(batch.schema).metadata
+    )
 
 
 def ballot(condition, batch):
@@ -106,7 +114,15 @@ def test_a_count_is_pythons_on_any_text(name, listed, block):
     assert [expression.python({"text": text}.__getitem__) for text in listed] == [python(text) for text in listed]
 
 
-TOGETHER = [X.count("!"), X.length(), X.count_of("ab1"), col("title").count("!"), X.count("\n"), X.count("a"), col("title").length()]
+TOGETHER = [
+    X.count("!"),
+    X.length(),
+    X.count_of("ab1"),
+    col("title").count("!"),
+    X.count("\n"),
+    X.count("a"),
+    col("title").length(),
+]
 
 
 @settings(deadline=None)
@@ -125,7 +141,9 @@ def test_counts_in_one_reading_are_those_in_several(rows, cut):
         one, other = together.values(count), apart.values(count)
         known = np.ones(len(apart), bool) if other.known is None else other.known
         assert one.data[known].tolist() == other.data[known].tolist()
-        assert (None if one.known is None else one.known.tolist()) == (None if other.known is None else other.known.tolist())
+        assert (None if one.known is None else one.known.tolist()) == (
+            None if other.known is None else other.known.tolist()
+        )
         assert one.doubt is other.doubt is None
 
 
@@ -133,9 +151,15 @@ YES_OR_NO = {
     "contains": (lambda c, part: c.contains(part), lambda t, part: part in t),
     "contains in any case": (lambda c, part: c.contains(part, case=False), lambda t, part: part.lower() in t.lower()),
     "starts with": (lambda c, part: c.starts_with(part), str.startswith),
-    "starts with in any case": (lambda c, part: c.starts_with(part, case=False), lambda t, part: t.lower().startswith(part.lower())),
+    "starts with in any case": (
+        lambda c, part: c.starts_with(part, case=False),
+        lambda t, part: t.lower().startswith(part.lower()),
+    ),
     "ends with": (lambda c, part: c.ends_with(part), str.endswith),
-    "ends with in any case": (lambda c, part: c.ends_with(part, case=False), lambda t, part: t.lower().endswith(part.lower())),
+    "ends with in any case": (
+        lambda c, part: c.ends_with(part, case=False),
+        lambda t, part: t.lower().endswith(part.lower()),
+    ),
     "is in": (lambda c, part: c.is_in([part, "x", 3]), lambda t, part: t in (part, "x")),
     "less": (lambda c, part: c < part, operator.lt),
     "at least": (lambda c, part: c >= part, operator.ge),
@@ -170,7 +194,9 @@ def test_bits_are_counted_with_and_without_numpys_own_function(numbers):
         assert vectors.ones(words).tolist() == wanted
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
 def test_text_counts_the_same_in_every_arrow_form_and_in_a_slice(kind):
     listed = ["a!", None, "’!!", "", "!x!"]
     batch = table({"note": pa.array(listed).cast(pa.large_string()).cast(kind)}).slice(1, 4)
@@ -181,7 +207,9 @@ def test_text_counts_the_same_in_every_arrow_form_and_in_a_slice(kind):
 # ---- numbers
 
 
-INTEGERS = st.one_of(st.integers(-5, 5), st.sampled_from([2**31, 2**53, 2**53 + 1, 2**62 - 1, 2**62, 2**63 - 1, -(2**63), -(2**53) - 1]))
+INTEGERS = st.one_of(
+    st.integers(-5, 5), st.sampled_from([2**31, 2**53, 2**53 + 1, 2**62 - 1, 2**62, 2**63 - 1, -(2**63), -(2**53) - 1])
+)
 FLOATS = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, 2.0**53, 2.0**53 + 2, 2.0**62, 1e308, 0.1]))
 COLUMNS = {
     "text": st.none() | texts,
@@ -212,7 +240,11 @@ PYTHON = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.
 def conditions(draw):
     """Draw any condition that can be written, over columns that are there and one that is not."""
     made = [col(name) for name in draw(st.lists(st.sampled_from([*COLUMNS, "missing"]), min_size=1, max_size=4))]
-    made += draw(st.lists(st.one_of(INTEGERS, FLOATS.filter(np.isfinite), st.just(2**70), st.sampled_from(["a", "!"])), max_size=2))
+    made += draw(
+        st.lists(
+            st.one_of(INTEGERS, FLOATS.filter(np.isfinite), st.just(2**70), st.sampled_from(["a", "!"])), max_size=2
+        )
+    )
     for _ in range(draw(st.integers(1, 6))):
         left, right = draw(st.sampled_from(made)), draw(st.sampled_from(made))
         try:
@@ -279,7 +311,9 @@ def test_text_is_the_text_column_whatever_it_is_called_and_several_are_joined():
     batch = table({"title": ["re: x", "y"], "body": ["z", None]}, text=("title", "body"))
     assert holds(X == "re: x\nz", batch) == [True, False]
     assert holds(X == "y\n", batch) == [False, True]
-    assert holds(col("headline").ends_with("x") & X.ends_with("x"), table({"headline": ["x", "y"]}, text=("headline",))) == [True, False]
+    assert holds(
+        col("headline").ends_with("x") & X.ends_with("x"), table({"headline": ["x", "y"]}, text=("headline",))
+    ) == [True, False]
 
 
 def test_a_column_that_is_not_there_is_one_fault_for_all_records():
@@ -330,8 +364,16 @@ def test_text_and_numbers_are_never_equal():
 
 
 def test_other_types_are_pythons_too():
-    assert holds(col("tags").contains("a") & (col("tags").length() > 1), {"tags": [["a", "b"], ["a"], None]}) == [True, False, False]
-    assert holds(col("flag") & ~col("other"), {"flag": [True, True, None], "other": [False, True, False]}) == [True, False, False]
+    assert holds(col("tags").contains("a") & (col("tags").length() > 1), {"tags": [["a", "b"], ["a"], None]}) == [
+        True,
+        False,
+        False,
+    ]
+    assert holds(col("flag") & ~col("other"), {"flag": [True, True, None], "other": [False, True, False]}) == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_an_empty_batch_and_empty_texts():
@@ -393,7 +435,10 @@ def test_conditions_share_what_they_compute(monkeypatch):
     calls = []
     plain = vectors._ON_TEXTS["words"]
     monkeypatch.setitem(vectors._ON_TEXTS, "words", lambda values: calls.append(1) or plain(values))
-    many = [where("spam", col("text").words() > 2), where("ham", (col("text").words() <= 2) & (col("text").length() > 1))]
+    many = [
+        where("spam", col("text").words() > 2),
+        where("ham", (col("text").words() <= 2) & (col("text").length() > 1)),
+    ]
     found = Condition.evaluate_many(many, table({"text": ["a b c", "a", "ab"]}), LABELS)
     assert [b.votes.tolist() for b in found] == [[1, -1, -1], [-1, -1, 0]]
     assert len(calls) == 1

@@ -1,4 +1,5 @@
-"""Promises that hold for every label model, query strategy, weak classifier and shipped labeling function, found by themselves."""
+"""Promises that hold for every label model, query strategy, weak classifier and shipped labeling function, found by
+themselves."""
 
 import inspect
 import re
@@ -12,8 +13,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError, WeaklabWarning
 from weaklab.classifiers import CLASSIFIERS, WeakClassifier
+from weaklab.core.errors import WeaklabError, WeaklabWarning
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.features import FEATURES, features
 from weaklab.heuristics import load
 from weaklab.label_models import LABEL_MODELS
@@ -147,7 +149,9 @@ def test_a_vote_counts_its_confidence_or_the_model_says_that_it_does_not(model):
     without[:, 0] = ABSTAIN
     whole, doubted, none = model.predict_proba(L), None, model.predict_proba(without)[rows]
     if not model.takes_confidence:
-        with pytest.warns(WeaklabWarning, match=r"takes no confidences: the votes of columns \[0\] count as much as any other"):
+        with pytest.warns(
+            WeaklabWarning, match=r"takes no confidences: the votes of columns \[0\] count as much as any other"
+        ):
             doubted = model.predict_proba(L, confidence=sure)
         np.testing.assert_array_equal(doubted, whole)
         with pytest.warns(WeaklabWarning, match="takes no confidences"):
@@ -174,7 +178,8 @@ def test_models_that_count_votes_again_and_again_count_their_confidence(name):
     [
         (
             [[0, 1], [1, 300]],
-            r"L\[1, 1\] is 300, which is no label; wanted -1 \(abstain\) to 126: a label matrix holds at most 127 classes",
+            r"L\[1, 1\] is 300, which is no label; wanted -1 \(abstain\) to 126: a label matrix holds at most 127 "
+            r"classes",
         ),
         ([[256, 256], [130, -1]], r"L\[0, 0\] is 256, which is no label"),
         (np.array([[2**63, 0]], dtype=np.uint64), r"L\[0, 0\] is 9223372036854775808"),
@@ -200,13 +205,22 @@ def test_what_is_no_vote_is_named(votes, message):
 
 
 @pytest.mark.parametrize(
-    "votes", [[[0.0, -1.0]], np.float16([[0, -1]]), pd.DataFrame({"a": [0], "b": [-1]}), np.array([[0, -1.0]], dtype=object), [(0, -1)]]
+    "votes",
+    [
+        [[0.0, -1.0]],
+        np.float16([[0, -1]]),
+        pd.DataFrame({"a": [0], "b": [-1]}),
+        np.array([[0, -1.0]], dtype=object),
+        [(0, -1)],
+    ],
 )
 def test_whole_numbers_of_any_type_are_votes(votes):
     assert LABEL_MODELS["majority_vote"]().fit(votes).predict(votes).tolist() == [0]
 
 
-@pytest.mark.parametrize(("y", "message"), [([0, 200], r"y\[1\] is 200"), ([0, np.nan], r"y\[1\] is nan"), (["a", "b"], "y holds <U1")])
+@pytest.mark.parametrize(
+    ("y", "message"), [([0, 200], r"y\[1\] is 200"), ([0, np.nan], r"y\[1\] is nan"), (["a", "b"], "y holds <U1")]
+)
 def test_what_is_no_manual_label_is_named(y, message):
     with pytest.raises(WeaklabError, match=message):
         LABEL_MODELS["committee"]().fit([[0, 1], [1, 0]], y)
@@ -367,7 +381,9 @@ def test_strategies_survive_one_record_and_no_record(strategy):
 def test_strategies_without_the_features_they_need_say_so(strategy):
     pool = {name: value for name, value in pool_of().items() if name not in ("X", "E")}
     if {"X", "E"} & set(inspect.signature(STRATEGIES[strategy]).parameters):
-        with pytest.raises(WeaklabError, match=f"'{strategy}' needs features of the records.*give the project text or numeric columns"):
+        with pytest.raises(
+            WeaklabError, match=f"'{strategy}' needs features of the records.*give the project text or numeric columns"
+        ):
             score(strategy, pool)
     else:
         assert np.isfinite(score(strategy, pool)).all()
@@ -388,9 +404,13 @@ def test_everything_registered_says_what_it_is_and_a_miss_lists_the_names(regist
 
 @pytest.mark.parametrize("name", CLASSIFIERS.names())
 def test_every_classifier_learns_a_plain_rule_and_votes_out_of_fold(name):
-    corpus = weaklab.read([{"id": str(i), "text": f"word{i % 2} other{i % 5}", "x": float(i % 2) + 0.01 * (i % 7)} for i in range(40)])
+    corpus = weaklab.read(
+        [{"id": str(i), "text": f"word{i % 2} other{i % 5}", "x": float(i % 2) + 0.01 * (i % 7)} for i in range(40)]
+    )
     y = np.array([i % 2 for i in range(40)])
-    classifier = WeakClassifier(name, "tfidf").fit(corpus, np.where(np.arange(40) < 30, y, ABSTAIN), LabelNames(["a", "b"]))
+    classifier = WeakClassifier(name, "tfidf").fit(
+        corpus, np.where(np.arange(40) < 30, y, ABSTAIN), LabelNames(["a", "b"])
+    )
     batch = next(corpus.batches())
     votes = classifier.vote(batch, LabelNames(["a", "b"]))
     assert (votes == y)[votes != ABSTAIN].all()

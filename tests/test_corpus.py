@@ -1,4 +1,5 @@
-"""Reading records from anything: the same text has the same id everywhere, and what cannot be read says so in one sentence."""
+"""Reading records from anything: the same text has the same id everywhere, and what cannot be read says so in one
+sentence."""
 
 import csv
 import datetime
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 import weaklab
 from weaklab import Project, WeaklabError, WeaklabWarning
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus import BATCH_ROWS, ColumnError, csv_files, ids_of
 
 TEXTS = ["Free prize inside", "See you at noon", "café, “quoted”\nand 中文"]
@@ -143,10 +144,23 @@ def test_labels_that_a_gap_made_floats_are_whole_again():
 def test_other_columns_keep_their_values():
     when = pd.Timestamp("2026-01-02 03:04")
     frame = pd.DataFrame(
-        {"text": ["a"], "when": [when], "day": [datetime.date(2026, 1, 2)], "n": [5], "ok": [True], "kind": pd.Categorical([7])}
+        {
+            "text": ["a"],
+            "when": [when],
+            "day": [datetime.date(2026, 1, 2)],
+            "n": [5],
+            "ok": [True],
+            "kind": pd.Categorical([7]),
+        }
     )
     row = rows(frame)[0]
-    assert (row["when"], row["day"], row["n"], row["ok"], row["kind"]) == (when.to_pydatetime(), datetime.date(2026, 1, 2), 5, True, 7)
+    assert (row["when"], row["day"], row["n"], row["ok"], row["kind"]) == (
+        when.to_pydatetime(),
+        datetime.date(2026, 1, 2),
+        5,
+        True,
+        7,
+    )
 
 
 def test_vectors_become_numpy_arrays():
@@ -172,12 +186,23 @@ def test_several_text_columns_are_joined_by_a_line_break():
 
 def test_a_list_of_paths_is_read_as_files(tmp_path):
     paths = [write(tmp_path / "a.csv", "text\na\n"), write(tmp_path / "b.csv", "text\nb\n")]
-    assert texts(paths) == texts([str(path) for path in paths]) == texts(str(tmp_path / "*.csv")) == texts(tmp_path) == ["a", "b"]
+    assert (
+        texts(paths)
+        == texts([str(path) for path in paths])
+        == texts(str(tmp_path / "*.csv"))
+        == texts(tmp_path)
+        == ["a", "b"]
+    )
 
 
 def test_take_returns_rows_in_the_order_asked_for():
     corpus = weaklab.read([str(i) for i in range(2 * BATCH_ROWS)])
-    assert corpus.take([BATCH_ROWS, 3, BATCH_ROWS, 0]).column("text").to_pylist() == [str(BATCH_ROWS), "3", str(BATCH_ROWS), "0"]
+    assert corpus.take([BATCH_ROWS, 3, BATCH_ROWS, 0]).column("text").to_pylist() == [
+        str(BATCH_ROWS),
+        "3",
+        str(BATCH_ROWS),
+        "0",
+    ]
     assert corpus.take([]).num_rows == 0
     for row in (-1, 2 * BATCH_ROWS):
         with pytest.raises(CorpusError, match=r"has rows 0 to 8,191, got"):
@@ -227,12 +252,15 @@ def test_encodings(tmp_path):
     assert texts(lines, encoding="utf-16") == ["café", "thé"]
     assert "encoding='latin-1'" in refusal(latin)
     assert "encoding='utf-16'" in refusal(wide)
-    assert "line 1 is not utf-8; pass the file's encoding" in refusal(write(tmp_path / "l.jsonl", '{"text": "é"}'.encode("latin-1")))
+    assert "line 1 is not utf-8; pass the file's encoding" in refusal(
+        write(tmp_path / "l.jsonl", '{"text": "é"}'.encode("latin-1"))
+    )
     assert "no text encoding is named 'utf-99'" in refusal(latin, encoding="utf-99")
 
 
 def test_csv_is_read_in_blocks(tmp_path, monkeypatch):
-    """A record larger than a block, and columns that are empty for a long time, start the file again and lose nothing."""
+    """A record larger than a block, and columns that are empty for a long time, start the file again and lose
+    nothing."""
     monkeypatch.setattr(csv_files, "BLOCK_BYTES", 2000)
     wanted = [*(f"r{i}" for i in range(500)), "y" * 50_000, *(f"s{i}" for i in range(500))]
     lines = [f"{text},{'late' if i > 900 else ''}\n" for i, text in enumerate(wanted)]
@@ -257,7 +285,10 @@ def test_a_csv_column_whose_type_changes_late_is_named(tmp_path, monkeypatch):
         ("\n\n", "holds no record"),
         (b"\x00" * 50, "is no text file: 50 of its first 50 bytes are NUL"),
         ("text,n\na,1\nb\n", "a.csv, line 3: 1 value for 2 columns, in 'b'"),
-        ("text,n\na,1\nb,2,3\n", "a.csv, line 3: 3 values for 2 columns, in 'b,2,3'; put quotes around a value that holds a separator"),
+        (
+            "text,n\na,1\nb,2,3\n",
+            "a.csv, line 3: 3 values for 2 columns, in 'b,2,3'; put quotes around a value that holds a separator",
+        ),
         ('text,n\na,1\n"b,2\nc,3\n', "a.csv, line 3: a quote is opened here and never closed; close it"),
         ("text,text\na,b\n", "more than one column is named 'text'"),
         ("id,text\na,x\nb,y\na,z\n", "id 'a' stands in records 0 and 2"),
@@ -280,8 +311,10 @@ def test_a_csv_that_cannot_be_read(tmp_path, content, message):
         ("{}\n", "holds no record"),
         ('{"text": ["x"]}\n', "a.jsonl:1, column 'text': wanted text, got list ['x']"),
         ('{"text": "a", "n": ' + "9" * 5000 + "}\n", "a.jsonl:1: not JSON"),
-        ('{"text": "a"}\n{"m": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "a.jsonl:2: lists or dicts nested more than 64 deep"),
-        ('{"text": "a", "m": ' + "[" * 200 + "]" * 200 + "}\n", "a.jsonl:1, column 'm': lists or dicts nested more than 64 deep"),
+        ('{"text": "a"}\n{"m": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "a.jsonl:2: lists or dicts nested more than "
+                                                                          "64 deep"),
+        ('{"text": "a", "m": ' + "[" * 200 + "]" * 200 + "}\n", "a.jsonl:1, column 'm': lists or dicts nested more "
+                                                                "than 64 deep"),
         ('{"text": "a", "k\\ud800": 1}\n', "column name 'k\\ud800' holds a lone surrogate"),
         ('{"text": "a\x00"}\n', "a.jsonl:1: not JSON: Invalid control character"),
     ],
@@ -304,13 +337,21 @@ def test_lone_surrogates_are_replaced_and_told_once(tmp_path):
 
 
 def test_parquet_files_of_several_parts(tmp_path):
-    pq.write_table(pa.table({"text": [f"r{i}" for i in range(10_000)], "n": range(10_000)}), tmp_path / "a.parquet", row_group_size=3000)
+    pq.write_table(
+        pa.table({"text": [f"r{i}" for i in range(10_000)], "n": range(10_000)}),
+        tmp_path / "a.parquet",
+        row_group_size=3000,
+    )
     pq.write_table(pa.table({"n": [7], "text": ["last"]}), tmp_path / "b.parquet")
     corpus = weaklab.read(tmp_path)
     assert len(corpus) == 10_001
     assert [batch.num_rows <= BATCH_ROWS for batch in corpus.batches()] == [True] * len(list(corpus.batches()))
     assert dict(corpus.record(10_000))["n"] == 7
-    assert len(weaklab.read(str(tmp_path / "*.parquet"))) == len(weaklab.read([tmp_path / "a.parquet", tmp_path / "b.parquet"])) == 10_001
+    assert (
+        len(weaklab.read(str(tmp_path / "*.parquet")))
+        == len(weaklab.read([tmp_path / "a.parquet", tmp_path / "b.parquet"]))
+        == 10_001
+    )
 
 
 def test_parquet_files_that_cannot_be_read(tmp_path):
@@ -321,7 +362,9 @@ def test_parquet_files_that_cannot_be_read(tmp_path):
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "none.parquet")
     assert "holds no record" in refusal(tmp_path / "none.parquet")
     pq.write_table(pa.table({"txt": ["c"]}), tmp_path / "other.parquet")
-    assert "its columns ['txt'] differ from those of a.parquet" in refusal([tmp_path / "a.parquet", tmp_path / "other.parquet"])
+    assert "its columns ['txt'] differ from those of a.parquet" in refusal(
+        [tmp_path / "a.parquet", tmp_path / "other.parquet"]
+    )
     pq.write_table(pa.table({"text": [b"\xff"]}), tmp_path / "bytes.parquet")
     assert "column 'text': wanted text, got binary" in refusal(tmp_path / "bytes.parquet")
 
@@ -408,7 +451,8 @@ def test_paths_that_lead_nowhere(tmp_path):
         (pd.DataFrame([["a", "b"]], columns=["text", "text"]), "more than one column is named 'text'"),
         (pd.DataFrame([["a", "b"]], columns=[1, "1"]), "more than one column is named '1'"),
         (pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), "more than one column is named 'text'"),
-        (pd.DataFrame({"title": ["a"], "body": ["x"]}), "several columns hold strings (title, body); say which is the text"),
+        (pd.DataFrame({"title": ["a"], "body": ["x"]}), "several columns hold strings (title, body); say which is the "
+                                                        "text"),
         (pd.DataFrame({"text": [True, False]}), "column 'text': wanted text, got bool"),
         (pd.DataFrame({"text": [b"a"]}), "row 0, column 'text': wanted text, got bytes b'a'"),
         (pa.table({"text": [datetime.date(2026, 1, 1)]}), "column 'text': wanted text, got date32"),
@@ -424,9 +468,18 @@ def test_refused(data, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (pd.DataFrame({"text": ["a", "b"], "m": ["x", 5]}), "the DataFrame, row 1, column 'm': mixed types, int 5 among str values"),
-        ([{"text": "a", "m": x} for x in (1, 2, "x", 3)], "the list, record 2, column 'm': mixed types, str 'x' among int values"),
-        (pd.DataFrame({"text": ["a"], "o": [1j]}), "column 'o': values of type complex128 cannot be stored; convert or drop it"),
+        (
+            pd.DataFrame({"text": ["a", "b"], "m": ["x", 5]}),
+            "the DataFrame, row 1, column 'm': mixed types, int 5 among str values",
+        ),
+        (
+            [{"text": "a", "m": x} for x in (1, 2, "x", 3)],
+            "the list, record 2, column 'm': mixed types, str 'x' among int values",
+        ),
+        (
+            pd.DataFrame({"text": ["a"], "o": [1j]}),
+            "column 'o': values of type complex128 cannot be stored; convert or drop it",
+        ),
         (pd.DataFrame({"text": ["a"], "o": pd.arrays.SparseArray([0])}), "column 'o': values of type Sparse"),
         (pd.DataFrame({"text": ["a"], "o": [object()]}), "row 0, column 'o': object <object"),
         ([{"text": "a", "n": 2**70}], "record 0, column 'n': int 1180591620717411303424 cannot be stored"),
@@ -445,9 +498,18 @@ def test_a_column_that_nobody_needs_and_cannot_be_stored_is_left_out(data, messa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"text": "a", "n": 1}\n{"text": "b", "n": "x"}\n', "a.jsonl:2, column 'n': mixed types, str 'x' among int values"),
-        ('{"text": "a", "n": 1}\n{"text": "b", "n": true}\n', "a.jsonl:2, column 'n': mixed types, bool True among int values"),
-        ('{"text": "a", "m": {"k": 1}}\n{"text": "b", "m": {"k": "x"}}\n', "a.jsonl:2, column 'm': dict {'k': 'x'} cannot be stored"),
+        (
+            '{"text": "a", "n": 1}\n{"text": "b", "n": "x"}\n',
+            "a.jsonl:2, column 'n': mixed types, str 'x' among int values",
+        ),
+        (
+            '{"text": "a", "n": 1}\n{"text": "b", "n": true}\n',
+            "a.jsonl:2, column 'n': mixed types, bool True among int values",
+        ),
+        (
+            '{"text": "a", "m": {"k": 1}}\n{"text": "b", "m": {"k": "x"}}\n',
+            "a.jsonl:2, column 'm': dict {'k': 'x'} cannot be stored",
+        ),
         ('{"text": "a", "n": 123456789012345678901234567890}\n', "a.jsonl:1, column 'n': int 1234"),
     ],
 )
@@ -459,7 +521,9 @@ def test_a_column_of_jsonl_that_cannot_be_stored_is_left_out(tmp_path, content, 
 
 
 def test_text_that_is_no_text_inside_arrow():
-    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], dtype=np.int32).tobytes()), pa.py_buffer(b"\xff")])
+    broken = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], dtype=np.int32).tobytes()), pa.py_buffer(b"\xff")]
+    )
     assert "holds bytes that are not UTF-8 text" in refusal(pa.table({"text": broken}))
 
 
@@ -485,7 +549,9 @@ def test_roles_that_do_not_fit(roles, message):
 
 
 def test_gold_is_asked_for_by_name():
-    with pytest.raises(CorpusError, match=r"read without gold labels; name their column: read\(\.\.\., gold='column'\)"):
+    with pytest.raises(
+        CorpusError, match=r"read without gold labels; name their column: read\(\.\.\., gold='column'\)"
+    ):
         weaklab.read(["a"]).gold()
 
 
@@ -566,7 +632,10 @@ def test_any_text_comes_back_from_a_project(tmp_path_factory, wanted):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=10), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=10),
+    st.randoms(use_true_random=False),
+)
 def test_ids_are_the_same_set_in_any_order(wanted, random):
     shuffled = random.sample(wanted, len(wanted))
     assert sorted(ids(wanted)) == sorted(ids(shuffled))

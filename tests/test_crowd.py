@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 import weaklab as wl
-from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.crowd import _order, annotator_quality
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.crowd.crowd import _order, annotator_quality
 
 ROWS = [("a", "Ann", "cat"), ("a", "Bob", "dog"), ("b", "Bob", "dog"), ("c", "Ann", "cat")]
 
@@ -88,7 +89,10 @@ def test_shares_of_repeated_labels_take_memory_in_proportion_to_these():
     assert len(crowd.confidence) == crowd.n_contradicted == 2000
     held = list(vars(crowd.confidence).values())
     assert not any(isinstance(part, np.ndarray) for part in held)
-    assert sum(len(numbers) for known in held if isinstance(known, dict) for pair in known.values() for numbers in pair) == 4000
+    assert (
+        sum(len(numbers) for known in held if isinstance(known, dict) for pair in known.values() for numbers in pair)
+        == 4000
+    )
     assert crowd.confidence[7].sum() == 1999.5
     assert 2000 not in crowd.confidence
 
@@ -129,7 +133,9 @@ def test_a_label_that_is_none_is_told_with_its_row():
 
 
 def test_the_consensus_names_the_label_of_each_item_and_none_where_nothing_tells():
-    rows = [("a", w, "cat") for w in "vwxyz"] + [("b", w, "dog") for w in "vwxyz"] + [("c", "v", "cat"), ("c", "w", "dog")]
+    rows = (
+        [("a", w, "cat") for w in "vwxyz"] + [("b", w, "dog") for w in "vwxyz"] + [("c", "v", "cat"), ("c", "w", "dog")]
+    )
     frame = wl.Crowd(table(rows)).consensus("majority_vote")
     assert frame["label"].tolist() == ["cat", "dog", None]
     assert frame["n_labels"].tolist() == [5, 5, 2]
@@ -172,7 +178,10 @@ def test_nineteen_in_twenty_intervals_hold_the_planted_accuracy(k, each, low, hi
     for seed in range(6):
         L, _, right = planted(seed, k=k, each=each, low=low, high=high)
         P = wl.label_model("hierarchical_dawid_skene", n_classes=k).fit(L).predict_proba(L)
-        for found, q in ((held, annotator_quality(L, P)), (by_hard_labels, annotator_quality(L, np.eye(k)[P.argmax(axis=1)]))):
+        for found, q in (
+            (held, annotator_quality(L, P)),
+            (by_hard_labels, annotator_quality(L, np.eye(k)[P.argmax(axis=1)])),
+        ):
             found.append(((q["low"] <= right) & (right <= q["high"])).mean())
     assert np.mean(held) >= 0.93
     assert np.mean(held) > np.mean(by_hard_labels)
@@ -240,7 +249,9 @@ def rows_of(L, names="abcde"):
     return [(f"i{i}", f"w{j}", names[code]) for (i, j), code in np.ndenumerate(L)]
 
 
-@pytest.mark.parametrize("kind", ["agree", "one class", "one deviates", "one class, one deviates", "one says the same", "noise"])
+@pytest.mark.parametrize(
+    "kind", ["agree", "one class", "one deviates", "one class, one deviates", "one says the same", "noise"]
+)
 @pytest.mark.parametrize("m", [2, 3, 5])
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_what_all_agree_on_is_no_coin_flip_in_a_small_crowd(kind, m, k):
@@ -279,5 +290,8 @@ def test_what_is_nearly_certain_counts_like_what_is(n):
     for doubt in (1e-15, 1e-12, 1e-9):
         certain, nearly = (annotator_quality(L, np.tile([1 - d, d], (n, 1))) for d in (0.0, doubt))
         np.testing.assert_allclose(nearly[["accuracy", "low"]], certain[["accuracy", "low"]], atol=1e-2)
-    accuracies = [float(annotator_quality(L, np.tile([p, 1 - p], (n, 1)))["accuracy"].iloc[0]) for p in (0.6, 0.8, 0.9, 0.99, 0.9999, 1.0)]
+    accuracies = [
+        float(annotator_quality(L, np.tile([p, 1 - p], (n, 1)))["accuracy"].iloc[0])
+        for p in (0.6, 0.8, 0.9, 0.99, 0.9999, 1.0)
+    ]
     assert (np.diff(accuracies) > 0).all()

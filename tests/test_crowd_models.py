@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.crowd import Crowd
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import accuracy, brier
+from weaklab.core.rows import softmax
+from weaklab.crowd.crowd import Crowd
 from weaklab.label_models import DawidSkene, Glad, HierarchicalDawidSkene, MajorityVote
 from weaklab.label_models.hierarchical import VoteList, _held_out_temperature
-from weaklab.metrics import accuracy, brier
-from weaklab.rows import softmax
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "crowd"
 SETS = sorted(path.parent.name for path in DATA.glob("*/truth.csv"))
@@ -94,7 +95,9 @@ def test_annotators_with_few_labels_are_judged_much_like_everybody():
 
 def test_annotators_that_are_alike_are_learned_to_be_alike():
     same = np.broadcast_to([[0.85, 0.15], [0.35, 0.65]], (40, 2, 2))
-    unlike = np.stack([np.eye(2) * (a - b) + b for a, b in zip(np.linspace(0.95, 0.5, 40), np.linspace(0.05, 0.5, 40), strict=True)])
+    unlike = np.stack(
+        [np.eye(2) * (a - b) + b for a, b in zip(np.linspace(0.95, 0.5, 40), np.linspace(0.05, 0.5, 40), strict=True)]
+    )
     concentration = [HierarchicalDawidSkene().fit(crowd_of(theta, n=800)[0]).concentration_ for theta in (same, unlike)]
     assert concentration[0] > 2 * concentration[1]
 

@@ -1,4 +1,5 @@
-"""CSV files of all sorts are read as they are written, or refused with the line that is wrong; nothing is lost, melted or guessed."""
+"""CSV files of all sorts are read as they are written, or refused with the line that is wrong; nothing is lost, melted
+or guessed."""
 
 import csv
 import gzip
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import weaklab
 from weaklab import WeaklabWarning
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus import csv_files
 
 
@@ -41,14 +42,18 @@ def refusal(path, **options):
     ("content", "place", "hint"),
     [
         ('kind,text\na,fine\nb,"open\nc,third\n', "line 3: a quote is opened here and never closed", "double a quote"),
-        ('kind,text\na,"fine\nb,"good"\nc,"better"\n', "line 2: a quote is opened here and closed in line 3 before 'good", "close it"),
-        ('id,text,kind\n1,"two\nlines",a\n2,"open,b\n3,"ok",a\n', "line 4: a quote is opened here and closed in line 5", "close it"),
-        ('text,kind\n"he said "hi" to me",a\n', "line 2: a quote is opened here and closed before 'hi", "double a quote"),
+        ('kind,text\na,"fine\nb,"good"\nc,"better"\n', "line 2: a quote is opened here and closed in line 3 before "
+                                                       "'good", "close it"),
+        ('id,text,kind\n1,"two\nlines",a\n2,"open,b\n3,"ok",a\n', "line 4: a quote is opened here and closed in line "
+                                                                  "5", "close it"),
+        ('text,kind\n"he said "hi" to me",a\n', "line 2: a quote is opened here and closed before "
+                                                "'hi", "double a quote"),
         ('text,kind\n"she said \\"no\\" to me",a\n"b",c\n', "line 2", "escape='\\\\' (--escape '\\')"),
         ('text,kind\n"she left\\"",a\n"plain",b\n', "line 2", "escape='\\\\' (--escape '\\')"),
         ('text,kind\n"it\\"s",a\n', "line 2: a quote is opened here and closed before 's", "escape="),
         ('text, kind\n"a", "b c"\n', "line 2: a quote stands after a space", "take the space away"),
-        ('kind,text\r\na,"x"\r\nb,"open\r\n' + "c,y\r\n" * 500, "line 3: a quote is opened here and never closed", "quote=''"),
+        ('kind,text\r\na,"x"\r\nb,"open\r\n' + "c,y\r\n" * 500, "line 3: a quote is opened here and never "
+                                                                "closed", "quote=''"),
         ("kind,text\ra,fine\rb,\"open\rc,third\r", "line 3", "close it"),
     ],
 )  # fmt: skip
@@ -75,7 +80,9 @@ def test_an_escape_character_is_read_where_it_is_named(tmp_path):
     assert [row["text"] for row in table(path, escape="\\", text="text")] == ['she left"', 'he "stayed", too', "plain"]
     bad = write(tmp_path / "b.csv", 'text,kind\n"a\\"",a\n"b\\",c\n')
     assert "b.csv, line 3: the record that begins here cannot be read" in refusal(bad, escape="\\", sep=",")
-    assert "b.csv, line 3: 3 values for 2 columns" in refusal(write(bad, 'text,kind\n"a\\"",a\nb,c,d\n'), escape="\\", sep=",")
+    assert "b.csv, line 3: 3 values for 2 columns" in refusal(
+        write(bad, 'text,kind\n"a\\"",a\nb,c,d\n'), escape="\\", sep=","
+    )
 
 
 def test_the_first_quotes_are_in_order_and_a_later_one_is_not(tmp_path, monkeypatch):
@@ -117,7 +124,9 @@ def test_where_two_separators_fit_the_user_is_asked(tmp_path, content):
 
 
 def test_a_carriage_return_that_would_cut_a_record_in_two_is_refused(tmp_path):
-    assert "a.csv, line 3: ends with a carriage return" in refusal(write(tmp_path / "a.csv", "text\none\ntwo\rthree\nfour\n"))
+    assert "a.csv, line 3: ends with a carriage return" in refusal(
+        write(tmp_path / "a.csv", "text\none\ntwo\rthree\nfour\n")
+    )
     assert [row["text"] for row in table(write(tmp_path / "b.csv", "text\rone\rtwo"))] == ["one", "two"]
     assert [row["text"] for row in table(write(tmp_path / "c.csv", 'text\n"one\rtwo"\n'))] == ["one\rtwo"]
 
@@ -134,7 +143,8 @@ def test_a_value_too_many_is_refused_with_its_line(tmp_path):
 
 @pytest.mark.parametrize(
     "first",
-    ['3,"Wall St. Bears Claw Back"', "spam,Win a prize now", "2024-03-01,it rained", "a@b.org,hello", "x,https://weather.example/a",
+    ['3,"Wall St. Bears Claw '
+     'Back"', "spam,Win a prize now", "2024-03-01,it rained", "a@b.org,hello", "x,https://weather.example/a",
      "x,This is a long sentence that nobody would choose to be the name of a column at all"],
 )  # fmt: skip
 def test_a_first_line_that_looks_like_a_record_is_asked_about(tmp_path, first):
@@ -145,10 +155,15 @@ def test_a_first_line_that_looks_like_a_record_is_asked_about(tmp_path, first):
     assert list(table(path, header=False, names=["kind", "title"], text="title")[2].values()) == ["spam", "So there"]
 
 
-@pytest.mark.parametrize("first", ["text,n", "0,1,2,3", "1,2,3", "id,2019", "v1,v2", ",text,label", "What is your age?,Why do you ask?"])
+@pytest.mark.parametrize(
+    "first", ["text,n", "0,1,2,3", "1,2,3", "id,2019", "v1,v2", ",text,label", "What is your age?,Why do you ask?"]
+)
 def test_names_of_columns_are_not_taken_for_a_record(tmp_path, first):
     cells = first.count(",") + 1
-    path = write(tmp_path / "a.csv", first + "\n" + "".join(",".join(f"w{i} x{j}" for j in range(cells)) + "\n" for i in range(3)))
+    path = write(
+        tmp_path / "a.csv",
+        first + "\n" + "".join(",".join(f"w{i} x{j}" for j in range(cells)) + "\n" for i in range(3)),
+    )
     assert len(table(path, text=[])) == 3
 
 
@@ -158,7 +173,9 @@ def test_columns_without_a_name_are_left_out_if_they_hold_nothing_and_kept_if_th
         rows = table(empty, text="text")
     assert rows == [{"kind": "ham", "text": "hello"}, {"kind": "spam", "text": "win"}]
     full = write(tmp_path / "b.csv", "kind,text,\nham,hello,\nspam,win, now\nham,so,\n")
-    with pytest.warns(WeaklabWarning, match=r"b.csv: columns without a name hold something and are kept as column_3 \(1 value\)"):
+    with pytest.warns(
+        WeaklabWarning, match=r"b.csv: columns without a name hold something and are kept as column_3 \(1 value\)"
+    ):
         rows = table(full, text="text")
     assert [row["column_3"] for row in rows] == ["", " now", ""]
     assert list(table(write(tmp_path / "c.csv", ",text\n0,a\n1,b\n"))[0]) == ["column_1", "text"]
@@ -174,7 +191,9 @@ def test_names_of_columns_that_do_not_fit_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("option", "value"), [("sep", ";;"), ("sep", "\n"), ("quote", "é"), ("escape", "")])
 def test_an_option_that_is_no_character_is_refused(tmp_path, option, value):
-    assert f"{option}={value!r}: wanted one ASCII character" in refusal(write(tmp_path / "a.csv", "text\na\n"), **{option: value})
+    assert f"{option}={value!r}: wanted one ASCII character" in refusal(
+        write(tmp_path / "a.csv", "text\na\n"), **{option: value}
+    )
     assert "must be different characters" in refusal(tmp_path / "a.csv", sep="|", escape="|")
 
 
@@ -243,7 +262,9 @@ DIALECTS = [
     {"escapechar": "\\", "doublequote": False},
     {"delimiter": ";", "escapechar": "\\", "quoting": csv.QUOTE_NONE, "lineterminator": "\n"},
 ]
-CELLS = st.text(st.sampled_from("ab1, ;|\t'\"\n\r\\é中😀"), max_size=8) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+CELLS = st.text(st.sampled_from("ab1, ;|\t'\"\n\r\\é中😀"), max_size=8) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=5
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -251,7 +272,11 @@ CELLS = st.text(st.sampled_from("ab1, ;|\t'\"\n\r\\é中😀"), max_size=8) | st
 def test_tables_of_any_dialect_come_back_exactly(tmp_path_factory, data, dialect, width, block):
     escape = dialect.get("escapechar")
     # Python's writer puts no quotes around the line end that it does not use
-    cells = CELLS.map(lambda cell: cell.translate({ord(end): "_" for end in "\r\n" if end not in dialect.get("lineterminator", "\r\n")}))
+    cells = CELLS.map(
+        lambda cell: cell.translate(
+            {ord(end): "_" for end in "\r\n" if end not in dialect.get("lineterminator", "\r\n")}
+        )
+    )
     rows = data.draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=12))
     if dialect.get("quoting") == csv.QUOTE_NONE:  # it has no way to write a record of one empty value
         rows = [[cell or "x" for cell in row] for row in rows]
@@ -305,7 +330,10 @@ def test_names_of_columns_are_taken_as_such(tmp_path, content):
     [
         ('{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n', r"first line is JSON: .*; name it \.jsonl"),
         ('[{"text": "a"}, {"text": "b"}]', r"first line is JSON: .*; name it \.json$"),
-        ("text,n\nwin,1,\nbye,2,\n", r"line 2: 3 values for 2 columns, .*; the line ends with ',': end the first line with it, too"),
+        (
+            "text,n\nwin,1,\nbye,2,\n",
+            r"line 2: 3 values for 2 columns, .*; the line ends with ',': end the first line with it, too",
+        ),
         ("text;n\nwin;1\nbye;2;\n", r"line 3: 3 values for 2 columns, .*; the line ends with ';'"),
     ],
 )

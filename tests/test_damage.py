@@ -18,12 +18,15 @@ import pytest
 
 import weaklab
 from weaklab import Project
-from weaklab.base import ProjectError, WeaklabWarning
-from weaklab.runs import RunFile
-from weaklab.seals import Seal
-from weaklab.store import Event, Store
+from weaklab.core.checksums import Seal
+from weaklab.core.errors import ProjectError, WeaklabWarning
+from weaklab.core.events import Event
+from weaklab.project.store import Store
+from weaklab.simulation.finished_runs import RunFile
 
-ROWS = [{"id": f"r{i}", "text": f"{'free prize' if i % 3 == 0 else 'lunch at noon'} number {i} of many"} for i in range(60)]
+ROWS = [
+    {"id": f"r{i}", "text": f"{'free prize' if i % 3 == 0 else 'lunch at noon'} number {i} of many"} for i in range(60)
+]
 MORE = [{"id": f"s{i}", "text": f"prize {i} and lunch later", "answer": "spam" if i % 2 else None} for i in range(20)]
 
 
@@ -87,7 +90,9 @@ def test_a_damaged_part_is_one_error_with_file_import_records_and_advice(folder,
     elif damage == "footer":
         flip(part, size - 40)
     elif damage in ("short", "empty", "longer"):
-        part.write_bytes({"short": part.read_bytes()[: size // 2], "empty": b"", "longer": part.read_bytes() + b"x"}[damage])
+        part.write_bytes(
+            {"short": part.read_bytes()[: size // 2], "empty": b"", "longer": part.read_bytes() + b"x"}[damage]
+        )
     elif damage == "missing":
         part.unlink()
     else:
@@ -111,7 +116,16 @@ def test_a_damaged_part_is_one_error_with_file_import_records_and_advice(folder,
 @pytest.mark.parametrize(
     "arguments",
     [
-        *(["status"], ["lfs"], ["run", "-q"], ["ask"], ["export", "{out}"], ["evaluate"], ["explain", "r1"], ["reliability"]),
+        *(
+            ["status"],
+            ["lfs"],
+            ["run", "-q"],
+            ["ask"],
+            ["export", "{out}"],
+            ["evaluate"],
+            ["explain", "r1"],
+            ["reliability"],
+        ),
         *(["batch", "{data}", "{dir}"], ["import", "{data}"], ["label", "-n", "1"]),
     ],
     ids=lambda a: a[0],
@@ -135,7 +149,10 @@ def test_the_message_names_the_records_of_the_broken_row_groups(tmp_path):
     seal = Seal.of(part)
     assert seal.rows == (4096, 4096, 808)
     flip(part, seal.ends[0] + 50, 5)
-    with Project(tmp_path / "p") as project, pytest.raises(ProjectError, match="records 4,097 to 8,192 of its 9,000 are concerned"):
+    with (
+        Project(tmp_path / "p") as project,
+        pytest.raises(ProjectError, match="records 4,097 to 8,192 of its 9,000 are concerned"),
+    ):
         len(project)
 
 
@@ -222,7 +239,10 @@ def test_a_project_without_checksums_gets_them_without_a_word(folder):
 def test_a_part_that_an_old_project_has_lost_is_noticed(folder):
     to_format_1(folder)
     parts(folder)[0].unlink()
-    with Project(folder) as project, pytest.raises(ProjectError, match="it has 0 records in 0 parts, and 60 were written"):
+    with (
+        Project(folder) as project,
+        pytest.raises(ProjectError, match="it has 0 records in 0 parts, and 60 were written"),
+    ):
         project.labels()
 
 
@@ -243,7 +263,11 @@ def test_a_damaged_votes_or_cache_file_is_made_again_with_a_warning(folder, what
             path.unlink()
             continue
         flipped = whole[:middle] + bytes([whole[middle] ^ 16]) + whole[middle + 1 :]
-        path.write_bytes({"flip": flipped, "short": whole[:-9], "empty": b"", "garbage": b"no" * 99, "longer": whole + b"abc"}[damage])
+        path.write_bytes(
+            {"flip": flipped, "short": whole[:-9], "empty": b"", "garbage": b"no" * 99, "longer": whole + b"abc"}[
+                damage
+            ]
+        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with Project(folder) as project:
@@ -292,7 +316,10 @@ def test_a_damaged_run_of_a_simulation_is_done_again(tmp_path):
     file.append("b", [{"n_labels": 10, "accuracy": 0.5}])
     text = file.path.read_text()
     file.path.write_text(
-        text.replace('"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.5', '"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.7')
+        text.replace(
+            '"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.5',
+            '"run": "a", "rounds": [{"n_labels": 10, "accuracy": 0.7',
+        )
     )
     with pytest.warns(WeaklabWarning, match="the run 'a' is damaged; it is done again"):
         assert list(file.read()) == ["b"]
@@ -330,7 +357,10 @@ def written(folder, statement, *values):
 )
 def test_a_damaged_database_is_one_error_with_advice(folder, statement):
     written(folder, statement)
-    with pytest.raises(ProjectError, match=r"the database is damaged .*Put a backup of this file in its place"), Project(folder) as project:
+    with (
+        pytest.raises(ProjectError, match=r"the database is damaged .*Put a backup of this file in its place"),
+        Project(folder) as project,
+    ):
         project.labels()
     code, _, err = command("status", folder)
     assert code == 1
@@ -357,7 +387,13 @@ def test_a_closed_project_says_that_it_is_closed(folder):
     project = Project(folder)
     project.close()
     project.close()
-    for call in (project.labels, project.status, lambda: project.label("r1", "ham"), lambda: project.add_records(["x"]), project.ask):
+    for call in (
+        project.labels,
+        project.status,
+        lambda: project.label("r1", "ham"),
+        lambda: project.add_records(["x"]),
+        project.ask,
+    ):
         with pytest.raises(ProjectError, match="this project was closed; open it again with Project"):
             call()
 
@@ -498,7 +534,8 @@ def as_somebody_else(folder):
 
 @pytest.fixture
 def places(made):
-    """A project, and a folder that everybody may write to; outside of pytest's own, into which only its owner may look."""
+    """A project, and a folder that everybody may write to; outside of pytest's own, into which only its owner may
+    look."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         shutil.copytree(made, Path(place) / "p")
@@ -507,7 +544,9 @@ def places(made):
         yield Path(place) / "p", Path(place) / "out"
 
 
-needs_users = pytest.mark.skipif(not hasattr(os, "seteuid"), reason="a read-only folder is made with the rights of Unix")
+needs_users = pytest.mark.skipif(
+    not hasattr(os, "seteuid"), reason="a read-only folder is made with the rights of Unix"
+)
 
 
 @needs_users
@@ -599,7 +638,9 @@ def full(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize(("arguments", "least"), [(["import", "{data}"], 2000), (["export", "{out}"], 10)], ids=lambda a: str(a)[:8])
+@pytest.mark.parametrize(
+    ("arguments", "least"), [(["import", "{data}"], 2000), (["export", "{out}"], 10)], ids=lambda a: str(a)[:8]
+)
 def test_a_command_on_a_full_disk_is_one_error_with_the_path(folder, tmp_path, arguments, least):
     rng = np.random.default_rng(0)
     texts = [" ".join(map(str, rng.integers(0, 10**9, 30))) for _ in range(2000)]
@@ -627,7 +668,9 @@ def test_votes_and_cache_that_cannot_be_kept_are_a_warning(folder):
     with Project(folder) as project:
         with (
             full(10),
-            pytest.warns(WeaklabWarning, match=r"p: votes and features cannot be kept: .*; they are computed again next time") as told,
+            pytest.warns(
+                WeaklabWarning, match=r"p: votes and features cannot be kept: .*; they are computed again next time"
+            ) as told,
         ):
             labels = project.labels()
         assert len({str(w.message) for w in told}) == 1
@@ -663,7 +706,8 @@ def test_a_session_sees_labels_and_heuristics_of_another_at_its_next_question(fo
 
 
 @pytest.mark.parametrize(
-    ("ahead", "free"), [(-60.0, False), (0.0, False), (120.0, True), (3600.0, True), (10.0 * 86400, True), (-7200.0, True)]
+    ("ahead", "free"),
+    [(-60.0, False), (0.0, False), (120.0, True), (3600.0, True), (10.0 * 86400, True), (-7200.0, True)],
 )
 def test_a_lease_of_a_clock_that_was_set_back_is_void(folder, ahead, free):
     with Project(folder) as one, Project(folder) as other:
@@ -697,7 +741,9 @@ def test_an_event_that_comes_while_somebody_reads_is_no_damage(tmp_path):
     threads = []
 
     def write_between(statement):
-        if "FROM events" in statement and not threads:  # the number of the last event has been read, the events have not
+        if (
+            "FROM events" in statement and not threads
+        ):  # the number of the last event has been read, the events have not
             first = Event("label", "r1", "ham", annotator="Ann", session="s")
             threads.append(threading.Thread(target=writer.append, args=([first],)))
             threads[0].start()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weaklab.base import WeaklabError
-from weaklab.duplicates import MIN_SHINGLES, SHINGLE, _must_agree, near_duplicates, normalised
+from weaklab.core.errors import WeaklabError
+from weaklab.features.near_duplicates import MIN_SHINGLES, SHINGLE, _must_agree, near_duplicates, normalised
 
 
 def shingles(reading):
@@ -33,13 +33,31 @@ def by_all_pairs(texts, keys, similarity):
     return found
 
 
-WORDS = ["otters", "winter", "never", "12", "13", "minister", "resigns", "over", "ten", "facts", "not", "the", "storm", "é", "🦦"]
+WORDS = [
+    "otters",
+    "winter",
+    "never",
+    "12",
+    "13",
+    "minister",
+    "resigns",
+    "over",
+    "ten",
+    "facts",
+    "not",
+    "the",
+    "storm",
+    "é",
+    "🦦",
+]
 
 
 @st.composite
 def families(draw):
     """Texts and slightly changed copies of them, with keys in any order."""
-    bases = draw(st.lists(st.lists(st.sampled_from(WORDS), min_size=0, max_size=25).map(" ".join), min_size=1, max_size=4))
+    bases = draw(
+        st.lists(st.lists(st.sampled_from(WORDS), min_size=0, max_size=25).map(" ".join), min_size=1, max_size=4)
+    )
     texts = list(bases)
     for _ in range(draw(st.integers(0, 12))):
         text = draw(st.sampled_from(texts))
@@ -56,7 +74,9 @@ def families(draw):
 @given(families(), st.sampled_from([0.7, 0.9, 1.0]))
 def test_the_groups_are_those_of_comparing_all_pairs(family, similarity):
     texts, keys = family
-    assert near_duplicates(texts, np.array(keys, dtype=np.uint64), similarity).tolist() == by_all_pairs(texts, keys, similarity)
+    assert near_duplicates(texts, np.array(keys, dtype=np.uint64), similarity).tolist() == by_all_pairs(
+        texts, keys, similarity
+    )
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
@@ -70,7 +90,10 @@ def test_the_order_of_the_records_does_not_matter(family, random):
     assert [order[row] for row in here] == [there[row] for row in order]
 
 
-LONG = "the minister of transport said on tuesday that the new railway line to the coast will be opened in the summer of next year"
+LONG = (
+    "the minister of transport said on tuesday that the new railway line to the coast will be opened in the summer "
+    "of next year"
+)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +152,13 @@ def test_many_copies_of_one_template_and_many_equal_texts_are_found_in_full():
 
 def test_work_is_linear_where_everything_is_alike_but_not_enough(monkeypatch):
     """Half of each text is common: buckets are crowded, and none are duplicates."""
-    import weaklab.duplicates as module
+    import weaklab.features.near_duplicates as module
 
     compared = []
     original = module._jaccard
-    monkeypatch.setattr(module, "_jaccard", lambda readings, left, right: compared.append(len(left)) or original(readings, left, right))
+    monkeypatch.setattr(
+        module, "_jaccard", lambda readings, left, right: compared.append(len(left)) or original(readings, left, right)
+    )
     n = 2000
     alphabet = np.array(list("abcdefghijklmnopqrstuvwxyz "))
     rng = np.random.default_rng(0)
@@ -144,7 +169,17 @@ def test_work_is_linear_where_everything_is_alike_but_not_enough(monkeypatch):
 
 
 def test_hostile_texts_are_taken():
-    texts = ["", "x", "\0" * 50, "e" + "́" * 5000, "🦦" * 40, "\ud800" * 30, "word " * 200_000, "word " * 200_001, "‏שלום" * 9]
+    texts = [
+        "",
+        "x",
+        "\0" * 50,
+        "e" + "́" * 5000,
+        "🦦" * 40,
+        "\ud800" * 30,
+        "word " * 200_000,
+        "word " * 200_001,
+        "‏שלום" * 9,
+    ]
     found = near_duplicates(texts)
     assert found.shape == (9,)
     assert near_duplicates([]).shape == (0,)

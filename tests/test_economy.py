@@ -1,4 +1,5 @@
-"""What makes a person's answers go further: cold start, audit picks, shared answers, blind questions, streams, made-up records."""
+"""What makes a person's answers go further: cold start, audit picks, shared answers, blind questions, streams, made-up
+records."""
 
 import sqlite3
 
@@ -9,12 +10,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 import weaklab
 from weaklab import Project
-from weaklab.base import ABSTAIN, WeaklabError
-from weaklab.loop import Loop
-from weaklab.scheduler import Scheduler
-from weaklab.training import collapsed, pseudo_rows
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.scheduling.scheduler import Scheduler
+from weaklab.simulation.loop import Loop
+from weaklab.training.trainer import collapsed, pseudo_rows
 
-WORDS = {"spam": ["prize", "winner", "cash", "free", "claim"], "ham": ["lunch", "meeting", "tomorrow", "thanks", "train"]}
+WORDS = {
+    "spam": ["prize", "winner", "cash", "free", "claim"],
+    "ham": ["lunch", "meeting", "tomorrow", "thanks", "train"],
+}
 FILLER = ["the", "a", "for", "you", "now", "please", "it", "is", "on", "to", "my", "we", "at", "this", "will", "be"]
 
 
@@ -153,7 +158,10 @@ def test_what_is_not_known_is_said_and_no_figure_is_shown_from_a_few_answers():
     answer(held, 3)
     found = held.evaluate()
     assert [row[1] for row in found.table().rows] == ["not known yet"] * (2 + len(held.committee.names))
-    assert "Not known yet: a figure takes 10 random answers, and there are 3; get 7 more with ask(7, strategy='random')." in str(found)
+    assert (
+        "Not known yet: a figure takes 10 random answers, and there are 3; get 7 more with ask(7, strategy='random')."
+        in str(found)
+    )
     assert "%" not in str(found)
     assert "nan" not in repr(found)
 
@@ -233,7 +241,9 @@ def test_a_classifier_in_a_cell_shows_its_accuracy_its_votes_and_what_surprises(
     assert preview.accuracy_low <= preview.accuracy <= preview.accuracy_high
     assert preview.n_records == 200
     assert len(preview.to_pandas()) <= 10
-    assert (preview.to_pandas()["vote"] != preview.to_pandas()["committee"]).any() or preview.to_pandas()["manual"].notna().any()
+    assert (preview.to_pandas()["vote"] != preview.to_pandas()["committee"]).any() or preview.to_pandas()[
+        "manual"
+    ].notna().any()
     with pytest.raises(WeaklabError, match="is no weak classifier; the weak classifiers are naive_bayes, machine"):
         held.preview("ham words")
 
@@ -252,7 +262,10 @@ def test_features_are_fitted_once_and_kept_in_the_project():
     again.close()
     for path in (held.path / "cache").iterdir():
         path.write_bytes(b"damaged")
-    with Project("p") as last, pytest.warns(weaklab.WeaklabWarning, match="is damaged or was not written for these records"):
+    with (
+        Project("p") as last,
+        pytest.warns(weaklab.WeaklabWarning, match="is damaged or was not written for these records"),
+    ):
         pd.testing.assert_frame_equal(last.labels(), labels)
 
 
@@ -329,7 +342,9 @@ def test_a_near_duplicate_shares_the_answer_and_is_not_asked_about():
 
 
 def test_a_function_that_tells_near_duplicates_apart_does_not_upset_the_estimates():
-    frame = pd.DataFrame({"id": list("abcdx"), "text": ["Great movie!!!", "great movie", "Great movie", "great  movie", "Bad lunch"]})
+    frame = pd.DataFrame(
+        {"id": list("abcdx"), "text": ["Great movie!!!", "great movie", "Great movie", "great  movie", "Bad lunch"]}
+    )
     held = Project("p", labels=["ham", "spam"], timeout=None)
     held.add_records(frame)
     held.add(weaklab.pattern("spam", "!", name="shouts"))
@@ -339,13 +354,18 @@ def test_a_function_that_tells_near_duplicates_apart_does_not_upset_the_estimate
 
 
 def test_near_duplicates_do_not_meet_in_a_batch_and_are_held_out_together():
-    words = [f"message number {'abcdefghij'[i // 4]} about a thing that nobody can tell from the next {i // 4}" for i in range(40)]
+    words = [
+        f"message number {'abcdefghij'[i // 4]} about a thing that nobody can tell from the next {i // 4}"
+        for i in range(40)
+    ]
     frame = pd.DataFrame({"id": [f"r{i}" for i in range(40)], "text": words, "gold": ["ham", "spam"] * 20})
     held = project(frame=frame, random_share=0)
     assert len({ask.text for ask in held.ask(10)}) == 10
     assert len(held.ask(40)) == 10
     rng = np.random.default_rng(0)
-    held.label_many({f"r{i}": ("ham", "spam")[label] for i, label in zip(range(40), rng.integers(0, 2, 10).repeat(4), strict=True)})
+    held.label_many(
+        {f"r{i}": ("ham", "spam")[label] for i, label in zip(range(40), rng.integers(0, 2, 10).repeat(4), strict=True)}
+    )
     held.run(progress=False)
     judged = held.summary().to_pandas().loc["naive_bayes"]
     assert np.isnan(judged.accuracy) or judged.accuracy < 0.8
@@ -434,7 +454,9 @@ def test_what_functions_alone_are_sure_of_is_no_pseudo_label():
     X = np.column_stack([truth + rng.normal(0, 0.2, 600), rng.normal(0, 1, 600)])
     wrong = np.repeat((1 - truth)[:, None], 5, axis=1)
     wrong[:40] = ABSTAIN
-    loop = Loop(X, ["a", "b"], wrong, classifiers=["logistic_regression"], pseudo_labels=0.5, label_model="coverage_vote")
+    loop = Loop(
+        X, ["a", "b"], wrong, classifiers=["logistic_regression"], pseudo_labels=0.5, label_model="coverage_vote"
+    )
     loop.label(np.arange(40), truth[:40])
     assert (pseudo_rows(loop.P, loop.y, 0.5) >= 40).sum() > 100
     assert len(loop.state.pseudo) < 20
@@ -557,7 +579,9 @@ def test_synthetic_records_are_marked_train_and_are_in_no_export():
 def test_numbers_are_interpolated_between_two_records():
     rng = np.random.default_rng(0)
     held = Project("p", labels=["a", "b"])
-    held.add_records(pd.DataFrame(rng.normal(size=(200, 3)), columns=list("xyz")).assign(id=[f"r{i}" for i in range(200)]))
+    held.add_records(
+        pd.DataFrame(rng.normal(size=(200, 3)), columns=list("xyz")).assign(id=[f"r{i}" for i in range(200)])
+    )
     held.weak_classifier("logistic_regression")
     for ask in held.ask(30):
         held.label(ask, "a" if ask.record["x"] > 0 else "b")
@@ -599,7 +623,9 @@ def test_the_loop_says_what_is_wrong_with_labels_and_votes():
         loop.label([0, 1], [1])
     with pytest.raises(WeaklabError, match="rows must be from 0 to 3"):
         loop.label([-1], [1])
-    with pytest.raises(WeaklabError, match="X holds 1 value that is missing or infinite, the first in row 0, column 1: nan"):
+    with pytest.raises(
+        WeaklabError, match="X holds 1 value that is missing or infinite, the first in row 0, column 1: nan"
+    ):
         Loop([[1.0, float("nan")]], ["a", "b"])
     with pytest.raises(WeaklabError, match="one row a record"):
         Loop(np.eye(4), ["a", "b"], L=np.zeros((3, 2), dtype=int))

@@ -6,14 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
-from weaklab.committee import Votes
-from weaklab.explain import Explanation, Part, explain
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.rows import softmax
 from weaklab.label_models import LABEL_MODELS, LabelModel
-from weaklab.rows import softmax
+from weaklab.training.explanations import Explanation, Part, explain
+from weaklab.voting.committee import Votes
 
 WEIGHTS = np.array([2.0, 1.0, 0.5])
-ADDITIVE = [LABEL_MODELS[name] for name in LABEL_MODELS.names() if LABEL_MODELS[name]._contributions is not LabelModel._contributions]
+ADDITIVE = [
+    LABEL_MODELS[name]
+    for name in LABEL_MODELS.names()
+    if LABEL_MODELS[name]._contributions is not LabelModel._contributions
+]
 
 
 class Sum(LabelModel):
@@ -43,7 +48,13 @@ class Sum(LabelModel):
 def votes_of_three(draw):
     n, k = draw(st.integers(1, 8)), draw(st.integers(2, 4))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    return rng.integers(-1, k, (n, 3)), {2: rng.dirichlet(np.ones(k), n)}, {1: rng.uniform(0.2, 1.0, n)}, rng.integers(-1, k, n), k
+    return (
+        rng.integers(-1, k, (n, 3)),
+        {2: rng.dirichlet(np.ones(k), n)},
+        {1: rng.uniform(0.2, 1.0, n)},
+        rng.integers(-1, k, n),
+        k,
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,7 +66,9 @@ def test_the_softmax_of_the_contributions_is_what_the_model_says(drawn, model):
     fitted = model(n_classes=k).fit(L, y, scores, confidence)
     parts = fitted.contributions(L, scores, confidence)
     assert parts.shape == (len(L), 3 + len(fitted.own_members) + 1, k)
-    np.testing.assert_allclose(softmax(parts.sum(axis=1)), fitted.predict_proba(L, scores, confidence), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        softmax(parts.sum(axis=1)), fitted.predict_proba(L, scores, confidence), rtol=0, atol=1e-9
+    )
 
 
 def test_a_record_without_votes_gets_the_bias_alone():
@@ -100,7 +113,9 @@ def test_contributions_check_what_comes_in():
 
 
 def test_html_shows_no_markup_of_a_record():
-    found = Explanation("<i>", "<script>", "a", "b", 0.9, 0.1, [Part("<b>", "a", None, 2.0), Part("less", "b", 0.5, -1.0)])
+    found = Explanation(
+        "<i>", "<script>", "a", "b", 0.9, 0.1, [Part("<b>", "a", None, 2.0), Part("less", "b", 0.5, -1.0)]
+    )
     shown = found._repr_html_()
     assert "<script>" not in shown
     assert "&lt;b&gt;" in shown
@@ -150,7 +165,9 @@ def test_a_loop_explains_a_row_with_its_classifiers():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 90)
     X = np.eye(3)[truth] + rng.normal(0, 0.3, (90, 3))
-    loop = weaklab.Loop(X, ["a", "b", "c"], L=np.where(rng.random(90) < 0.5, truth, -1)[:, None], classifiers=["logistic_regression"])
+    loop = weaklab.Loop(
+        X, ["a", "b", "c"], L=np.where(rng.random(90) < 0.5, truth, -1)[:, None], classifiers=["logistic_regression"]
+    )
     rows = np.arange(40)
     loop.label(rows, truth[rows])
     for row in (3, 60):

@@ -1,4 +1,5 @@
-"""Exports: every type as each format can hold it, formulas neutralised on request, one sentence for what does not fit."""
+"""Exports: every type as each format can hold it, formulas neutralised on request, one sentence for what does not
+fit."""
 
 import csv
 import datetime
@@ -12,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from weaklab import Project, keywords
-from weaklab.base import CorpusError, ProjectError
+from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.corpus.plain import plain_column
-from weaklab.exports import WRITERS, spreadsheet_safe, without_formula
+from weaklab.exchange.label_files import WRITERS, spreadsheet_safe, without_formula
 
 DAY = datetime.date(2026, 1, 31)
 MOMENT = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
@@ -38,8 +39,16 @@ AS_JSON = [
     (pa.RunEndEncodedArray.from_arrays([2, 3], [1.0, math.nan]), [1.0, 1.0, None]),
     (pa.array(["a", None], pa.string_view()), ["a", None]),
     (pa.array([[1]], pa.large_list(pa.int64())), [[1]]),
-    (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=5).bytes], pa.binary(16))), [str(uuid.UUID(int=5))]),
-    (pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int8(), (2,)), pa.array([[1, 2]], pa.list_(pa.int8(), 2))), [[1, 2]]),
+    (
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=5).bytes], pa.binary(16))),
+        [str(uuid.UUID(int=5))],
+    ),
+    (
+        pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(pa.int8(), (2,)), pa.array([[1, 2]], pa.list_(pa.int8(), 2))
+        ),
+        [[1, 2]],
+    ),
 ]
 
 
@@ -109,7 +118,9 @@ def test_formulas_get_an_apostrophe_and_numbers_stay(text, wanted):
 
 
 def test_every_text_of_a_table_is_neutralised_names_of_columns_too():
-    table = spreadsheet_safe(pa.table({"=head": ["=a", None], "n": [-1, 2], "d": pa.array(["@x", "y"]).dictionary_encode()}))
+    table = spreadsheet_safe(
+        pa.table({"=head": ["=a", None], "n": [-1, 2], "d": pa.array(["@x", "y"]).dictionary_encode()})
+    )
     assert table.to_pydict() == {"'=head": ["'=a", None], "n": [-1, 2], "d": ["'@x", "y"]}
 
 
@@ -141,7 +152,9 @@ def test_a_column_that_does_not_fit_leaves_the_old_file_in_place(project, tmp_pa
     assert (tmp_path / "out.csv").read_text() == "old"
     assert not list(tmp_path.glob(".out*"))
     project.export(tmp_path / "out.jsonl", include=["tags", "price"])
-    rows = [json.loads(line, parse_constant=refused) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    rows = [
+        json.loads(line, parse_constant=refused) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
+    ]
     assert [(row["tags"], row["price"]) for row in rows] == [(["a"], -1.5), ([], None)]
 
 
@@ -152,7 +165,9 @@ def runs(values):
 def test_columns_that_are_only_stored_in_another_way_are_read(tmp_path):
     table = pa.table(
         {
-            "id": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=n).bytes for n in (1, 2)], pa.binary(16))),
+            "id": pa.ExtensionArray.from_storage(
+                pa.uuid(), pa.array([uuid.UUID(int=n).bytes for n in (1, 2)], pa.binary(16))
+            ),
             "text": runs(["a prize", "lunch"]),
             "label": runs(["spam", "ham"]),
             "price": runs([1.5, 2.5]),
@@ -167,7 +182,13 @@ def test_columns_that_are_only_stored_in_another_way_are_read(tmp_path):
         project.add_records(table, text="text", id="id", label="label", quiet=True)
         assert project.manual_labels() == {str(uuid.UUID(int=1)): "spam", str(uuid.UUID(int=2)): "ham"}
         record = project.corpus.record(1)
-        assert (record.text, record.price, record.code, record.kind, list(record.tensor)) == ("lunch", 2.5, "y", 6, [3, 4])
+        assert (record.text, record.price, record.code, record.kind, list(record.tensor)) == (
+            "lunch",
+            2.5,
+            "y",
+            6,
+            [3, 4],
+        )
 
 
 @pytest.mark.parametrize(

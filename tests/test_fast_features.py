@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 import weaklab
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 from weaklab.features import WORDS, base, features, fit_cached, grams, kernels, sharing, transform_once, words
 from weaklab.features.grams import Grams, learned
 from weaklab.features.words import Characters, Tfidf
 
 TEXTS = [f"Rot grün wort{i % 30} Straße{i % 7}! 100% @anna… ΣΟΦΟΣ\u00a0日本語 {'ab' * (i % 50)} 😀" for i in range(60)]
-WORDLIKE = "ab abc abcd abcde wort ! € … _ 7 ² ß é e\u0301 İ Σ σς 日本 한글 हिन्दी 😀 \U00010400 \ud7ff \uffff \U0010ffff \u200d - ' l'été"
+WORDLIKE = (
+    "ab abc abcd abcde wort ! € … _ 7 ² ß é e\u0301 İ Σ σς 日本 한글 हिन्दी 😀 \U00010400 \ud7ff \uffff \U0010ffff "
+    "\u200d - ' l'été"
+)
 PIECES = st.sampled_from([*WORDLIKE.split(" "), " ", "  ", "\n", "\t\x1c\x85", "\u2003", "\x00"])
 ANY_TEXTS = st.lists(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join), min_size=1, max_size=8)
 NGRAMS = st.tuples(st.integers(1, 5), st.integers(0, 3)).map(lambda n: (n[0], n[0] + n[1]))
@@ -118,7 +121,11 @@ def test_fitted_and_transformed_matrices_are_bit_for_bit_the_same_as_for_few_tex
     monkeypatch.setattr(words, "FEW_TEXTS", 10**9)
     slow = kind(max_features=keep).fit(corpus)
     assert slow._grams is None
-    for ours, theirs in ((X, slow.transform_corpus(corpus)), (again, slow.transform_corpus(corpus)), (Y, slow.transform(unseen))):
+    for ours, theirs in (
+        (X, slow.transform_corpus(corpus)),
+        (again, slow.transform_corpus(corpus)),
+        (Y, slow.transform(unseen)),
+    ):
         assert_same(ours, theirs)
     assert fast.state()["vocabulary"] == slow.state()["vocabulary"]
     np.testing.assert_array_equal(fast.state()["idf"], slow.state()["idf"])
@@ -144,7 +151,9 @@ def test_small_batches_count_together_and_change_at_once(monkeypatch):
 
 
 def test_texts_that_are_missing_or_in_several_columns_are_read_as_for_few_texts(compiled, monkeypatch):
-    corpus = weaklab.read([{"title": f"Ein Titel {i}", "body": None if i % 2 else f"wort{i}"} for i in range(20)], text=["title", "body"])
+    corpus = weaklab.read(
+        [{"title": f"Ein Titel {i}", "body": None if i % 2 else f"wort{i}"} for i in range(20)], text=["title", "body"]
+    )
     X = features("auto").fit_transform(corpus)
     monkeypatch.setattr(words, "FEW_TEXTS", 10**9)
     Y = features("auto").fit(corpus).transform_corpus(corpus)
@@ -191,7 +200,10 @@ corpus = weaklab.read({TEXTS[:5]!r})
 weaklab.features.features("auto").fit(corpus).transform_corpus(corpus)
 print("numba" in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+        == "False"
+    )
 
 
 # ---- sharing

@@ -8,8 +8,17 @@ import pytest
 from scipy import sparse
 
 import weaklab
-from weaklab.base import WeaklabError
-from weaklab.features import FEATURES, Combined, FastText, Word2Vec, feature_spec, features, features_from_spec, fit_cached
+from weaklab.core.errors import WeaklabError
+from weaklab.features import (
+    FEATURES,
+    Combined,
+    FastText,
+    Word2Vec,
+    feature_spec,
+    features,
+    features_from_spec,
+    fit_cached,
+)
 
 TEXTS = [f"red green word{i % 3} lunch number{i % 5}" for i in range(30)]
 NAMES = [name for name in FEATURES.names() if name != "auto"]
@@ -28,7 +37,9 @@ def rows(X):
 
 
 @pytest.mark.parametrize("kind", [Word2Vec, FastText])
-def test_a_text_is_the_mean_of_its_word_vectors_each_times_its_idf_without_what_all_texts_share(corpus, kind, monkeypatch):
+def test_a_text_is_the_mean_of_its_word_vectors_each_times_its_idf_without_what_all_texts_share(
+    corpus, kind, monkeypatch
+):
     held = {}
     train = kind._train
     monkeypatch.setattr(kind, "_train", lambda self, *given: held.setdefault("wv", train(self, *given)))
@@ -66,11 +77,15 @@ fitted = features({name!r}, size=5, epochs=2).fit(weaklab.read({TEXTS!r}))
 print(fitted.transform(next(weaklab.read({TEXTS[:2]!r}).batches()))[1].tolist())
 """
     outs = {
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
         for seed in ("1", "2")
     }
     assert len(outs) == 1
-    here = features(name, size=5, epochs=2).fit(weaklab.read(TEXTS)).transform(next(weaklab.read(TEXTS[1:4]).batches()))[0]
+    here = (
+        features(name, size=5, epochs=2).fit(weaklab.read(TEXTS)).transform(next(weaklab.read(TEXTS[1:4]).batches()))[0]
+    )
     np.testing.assert_allclose(here, np.array(eval(outs.pop())), atol=1e-6)
 
 
@@ -190,7 +205,7 @@ def test_a_damaged_file_is_made_again(damage, corpus, tmp_path):
     )
     if damage == "other":
         np.savez(path, tree=np.frombuffer(b'{"table": {"state": {"json": 1}}}', dtype=np.uint8))
-    with pytest.warns(weaklab.base.WeaklabWarning, match="damaged or was not written for these records"):
+    with pytest.warns(weaklab.core.errors.WeaklabWarning, match="damaged or was not written for these records"):
         _, again = fit_cached(features("tfidf"), corpus, "k", tmp_path)
     np.testing.assert_array_equal(rows(again), rows(X))
     assert path.read_bytes() == whole
@@ -198,7 +213,7 @@ def test_a_damaged_file_is_made_again(damage, corpus, tmp_path):
 
 def test_features_of_other_records_are_made_again(corpus, tmp_path):
     fit_cached(features("tfidf"), corpus, "k", tmp_path)
-    with pytest.warns(weaklab.base.WeaklabWarning, match="made for other records"):
+    with pytest.warns(weaklab.core.errors.WeaklabWarning, match="made for other records"):
         _, X = fit_cached(features("tfidf"), weaklab.read(["red lunch", "blue"]), "k", tmp_path)
     assert X.shape[0] == 2
 
@@ -206,7 +221,7 @@ def test_features_of_other_records_are_made_again(corpus, tmp_path):
 def test_features_whose_file_is_gone_are_made_again(corpus, tmp_path):
     fit_cached(features("tfidf"), corpus, "k", tmp_path)
     next(tmp_path.glob("*.npz")).unlink()
-    with pytest.warns(weaklab.base.WeaklabWarning, match="is not there any more; it is made again"):
+    with pytest.warns(weaklab.core.errors.WeaklabWarning, match="is not there any more; it is made again"):
         fit_cached(features("tfidf"), corpus, "k", tmp_path)
 
 
@@ -221,6 +236,6 @@ def test_an_object_that_is_not_weaklabs_is_fitted_and_leaves_no_file(corpus, tmp
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(corpus, tmp_path):
     file = tmp_path / "file"
     file.write_text("in the way")
-    with pytest.warns(weaklab.base.WeaklabWarning, match="cannot be kept: (Not a directory|File exists)"):
+    with pytest.warns(weaklab.core.errors.WeaklabWarning, match="cannot be kept: (Not a directory|File exists)"):
         _, X = fit_cached(features("tfidf"), corpus, "k", file / "cache")
     assert X.shape[0] == 30

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 import weaklab as wl
-from weaklab.base import WeaklabError
 from weaklab.batch import fit
-from weaklab.frozen import FrozenCommittee
+from weaklab.batch.frozen import FrozenCommittee
+from weaklab.core.errors import WeaklabError
 
 WORDS = ["win", "a", "prize", "lunch", "at", "noon", "free", "entry", "Angry", "see", "you"]
 
@@ -47,7 +47,13 @@ def project(tmp_path_factory):
     held.weak_classifier("naive_bayes", features="tfidf")
     with pytest.warns(wl.WeaklabWarning, match="angry"):
         held.run(progress=False)
-    held.label_many([(f"r{i}", "spam" if "prize" in text or "free" in text else "ham") for i, text in enumerate(texts(30)) if i >= 6])
+    held.label_many(
+        [
+            (f"r{i}", "spam" if "prize" in text or "free" in text else "ham")
+            for i, text in enumerate(texts(30))
+            if i >= 6
+        ]
+    )
     held.run(progress=False)
     return held
 
@@ -149,7 +155,11 @@ def test_functions_that_hang_are_stopped_and_told():
 
     found = FrozenCommittee.of(members).label_batch(next(wl.read(["lunch", "free", "noon"]).batches()))
     assert found["label"].to_pylist() == ["ham", None, "ham"]
-    assert found["faults"].to_pylist() == [None, ["stuck: TimeoutError: no vote after 0.5 s, so its process was stopped"], None]
+    assert found["faults"].to_pylist() == [
+        None,
+        ["stuck: TimeoutError: no vote after 0.5 s, so its process was stopped"],
+        None,
+    ]
 
 
 def test_a_committee_without_a_label_model_takes_the_majority():
@@ -167,7 +177,11 @@ def test_a_label_model_of_another_committee_is_refused():
 def test_fingerprints_tell_committees_apart():
     one, same, other = committee(), committee(), committee()
     other.add(wl.keywords("spam", ["winner"], name="more"))
-    assert FrozenCommittee.of(one).fingerprint == FrozenCommittee.of(same).fingerprint != FrozenCommittee.of(other).fingerprint
+    assert (
+        FrozenCommittee.of(one).fingerprint
+        == FrozenCommittee.of(same).fingerprint
+        != FrozenCommittee.of(other).fingerprint
+    )
     fitted = fit(one, texts(100))
     assert fitted.fingerprint == fit(same, texts(100)).fingerprint != FrozenCommittee.of(one).fingerprint
     assert fit(one, texts(200)).parts["label model"] != fitted.parts["label model"]
@@ -176,7 +190,10 @@ def test_fingerprints_tell_committees_apart():
 def test_a_plain_batch_needs_id_and_text():
     frozen = FrozenCommittee.of(committee())
     plain = pa.record_batch({"id": [1, 2], "text": ["prize", None]})
-    assert frozen.label_batch(plain).select(["id", "label"]).to_pylist() == [{"id": 1, "label": "spam"}, {"id": 2, "label": None}]
+    assert frozen.label_batch(plain).select(["id", "label"]).to_pylist() == [
+        {"id": 1, "label": "spam"},
+        {"id": 2, "label": None},
+    ]
     made = frozen.label_batch(pa.record_batch({"text": ["prize", "prize"]}))["id"].to_pylist()
     assert made == [wl.read(["prize"]).record(0).record_id] * 2
 
@@ -190,14 +207,18 @@ def test_no_records_are_no_labels():
 def test_a_missing_column_is_named():
     members = wl.Committee(["ham", "spam"], timeout=None)
     members.add(wl.keywords("spam", ["prize"], column="subject", name="in_subject"))
-    with pytest.raises(WeaklabError, match=r"keywords 'in_subject' cannot read the records to label: no column 'subject'"):
+    with pytest.raises(
+        WeaklabError, match=r"keywords 'in_subject' cannot read the records to label: no column 'subject'"
+    ):
         FrozenCommittee.of(members).check(batch_of(3))
 
 
 def test_columns_of_the_output_differ():
     members = wl.Committee(["a", "b"], timeout=None)
     with pytest.raises(WeaklabError, match="two columns 'p_a'"):
-        FrozenCommittee.of(members).schema(wl.read([{"p_a": "1", "text": "x"}], id="p_a", text="text").batches().__next__().schema)
+        FrozenCommittee.of(members).schema(
+            wl.read([{"p_a": "1", "text": "x"}], id="p_a", text="text").batches().__next__().schema
+        )
 
 
 def test_a_sample_decides_as_all_do():
@@ -246,7 +267,9 @@ def forms():
 @pytest.mark.parametrize(("form", "records"), forms(), ids=lambda value: value if isinstance(value, str) else "")
 def test_records_of_any_form_are_predicted(form, records):
     frozen = FrozenCommittee.of(committee())
-    wanted = ["spam", "ham", None, "ham", "spam"][: 5 if form in ("list", "tuple", "array", "object array", "dicts") else 4]
+    wanted = ["spam", "ham", None, "ham", "spam"][
+        : 5 if form in ("list", "tuple", "array", "object array", "dicts") else 4
+    ]
     assert frozen.predict(records) == wanted
     P = frozen.predict_proba(records)
     assert P.shape == (len(wanted), 2)
@@ -277,14 +300,18 @@ def test_what_cannot_be_predicted_says_why(tmp_path):
     assert frozen.predict([]) == frozen.predict(()) == []
     assert frozen.predict_proba([]).shape == (0, 2)
     assert frozen.predict(pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())})) == []
-    with pytest.raises(WeaklabError, match=r"wanted a list of records, got one text; put it into a list: \['a prize'\]"):
+    with pytest.raises(
+        WeaklabError, match=r"wanted a list of records, got one text; put it into a list: \['a prize'\]"
+    ):
         frozen.predict("a prize")
     with pytest.raises(WeaklabError, match="cannot read int 7 as a corpus"):
         frozen.predict(7)
     with wl.Project(tmp_path / "p", labels=["a", "b"], timeout=None) as held:
         held.add_records([{"id": "x", "length": 3.5}, {"id": "y", "length": 1.5}])
         held.add(wl.where("a", wl.col("length") > 2))
-        with pytest.raises(WeaklabError, match="records of this committee have no text, but columns; wanted dicts or a table"):
+        with pytest.raises(
+            WeaklabError, match="records of this committee have no text, but columns; wanted dicts or a table"
+        ):
             held.freeze().predict(["a text"])
         assert held.freeze().predict([{"length": 4.0}, {"length": 0}]) == ["a", None]
         with pytest.raises(WeaklabError, match="'length'"):

@@ -1,4 +1,5 @@
-"""Labeling functions in every form: what they may return, how they fail, where they come from, and when they count as changed."""
+"""Labeling functions in every form: what they may return, how they fail, where they come from, and when they count as
+changed."""
 
 import copy
 import functools
@@ -21,12 +22,13 @@ from hypothesis import strategies as st
 
 import weaklab
 from weaklab import ABSTAIN, Committee, WeaklabWarning, keywords, labeling_function, pattern
-from weaklab.base import HeuristicError, LabelNames, UnknownLabelError
-from weaklab.committee import join
+from weaklab.core.errors import HeuristicError, UnknownLabelError
+from weaklab.core.labels import LabelNames
 from weaklab.corpus.records import Columns, Record, sheet_of
 from weaklab.heuristics import as_heuristic, fingerprint, load
 from weaklab.heuristics.functions import split_vote
-from weaklab.members import heuristic_from_spec
+from weaklab.project.stored_members import heuristic_from_spec
+from weaklab.voting.committee import join
 
 LABELS = LabelNames(["ham", "spam"])
 HEADER = "from weaklab import keywords, labeling_function, pattern\n"
@@ -61,7 +63,8 @@ def refusal(make):
 
 
 @pytest.mark.parametrize(
-    "vote", ["spam", 1, np.int8(1), np.uint64(1), np.int64(1), np.str_("spam"), np.array(1), ("spam", 1), ("spam", True)]
+    "vote",
+    ["spam", 1, np.int8(1), np.uint64(1), np.int64(1), np.str_("spam"), np.array(1), ("spam", 1), ("spam", True)],
 )
 def test_a_vote_is_a_name_or_a_code_of_any_kind(vote):
     assert votes(returning(vote)) == [1]
@@ -144,7 +147,9 @@ ANY_VOTE = st.sampled_from(
 @given(st.lists(ANY_VOTE, max_size=12))
 def test_votes_that_are_looked_up_together_are_those_of_each(made):
     answers = dict(zip(map(str, range(len(made))), made, strict=True))
-    records = pa.record_batch({"id": list(answers), "text": [""] * len(made)}, pa.schema({"id": "string", "text": "string"}))
+    records = pa.record_batch(
+        {"id": list(answers), "text": [""] * len(made)}, pa.schema({"id": "string", "text": "string"})
+    )
     found = labeling_function(lambda x: answers[x.id]).evaluate(records, STARS)
     expected, faulty = [], []
     for row, vote in enumerate(made):
@@ -177,14 +182,23 @@ def test_votes_and_faults_do_not_depend_on_where_batches_end(numbers, size):
     assert joined.faults == expected.faults
     assert (joined.confidence is None) == (expected.confidence is None)
     assert joined.confidence is None or joined.confidence.tolist() == expected.confidence.tolist()
-    assert [(i * size + row, kind, why) for i, b in enumerate(ballots) for row, kind, why in b.fault_rows] == expected.fault_rows
+    assert [
+        (i * size + row, kind, why) for i, b in enumerate(ballots) for row, kind, why in b.fault_rows
+    ] == expected.fault_rows
 
 
 def test_every_faulty_record_is_told_with_its_reason():
     found = ballot(lambda x: 1 // int(x.text), ("1", "0", "x", "0"))
-    assert [(row, kind) for row, kind, _ in found.fault_rows] == [(1, "ZeroDivisionError"), (2, "ValueError"), (3, "ZeroDivisionError")]
+    assert [(row, kind) for row, kind, _ in found.fault_rows] == [
+        (1, "ZeroDivisionError"),
+        (2, "ValueError"),
+        (3, "ZeroDivisionError"),
+    ]
     assert found.fault_rows[1][2] == "invalid literal for int() with base 10: 'x'"
-    assert [(f.exception, f.message, f.count) for f in found.faults] == [(*found.fault_rows[0][1:], 2), (*found.fault_rows[1][1:], 1)]
+    assert [(f.exception, f.message, f.count) for f in found.faults] == [
+        (*found.fault_rows[0][1:], 2),
+        (*found.fault_rows[1][1:], 1),
+    ]
 
 
 def test_a_message_does_not_tell_where_an_object_stands_in_memory():
@@ -207,8 +221,14 @@ def seen_by(function, batch):
 
 
 def test_a_column_is_read_by_attribute_by_key_and_by_get():
-    batch = batch_of(id=[1, 2], text=["a", None], n=[1.5, None], get=["x", "y"], **{"two words": [True, False], "_row": [7, 8]})
-    ways = [lambda x: (x.text, x.n, x.id), lambda x: (x["text"], x["n"], x["id"]), lambda x: (x.get("text"), x.get("n"), x.get("id"))]
+    batch = batch_of(
+        id=[1, 2], text=["a", None], n=[1.5, None], get=["x", "y"], **{"two words": [True, False], "_row": [7, 8]}
+    )
+    ways = [
+        lambda x: (x.text, x.n, x.id),
+        lambda x: (x["text"], x["n"], x["id"]),
+        lambda x: (x.get("text"), x.get("n"), x.get("id")),
+    ]
     for way in ways:
         assert seen_by(way, batch) == [("a", 1.5, 1), ("", None, 2)]
     assert seen_by(lambda x: (x["get"], x["two words"], getattr(x, "two words"), x["_row"]), batch) == [
@@ -222,7 +242,10 @@ def test_a_column_is_read_by_attribute_by_key_and_by_get():
 
 def test_every_column_of_a_wide_table_can_be_read():
     batch = batch_of(id=[0, 1], **{f"c{i}": [i, -i] for i in range(100)})
-    assert seen_by(lambda x: [getattr(x, f"c{i}") for i in range(100)], batch) == [list(range(100)), [-i for i in range(100)]]
+    assert seen_by(lambda x: [getattr(x, f"c{i}") for i in range(100)], batch) == [
+        list(range(100)),
+        [-i for i in range(100)],
+    ]
 
 
 def test_functions_see_the_same_records_and_cannot_change_them():
@@ -261,7 +284,12 @@ def test_records_go_with_their_batch():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=5) | st.none(), st.integers().filter(lambda n: abs(n) < 2**62) | st.none()), max_size=8))
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=5) | st.none(), st.integers().filter(lambda n: abs(n) < 2**62) | st.none()),
+        max_size=8,
+    )
+)
 def test_a_record_of_a_sheet_is_the_record_alone(rows):
     texts, numbers = ([row[i] for row in rows] for i in (0, 1))
     schema = pa.schema({"id": "string", "text": "large_string", "n": "int64"})
@@ -298,7 +326,10 @@ def test_batch_forms_call_the_text_text_and_hide_the_labels(form):
     def look(table):
         names = table.schema.names if form == "arrow" else list(table.columns)
         assert "gold" not in names
-        return ["spam" if text == "" else "ham" for text in (table["text"].to_pylist() if form == "arrow" else table["text"])]
+        return [
+            "spam" if text == "" else "ham"
+            for text in (table["text"].to_pylist() if form == "arrow" else table["text"])
+        ]
 
     records = [{"headline": "a", "gold": "ham"}, {"headline": None, "gold": "ham"}]
     assert votes(labeling_function(batch=form)(look), records, text="headline", gold="gold") == [0, 1]
@@ -323,17 +354,23 @@ def test_vectorised_functions_vote_in_all_forms():
     long = {
         "pandas": lambda frame: frame.text.str.len().gt(2).map({True: "spam", False: None}),
         "arrow": lambda batch: pc.if_else(pc.greater(pc.utf8_length(batch["text"]), 2), "spam", None),
-        "polars": lambda frame: frame.select(polars.when(polars.col("text").str.len_chars() > 2).then(polars.lit("spam"))).to_series(),
+        "polars": lambda frame: frame.select(
+            polars.when(polars.col("text").str.len_chars() > 2).then(polars.lit("spam"))
+        ).to_series(),
     }
     for form, function in long.items():
         assert votes(labeling_function(batch=form)(function), ("a", "abc", "é中")) == [-1, 1, -1], form
 
 
 def test_a_batch_function_may_return_confidences():
-    assert ballot(labeling_function(batch=True)(lambda frame: [("spam", 0.5), None]), ("a", "b")).confidence.tolist() == [0.5, 1]
+    assert ballot(
+        labeling_function(batch=True)(lambda frame: [("spam", 0.5), None]), ("a", "b")
+    ).confidence.tolist() == [0.5, 1]
 
 
-@pytest.mark.parametrize("made", [[1], [1] * 9, "spam", 1, np.int64(1), None, {0: 1}, (1 for _ in range(3)), pd.DataFrame({"a": [1]})])
+@pytest.mark.parametrize(
+    "made", [[1], [1] * 9, "spam", 1, np.int64(1), None, {0: 1}, (1 for _ in range(3)), pd.DataFrame({"a": [1]})]
+)
 def test_votes_of_the_wrong_number_are_a_fault_of_the_whole_batch(made):
     found = ballot(labeling_function(batch=True)(lambda frame: made), ("a", "b", "c"))
     assert found.votes.tolist() == [-1, -1, -1]
@@ -387,7 +424,10 @@ def test_keywords_search_the_column_that_is_named():
 
 
 def test_a_column_of_labels_cannot_be_searched():
-    assert "holds labels" in ballot(keywords("spam", ["x"], column="g"), [{"text": "a", "g": "x"}], gold="g").faults[0].message
+    assert (
+        "holds labels"
+        in ballot(keywords("spam", ["x"], column="g"), [{"text": "a", "g": "x"}], gold="g").faults[0].message
+    )
 
 
 def test_patterns_mean_what_re_means():
@@ -408,7 +448,14 @@ def test_keywords_need_words(words):
 
 
 def test_words_may_come_in_any_collection():
-    for words in ({"b", "a"}, ("a", "b"), iter(["a", "b"]), np.array(["a", "b"]), pd.Series(["a", "b"]), {"a": 1, "b": 2}):
+    for words in (
+        {"b", "a"},
+        ("a", "b"),
+        iter(["a", "b"]),
+        np.array(["a", "b"]),
+        pd.Series(["a", "b"]),
+        {"a": 1, "b": 2},
+    ):
         assert keywords("spam", words).fingerprint == keywords("spam", ["a", "b"]).fingerprint
 
 
@@ -454,7 +501,9 @@ def naive_search(words, text):
     for word in words:
         for match in re.finditer(f"(?=({re.escape(word)}))", text, re.IGNORECASE):
             before, after = text[: match.start()][-1:], text[match.start() + len(match.group(1)) :][:1]
-            inside = (re.match(r"\w", word[0]) and re.match(r"\w", before)) or (re.match(r"\w", word[-1]) and re.match(r"\w", after))
+            inside = (re.match(r"\w", word[0]) and re.match(r"\w", before)) or (
+                re.match(r"\w", word[-1]) and re.match(r"\w", after)
+            )
             found = found or not inside
     return found
 
@@ -463,7 +512,10 @@ LETTERS = st.sampled_from("aAbé+!.-_1中ß")
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=3), st.text(LETTERS | st.just(" "), max_size=12))
+@given(
+    st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=3),
+    st.text(LETTERS | st.just(" "), max_size=12),
+)
 @example(["a", "a+"], "a+a")
 @example(["aa"], "aaa aa")
 def test_keywords_agree_with_a_naive_search(words, text):
@@ -477,12 +529,20 @@ def test_keywords_agree_with_a_naive_search(words, text):
 def test_examples_that_hold_are_silent():
     good = {"buy now": "spam", "hello": None}
     member = labeling_function(name="probe", examples=good)(lambda x: "spam" if "buy" in x.text else None)
-    for heuristic in (member, keywords("spam", ["buy"], examples=good), pattern("spam", "buy", examples=list(good.items()))):
+    for heuristic in (
+        member,
+        keywords("spam", ["buy"], examples=good),
+        pattern("spam", "buy", examples=list(good.items())),
+    ):
         Committee(["ham", "spam"]).add(heuristic)
-    Committee(["ham", "spam"]).add(labeling_function(name="probe", examples=[({"text": "a", "n": 5}, ("spam", 0.5))])(lambda x: x.n - 4))
+    Committee(["ham", "spam"]).add(
+        labeling_function(name="probe", examples=[({"text": "a", "n": 5}, ("spam", 0.5))])(lambda x: x.n - 4)
+    )
     Committee(["ham", "spam"]).add(keywords("spam", ["buy"], column="title", examples=good))
     Committee(["ham", "spam"]).add(
-        labeling_function(name="probe", batch=True, examples=good)(lambda frame: ["spam" if "buy" in t else None for t in frame.text])
+        labeling_function(name="probe", batch=True, examples=good)(
+            lambda frame: ["spam" if "buy" in t else None for t in frame.text]
+        )
     )
 
 
@@ -497,7 +557,9 @@ def test_an_example_that_fails_names_function_place_text_and_both_labels():
 
     line = greedy.function.__code__.co_firstlineno
     message = refusal(lambda: add(greedy))
-    assert re.fullmatch(rf"greedy \(.*test_heuristics.py:{line}\) votes 'spam' on its example 'buy now', which says 'ham'; .*", message)
+    assert re.fullmatch(
+        rf"greedy \(.*test_heuristics.py:{line}\) votes 'spam' on its example 'buy now', which says 'ham'; .*", message
+    )
 
 
 def test_an_example_on_which_the_function_raises_says_what_it_raised():
@@ -506,12 +568,16 @@ def test_an_example_on_which_the_function_raises_says_what_it_raised():
 
 
 def test_an_example_with_an_unknown_label_is_refused():
-    assert "'spm' is not a label; did you mean 'spam'?" in refusal(lambda: add(keywords("spam", ["a"], examples={"a": "spm"})))
+    assert "'spm' is not a label; did you mean 'spam'?" in refusal(
+        lambda: add(keywords("spam", ["a"], examples={"a": "spm"}))
+    )
 
 
 @pytest.mark.parametrize("examples", ["abc", ["abc"], [("a",)], 5, {5: "spam"}, {None: None}, [("a", "spam", 1)]])
 def test_examples_are_pairs_of_record_and_label(examples):
-    assert "examples of 'f' must be a dict of text to label" in refusal(lambda: keywords("spam", ["a"], name="f", examples=examples))
+    assert "examples of 'f' must be a dict of text to label" in refusal(
+        lambda: keywords("spam", ["a"], name="f", examples=examples)
+    )
 
 
 @pytest.mark.parametrize("record", ["a\ud800", {"text": "a", "o": object()}, {"text": "a", "n": 2**70}])
@@ -535,7 +601,13 @@ def test_any_callable_of_one_record_can_vote():
     def add_up(n, x):
         return n
 
-    for heuristic in (functools.partial(add_up, 1), Callable(), Callable().__call__, lambda x, y=2: 1, labeling_function(lambda *x: 1)):
+    for heuristic in (
+        functools.partial(add_up, 1),
+        Callable(),
+        Callable().__call__,
+        lambda x, y=2: 1,
+        labeling_function(lambda *x: 1),
+    ):
         assert votes(heuristic) == [1]
     assert as_heuristic(functools.partial(add_up, 1)).name == "add_up"
     assert as_heuristic(Callable()).name == "Callable"
@@ -711,7 +783,9 @@ def test_every_heuristic_of_a_file_keeps_its_line(tmp_path):
             second = 5
         """
     )
-    lines = {word: number for number, line in enumerate(source.splitlines(), 1) for word in line.replace('"', " ").split()}
+    lines = {
+        word: number for number, line in enumerate(source.splitlines(), 1) for word in line.replace('"', " ").split()
+    }
     loaded = load(write(tmp_path, rules=source))
     assert loaded.errors == []
     expected = {"first": lines["@labeling_function"], "second": lines["second"] - 14, "third": lines["third"] - 4}
@@ -827,13 +901,19 @@ def test_helpers_in_the_same_folder_travel_and_are_read_again(tmp_path, imports,
 
 def test_helpers_of_the_same_name_in_two_folders_stay_apart(tmp_path):
     for word in ("win", "buy"):
-        write(tmp_path / word, rules=USER.format(imports="import helper", call="helper.has_word"), helper=HELPER.format(word=word))
+        write(
+            tmp_path / word,
+            rules=USER.format(imports="import helper", call="helper.has_word"),
+            helper=HELPER.format(word=word),
+        )
     first, second = (load(tmp_path / word).heuristics[0] for word in ("win", "buy"))
     assert (votes(first, ("win", "buy")), votes(second, ("win", "buy"))) == ([1, -1], [-1, 1])
 
 
 def test_a_heuristic_that_a_neighbour_imports_is_no_second_one(tmp_path):
-    write(tmp_path, a=HEADER + "k = keywords('spam', ['x'], name='k')\n@labeling_function\ndef f(x):\n    return 'spam'\n")
+    write(
+        tmp_path, a=HEADER + "k = keywords('spam', ['x'], name='k')\n@labeling_function\ndef f(x):\n    return 'spam'\n"
+    )
     loaded = load(write(tmp_path, b=HEADER + "from a import f, k\n@labeling_function\ndef g(x):\n    return f(x)\n"))
     assert (places(loaded), loaded.errors) == ({"k": "a.py:2", "f": "a.py:3", "g": "b.py:3"}, [])
 
@@ -875,17 +955,21 @@ SAME = {
     "comments and white space": ("def f(x):\n    return 1\n", "def f(x):\n\n    # why\n    return (1)  # one\n"),
     "docstring": ("def f(x):\n    return 1\n", 'def f(x):\n    """One."""\n    return 1\n'),
     "annotations": ("def f(x):\n    y = 1\n    return y\n", "def f(x: str) -> int:\n    y: int = 1\n    return y\n"),
-    "decorator": ("def f(x):\n    return 1\n", HEADER + "@labeling_function(name='other', examples={'a': 1})\ndef f(x):\n    return 1\n"),
+    "decorator": ("def f(x):\n    return 1\n", HEADER + "@labeling_function(name='other', examples={'a': 1})\ndef "
+                                                        "f(x):\n    return 1\n"),
     "nested docstring": ("def f(x):\n    def g():\n        return 1\n    return g()\n",
                          "def f(x):\n    def g() -> int:\n        'doc'\n        return 1\n    return g()\n"),
-    "order of a set": ("G = {'a', 'b', 'c'}\ndef f(x): return x in G\n", "G = {'c', 'b', 'a'}\ndef f(x): return x in G\n"),
+    "order of a set": ("G = {'a', 'b', 'c'}\ndef f(x): return x in "
+                       "G\n", "G = {'c', 'b', 'a'}\ndef f(x): return x in G\n"),
     "shared values": ("A = ['x']\nG = [A, A]\ndef f(x): return G\n", "G = [['x'], ['x']]\ndef f(x): return G\n"),
-    "objects": ("class O: pass\nG = O()\ndef f(x): return G\n", "\n\nclass O:\n    'doc'\nG = O()\ndef f(x): return G\n"),
+    "objects": ("class O: pass\nG = O()\ndef f(x): return G\n", "\n\nclass O:\n    'doc'\nG = O()\ndef f(x): return "
+                                                                "G\n"),
     "arrays of objects": ("import numpy\nG = numpy.array(['a', None])\ndef f(x): return G\n",) * 2,
     "not a number": ("G = float('nan')\ndef f(x): return G\n",) * 2,
     "a list that holds itself": ("G = []\nG.append(G)\ndef f(x): return G\n",) * 2,
     "what a cache holds": ("from functools import lru_cache\n@lru_cache\ndef h(x): return 1\ndef f(x): return h(x)\n",
-                           "from functools import lru_cache\n@lru_cache\ndef h(x): return 1\nh(1)\ndef f(x): return h(x)\n"),
+                           "from functools import lru_cache\n@lru_cache\ndef h(x): return 1\nh(1)\ndef f(x): return "
+                           "h(x)\n"),
     "what is not used": ("def f(x): return 1\n", "G = 5\ndef g(x): return 2\ndef f(x): return 1\n"),
 }  # fmt: skip
 
@@ -944,7 +1028,8 @@ CHANGED = {  # each with two values to fill in
     "global of a method": "W = {}\nclass H:\n    def m(self): return W\ndef f(x): return H().m()\n",
     "attribute of a class": "class H: pass\nH.W = {}\ndef f(x): return H.W\n",
     "state of an object": "class H:\n    def __init__(self, n): self.n = n\nG = H({})\ndef f(x): return G.n\n",
-    "slots of an object": "class H:\n    __slots__ = ('n',)\n    def __init__(self, n): self.n = n\nG = H({})\ndef f(x): return G.n\n",
+    "slots of an object": "class H:\n    __slots__ = ('n',)\n    def __init__(self, n): self.n = n\nG = H({})\ndef "
+    "f(x): return G.n\n",
     "bound method": "class H:\n    def __init__(self, n): self.n = n\n    def m(self, x): return self.n\nf = H({}).m\n",
     "partial": "from functools import partial\ndef g(a, x): return a\nf = partial(g, {})\n",
     "wrapped helper": "from functools import lru_cache\n@lru_cache\ndef h(x): return {}\ndef f(x): return h(x)\n",
@@ -977,9 +1062,11 @@ def test_a_library_wrapper_does_not_hide_what_it_wraps(define, tmp_path, monkeyp
 
 
 LAMBDAS = [
-    "lambda x: 1, lambda x: 2", "lambda x: x.a, lambda x: x.b", "lambda x: x + 1, lambda x: x - 1", "lambda x: x == 1, lambda x: x == 1.0",
+    "lambda x: 1, lambda x: 2", "lambda x: x.a, lambda x: x.b", "lambda x: x + 1, lambda x: x - 1", "lambda x: x == 1, "
+                                                                                                    "lambda x: x == 1.0",
     "lambda x: x == 1, lambda x: x == True", "lambda x, d=1: d, lambda x, d=2: d", "lambda x: A, lambda x: B",
-    "lambda x: any(w in x for w in 'ab'), lambda x: any(w in x for w in 'cd')", "lambda x: x in {'a'}, lambda x: x in {'b'}",
+    "lambda x: any(w in x for w in 'ab'), lambda x: any(w in x for w in "
+    "'cd')", "lambda x: x in {'a'}, lambda x: x in {'b'}",
     "lambda x: (lambda y: y)(x), lambda x: (lambda y: -y)(x)", "(lambda x:\n  x.a), (lambda x:\n  x.b)",
     "lambda x: 'é' + x, lambda x: 'è' + x",
 ]  # fmt: skip
@@ -1000,7 +1087,10 @@ def test_two_lambdas_with_a_closure_differ(define):
 def test_functions_and_objects_that_all_know_one_another_do_not_hang(define):
     functions = "\n".join(f"def g{i}(x): return [{', '.join(f'g{j}' for j in range(25))}]" for i in range(25))
     assert len(print_of(define(functions, "g0"))) == 32
-    objects = "class N: pass\nns = [N() for _ in range(25)]\nfor n in ns: n.others = ns\nns[0].some = {ns[0]}\ndef f(x): return ns\n"
+    objects = (
+        "class N: pass\nns = [N() for _ in range(25)]\nfor n in ns: n.others = ns\nns[0].some = {ns[0]}\ndef "
+        "f(x): return ns\n"
+    )
     assert len(print_of(define(objects))) == 32
     deep = "G = []\nfor _ in range(5000): G = [G]\ndef f(x): return G\n"
     assert len(print_of(define(deep))) == 32
@@ -1023,10 +1113,16 @@ def test_fingerprints_are_equal_in_other_processes_under_other_hash_seeds(tmp_pa
         """
     folder = write(tmp_path, rules=source)
     expected = [heuristic.fingerprint for heuristic in load(folder).heuristics]
-    program = "import sys; from weaklab.heuristics import load; print([h.fingerprint for h in load(sys.argv[1]).heuristics])"
+    program = (
+        "import sys; from weaklab.heuristics import load; print([h.fingerprint for h in load(sys.argv[1]).heuristics])"
+    )
     for seed in ("1", "2"):
         run = subprocess.run(
-            [sys.executable, "-c", program, folder], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+            [sys.executable, "-c", program, folder],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
         )
         assert run.stdout.strip() == str(expected)
 

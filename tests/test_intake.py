@@ -1,4 +1,5 @@
-"""Imports: what is taken for what, records of several imports with different columns, and ids in all their spellings."""
+"""Imports: what is taken for what, records of several imports with different columns, and ids in all their
+spellings."""
 
 import datetime
 import json
@@ -12,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 import weaklab as wl
-from weaklab.base import CorpusError, ProjectError, UnknownLabelError
 from weaklab.cli.app import app
+from weaklab.core.errors import CorpusError, ProjectError, UnknownLabelError
 
 WINE = {"alcohol": [14.2, 13.2, 12.3] * 10, "hue": [1.04, 1.05, 1.03] * 10}
 
@@ -33,7 +34,15 @@ def ids(project):
 
 def test_every_import_prints_and_returns_what_it_took_for_what(project, capsys):
     rows = [
-        {"id": i, "text": f"film {i}", "stars": i, "when": datetime.date(2026, 1, 1), "y": label, "truth": "neg", "odd": odd}
+        {
+            "id": i,
+            "text": f"film {i}",
+            "stars": i,
+            "when": datetime.date(2026, 1, 1),
+            "y": label,
+            "truth": "neg",
+            "odd": odd,
+        }
         for i, label, odd in ((1, "pos", "x"), (2, None, 3))
     ]
     receipt = project.add_records(rows, label="y", gold="truth")
@@ -43,11 +52,20 @@ def test_every_import_prints_and_returns_what_it_took_for_what(project, capsys):
     assert [(use.name, use.role) for use in receipt.columns] == [
         ("id", "id"), ("text", "text"), ("stars", "numeric"), ("when", "kept"), ("y", "label"), ("truth", "gold"), ("odd", "left out"),
     ]  # fmt: skip
-    assert (receipt, receipt.rows, receipt.skipped, receipt.labels, receipt.gold) == (2, 2, 0, {"pos": 1, "": 1}, {"neg": 2})
+    assert (receipt, receipt.rows, receipt.skipped, receipt.labels, receipt.gold) == (
+        2,
+        2,
+        0,
+        {"pos": 1, "": 1},
+        {"neg": 2},
+    )
     assert "odd is left out: the list, record 1, column 'odd': mixed types, int 3 among str values" in receipt.notes[0]
     assert all(len(line) <= 80 for line in str(receipt.table()).splitlines() if "is left out" not in line)
     assert (repr(receipt), f"{receipt:,}", str(receipt)) == ("ImportReceipt(2 records)", "2", "2")
-    assert project.add_records([{"id": 2, "text": "old"}, {"id": 3, "text": "new"}], skip_known=True, quiet=True).skipped == 1
+    assert (
+        project.add_records([{"id": 2, "text": "old"}, {"id": 3, "text": "new"}], skip_known=True, quiet=True).skipped
+        == 1
+    )
     assert capsys.readouterr().out == ""
 
 
@@ -64,7 +82,9 @@ def test_columns_choose_what_is_kept(project):
 
 def test_a_column_that_may_hold_labels_is_worth_a_note(project):
     notes = project.add_records([{"text": "a", "label": 1}], quiet=True).notes
-    assert notes == ["label is data that heuristics see; if it holds labels, import it with label='label' or gold='label'"]
+    assert notes == [
+        "label is data that heuristics see; if it holds labels, import it with label='label' or gold='label'"
+    ]
 
 
 def test_many_columns_of_one_kind_are_one_line_of_the_receipt(project):
@@ -89,7 +109,9 @@ def test_many_columns_of_one_kind_are_one_line_of_the_receipt(project):
 @pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_classes_beside_numbers_are_not_the_text(project, classes, form):
     with pytest.raises(
-        CorpusError, match=r"column 'target' holds 2 different strings .* text='target', label='target' or gold='target', or text=\[\]"
+        CorpusError,
+        match=r"column 'target' holds 2 different strings .* text='target', label='target' or gold='target', or "
+        r"text=\[\]",
     ):
         project.add_records(form({**WINE, "target": classes * 10}))
     assert len(project) == 0
@@ -147,14 +169,19 @@ def test_what_cannot_be_stored_does_not_keep_the_texts_out(project, tmp_path, va
 
 def test_types_of_frames_that_no_file_holds_are_left_out():
     spans = pa.array([pa.MonthDayNano([1, 2, 3]), None])
-    for data in (pl.DataFrame({"text": ["a"], "o": pl.Series([object()], dtype=pl.Object)}), pa.table({"text": ["a", "b"], "o": spans})):
+    for data in (
+        pl.DataFrame({"text": ["a"], "o": pl.Series([object()], dtype=pl.Object)}),
+        pa.table({"text": ["a", "b"], "o": spans}),
+    ):
         with pytest.warns(wl.WeaklabWarning, match="column 'o' is left out: .* cannot be stored; convert or drop it"):
             assert wl.read(data).record(0).text == "a"
 
 
 def test_a_column_that_breaks_late_is_left_out_of_an_import(project, tmp_path):
     path = tmp_path / "late.jsonl"
-    path.write_text("".join(json.dumps({"text": f"t {i}", "tags": [] if i < 5000 else [[1, "x"]]}) + "\n" for i in range(5001)))
+    path.write_text(
+        "".join(json.dumps({"text": f"t {i}", "tags": [] if i < 5000 else [[1, "x"]]}) + "\n" for i in range(5001))
+    )
     receipt = project.add_records(path, quiet=True)
     assert (receipt, receipt.role("left out")) == (5001, ["tags"])
 
@@ -180,7 +207,11 @@ def test_labeled_and_unlabeled_files_come_in_any_order(project, order, role):
         assert dict(zip(ids(project), project.corpus.gold(), strict=True)) == {"a": "pos", "b": None, "c": "neg"}
         assert project.status()["accuracy"] == 0.5
     with wl.Project(project.path, timeout=None) as again:
-        assert sorted(row["text"] for batch in again.corpus.batches() for row in batch.to_pylist()) == ["bad", "fine", "good"]
+        assert sorted(row["text"] for batch in again.corpus.batches() for row in batch.to_pylist()) == [
+            "bad",
+            "fine",
+            "good",
+        ]
 
 
 def test_a_column_that_one_import_lacks_is_empty_there(project):
@@ -218,11 +249,20 @@ def test_a_label_column_that_is_not_named_again_is_told(project):
 
 def test_text_and_id_may_be_called_otherwise_in_a_later_import(project):
     project.add_records([{"key": "a", "body": "win a prize now"}], text="body", id="key", quiet=True)
-    notes = project.add_records([{"number": 2, "message": "see you later on"}], text="message", id="number", quiet=True).notes
-    assert notes == ["number is kept as key, its name in the project", "message is kept as body, its name in the project"]
+    notes = project.add_records(
+        [{"number": 2, "message": "see you later on"}], text="message", id="number", quiet=True
+    ).notes
+    assert notes == [
+        "number is kept as key, its name in the project",
+        "message is kept as body, its name in the project",
+    ]
     project.add_records([{"key": "c", "body": "x", "topic": "y"}], quiet=True)
     assert ids(project) == ["a", "2", "c"]
-    assert [row["body"] for batch in project.corpus.batches() for row in batch.to_pylist()] == ["win a prize now", "see you later on", "x"]
+    assert [row["body"] for batch in project.corpus.batches() for row in batch.to_pylist()] == [
+        "win a prize now",
+        "see you later on",
+        "x",
+    ]
     with pytest.raises(ProjectError, match=r"has no column of text, and the project has body; name it: text=\.\.\."):
         project.add_records([{"key": "d", "n": 1}])
     with pytest.raises(ProjectError, match="column 'body' is the text in the project and something else here"):
@@ -232,11 +272,15 @@ def test_text_and_id_may_be_called_otherwise_in_a_later_import(project):
 
 def test_types_that_do_not_fit_together_are_refused_with_the_way_out(project):
     project.add_records([{"text": "a", "n": 1}], quiet=True)
-    with pytest.raises(ProjectError, match=r"column 'n' holds int64 in one import and large_string in another; .*columns=\[\.\.\.\]"):
+    with pytest.raises(
+        ProjectError, match=r"column 'n' holds int64 in one import and large_string in another; .*columns=\[\.\.\.\]"
+    ):
         project.add_records([{"text": "b", "n": "x"}])
     assert project.add_records([{"text": "b", "n": "x"}], columns=[], quiet=True) == 1
     project.add_records([{"text": "c", "n": 2**60}], quiet=True)
-    with pytest.raises(ProjectError, match=r"column 'n' holds int64 in one import and double beside another, which does not hold all"):
+    with pytest.raises(
+        ProjectError, match=r"column 'n' holds int64 in one import and double beside another, which does not hold all"
+    ):
         project.add_records([{"text": "d", "n": 1.5}])
     assert len(project) == 3
 
@@ -252,7 +296,9 @@ def test_a_column_and_its_missing_values_are_learned_from(project):
 # ---- ids
 
 
-@pytest.mark.parametrize("names", [[1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"], ["1.0", "2.0", "3.0"], [np.int8(1), 2, "3"]])
+@pytest.mark.parametrize(
+    "names", [[1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"], ["1.0", "2.0", "3.0"], [np.int8(1), 2, "3"]]
+)
 def test_an_id_is_the_same_however_it_is_written(project, tmp_path, names):
     frame = pd.DataFrame({"id": names, "text": ["a", "b", "c"]})
     frame.to_csv(tmp_path / "a.csv", index=False)
@@ -275,7 +321,12 @@ def test_a_session_knows_the_ids_that_it_has_imported_as_they_stand_on_disk(proj
     with wl.Project(project.path) as beside:
         if other:
             beside.add_records(other, quiet=True)
-        assert project.add_records([{"id": "1", "text": "old"}, {"id": "v1.0", "text": "new"}], skip_known=True, quiet=True) == 1
+        assert (
+            project.add_records(
+                [{"id": "1", "text": "old"}, {"id": "v1.0", "text": "new"}], skip_known=True, quiet=True
+            )
+            == 1
+        )
         project.add_records(["a text", "a text"], quiet=True)
         expected = ["3", "1", "2", *(row["id"] for row in other), "v1.0"]
         assert ids(project)[:-2] == expected
@@ -312,7 +363,19 @@ def run(*arguments):
 def test_the_command_line_maps_chooses_and_shows(tmp_path):
     wl.Project(tmp_path / "p", labels=["spam", "ham"]).close()
     (tmp_path / "a.csv").write_text("id,text,y,n,m\n1,win,1,3,4\n2,lunch,0,5,6\n")
-    found = run("import", tmp_path / "p", tmp_path / "a.csv", "--label", "y", "--map", "1=spam", "--map", "0=ham", "--column", "n")
+    found = run(
+        "import",
+        tmp_path / "p",
+        tmp_path / "a.csv",
+        "--label",
+        "y",
+        "--map",
+        "1=spam",
+        "--map",
+        "0=ham",
+        "--column",
+        "n",
+    )
     assert found.exit_code == 0, found.output
     assert "y       label    spam 1, ham 1" in found.output
     assert "m       ignored  not among columns=" in found.output
@@ -329,11 +392,16 @@ def test_the_command_line_maps_chooses_and_shows(tmp_path):
 def test_a_corpus_that_was_read_is_not_read_anew_with_other_roles(project):
     corpus = wl.read([{"text": "a", "y": "pos"}], label="y")
     assert project.add_records(corpus, label="y", quiet=True).labels == {"pos": 1}
-    with pytest.raises(CorpusError, match=r"was read before, without gold='y'; name the column there: weaklab.read\(\.\.\., gold=\.\.\.\)"):
+    with pytest.raises(
+        CorpusError,
+        match=r"was read before, without gold='y'; name the column there: weaklab.read\(\.\.\., gold=\.\.\.\)",
+    ):
         project.add_records(corpus, gold="y")
 
 
 def test_gold_that_an_older_version_kept_and_that_is_no_label_does_not_stop_the_project(project):
-    project.add_records([{"id": "a", "text": "x", "y": "pos"}, {"id": "b", "text": "y", "y": "neg"}], gold="y", quiet=True)
+    project.add_records(
+        [{"id": "a", "text": "x", "y": "pos"}, {"id": "b", "text": "y", "y": "neg"}], gold="y", quiet=True
+    )
     assert pq.read_schema(next((project.path / "corpus").glob("*/part-*.parquet"))).field("y").type == pa.large_string()
     assert project.status()["accuracy"] == 0.5

@@ -1,4 +1,5 @@
-"""JSON Lines whose columns change late, JSON arrays and Excel workbooks: all records, or one sentence that says what to do."""
+"""JSON Lines whose columns change late, JSON arrays and Excel workbooks: all records, or one sentence that says what to
+do."""
 
 import json
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import weaklab
 from weaklab import WeaklabWarning
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 
 
 def write(path, content):
@@ -50,7 +51,11 @@ def test_a_column_may_appear_late_and_become_wider(tmp_path, early, late, kind):
     assert found.type == kind
     values = found.to_pylist()
     assert values[-1] == late["new"]
-    assert values[0] in (early.get("new"), early.get("new") and {"k": 1, "z": None}, early.get("new") and [{"a": 1, "b": None}])
+    assert values[0] in (
+        early.get("new"),
+        early.get("new") and {"k": 1, "z": None},
+        early.get("new") and [{"a": 1, "b": None}],
+    )
 
 
 @pytest.mark.parametrize(("early", "late"), [(3, "n/a"), (True, 1), ([1], "x"), ({"k": 1}, 5)])
@@ -136,8 +141,13 @@ def test_of_several_sheets_one_has_to_be_named(tmp_path):
 def test_a_sheet_without_header_and_with_nameless_columns(tmp_path):
     path = workbook(tmp_path / "a.xlsx", {"data": [[3, "Wall St. Bears"], [4, "Carlyle looks"]]})
     assert "it holds the number 3; pass header=False" in refusal(path)
-    assert column(path, "title", header=False, names=["topic", "title"], text="title") == ["Wall St. Bears", "Carlyle looks"]
-    assert column(workbook(tmp_path / "b.xlsx", {"data": [["text"], ["one", "rest"]]}), "column_2", text="text") == ["rest"]
+    assert column(path, "title", header=False, names=["topic", "title"], text="title") == [
+        "Wall St. Bears",
+        "Carlyle looks",
+    ]
+    assert column(workbook(tmp_path / "b.xlsx", {"data": [["text"], ["one", "rest"]]}), "column_2", text="text") == [
+        "rest"
+    ]
 
 
 def test_a_formula_that_was_never_computed_is_refused(tmp_path):
@@ -173,7 +183,9 @@ def test_without_openpyxl_the_message_says_what_to_install(tmp_path, monkeypatch
 )
 def test_columns_in_a_json_object_are_not_taken_for_records(tmp_path, content):
     (tmp_path / "a.json").write_text(json.dumps(content))
-    with pytest.raises(CorpusError, match=r"which may be columns; wanted a list of objects: read it with pandas.read_json"):
+    with pytest.raises(
+        CorpusError, match=r"which may be columns; wanted a list of objects: read it with pandas.read_json"
+    ):
         weaklab.read(tmp_path / "a.json")
 
 

@@ -1,12 +1,13 @@
-"""The baselines: accuracies that can be worked out by hand, planted ones that are found again, and data that offers little."""
+"""The baselines: accuracies that can be worked out by hand, planted ones that are found again, and data that offers
+little."""
 
 import numpy as np
 import pytest
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
+from weaklab.core.rows import softmax
 from weaklab.label_models import Crowdlab, OneCoin, RefineryVote, TripletModel, WeightedVote
 from weaklab.label_models.weighted import PRIOR_ACCURACY, agreement, log_odds, unique_votes
-from weaklab.rows import softmax
 
 ESTIMATING = [WeightedVote, OneCoin, TripletModel]
 """Those that estimate one accuracy for each heuristic."""
@@ -85,7 +86,11 @@ def test_labels_turn_a_heuristic_down_that_agrees_with_a_wrong_majority(model):
     before = (model().fit(L).predict(L) == truth).mean()
     after = (model().fit(L, some(truth, 1000)).predict(L) == truth).mean()
     assert before < 0.6
-    if model not in (OneCoin, Crowdlab, RefineryVote):  # these have no way to silence three copies that are right half the time
+    if model not in (
+        OneCoin,
+        Crowdlab,
+        RefineryVote,
+    ):  # these have no way to silence three copies that are right half the time
         assert after > 0.9
     else:
         assert after >= before
@@ -93,10 +98,14 @@ def test_labels_turn_a_heuristic_down_that_agrees_with_a_wrong_majority(model):
 
 @pytest.mark.parametrize("model", [*ESTIMATING, RefineryVote, Crowdlab])
 def test_they_take_no_row_and_nothing_but_abstains(model):
-    assert model(n_classes=3).fit(np.empty((0, 4), dtype=int)).predict_proba(np.empty((0, 4), dtype=int)).shape == (0, 3)
+    assert model(n_classes=3).fit(np.empty((0, 4), dtype=int)).predict_proba(np.empty((0, 4), dtype=int)).shape == (
+        0,
+        3,
+    )
     silent = np.full((6, 4), -1)
     np.testing.assert_allclose(
-        model(n_classes=3).fit(silent, np.array([0, 0, 0, -1, -1, -1])).predict_proba(silent), [[4 / 6, 1 / 6, 1 / 6]] * 6
+        model(n_classes=3).fit(silent, np.array([0, 0, 0, -1, -1, -1])).predict_proba(silent),
+        [[4 / 6, 1 / 6, 1 / 6]] * 6,
     )
 
 
@@ -121,7 +130,9 @@ def test_the_class_balance_counts_if_it_is_given(model):
     even, rare = (model(class_balance=balance).fit(L) for balance in ([0.5, 0.5], [0.6, 0.4]))
     np.testing.assert_allclose(model().fit(L).predict_proba(L), even.predict_proba(L))
     one_class = np.where(truth == 1, truth, -1)
-    np.testing.assert_allclose(model().fit(L, one_class).predict_proba(L), model(class_balance=[1, 1]).fit(L, one_class).predict_proba(L))
+    np.testing.assert_allclose(
+        model().fit(L, one_class).predict_proba(L), model(class_balance=[1, 1]).fit(L, one_class).predict_proba(L)
+    )
     assert (rare.predict_proba(L)[:, 0] > even.predict_proba(L)[:, 0]).all()
 
 
@@ -138,7 +149,8 @@ def test_what_each_heuristic_contributes_adds_up_to_the_probabilities(model):
 
 @pytest.mark.parametrize("model", ESTIMATING)
 def test_statistics_come_from_unique_rows(model):
-    """The matrix is 300 times as tall and has the same rows, so what is learned without prior is nearly the same, in as many steps."""
+    """The matrix is 300 times as tall and has the same rows, so what is learned without prior is nearly the same, in as
+    many steps."""
     L, _ = planted([0.9, 0.8, 0.7], 40, seed=2)
     tall = np.repeat(L, 300, axis=0)
     assert len(unique_votes(tall, np.full(len(tall), -1))[0]) == len(unique_votes(L, np.full(40, -1))[0]) <= 8

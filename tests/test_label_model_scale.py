@@ -1,4 +1,5 @@
-"""Large label matrices: rows are the same whatever stands beside them, compiled loops give what numpy gives, and batches add up."""
+"""Large label matrices: rows are the same whatever stands beside them, compiled loops give what numpy gives, and
+batches add up."""
 
 import sys
 import tracemalloc
@@ -9,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weaklab import WeaklabError, label_model
-from weaklab.embeddings import unit_rows
-from weaklab.label_models import LABEL_MODELS, CommitteeModel, DawidSkene, MajorityVote, confidence, patterns
+from weaklab.core.rows import BLOCK, row_argmax
+from weaklab.features.embeddings import unit_rows
+from weaklab.label_models import LABEL_MODELS, CommitteeModel, DawidSkene, MajorityVote, confidence
+from weaklab.label_models import vote_patterns as patterns
 from weaklab.label_models.hierarchical import VoteList
-from weaklab.label_models.patterns import all_rows, any_vote, group_rows, in_sample, repeats, sample_rows
-from weaklab.label_models.voters import Pairs
+from weaklab.label_models.vote_patterns import all_rows, any_vote, group_rows, in_sample, repeats, sample_rows
+from weaklab.label_models.vote_weights import Pairs
 from weaklab.label_models.votes import one_hot_sum, table_sum
 from weaklab.label_models.weighted import unique_votes
-from weaklab.rows import BLOCK, row_argmax
 
 ADDING = sorted(name for name in LABEL_MODELS.names() if LABEL_MODELS[name].adds_up)
 
@@ -25,7 +27,9 @@ def rules(n, m=12, k=3, seed=0, several=False):
     """Return votes int8 (n, m) of functions that vote one class each, or all of them, and the truth."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, k, n).astype(np.int8)
-    said = np.where(rng.random((n, m)) < rng.uniform(0.5, 0.9, m), y[:, None], (y[:, None] + rng.integers(1, k, (n, m))) % k)
+    said = np.where(
+        rng.random((n, m)) < rng.uniform(0.5, 0.9, m), y[:, None], (y[:, None] + rng.integers(1, k, (n, m))) % k
+    )
     there = rng.random((n, m)) < 0.5 if several else said == np.arange(m) % k
     return np.where(there & (rng.random((n, m)) < 0.7), said, -1).astype(np.int8), y
 
@@ -50,7 +54,10 @@ def without_kernels(monkeypatch, work):
 
 def batches(model, L, size, **given):
     cut = [slice(start, start + size) for start in range(0, len(L), size)]
-    said = [{name: ({j: v[rows] for j, v in a.items()} if isinstance(a, dict) else a[rows]) for name, a in given.items()} for rows in cut]
+    said = [
+        {name: ({j: v[rows] for j, v in a.items()} if isinstance(a, dict) else a[rows]) for name, a in given.items()}
+        for rows in cut
+    ]
     return np.concatenate([model.predict_proba(L[rows], **one) for rows, one in zip(cut, said, strict=True)])
 
 
@@ -171,7 +178,9 @@ def test_scores_confidence_and_features_leave_rows_alone_too(k):
     ):
         P = model.predict_proba(L, **said)
         np.testing.assert_array_equal(batches(model, L, 1000, **said), P)
-        last = {name: ({j: v[-70:] for j, v in a.items()} if isinstance(a, dict) else a[-70:]) for name, a in said.items()}
+        last = {
+            name: ({j: v[-70:] for j, v in a.items()} if isinstance(a, dict) else a[-70:]) for name, a in said.items()
+        }
         np.testing.assert_array_equal(batches(model, L[-70:], 7, **last), P[-70:])
 
 
@@ -204,7 +213,9 @@ def test_a_sample_is_random_the_same_every_time_and_part_of_a_larger_one():
     assert abs(len(rows) - 10_000) < 400
     assert np.isin(sample_rows(100_000, 0.02), rows).all()
     np.testing.assert_array_equal(sample_rows(100_000, 0.1), rows)
-    np.testing.assert_array_equal(np.flatnonzero(in_sample(np.arange(500, 900), 0.1)) + 500, rows[(rows >= 500) & (rows < 900)])
+    np.testing.assert_array_equal(
+        np.flatnonzero(in_sample(np.arange(500, 900), 0.1)) + 500, rows[(rows >= 500) & (rows < 900)]
+    )
     assert abs(np.mean(rows % 2) - 0.5) < 0.03
 
 
@@ -255,7 +266,9 @@ def test_batches_say_what_all_rows_together_say(name, several):
     for said in ({}, {"scores": scores, "confidence": sure}):
         whole, parts = label_model(name, n_classes=3).fit(L, gold, **said), label_model(name, n_classes=3)
         for rows in (slice(0, 10), slice(10, 500), slice(500, 900)):
-            parts.partial_fit(L[rows], gold[rows], **{what: {j: v[rows] for j, v in by.items()} for what, by in said.items()})
+            parts.partial_fit(
+                L[rows], gold[rows], **{what: {j: v[rows] for j, v in by.items()} for what, by in said.items()}
+            )
         equal = np.testing.assert_allclose if name == "weighted_vote" else np.testing.assert_array_equal
         equal(parts.predict_proba(L, **said), whole.predict_proba(L, **said))
         np.testing.assert_array_equal(parts.class_balance_, whole.class_balance_)

@@ -3,12 +3,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from weaklab.base import WeaklabError
-from weaklab.embeddings import unit_rows
-from weaklab.label_models import CommitteeModel, CoverageVote, DawidSkene, LabelModel, MajorityVote, confidence, label_model
-from weaklab.label_models.voters import Pairs, vote_shares, vote_weights
+from weaklab.core.errors import WeaklabError
+from weaklab.core.rows import softmax
+from weaklab.features.embeddings import unit_rows
+from weaklab.label_models import (
+    CommitteeModel,
+    CoverageVote,
+    DawidSkene,
+    LabelModel,
+    MajorityVote,
+    confidence,
+    label_model,
+)
+from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
 from weaklab.label_models.votes import coverage_weights
-from weaklab.rows import softmax
 
 L = np.array([[0, 0, 1], [0, -1, 1], [-1, -1, -1], [1, 1, 1], [-1, 1, -1], [0, 0, -1]])
 
@@ -52,7 +60,8 @@ def test_more_labels_never_make_planted_data_much_worse():
     votes = np.where(rng.random((1000, 4)) < accuracy, truth[:, None], 1 - truth[:, None])
     votes[rng.random(votes.shape) < 0.4] = -1
     scores = [
-        (CommitteeModel().fit(votes, np.where(np.arange(1000) < n, truth, -1)).predict(votes) == truth).mean() for n in (0, 20, 100, 300)
+        (CommitteeModel().fit(votes, np.where(np.arange(1000) < n, truth, -1)).predict(votes) == truth).mean()
+        for n in (0, 20, 100, 300)
     ]
     assert all(later > earlier - 0.01 for earlier, later in pairwise(scores))
     assert scores[-1] > scores[0] + 0.02
@@ -89,7 +98,9 @@ def test_dawid_skene_learns_a_confusion_matrix_and_does_not_collapse_where_class
 
 
 def test_confidence_is_zero_when_undecided_and_one_when_sure():
-    np.testing.assert_allclose(confidence([[1 / 3, 1 / 3, 1 / 3], [0, 1, 0], [0.5, 0.5, 0]]), [0, 1, 1 - np.log(2) / np.log(3)], atol=1e-12)
+    np.testing.assert_allclose(
+        confidence([[1 / 3, 1 / 3, 1 / 3], [0, 1, 0], [0.5, 0.5, 0]]), [0, 1, 1 - np.log(2) / np.log(3)], atol=1e-12
+    )
 
 
 def test_a_label_model_is_a_scikit_learn_estimator():
@@ -138,11 +149,17 @@ ROWS = np.array([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"confidence": {0: np.array([1.0, 0.0, 0.5])}}, r"confidence\[0\] holds 0; wanted numbers above 0 and up to 1"),
+        (
+            {"confidence": {0: np.array([1.0, 0.0, 0.5])}},
+            r"confidence\[0\] holds 0; wanted numbers above 0 and up to 1",
+        ),
         ({"confidence": {0: np.array([1.0, -0.5, 0.5])}}, r"confidence\[0\] holds -0\.5"),
         ({"confidence": {1: np.array([1.0, 2.0, 0.5])}}, r"confidence\[1\] holds 2;"),
         ({"confidence": {0: np.array([1.0, np.nan, 0.5])}}, r"confidence\[0\] holds NaN"),
-        ({"scores": {1: np.array([[2.0, -1.5], [0.5, 0.5], [0, 1]])}}, r"scores\[1\] holds -1\.5, .* pass logits through a softmax"),
+        (
+            {"scores": {1: np.array([[2.0, -1.5], [0.5, 0.5], [0, 1]])}},
+            r"scores\[1\] holds -1\.5, .* pass logits through a softmax",
+        ),
         ({"scores": {1: np.array([[np.inf, 0], [0.5, 0.5], [0, 1]])}}, r"scores\[1\] holds NaN or infinity"),
         ({"features": ROWS * 1.01}, r"length 1\.01; .* weaklab\.embeddings\.unit_rows"),
         ({"features": np.float32(ROWS * 1e30)}, "features have a row of length"),
@@ -178,5 +195,7 @@ def test_labels_look_at_features_as_probabilities_do():
     assert model.label_or_abstain(silent).tolist() == [-1, -1]
     assert model.label_or_abstain(silent, features=E[[1, 38]]).tolist() == [0, 1]
     own = model.instance_proba_
-    np.testing.assert_array_equal(model.predict(votes, instance=own), model.predict_proba(votes, instance=own).argmax(axis=1))
+    np.testing.assert_array_equal(
+        model.predict(votes, instance=own), model.predict_proba(votes, instance=own).argmax(axis=1)
+    )
     assert model.label_or_abstain(votes, instance=own)[[1, 38]].tolist() == [0, 1]

@@ -1,4 +1,5 @@
-"""What stands in a label or gold column: names, numbers that are names, values that a map explains, and nothing else."""
+"""What stands in a label or gold column: names, numbers that are names, values that a map explains, and nothing
+else."""
 
 import json
 from decimal import Decimal
@@ -11,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import weaklab as wl
-from weaklab.base import CorpusError, FaultWarning, LabelNames, UnknownLabelError, WeaklabError
-from weaklab.label_reader import LabelReader, parse_map
+from weaklab.core.errors import CorpusError, FaultWarning, UnknownLabelError, WeaklabError
+from weaklab.core.label_reader import LabelReader, parse_map
+from weaklab.core.labels import LabelNames
 
 STARS = ["1", "2", "3", "4", "5"]
 
@@ -45,14 +47,19 @@ def test_a_number_is_the_label_that_is_called_so(value):
     assert codes([value], STARS) == [3]
 
 
-@pytest.mark.parametrize(("value", "labels"), [(0, STARS), (6, STARS), ("0", STARS), (7.5, STARS), (2, ["1", "one"]), (0, ["ham", "spam"])])
+@pytest.mark.parametrize(
+    ("value", "labels"), [(0, STARS), (6, STARS), ("0", STARS), (7.5, STARS), (2, ["1", "one"]), (0, ["ham", "spam"])]
+)
 def test_a_number_that_is_no_name_is_never_a_position(value, labels):
-    with pytest.raises(UnknownLabelError, match=r"is not a label; .*a number stands for no place in this list; .*map=\{"):
+    with pytest.raises(
+        UnknownLabelError, match=r"is not a label; .*a number stands for no place in this list; .*map=\{"
+    ):
         codes([value], labels)
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "  ", float("nan"), np.nan, pd.NA, pd.NaT, -1, -1.0, "-1", "-1.0", "NaN", "nan", "<NA>", "null", "None"]
+    "value",
+    [None, "", "  ", float("nan"), np.nan, pd.NA, pd.NaT, -1, -1.0, "-1", "-1.0", "NaN", "nan", "<NA>", "null", "None"],
 )
 def test_what_means_that_there_is_no_label(value):
     assert codes([value], ["ham", "spam"]) == [-1]
@@ -67,28 +74,43 @@ def test_what_means_no_label_is_a_label_where_it_is_a_name():
 
 @pytest.mark.parametrize(
     ("labels", "wanted"),
-    [(["True", "False"], [0, 1]), (["no", "true", "false"], [1, 2]), (["0", "1"], [1, 0]), (["1.0", "0.0", "2.0"], [0, 1])],
+    [
+        (["True", "False"], [0, 1]),
+        (["no", "true", "false"], [1, 2]),
+        (["0", "1"], [1, 0]),
+        (["1.0", "0.0", "2.0"], [0, 1]),
+    ],
 )
 def test_truth_values_are_read_where_there_is_one_reading(labels, wanted):
     for yes, no in ((True, False), (np.True_, np.False_), ("True", "False"), ("TRUE", "FALSE")):
         assert codes([yes, no], labels) == wanted
 
 
-@pytest.mark.parametrize("labels", [["ham", "spam"], ["1", "2", "3"], ["True", "true"], ["true", "1", "0"], ["yes", "no"]])
+@pytest.mark.parametrize(
+    "labels", [["ham", "spam"], ["1", "2", "3"], ["True", "true"], ["true", "1", "0"], ["yes", "no"]]
+)
 def test_truth_values_are_asked_about_where_there_is_none_or_more_than_one(labels):
-    with pytest.raises(UnknownLabelError, match=r"(True|TRUE) is not a label; the labels are .*; say what values stand for, such as map="):
+    with pytest.raises(
+        UnknownLabelError,
+        match=r"(True|TRUE) is not a label; the labels are .*; say what values stand for, such as map=",
+    ):
         codes([np.True_ if "True" not in labels else "TRUE"], labels)
 
 
 def test_a_misspelled_name_is_told_with_the_name_it_is_like():
     with pytest.raises(
-        UnknownLabelError, match=r"'Spam' is not a label; did you mean 'spam'\? .* map=\{\"Spam\": \"spam\"\} .*--map Spam=spam"
+        UnknownLabelError,
+        match=r"'Spam' is not a label; did you mean 'spam'\? .* map=\{\"Spam\": \"spam\"\} .*--map Spam=spam",
     ):
         codes(["Spam"], ["ham", "spam"])
 
 
 def test_the_map_that_is_shown_pairs_what_is_alike():
-    for value, shown in (("SPAM", 'map={"SPAM": "spam"}'), ("hamm", 'map={"hamm": "ham"}'), ("zzz", 'map={"zzz": "ham"}')):
+    for value, shown in (
+        ("SPAM", 'map={"SPAM": "spam"}'),
+        ("hamm", 'map={"hamm": "ham"}'),
+        ("zzz", 'map={"zzz": "ham"}'),
+    ):
         with pytest.raises(UnknownLabelError) as told:
             codes([value], ["ham", "spam"])
         assert shown in str(told.value)
@@ -145,7 +167,9 @@ def test_pairs_of_the_command_line():
 
 def forms(values, path):
     """Yield one column of labels in every form in which a gap leaves it."""
-    frame = pd.DataFrame({"id": [str(i) for i in range(len(values))], "text": [f"t {i}" for i in range(len(values))], "y": values})
+    frame = pd.DataFrame(
+        {"id": [str(i) for i in range(len(values))], "text": [f"t {i}" for i in range(len(values))], "y": values}
+    )
     yield frame
     yield frame.to_dict("records")
     yield pl.from_pandas(frame)
@@ -176,13 +200,16 @@ def test_a_column_means_the_same_whatever_holds_it(tmp_path, role, values, label
 
 @pytest.mark.parametrize("role", ["label", "gold"])
 @pytest.mark.parametrize(
-    ("values", "first"), [([1, 1, 0], "1"), (["ham", "Spam", "x"], "'Spam'"), ([True, False, None], "True"), ([0.5, None, 3], "0.5")]
+    ("values", "first"),
+    [([1, 1, 0], "1"), (["ham", "Spam", "x"], "'Spam'"), ([True, False, None], "True"), ([0.5, None, 3], "0.5")],
 )
 def test_a_value_that_is_no_label_stops_the_import_and_says_where(tmp_path, role, values, first):
     rows = [{"id": f"r{i}", "text": "t", "y": value} for i, value in enumerate(values)]
     row = 1 if first == "'Spam'" else 0
     with project(tmp_path / "p", ["spam", "ham"]) as held:
-        with pytest.raises(UnknownLabelError, match=rf"record 'r{row}', column 'y': {first} is not a label; .* map=\{{.*--map "):
+        with pytest.raises(
+            UnknownLabelError, match=rf"record 'r{row}', column 'y': {first} is not a label; .* map=\{{.*--map "
+        ):
             held.add_records(rows, **{role: "y"})
         assert len(held) == 0
         assert held.history().empty
@@ -207,7 +234,10 @@ def test_what_was_read_as_what_is_told(tmp_path):
     with project(tmp_path / "p", ["ham", "spam"]) as held:
         receipt = held.add_records(rows, label="y", map={"1": "spam", "7": "ham"}, quiet=True)
     assert receipt.labels == {"ham": 1, "spam": 2, "": 2}
-    assert receipt.notes == ["y: read as: 1.0 is spam (1), 1 is spam (1), nan means no label (1)", "y: never occurred, though mapped: 7"]
+    assert receipt.notes == [
+        "y: read as: 1.0 is spam (1), 1 is spam (1), nan means no label (1)",
+        "y: never occurred, though mapped: 7",
+    ]
 
 
 def test_a_map_without_a_column_to_read_is_told(tmp_path):
@@ -247,7 +277,9 @@ def test_a_replay_reads_its_gold_like_an_import(tmp_path):
         held.add_records([{"id": i, "text": f"t {i}"} for i in range(4)], quiet=True)
         with pytest.raises(UnknownLabelError, match="gold of record 0: 1 is not a label"):
             wl.replay(held, dict.fromkeys(range(4), 1), n_labels=2, batch=2)
-        assert wl.replay(held, {float(i): i % 2 for i in range(4)}, 4, 2, map={"1": "spam", "0": "ham"})[-1].accuracy == 1
+        assert (
+            wl.replay(held, {float(i): i % 2 for i in range(4)}, 4, 2, map={"1": "spam", "0": "ham"})[-1].accuracy == 1
+        )
         assert held.manual_labels() == {"0": "ham", "1": "spam", "2": "ham", "3": "spam"}
 
 
@@ -279,7 +311,9 @@ def class_table(codes, names=("neg", "pos")):
 def test_parquet_of_the_hugging_face_library_brings_the_names_of_its_classes(tmp_path, role):
     pq.write_table(class_table([0, 1, -1]), tmp_path / "a.parquet")
     pq.write_table(class_table([1, None]), tmp_path / "b.parquet")
-    for number, data in enumerate((tmp_path / "a.parquet", [tmp_path / "a.parquet", tmp_path / "b.parquet"], class_table([0, 1, -1]))):
+    for number, data in enumerate(
+        (tmp_path / "a.parquet", [tmp_path / "a.parquet", tmp_path / "b.parquet"], class_table([0, 1, -1]))
+    ):
         found = list(imported(tmp_path / str(number), data, ["pos", "neg"], role).values())
         assert found[:2] == ["neg", "pos"]
     with pytest.raises(UnknownLabelError, match=r"'neg' is not a label; .*map=\{\"neg\": "):
@@ -308,14 +342,21 @@ def test_data_sets_of_hugging_face(tmp_path, monkeypatch):
     assert list(imported(tmp_path / "d", data, ["pos", "neg"]).values()) == ["neg", "pos"]
     assert list(imported(tmp_path / "s", data.select([1, 0]), ["pos", "neg"]).values()) == ["pos", "neg"]
     data.to_parquet(tmp_path / "a.parquet")
-    assert list(imported(tmp_path / "f", tmp_path / "a.parquet", ["pos", "neg"], "gold").values()) == ["neg", "pos", None]
+    assert list(imported(tmp_path / "f", tmp_path / "a.parquet", ["pos", "neg"], "gold").values()) == [
+        "neg",
+        "pos",
+        None,
+    ]
     splits = datasets.DatasetDict({"train": data, "test": data})
     with pytest.raises(
-        CorpusError, match=r"the DatasetDict holds several data sets \(train, test\); pass one of them, such as data\['train'\]"
+        CorpusError,
+        match=r"the DatasetDict holds several data sets \(train, test\); pass one of them, such as data\['train'\]",
     ):
         wl.read(splits)
     stream = data.to_iterable_dataset()
-    with pytest.raises(CorpusError, match=r"is a stream.*from_list\(list\(data.take\(10_000\)\), features=data.features\)"):
+    with pytest.raises(
+        CorpusError, match=r"is a stream.*from_list\(list\(data.take\(10_000\)\), features=data.features\)"
+    ):
         wl.read(stream)
     part = datasets.Dataset.from_list(list(stream.take(10_000)), features=stream.features)
     assert wl.read(part, gold="y").gold() == wl.read(data, gold="y").gold()
@@ -341,7 +382,9 @@ def test_votes_of_a_wrench_set_whose_labels_are_numbers_are_codes(tmp_path):
 
 
 def test_the_map_that_is_shown_gives_ratings_that_are_none_no_label_and_keeps_codes_in_order():
-    with pytest.raises(UnknownLabelError, match=r'such as map=\{"0": ""\}, where "" means no label \(in the terminal --map 0=\)'):
+    with pytest.raises(
+        UnknownLabelError, match=r'such as map=\{"0": ""\}, where "" means no label \(in the terminal --map 0=\)'
+    ):
         LabelReader(LabelNames(["1", "2", "3"])).code(0)
     column = pa.array(["3", "1", "2"], pa.large_string())
     with pytest.raises(UnknownLabelError, match=r'map=\{"1": "world", "2": "sport", "3": "money"\}'):
@@ -354,7 +397,9 @@ def test_the_map_that_is_shown_gives_ratings_that_are_none_no_label_and_keeps_co
 
 
 def test_labels_of_records_that_were_there_before_are_told_not_dropped_in_silence(tmp_path):
-    rows = [{"id": i, "text": f"message {i}", "y": y, "g": "ham"} for i, y in enumerate(["spam", "", "ham", None, "-1"])]
+    rows = [
+        {"id": i, "text": f"message {i}", "y": y, "g": "ham"} for i, y in enumerate(["spam", "", "ham", None, "-1"])
+    ]
     with wl.Project(tmp_path, labels=["ham", "spam"]) as project:
         project.add_records([{"id": i, "text": f"message {i}"} for i in range(4)], quiet=True)
         receipt = project.add_records(rows, label="y", gold="g", skip_known=True, quiet=True)
@@ -366,7 +411,9 @@ def test_labels_of_records_that_were_there_before_are_told_not_dropped_in_silenc
         ]
         more = [{"id": 9, "text": "a new one", "y": "ham"}, {"id": 0, "text": "message 0", "y": "eggs"}]
         assert "y: 1 label of records" in project.add_records(more, label="y", skip_known=True, quiet=True).notes[0]
-        assert not project.add_records([{"id": 10, "text": "new", "y": "ham"}], label="y", skip_known=True, quiet=True).notes
+        assert not project.add_records(
+            [{"id": 10, "text": "new", "y": "ham"}], label="y", skip_known=True, quiet=True
+        ).notes
 
 
 @pytest.mark.parametrize("names", [["True", "False"], ["true", "false", "unknown"], ["FALSE", "maybe"]])
@@ -379,7 +426,12 @@ def test_a_number_is_no_position_among_truth_values(names):
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [("Yes", 'map={"Yes": "spam"}'), ("NO", 'map={"NO": "ham"}'), ("Unsure", 'map={"Unsure": ""}'), ("Spam", 'map={"Spam": "spam"}')],
+    [
+        ("Yes", 'map={"Yes": "spam"}'),
+        ("NO", 'map={"NO": "ham"}'),
+        ("Unsure", 'map={"Unsure": ""}'),
+        ("Spam", 'map={"Spam": "spam"}'),
+    ],
 )
 def test_a_value_that_is_like_a_key_of_the_map_is_shown_with_the_label_of_that_key(value, told):
     with pytest.raises(UnknownLabelError) as error:

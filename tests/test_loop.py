@@ -12,11 +12,12 @@ import pytest
 from scipy import sparse
 
 import weaklab
-from weaklab.base import HeuristicError, ProjectError, UnknownLabelError, WeaklabWarning
-from weaklab.embeddings import unit_rows
+from weaklab.core.errors import HeuristicError, ProjectError, UnknownLabelError, WeaklabWarning
+from weaklab.features.embeddings import unit_rows
 from weaklab.label_models import confidence
-from weaklab.loop import Ahead, Loop
-from weaklab.simulation import replay
+from weaklab.simulation.loop import Loop
+from weaklab.simulation.simulate import replay
+from weaklab.training.background import Ahead
 
 TEXTS = {
     "a": "win a free prize today",
@@ -26,7 +27,9 @@ TEXTS = {
     "e": "prize draw: lunch for two",
     "f": "call me later",
 }
-FRAME = pd.DataFrame({"id": list(TEXTS), "text": list(TEXTS.values()), "gold": ["spam", "ham", "spam", "ham", "spam", "ham"]})
+FRAME = pd.DataFrame(
+    {"id": list(TEXTS), "text": list(TEXTS.values()), "gold": ["spam", "ham", "spam", "ham", "spam", "ham"]}
+)
 
 
 @pytest.fixture
@@ -71,7 +74,9 @@ def test_labels_improve_with_answers(tmp_path):
     frame = weaklab.datasets.load_headlines()
     labels = list(weaklab.datasets.HEADLINE_LABELS)
     functions = [str(weaklab.datasets.headline_functions())]
-    with weaklab.Project(tmp_path / "h", labels=labels, labeling_functions=functions, weak_classifiers=["nb"]) as project:
+    with weaklab.Project(
+        tmp_path / "h", labels=labels, labeling_functions=functions, weak_classifiers=["nb"]
+    ) as project:
         project.add_records(frame, gold="gold")
         rounds = replay(project, dict(zip(frame["id"], frame["gold"], strict=True)), 60, 20)
     assert [r.labels for r in rounds] == [0, 20, 40, 60]
@@ -224,7 +229,9 @@ def test_keywords_patterns_and_named_classifiers_are_remembered(project):
     project.run(progress=False)
     with reopened(project) as again:
         assert again.committee.names == ["offers", "plans", "question", "naive_bayes"]
-        assert [h.fingerprint for h in again.committee.heuristics] == [h.fingerprint for h in project.committee.heuristics]
+        assert [h.fingerprint for h in again.committee.heuristics] == [
+            h.fingerprint for h in project.committee.heuristics
+        ]
 
 
 def test_the_votes_of_a_notebook_function_are_kept_when_its_code_is_gone(project):
@@ -370,8 +377,12 @@ def test_labels_that_come_with_records_are_manual_labels(tmp_path):
 
 def test_a_label_column_with_another_name_adds_nothing(tmp_path):
     with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0) as project:
-        with pytest.raises(UnknownLabelError, match="record '2', column 'y': 'spma' is not a label; did you mean 'spam'"):
-            project.add_records([{"id": "1", "text": "x", "y": "ham"}, {"id": "2", "text": "z", "y": "spma"}], label="y", text="text")
+        with pytest.raises(
+            UnknownLabelError, match="record '2', column 'y': 'spma' is not a label; did you mean 'spam'"
+        ):
+            project.add_records(
+                [{"id": "1", "text": "x", "y": "ham"}, {"id": "2", "text": "z", "y": "spma"}], label="y", text="text"
+            )
         assert len(project) == 0
         assert project.history().empty
 
@@ -424,7 +435,10 @@ def test_labels_may_grow_and_not_change_places(project):
         ("labels = ['a', 'b']\ncold_start = 3", "cold_start must be a name in quotes, got 3"),
         ("labels = ['a', 'b']\nlabeling_functions = 3", "labeling_functions must be a list, got 3"),
         ("labels = ['a', 'b']\nweak_classifiers = [3]", "weak_classifiers holds 3; wanted names in quotes"),
-        ("labels = ['a', 'b']\nweak_classifiers = [{min_labels = 'x'}]", "min_labels must be a whole number, 0 or more, got 'x'"),
+        (
+            "labels = ['a', 'b']\nweak_classifiers = [{min_labels = 'x'}]",
+            "min_labels must be a whole number, 0 or more, got 'x'",
+        ),
         ("labels = ['a', 'b']\nweak_classifiers = [{seed = 0.5}]", "seed must be a whole number, 0 or more, got 0.5"),
         ("labels = [", "not a TOML file"),
         ("", "labels are missing"),
@@ -697,7 +711,11 @@ def test_the_classifier_of_a_loop_suits_its_features():
     X = rng.normal(size=(80, 3))
     truth = (X[:, 0] > 0).astype(int)
     counts = sparse.csr_array(np.eye(2)[truth])
-    for features, name in ((X, "logistic_regression"), (sparse.csr_array(X), "logistic_regression"), (counts, "naive_bayes")):
+    for features, name in (
+        (X, "logistic_regression"),
+        (sparse.csr_array(X), "logistic_regression"),
+        (counts, "naive_bayes"),
+    ):
         loop = Loop(features, ["a", "b"])
         assert [classifier.name for classifier in loop.trainer.classifiers] == [name]
         loop.label(range(60), truth[:60])

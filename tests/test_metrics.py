@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as peer
 
-from weaklab.base import WeaklabError
-from weaklab.metrics import MEASURES, accuracy, brier, ece, f1, log_loss, measure, picks
+from weaklab.core.errors import WeaklabError
+from weaklab.core.metrics import MEASURES, accuracy, brier, ece, f1, log_loss, measure, picks
 
 
 def drawn(k=3, n=200, seed=0):

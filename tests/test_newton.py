@@ -4,15 +4,21 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-import weaklab.label_models.committee as committee
+import weaklab.label_models.default as committee
+from weaklab.core.rows import softmax
 from weaklab.label_models import CommitteeModel
 from weaklab.label_models.newton import newton
-from weaklab.rows import softmax
 
 
 def problem(seed, n=60, k=3, p=6, q=2):
     rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, k, p)), rng.integers(0, k, n), rng.normal(size=k), np.array([1.0, 0.5])[:q], rng.uniform(0.5, 3, p)
+    return (
+        rng.normal(size=(n, k, p)),
+        rng.integers(0, k, n),
+        rng.normal(size=k),
+        np.array([1.0, 0.5])[:q],
+        rng.uniform(0.5, 3, p),
+    )
 
 
 def loss(t, B, y, offset, sizes, penalty):
@@ -47,7 +53,11 @@ def test_no_end_is_told(monkeypatch):
 def test_the_default_label_model_says_the_same_with_either_search(monkeypatch, k):
     rng = np.random.default_rng(k)
     truth = rng.integers(0, k, 300)
-    L = np.where(rng.random((300, 4)) < 0.6, np.where(rng.random((300, 4)) < 0.7, truth[:, None], rng.integers(0, k, (300, 4))), -1)
+    L = np.where(
+        rng.random((300, 4)) < 0.6,
+        np.where(rng.random((300, 4)) < 0.7, truth[:, None], rng.integers(0, k, (300, 4))),
+        -1,
+    )
     y = np.where(np.arange(300) < 80, truth, -1)
     scores = {3: softmax(np.eye(k)[truth] + rng.normal(size=(300, k)))}
     few = CommitteeModel(n_classes=k).fit_predict_proba(L, y, scores)

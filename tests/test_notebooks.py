@@ -26,7 +26,8 @@ SHOWS_A_TABLE = re.compile(r"^(asks|project\.(run|summary|try_on|ask)\(.*\))$")
 
 
 def execute(notebook, folder):
-    """Run a notebook in ``folder`` with this interpreter, whatever kernels are installed; outputs go into the notebook."""
+    """Run a notebook in ``folder`` with this interpreter, whatever kernels are installed; outputs go into the
+    notebook."""
     specs, work, temporary = (folder / name for name in ("kernels", "work", "tmp"))
     for place in (specs / "this", work, temporary):
         place.mkdir(parents=True)
@@ -41,7 +42,9 @@ def execute(notebook, folder):
     (specs / "this" / "kernel.json").write_text(
         json.dumps({"argv": command, "display_name": "this", "language": "python", "env": environment})
     )
-    client = NotebookClient(notebook, kernel_name="this", timeout=SECONDS, record_timing=False, resources={"metadata": {"path": str(work)}})
+    client = NotebookClient(
+        notebook, kernel_name="this", timeout=SECONDS, record_timing=False, resources={"metadata": {"path": str(work)}}
+    )
     client.create_kernel_manager().kernel_spec_manager = KernelSpecManager(kernel_dirs=[str(specs)])
     client.execute()
     return [path.relative_to(folder) for place in (work, temporary) for path in place.iterdir()]
@@ -90,11 +93,17 @@ def test_saved_outputs_are_whole_and_name_no_path_of_a_machine(source):
 def test_it_runs_shows_tables_and_leaves_nothing_behind(source, tmp_path):
     notebook = jupytext.read(source)
     left = execute(notebook, tmp_path)
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and SHOWS_A_TABLE.match(cell.source.splitlines()[-1])]
+    shown = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and SHOWS_A_TABLE.match(cell.source.splitlines()[-1])
+    ]
     assert shown
     for cell in shown:
         assert any("<table>" in output.get("data", {}).get("text/html", "") for output in cell.outputs), cell.source
-    streams = [output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "stream"]
+    streams = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "stream"
+    ]
     assert not [output.text for output in streams if output.name == "stderr"]
     assert not left
 

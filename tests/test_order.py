@@ -7,10 +7,11 @@ import pytest
 from scipy import sparse
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError, WeaklabWarning
 from weaklab.classifiers import WeakClassifier, folds_of
+from weaklab.core.errors import WeaklabError, WeaklabWarning
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.label_models import LABEL_MODELS, is_tied
-from weaklab.loop import content_keys
+from weaklab.simulation.loop import content_keys
 
 K, M, N = 3, 6, 150
 
@@ -31,7 +32,12 @@ def planted(seed=0, labeled=30):
 
 
 ORDERS = [(name, "votes", labeled) for name in LABEL_MODELS.names() for labeled in (0, 30)]
-ORDERS += [(name, beside, labeled) for name in ("committee", "crowdlab") for beside in ("scores", "features") for labeled in (0, 30)]
+ORDERS += [
+    (name, beside, labeled)
+    for name in ("committee", "crowdlab")
+    for beside in ("scores", "features")
+    for labeled in (0, 30)
+]
 
 
 @pytest.mark.parametrize(("name", "beside", "labeled"), ORDERS)
@@ -41,12 +47,16 @@ def test_label_models_do_not_depend_on_any_order(name, beside, labeled):
 
     def fitted(L, y, E, scores, column):
         model = LABEL_MODELS[name](n_classes=K)
-        return model.fit_predict_proba(L, y, {column: scores} if with_scores else None, None, E if with_features else None)
+        return model.fit_predict_proba(
+            L, y, {column: scores} if with_scores else None, None, E if with_features else None
+        )
 
     P = fitted(L, y, E, scores, M - 1)
     rng = np.random.default_rng(1)
     records, heuristics, classes = rng.permutation(N), rng.permutation(M), np.array([2, 0, 1])
-    np.testing.assert_allclose(fitted(L[records], y[records], E[records], scores[records], M - 1), P[records], atol=1e-6)
+    np.testing.assert_allclose(
+        fitted(L[records], y[records], E[records], scores[records], M - 1), P[records], atol=1e-6
+    )
     column = int(np.flatnonzero(heuristics == M - 1)[0])
     np.testing.assert_allclose(fitted(L[:, heuristics], y, E, scores, column), P, atol=1e-6)
     renamed = np.append(np.argsort(classes), ABSTAIN)  # what was class c is class renamed[c]; -1 stays -1
@@ -54,7 +64,8 @@ def test_label_models_do_not_depend_on_any_order(name, beside, labeled):
 
 
 TWICE = {"majority_vote": 1e-6, "coverage_vote": 1e-6, "refinery": 1e-6, "triplets": 1e-6, "snorkel": 1e-6}
-"""Without manual labels, models that look at shares alone. The others add imagined votes, or tell chance from copies by numbers."""
+"""Without manual labels, models that look at shares alone. The others add imagined votes, or tell chance from copies by
+numbers."""
 
 
 @pytest.mark.parametrize("name", LABEL_MODELS.names())
@@ -76,7 +87,13 @@ def loop_of(X, L, y, labels, classifier):
     return loop
 
 
-CLASSIFIERS = ["naive_bayes", "complement_naive_bayes", "logistic_regression", "gaussian_naive_bayes", "k_nearest_neighbors"]
+CLASSIFIERS = [
+    "naive_bayes",
+    "complement_naive_bayes",
+    "logistic_regression",
+    "gaussian_naive_bayes",
+    "k_nearest_neighbors",
+]
 
 
 @pytest.mark.parametrize("classifier", [*CLASSIFIERS, "linear_svm", "decision_tree"])
@@ -96,7 +113,9 @@ def test_a_loop_does_not_depend_on_the_order_of_classes(classifier):
     X, classes = np.maximum(E, 0), np.array([1, 2, 0])
     renamed = np.append(np.argsort(classes), ABSTAIN)
     P = loop_of(X, L, y, ["a", "b", "c"], classifier).P
-    np.testing.assert_allclose(loop_of(X, renamed[L], renamed[y], ["b", "c", "a"], classifier).P, P[:, classes], atol=1e-6)
+    np.testing.assert_allclose(
+        loop_of(X, renamed[L], renamed[y], ["b", "c", "a"], classifier).P, P[:, classes], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
@@ -107,7 +126,9 @@ def test_a_loop_over_wide_features_does_not_depend_on_the_order_of_records(kind)
     X = sparse.csr_array(X) if kind == "sparse" else X + 0.1 * rng.random((N, 200))
     P = loop_of(X, L, y, ["a", "b", "c"], "naive_bayes").P
     records = rng.permutation(N)
-    np.testing.assert_allclose(loop_of(X[records], L[records], y[records], ["a", "b", "c"], "naive_bayes").P, P[records], atol=1e-6)
+    np.testing.assert_allclose(
+        loop_of(X[records], L[records], y[records], ["a", "b", "c"], "naive_bayes").P, P[records], atol=1e-6
+    )
 
 
 def test_a_loop_asks_about_the_same_records_in_any_order():
@@ -164,7 +185,11 @@ def test_a_project_does_not_depend_on_the_order_of_records_and_labels(tmp_path, 
 
 def test_the_order_of_classes_breaks_no_tie():
     classifier = WeakClassifier(min_probability=0.2)
-    assert classifier.ballot(np.float32([[0.45, 0.45, 0.1], [0.1, 0.45, 0.45], [0.5, 0.4, 0.1]])).votes.tolist() == [-1, -1, 0]
+    assert classifier.ballot(np.float32([[0.45, 0.45, 0.1], [0.1, 0.45, 0.45], [0.5, 0.4, 0.1]])).votes.tolist() == [
+        -1,
+        -1,
+        0,
+    ]
     assert classifier.ballot(np.float32([[0.5, 0.5], [0.4999999, 0.5000001], [0.3, 0.7]])).votes.tolist() == [-1, -1, 1]
     P = LABEL_MODELS["majority_vote"](n_classes=3).fit_predict_proba([[0, 1], [1, 2], [2, 2]])
     assert is_tied(P).tolist() == [True, True, False]
@@ -243,7 +268,9 @@ def test_what_is_no_row_is_refused_and_nothing_is_labeled(rows, codes, message):
 # ---- features as they come in
 
 
-@pytest.mark.parametrize("classifier", ["logistic_regression", "gaussian_naive_bayes", "k_nearest_neighbors", "naive_bayes"])
+@pytest.mark.parametrize(
+    "classifier", ["logistic_regression", "gaussian_naive_bayes", "k_nearest_neighbors", "naive_bayes"]
+)
 @pytest.mark.parametrize("kind", [np.float16, np.longdouble, np.int32, bool])
 def test_features_of_any_type_of_numbers_are_computed_as_floats(classifier, kind):
     rng = np.random.default_rng(0)
@@ -253,7 +280,9 @@ def test_features_of_any_type_of_numbers_are_computed_as_floats(classifier, kind
     P = loop_of(np.float32(X), None, y, ["a", "b"], classifier).P
     np.testing.assert_allclose(loop_of(X, None, y, ["a", "b"], classifier).P, P, atol=1e-5)
     trained = [
-        WeakClassifier(classifier).train(Z[:60], truth[:60], [str(i) for i in range(60)], LabelNames(["a", "b"])).score(Z)
+        WeakClassifier(classifier)
+        .train(Z[:60], truth[:60], [str(i) for i in range(60)], LabelNames(["a", "b"]))
+        .score(Z)
         for Z in (X, np.float32(X))
     ]
     np.testing.assert_allclose(trained[0], trained[1], atol=1e-5)
@@ -265,14 +294,26 @@ FRAME = pd.DataFrame({"age": [1.0, 2.0], "income": [3.0, np.inf]})
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (FRAME, "X holds 1 value that is missing or infinite, the first in row 1, column 'income': inf; fill them first"),
-        ([[1.0, np.nan], [np.nan, 0.0]], "X holds 2 values that are missing or infinite, the first in row 0, column 1: nan"),
+        (
+            FRAME,
+            "X holds 1 value that is missing or infinite, the first in row 1, column 'income': inf; fill them first",
+        ),
+        (
+            [[1.0, np.nan], [np.nan, 0.0]],
+            "X holds 2 values that are missing or infinite, the first in row 0, column 1: nan",
+        ),
         (sparse.csr_array([[0, 0, -np.inf], [1.0, 0, 0]]), "the first in row 0, column 2: -inf"),
         (pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}), "the first in row 1, column 'n': nan"),
         (np.array([[1.0], [None]], dtype=object), "the first in row 1, column 0: nan"),
-        ([[1.0, 1e30], [0, 0]], r"X holds 1 value that is beyond 1e\+18, the first in row 0, column 1: 1e\+30; scale the column first"),
+        (
+            [[1.0, 1e30], [0, 0]],
+            r"X holds 1 value that is beyond 1e\+18, the first in row 0, column 1: 1e\+30; scale the column first",
+        ),
         ([["1", "2"], ["3", "4"]], "X must hold numbers, shape .records, features., got list of <U1 with '1'"),
-        (np.array([["1", 2.0]], dtype=object), "X must hold numbers, .* with '1'; turn text, dates and categories into numbers first"),
+        (
+            np.array([["1", 2.0]], dtype=object),
+            "X must hold numbers, .* with '1'; turn text, dates and categories into numbers first",
+        ),
         (np.array([["2020-01-01"]], dtype="datetime64[D]"), "X must hold numbers"),
         (np.array([[1j]]), "X must hold numbers"),
         ([[1.0], [1.0, 2.0]], "X must hold numbers, .* of rows of several lengths"),
@@ -288,7 +329,9 @@ def test_features_that_are_no_finite_numbers_are_named(X, message):
 def test_a_classifier_names_the_record_whose_features_are_wrong():
     X = np.ones((20, 2))
     X[7, 1] = np.nan
-    with pytest.raises(WeaklabError, match="X holds 1 value that is missing or infinite, the first in record 'r7', column 1: nan"):
+    with pytest.raises(
+        WeaklabError, match="X holds 1 value that is missing or infinite, the first in record 'r7', column 1: nan"
+    ):
         WeakClassifier().train(X, np.arange(20) % 2, [f"r{i}" for i in range(20)], LabelNames(["a", "b"]))
 
 
@@ -311,7 +354,8 @@ def test_what_an_encoder_returns_is_checked():
     assert weaklab.features.features(Encoder(np.float16)).transform(batch).dtype == np.float32
     for wrong in (np.nan, np.inf):
         with pytest.raises(
-            WeaklabError, match="what Encoder returns holds 1 value that is missing or infinite, the first in record 'y', column 0"
+            WeaklabError,
+            match="what Encoder returns holds 1 value that is missing or infinite, the first in record 'y', column 0",
         ):
             weaklab.features.features(Encoder(float, wrong)).transform(batch)
     few = Encoder(float)
@@ -321,14 +365,17 @@ def test_what_an_encoder_returns_is_checked():
 
 
 def columns_of(**columns):
-    return weaklab.read(pa.table({"id": [f"r{i}" for i in range(len(next(iter(columns.values()))))], **columns}), text=[])
+    return weaklab.read(
+        pa.table({"id": [f"r{i}" for i in range(len(next(iter(columns.values()))))], **columns}), text=[]
+    )
 
 
 def test_infinity_in_a_numeric_column_counts_as_missing_and_is_told():
     there = columns_of(n=[1.0, float("inf"), 3.0, float("-inf"), None, 5.0], m=[1, 2, 3, 4, 5, 6])
     missing = columns_of(n=[1.0, None, 3.0, None, None, 5.0], m=[1, 2, 3, 4, 5, 6])
     with pytest.warns(
-        WeaklabWarning, match="column 'n' holds infinity in 2 records, the first with id 'r1'; as a feature that counts as missing"
+        WeaklabWarning,
+        match="column 'n' holds infinity in 2 records, the first with id 'r1'; as a feature that counts as missing",
     ):
         X = weaklab.features.features("columns").fit_transform(there)
     np.testing.assert_array_equal(X, weaklab.features.features("columns").fit_transform(missing))
@@ -350,6 +397,7 @@ def test_columns_in_half_precision_and_lists_with_gaps_are_features():
     assert held.transform(gone)[0, 1:].tolist() == [0.0, 0.0]
     other = next(columns_of(h=half[:1], e=pa.array([[1.0, 2.0, 3.0]])).batches())
     with pytest.raises(
-        WeaklabError, match=r"column 'e' cannot be a feature: record 'r0' has \[1\.0, 2\.0, 3\.0\]; wanted lists of 2 numbers"
+        WeaklabError,
+        match=r"column 'e' cannot be a feature: record 'r0' has \[1\.0, 2\.0, 3\.0\]; wanted lists of 2 numbers",
     ):
         held.transform(other)

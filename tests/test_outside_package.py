@@ -62,7 +62,12 @@ def run(folder, *command):
 
 @pytest.mark.parametrize(
     ("what", "name"),
-    [("strategies", "longest_first"), ("label-models", "shy"), ("classifiers", "stubborn"), ("features", "text_length")],
+    [
+        ("strategies", "longest_first"),
+        ("label-models", "shy"),
+        ("classifiers", "stubborn"),
+        ("features", "text_length"),
+    ],
 )
 def test_parts_of_another_package_are_listed(tmp_path, what, name):
     install(tmp_path, ENTRY_POINTS)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import weaklab
-from weaklab.base import ABSTAIN, LabelNames, WeaklabError
-from weaklab.preview import preview
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.evaluation.preview import preview
 
 LABELS = LabelNames(["ham", "spam"])
 TEXTS = [f"free prize money {i}" if i % 2 else f"lunch tomorrow friend {i}" for i in range(60)]

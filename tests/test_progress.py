@@ -3,9 +3,9 @@
 import pytest
 
 import weaklab as wl
-from weaklab import progress
 from weaklab.batch import label_files
-from weaklab.progress import ProgressBar, tracked
+from weaklab.core import progress
+from weaklab.core.progress import ProgressBar, tracked
 
 
 @pytest.fixture

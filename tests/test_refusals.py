@@ -1,7 +1,7 @@
 """Every message on the page "What weaklab refuses, and why" is what weaklab says today.
 
-The page holds pairs of blocks: one of Python, and right after it one with the error, the warning or the printed lines that it leads to.
-A text between ‹ and › on the page stands for anything.
+The page holds pairs of blocks: one of Python, and right after it one with the error, the warning or the printed lines
+that it leads to. A text between ‹ and › on the page stands for anything.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "refusals.md"
 PAIR = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```", re.M | re.S)
 BLOCK = re.compile(r"^```(\w*)\n", re.M)
 START = (
-    "import json\nfrom pathlib import Path\nimport numpy as np, pandas as pd, pyarrow as pa, pyarrow.parquet as pq\nimport weaklab as wl\n"
+    "import json\nfrom pathlib import Path\nimport numpy as np, pandas as pd, pyarrow as pa, pyarrow.parquet as "
+    "pq\nimport weaklab as wl\n"
 )
 
 
@@ -32,7 +33,11 @@ def said(code):
     """Return the warnings, then what was printed, then the error of some code."""
     printed = io.StringIO()
     lines = []
-    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
         warnings.simplefilter("always")
         try:
             exec(compile(code, "the page", "exec"), names := {"__name__": "page"})
@@ -44,7 +49,9 @@ def said(code):
             if hasattr(thing, "close") and type(thing).__name__ == "Project":
                 with contextlib.suppress(Exception):
                     thing.close()
-    return "\n".join([*(f"{w.category.__name__}: {w.message}" for w in caught), printed.getvalue().strip(), *lines]).strip()
+    return "\n".join(
+        [*(f"{w.category.__name__}: {w.message}" for w in caught), printed.getvalue().strip(), *lines]
+    ).strip()
 
 
 def pattern(message):

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import weaklab
-from weaklab.base import WeaklabError, WeaklabWarning
-from weaklab.label_models import CoverageVote, MajorityVote
-from weaklab.metrics import ece
-from weaklab.promises import audited_reliability, promise
-from weaklab.reliability import (
+from weaklab.core.errors import WeaklabError, WeaklabWarning
+from weaklab.core.metrics import ece
+from weaklab.core.thresholds import (
     betting_bound,
     clopper_pearson,
     least_audit,
     log_stake,
     lower_bound,
-    reliability,
     slices,
     threshold_for,
 )
+from weaklab.evaluation.precision import audited_reliability, promise
+from weaklab.evaluation.reliability import reliability
+from weaklab.label_models import CoverageVote, MajorityVote
 
 
 def best_of_all_slices(confidence, right, precision):
@@ -36,7 +36,8 @@ def best_of_all_slices(confidence, right, precision):
 
 
 def test_a_promise_is_kept_where_the_best_of_all_slices_breaks_it():
-    """79.5 % are right at every confidence, so that to promise 80 % is wrong: the best of all slices does it in 20 % of 400 draws."""
+    """79.5 % are right at every confidence, so that to promise 80 % is wrong: the best of all slices does it in 20 % of
+    400 draws."""
     rng = np.random.default_rng(0)
     broken, naive = [], []
     for _ in range(400):
@@ -66,7 +67,12 @@ def test_a_promise_holds_however_often_it_is_looked_at(precision, chance):
         sure = rng.random(600)
         right = rng.random(600) < chance(sure)
         found = [threshold_for(sure[:n], right[:n], precision) for n in range(60, 601, 60)]
-        broken.append(any(one.kept and precise[np.searchsorted(grid, one.min_confidence).clip(max=9999)] < precision for one in found))
+        broken.append(
+            any(
+                one.kept and precise[np.searchsorted(grid, one.min_confidence).clip(max=9999)] < precision
+                for one in found
+            )
+        )
     assert np.mean(broken) <= 0.06  # 3 of 60
 
 
@@ -76,7 +82,11 @@ def test_a_promise_is_kept_where_surer_records_are_righter(n_audit, levels):
     """Also where only ``levels`` different confidences occur."""
     rng = np.random.default_rng(n_audit + levels)
     grid = (np.arange(20_000) + 0.5) / 20_000
-    grid, chance = (np.floor(levels * grid) / levels, 0.79 + 0.05 * np.floor(levels * grid)) if levels else (grid, 0.7 + 0.3 * grid**0.5)
+    grid, chance = (
+        (np.floor(levels * grid) / levels, 0.79 + 0.05 * np.floor(levels * grid))
+        if levels
+        else (grid, 0.7 + 0.3 * grid**0.5)
+    )
     broken, covered = [], []
     for _ in range(400):
         drawn = rng.integers(0, len(grid), n_audit)
@@ -190,7 +200,10 @@ def test_a_label_model_promises_nothing_without_enough_audit_labels():
         ({"precision": 0.95}, "a promise that only labels can back; give audit"),
         ({"precision": 0.95, "min_confidence": 0.5, "audit": np.zeros(400, int)}, "leave min_confidence=0.5 out"),
         ({"precision": 1.0, "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
-        ({"precision": "0.9", "audit": np.zeros(400, int)}, "precision must be between 0 and 1, such as 0.95, got '0.9'"),
+        (
+            {"precision": "0.9", "audit": np.zeros(400, int)},
+            "precision must be between 0 and 1, such as 0.95, got '0.9'",
+        ),
         ({"precision": True, "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
         ({"precision": float("nan"), "audit": np.zeros(400, int)}, "precision must be between 0 and 1"),
         ({"precision": 0.9, "audit": np.zeros(9, int)}, "one code a record, 400 in all"),
@@ -223,7 +236,11 @@ def test_reliability_adds_up_to_the_calibration_error(seed, k, bins):
     y[0] = 0
     found = reliability(P, y, bins)
     assert found.n.sum() == (y >= 0).sum()
-    assert (found.n * np.abs(found.gap)).sum() / found.n.sum() == pytest.approx(ece(P, y, bins)) == pytest.approx(found.ece)
+    assert (
+        (found.n * np.abs(found.gap)).sum() / found.n.sum()
+        == pytest.approx(ece(P, y, bins))
+        == pytest.approx(found.ece)
+    )
     assert ((found.low - 1e-9 <= found.confidence) & (found.confidence <= found.high + 1e-9)).all()
     assert ((found.right_low <= found.right) & (found.right <= found.right_high)).all()
 
@@ -306,7 +323,9 @@ LUNCHES = ["lunch at noon", "meet for lunch", "lunch again"]
 
 @pytest.fixture
 def project(tmp_path):
-    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, retrain_every=0, share_answers=0) as made:
+    with weaklab.Project(
+        tmp_path / "p", labels=["ham", "spam"], timeout=None, retrain_every=0, share_answers=0
+    ) as made:
         texts = [f"{(PRIZES + LUNCHES)[i % 6]} {i}" for i in range(120)]
         made.add_records([{"id": f"r{i}", "text": text} for i, text in enumerate(texts)])
         made.add(weaklab.keywords("spam", ["prize"]))
@@ -392,7 +411,9 @@ def test_the_command_line_shows_reliability_explains_and_exports_a_promise(proje
     command = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 
     def run(*arguments):
-        return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, check=True, encoding="utf-8").stdout
+        return subprocess.run(
+            [*command, *map(str, arguments)], capture_output=True, text=True, check=True, encoding="utf-8"
+        ).stdout
 
     folder = project.path
     shown = run("reliability", folder, "--plot", "diagram.svg")
@@ -407,5 +428,7 @@ def test_the_command_line_shows_reliability_explains_and_exports_a_promise(proje
 def test_several_questions_about_one_state_are_worked_out_once(project, monkeypatch):
     answer(project, 65)
     promised = project.label_or_abstain().codes.tolist()
-    monkeypatch.setattr("weaklab.label_models.CommitteeModel.fit_predict_proba", lambda *given: pytest.fail("fitted again"))
+    monkeypatch.setattr(
+        "weaklab.label_models.CommitteeModel.fit_predict_proba", lambda *given: pytest.fail("fitted again")
+    )
     assert project.label_or_abstain().codes.tolist() == promised

@@ -7,9 +7,9 @@ import pytest
 from sklearn.utils import all_estimators
 
 import weaklab
-from weaklab.base import HeuristicError
 from weaklab.classifiers.stored import SCIKIT_LEARN, estimator_from_spec, estimator_spec
-from weaklab.members import heuristic_from_spec
+from weaklab.core.errors import HeuristicError
+from weaklab.project.stored_members import heuristic_from_spec
 
 
 def spec(module, name, **settings):
@@ -21,7 +21,7 @@ def spec(module, name, **settings):
     [
         spec("collections", "OrderedDict"),
         spec("pathlib", "Path"),
-        spec("weaklab.tables", "Table"),
+        spec("weaklab.core.tables", "Table"),
         spec("sklearn.utils", "Bunch", a=1),
         spec("sklearn.preprocessing", "StandardScaler"),
         spec("sklearn.linear_model", "LinearRegression"),
@@ -60,7 +60,9 @@ def test_a_module_that_is_not_on_the_list_is_not_even_imported():
 
 
 def test_the_list_names_every_classifier_of_scikit_learn_that_needs_no_other_one():
-    public = {(f"sklearn.{kind.__module__.split('.')[1]}", name) for name, kind in all_estimators(type_filter="classifier")}
+    public = {
+        (f"sklearn.{kind.__module__.split('.')[1]}", name) for name, kind in all_estimators(type_filter="classifier")
+    }
     meta = {module for module, _ in public} - set(SCIKIT_LEARN)
     listed = {(module, name) for module, names in SCIKIT_LEARN.items() for name in names}
     assert listed <= public
@@ -71,7 +73,9 @@ def test_the_list_names_every_classifier_of_scikit_learn_that_needs_no_other_one
     }
 
 
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in SCIKIT_LEARN.items() for name in names])
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in SCIKIT_LEARN.items() for name in names]
+)
 @pytest.mark.filterwarnings("ignore::FutureWarning:sklearn")
 def test_listed_classifiers_come_back_as_they_were(module, name):
     from importlib import import_module
@@ -163,7 +167,9 @@ def trapped(tmp_path):
     """Return a project that has voted once, and the file that shows that its code was run again."""
     mark = tmp_path / "ran"
     folder = tmp_path / "p"
-    with weaklab.Project(folder, labels=["ham", "spam"], timeout=None, weak_classifiers=["nb"], retrain_every=0) as project:
+    with weaklab.Project(
+        folder, labels=["ham", "spam"], timeout=None, weak_classifiers=["nb"], retrain_every=0
+    ) as project:
         (folder / "labeling_functions" / "lfs.py").write_text(FILE.format(mark=str(mark)))
         project.reload()
         project.add_records([{"id": str(n), "text": text} for n, text in enumerate(TEXTS)])
@@ -204,13 +210,19 @@ def test_without_code_records_that_came_later_have_no_vote_of_these_functions_an
         with pytest.warns(weaklab.WeaklabWarning, match="no votes of it are kept"):
             votes = project.votes()
         assert votes.L[4, [0, 1, 3]].tolist() == [-1, -1, 0]
-        assert {(fault.heuristic, fault.records) for fault in votes.faults} == {("prize", ("new",)), ("short", ("new",))}
+        assert {(fault.heuristic, fault.records) for fault in votes.faults} == {
+            ("prize", ("new",)),
+            ("short", ("new",)),
+        }
     assert not mark.exists()
 
 
 def test_without_code_a_committee_is_not_frozen_if_a_member_would_need_code(trapped):
     folder, mark = trapped
-    with weaklab.Project(folder, run_code=False) as project, pytest.raises(weaklab.WeaklabError, match="prize, short cannot vote"):
+    with (
+        weaklab.Project(folder, run_code=False) as project,
+        pytest.raises(weaklab.WeaklabError, match="prize, short cannot vote"),
+    ):
         project.freeze()
     assert not mark.exists()
 
@@ -221,14 +233,22 @@ def test_without_code_functions_that_never_voted_are_not_known_and_that_is_said(
     with weaklab.Project(folder, labels=["ham", "spam"]) as project:
         project.add_records(TEXTS)
     (folder / "labeling_functions" / "lfs.py").write_text(FILE.format(mark=str(mark)))
-    with pytest.warns(weaklab.WeaklabWarning, match="have not voted yet"), weaklab.Project(folder, run_code=False) as project:
+    with (
+        pytest.warns(weaklab.WeaklabWarning, match="have not voted yet"),
+        weaklab.Project(folder, run_code=False) as project,
+    ):
         assert not len(project.committee)
     assert not mark.exists()
 
 
 def test_a_member_that_is_refused_leaves_the_project_open_and_abstains(trapped):
     folder, _ = trapped
-    stored = {"kind": "classifier", "estimator": spec("collections", "OrderedDict"), "features": ["tfidf", {}], "name": "odd"}
+    stored = {
+        "kind": "classifier",
+        "estimator": spec("collections", "OrderedDict"),
+        "features": ["tfidf", {}],
+        "name": "odd",
+    }
     with weaklab.Project(folder) as project:
         project._store.put_member("odd", stored, "0", "")
     with pytest.warns(weaklab.WeaklabWarning, match="will not make 'collections.OrderedDict'"):
@@ -251,7 +271,9 @@ def test_no_command_runs_code_where_it_must_not(trapped, tmp_path, monkeypatch, 
     folder, mark = trapped
     monkeypatch.chdir(tmp_path)
     (tmp_path / "more.txt").write_text("one more\n")
-    monkeypatch.setattr(sys, "argv", ["weaklab", *(str(folder) if part == "P" else part for part in command), "--no-code"])
+    monkeypatch.setattr(
+        sys, "argv", ["weaklab", *(str(folder) if part == "P" else part for part in command), "--no-code"]
+    )
     monkeypatch.setattr(sys, "stdin", io.StringIO("q\n"))
     code = 0
     try:

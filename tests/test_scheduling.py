@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from weaklab.base import WeaklabError
-from weaklab.scheduler import Pool, Scheduler, ranks, text_vectors
+from weaklab.core.errors import WeaklabError
+from weaklab.scheduling.scheduler import Pool, Scheduler, ranks, text_vectors
 from weaklab.strategies import (
     call_strategy,
     entropy,
@@ -37,7 +37,11 @@ def pools(draw):
 
 def members_of(row, L, scores, k):
     """The distributions of the members that vote on a row, written out."""
-    return [list(scores[j][row]) if j in scores else [float(c == v) for c in range(k)] for j, v in enumerate(L[row]) if v >= 0]
+    return [
+        list(scores[j][row]) if j in scores else [float(c == v) for c in range(k)]
+        for j, v in enumerate(L[row])
+        if v >= 0
+    ]
 
 
 def entropy_of(p):
@@ -62,7 +66,8 @@ def test_strategies_agree_with_their_formulas(pool):
         ve = entropy_of(mean_of(members)) / math.log(k) if members else 0
         assert math.isclose(vote_entropy(P, L, scores)[i], ve, abs_tol=1e-9)
         kl = (
-            sum(sum(x * math.log(x / c) for x, c in zip(p, mean_of(members), strict=True) if x > 0) for p in members) / len(members)
+            sum(sum(x * math.log(x / c) for x, c in zip(p, mean_of(members), strict=True) if x > 0) for p in members)
+            / len(members)
             if members
             else 0
         )
@@ -80,7 +85,12 @@ def test_random_scores_look_uniform_and_differ_from_seed_to_seed():
 def pool_of(P, L=None, texts=None):
     P = np.asarray(P, dtype=float)
     vectors = None if texts is None else lambda rows: text_vectors([texts[row] for row in rows])
-    return Pool(P, np.full((len(P), 1), -1) if L is None else np.asarray(L), np.arange(len(P), dtype=np.uint64) * 31 + 7, vectors=vectors)
+    return Pool(
+        P,
+        np.full((len(P), 1), -1) if L is None else np.asarray(L),
+        np.arange(len(P), dtype=np.uint64) * 31 + 7,
+        vectors=vectors,
+    )
 
 
 def rows(picks):
@@ -104,7 +114,13 @@ def test_nothing_eligible_gives_nothing():
 
 
 def test_a_batch_holds_no_near_duplicates_while_there_are_others():
-    texts = ["Ten facts about otters", "Ten facts about otters!", "ten facts about otters", "Bank raises rates", "Storm closes airport"]
+    texts = [
+        "Ten facts about otters",
+        "Ten facts about otters!",
+        "ten facts about otters",
+        "Bank raises rates",
+        "Storm closes airport",
+    ]
     P = [[0.5, 0.5]] * 3 + [[0.6, 0.4]] * 2
     picked = rows(Scheduler("margin", random_share=0).pick(pool_of(P, texts=texts), 3))
     assert len({0, 1, 2} & set(picked)) == 1
@@ -142,7 +158,9 @@ def test_the_order_of_the_records_does_not_matter():
     pool = pool_of(P, rng.integers(-1, 3, (50, 4)))
     order = rng.permutation(50)
     turned = Pool(P[order], pool.L[order], pool.keys[order])
-    assert [int(order[row]) for row in rows(Scheduler(seed=3).pick(turned, 10))] == rows(Scheduler(seed=3).pick(pool, 10))
+    assert [int(order[row]) for row in rows(Scheduler(seed=3).pick(turned, 10))] == rows(
+        Scheduler(seed=3).pick(pool, 10)
+    )
 
 
 def test_ties_are_broken_by_the_seed():

@@ -7,14 +7,16 @@ from collections import Counter
 import pytest
 
 import weaklab
-from weaklab.base import ProjectError, UnknownLabelError, WeaklabError
+from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
 
 TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
 
 
 @pytest.fixture
 def project(tmp_path):
-    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, share_answers=0, retrain_every=5) as made:
+    with weaklab.Project(
+        tmp_path / "p", labels=["ham", "spam"], timeout=None, share_answers=0, retrain_every=5
+    ) as made:
         made.add_records([{"id": str(i), "text": text} for i, text in enumerate(TEXTS)])
         made.add(weaklab.keywords("spam", ["prize"]))
         made.weak_classifier("naive_bayes", features="tfidf")
@@ -67,7 +69,9 @@ def test_three_people_in_threads_get_different_records_and_their_own_answers(pro
     assert failed == []
     shown = [record for records in seen.values() for record in records]
     assert len(shown) == len(set(shown)) == 75
-    assert sorted(standing(project)) == sorted((r, name, "spam" if int(r) % 3 == 0 else "ham") for name, rs in seen.items() for r in rs)
+    assert sorted(standing(project)) == sorted(
+        (r, name, "spam" if int(r) % 3 == 0 else "ham") for name, rs in seen.items() for r in rs
+    )
 
 
 def test_undo_takes_back_the_answers_of_this_person_alone(project):
@@ -140,7 +144,9 @@ def test_the_state_is_json_and_says_where_the_session_stands(project):
         assert state["undo"] is True
         assert state["redo"] is False
         assert state["training"]["labels"] >= 5
-        assert session.notes() == [{"record": current.id, "text": "hard to say", "annotator": "Ann", "at": session.notes()[0]["at"]}]
+        assert session.notes() == [
+            {"record": current.id, "text": "hard to say", "annotator": "Ann", "at": session.notes()[0]["at"]}
+        ]
 
 
 def test_a_share_of_the_records_is_labeled_by_two_people_who_do_not_see_a_suggestion(project):

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 import weaklab
-from weaklab.base import FaultWarning, WeaklabError, WeaklabWarning
 from weaklab.cli.simulate import run_simulation
-from weaklab.experiment import measures, prepare
-from weaklab.plots import spaced
-from weaklab.scheduler import Scheduler
-from weaklab.simulation import simulate
+from weaklab.core.errors import FaultWarning, WeaklabError, WeaklabWarning
+from weaklab.evaluation.plots import spaced
+from weaklab.scheduling.scheduler import Scheduler
+from weaklab.simulation.experiment import measures, prepare
+from weaklab.simulation.simulate import simulate
 
 WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 WORDS = {"spam": ["prize", "winner", "offer"], "ham": ["lunch", "meeting", "train"]}
@@ -99,7 +99,9 @@ def test_the_budgets_do_not_change_the_way_there():
 
 
 def test_labeling_functions_know_something_before_the_first_label(tmp_path):
-    (tmp_path / "lfs.py").write_text("from weaklab import keywords\n\noffers = keywords('spam', ['prize', 'winner', 'offer'])\n")
+    (tmp_path / "lfs.py").write_text(
+        "from weaklab import keywords\n\noffers = keywords('spam', ['prize', 'winner', 'offer'])\n"
+    )
     alone = quick(heuristics=[tmp_path / "lfs.py"], classifiers=[], strategies=["random"], seeds=1)
     assert alone.runs[0].rounds[0]["accuracy"] > 0.5
     both = quick(heuristics=[weaklab.keywords("spam", WORDS["spam"]), weaklab.keywords("ham", WORDS["ham"])], seeds=1)
@@ -112,7 +114,10 @@ def test_classifiers_with_features_of_their_own_and_a_function_with_confidences_
         return ("spam", 0.6) if "prize" in x.text else None
 
     data = planted().assign(size=[float(label == "ham") for label in planted()["truth"]])
-    learners = [weaklab.WeakClassifier("naive_bayes", "tfidf"), weaklab.WeakClassifier("gaussian_naive_bayes", "columns")]
+    learners = [
+        weaklab.WeakClassifier("naive_bayes", "tfidf"),
+        weaklab.WeakClassifier("gaussian_naive_bayes", "columns"),
+    ]
     experiment = prepare(data, gold="truth", heuristics=unsure, classifiers=learners, progress=False)
     loop = experiment.loop(Scheduler(seed=0), seed=0)
     loop.label(np.arange(20), experiment.pool.gold[:20])
@@ -133,7 +138,9 @@ def test_a_share_held_out_is_never_asked_about(tmp_path):
 
 def test_other_records_to_measure_on_are_voted_on_by_the_same_committee():
     other = planted(20, seed=5)
-    found = quick(heuristics=[weaklab.keywords("spam", WORDS["spam"]), weaklab.keywords("ham", WORDS["ham"])], test=other, seeds=1)
+    found = quick(
+        heuristics=[weaklab.keywords("spam", WORDS["spam"]), weaklab.keywords("ham", WORDS["ham"])], test=other, seeds=1
+    )
     assert found.runs[0].rounds[0]["test_accuracy"] == 1
 
 
@@ -147,7 +154,11 @@ def test_a_wrench_folder_brings_its_records_votes_and_labels(tmp_path):
         (tmp_path / f"{split}.json").write_text(json.dumps(rows))
     found = simulate(tmp_path, budgets=[10], seeds=1, test="test", progress=False)
     assert found.name == tmp_path.name
-    assert (found.n_records, found.runs[0].rounds[0]["accuracy"], found.runs[0].rounds[0]["test_accuracy"]) == (40, 1, 1)
+    assert (found.n_records, found.runs[0].rounds[0]["accuracy"], found.runs[0].rounds[0]["test_accuracy"]) == (
+        40,
+        1,
+        1,
+    )
 
 
 def test_every_kind_of_strategy_can_be_compared():
@@ -170,7 +181,9 @@ def test_the_table_ranks_by_the_mean_and_shows_the_difference_to_random():
     assert table.rows[-1][0] == "(no labels)"
     assert table.rows[-1][1] == "50.0"
     means = frame[frame.n_labels > 0].groupby("strategy")["accuracy"].mean()
-    assert [row[0] for row in table.rows[:-1]] == means.sort_values(ascending=False, kind="stable").index.tolist() or means.nunique() < 3
+    assert [row[0] for row in table.rows[:-1]] == means.sort_values(
+        ascending=False, kind="stable"
+    ).index.tolist() or means.nunique() < 3
     assert float(table.rows[0][4].split(" ± ")[0]) == pytest.approx(100 * means.max(), abs=0.051)
     at = frame[(frame.n_labels == 10) & (frame.strategy == table.rows[0][0])]["accuracy"]
     assert table.rows[0][1] == f"{100 * at.mean():.1f} ± {100 * at.sem():.1f}"
@@ -199,8 +212,12 @@ def test_small_losses_rank_first():
 def test_a_repeated_call_runs_nothing_and_more_may_be_added(tmp_path, monkeypatch):
     before = quick(out=tmp_path)
     more = quick(out=tmp_path, seeds=3, strategies=["default", "random", "margin"], budgets=[10, 20, 30, 40])
-    assert measured(more).equals(measured(quick(seeds=3, strategies=["default", "random", "margin"], budgets=[10, 20, 30, 40])))
-    monkeypatch.setattr("weaklab.experiment.Experiment.run", lambda *_: pytest.fail("a run that is there was run again"))
+    assert measured(more).equals(
+        measured(quick(seeds=3, strategies=["default", "random", "margin"], budgets=[10, 20, 30, 40]))
+    )
+    monkeypatch.setattr(
+        "weaklab.simulation.experiment.Experiment.run", lambda *_: pytest.fail("a run that is there was run again")
+    )
     assert quick(out=tmp_path).to_pandas().query("n_labels <= 30").shape == before.to_pandas().shape
 
 
@@ -264,7 +281,18 @@ def test_kill_in_the_middle_and_go_on_gives_what_an_undisturbed_run_gives(tmp_pa
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     planted(200).to_csv(tmp_path / "data.csv", index=False)
-    arguments = [tmp_path / "data.csv", "--gold", "truth", "--budget", "150", "--seeds", 50, "--quiet", "--out", tmp_path / "o"]
+    arguments = [
+        tmp_path / "data.csv",
+        "--gold",
+        "truth",
+        "--budget",
+        "150",
+        "--seeds",
+        50,
+        "--quiet",
+        "--out",
+        tmp_path / "o",
+    ]
     started = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "o" / "runs.jsonl").exists():
         assert started.poll() is None
@@ -293,7 +321,19 @@ def test_two_processes_write_to_one_folder_without_mixing_lines(tmp_path):
     planted().to_csv(tmp_path / "data.csv", index=False)
     both = [
         subprocess.Popen(
-            command(tmp_path / "data.csv", "--gold", "truth", "--budget", "30", "--seeds", 3, "--out", tmp_path / "o", "--strategy", name),
+            command(
+                tmp_path / "data.csv",
+                "--gold",
+                "truth",
+                "--budget",
+                "30",
+                "--seeds",
+                3,
+                "--out",
+                tmp_path / "o",
+                "--strategy",
+                name,
+            ),
             stdout=subprocess.DEVNULL,
         )
         for name in ("margin", "random")
@@ -384,7 +424,10 @@ def test_names_at_the_ends_of_the_lines_do_not_overlap():
         ({"label_model": "comittee"}, "no label model named 'comittee'"),
         ({"classifiers": ["bayes"]}, "no weak classifier named 'bayes'"),
         ({"features": "tfdif"}, "no feature set named 'tfdif'"),
-        ({"labels": ["spam", "eggs"]}, "gold column 'truth', record 'r1': 'ham' is not a label; the labels are 'spam', 'eggs'"),
+        (
+            {"labels": ["spam", "eggs"]},
+            "gold column 'truth', record 'r1': 'ham' is not a label; the labels are 'spam', 'eggs'",
+        ),
         ({"budgets": [15]}, "budget 15 is no multiple of the batch of 10"),
         ({"budgets": [0]}, "numbers of labels above 0"),
         ({"budgets": [100]}, "the smallest budget is 100 labels, more than the 60 records"),
@@ -438,7 +481,7 @@ def test_faults_of_labeling_functions_are_warnings():
     def fails(x):
         raise RuntimeError("no")
 
-    with pytest.warns(weaklab.base.FaultWarning, match="fails .*RuntimeError: no"):
+    with pytest.warns(weaklab.core.errors.FaultWarning, match="fails .*RuntimeError: no"):
         quick(heuristics=fails, seeds=1, budgets=[10])
 
 
@@ -457,7 +500,9 @@ def test_the_command_prints_the_table_and_names_its_files(tmp_path):
 
 
 def test_the_sample_and_a_project_bring_their_own_committee(tmp_path):
-    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=0, weak_classifiers=["naive_bayes"]) as project:
+    with weaklab.Project(
+        tmp_path / "p", labels=["ham", "spam"], timeout=0, weak_classifiers=["naive_bayes"]
+    ) as project:
         project.add_records(planted(), gold="truth")
         project.add(weaklab.keywords("spam", WORDS["spam"]))
         project.add(weaklab.keywords("ham", WORDS["ham"]))
@@ -474,12 +519,19 @@ def test_the_sample_and_a_project_bring_their_own_committee(tmp_path):
 def test_mistakes_on_the_command_line_are_one_line(tmp_path):
     planted().to_csv(tmp_path / "mail.csv", index=False)
     assert "error: a simulation answers from the truth" in run(tmp_path / "mail.csv", code=1).stderr
-    assert "no query strategy named 'x'" in run(tmp_path / "mail.csv", "--gold", "truth", "--strategy", "x", code=1).stderr
+    assert (
+        "no query strategy named 'x'" in run(tmp_path / "mail.csv", "--gold", "truth", "--strategy", "x", code=1).stderr
+    )
     with pytest.raises(WeaklabError, match="--budget takes numbers of labels, such as 20,50,100, got 'many'"):
         run_simulation("mail.csv", gold="truth", labels=None, lfs=[], classifiers=[], label_model=None, budgets="many")
 
 
 def test_a_classifier_that_cannot_train_ends_a_simulation_with_its_reason():
     rows = [{"x": float(i % 7) - 3, "y": float(i % 5), "truth": ("a", "b")[i % 2]} for i in range(60)]
-    with pytest.warns(FaultWarning, match="negative"), pytest.raises(WeaklabError, match=r"classifiers that work: naive_bayes.*negative"):
-        simulate(rows, gold="truth", classifiers=["naive_bayes"], features="columns", budgets=[20], seeds=1, progress=False)
+    with (
+        pytest.warns(FaultWarning, match="negative"),
+        pytest.raises(WeaklabError, match=r"classifiers that work: naive_bayes.*negative"),
+    ):
+        simulate(
+            rows, gold="truth", classifiers=["naive_bayes"], features="columns", budgets=[20], seeds=1, progress=False
+        )

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import weaklab as wl
-from weaklab.base import WeaklabError
+from weaklab.batch import spark as on_spark
+from weaklab.batch.frozen import FrozenCommittee
+from weaklab.core.errors import WeaklabError
 from weaklab.corpus import Roles
-from weaklab.engines import spark as on_spark
-from weaklab.frozen import FrozenCommittee
 from weaklab.heuristics import col
 
 # what pyspark says of the versions of others, and its sockets, which it leaves to the garbage collector
@@ -27,7 +27,8 @@ pytestmark = [
 ]
 WORDS = ["win", "a", "prize", "lunch", "at", "noon", "free", "entry", "Angry", "see", "you"]
 RECORDS = [
-    {"id": f"r{i:03}", "text": " ".join(WORDS[(i * 7 + j * j) % len(WORDS)] for j in range(i % 6)), "length": i % 6} for i in range(300)
+    {"id": f"r{i:03}", "text": " ".join(WORDS[(i * 7 + j * j) % len(WORDS)] for j in range(i % 6)), "length": i % 6}
+    for i in range(300)
 ]
 
 
@@ -99,7 +100,9 @@ def project(tmp_path_factory):
     held.weak_classifier("naive_bayes", features="tfidf")
     with pytest.warns(wl.WeaklabWarning, match="angry"):
         held.run(progress=False)
-    held.label_many([(r["id"], "spam" if "prize" in r["text"] or "free" in r["text"] else "ham") for r in RECORDS[6:30]])
+    held.label_many(
+        [(r["id"], "spam" if "prize" in r["text"] or "free" in r["text"] else "ham") for r in RECORDS[6:30]]
+    )
     held.run(progress=False)
     return held
 
@@ -195,9 +198,22 @@ def test_only_what_is_read_is_selected(spark):
     df = spark.createDataFrame([(1, "a prize", 2, 3)], "id long, text string, length long, `a.b` long")
     declared = members()
     declared.add(wl.where("ham", col("a.b") < 2))
-    assert on_spark._columns_wanted(df, FrozenCommittee.of(declared), Roles("id", ("text",)), ()) == ("id", "text", "a.b")
-    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("id", ("text",)), ["length"]) == ("id", "text", "length")
-    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("key"), ()) == ("id", "text", "length", "a.b")
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(declared), Roles("id", ("text",)), ()) == (
+        "id",
+        "text",
+        "a.b",
+    )
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("id", ("text",)), ["length"]) == (
+        "id",
+        "text",
+        "length",
+    )
+    assert on_spark._columns_wanted(df, FrozenCommittee.of(members()), Roles("key"), ()) == (
+        "id",
+        "text",
+        "length",
+        "a.b",
+    )
     assert [row.label for row in on_spark.label(df, declared).collect()] == ["spam"]
 
 
@@ -276,7 +292,9 @@ def test_columns_are_checked_before_anything_runs(spark, mail, project):
     subject.add(wl.keywords("ham", ["re:"], column="subject", name="reply"))
     with pytest.raises(WeaklabError, match="keywords 'reply' cannot read the records to label: no column 'subject'"):
         on_spark.label(df, subject)
-    with pytest.raises(WeaklabError, match=r"condition '.*' cannot read the records to label: no column 'length'; there are id, text"):
+    with pytest.raises(
+        WeaklabError, match=r"condition '.*' cannot read the records to label: no column 'length'; there are id, text"
+    ):
         on_spark.label(df.drop("length"), project)
     with pytest.raises(WeaklabError, match="no column 'text'; the columns are id, length"):
         on_spark.label(df.drop("text"), project)
@@ -288,7 +306,9 @@ def test_columns_are_checked_before_anything_runs(spark, mail, project):
         on_spark.label(df.withColumnRenamed("length", "label"), members(), include=["label"])
     with pytest.raises(WeaklabError, match="more than one column 'id'"):
         on_spark.label(df.select("id", "id", "text"), members())
-    with pytest.raises(WeaklabError, match="wanted a project, a frozen committee or a committee to label with, got str"):
+    with pytest.raises(
+        WeaklabError, match="wanted a project, a frozen committee or a committee to label with, got str"
+    ):
         on_spark.label(df, "project")
 
 
@@ -314,7 +334,9 @@ def test_labels_known_before_are_hidden_from_functions(spark, mail):
     frozen.roles = Roles("id", ("text",), gold="length")
     found = rows(on_spark.label(spark.read.parquet(str(mail)).limit(2), frozen, votes=True))
     assert [row["vote_copies"] for row in found] == [None, None]
-    assert found[0]["faults"] == ["copies: AttributeError: column 'length' holds labels, and a heuristic must not read them"]
+    assert found[0]["faults"] == [
+        "copies: AttributeError: column 'length' holds labels, and a heuristic must not read them"
+    ]
 
 
 def test_a_record_without_an_id_stops_the_job(spark):
@@ -332,8 +354,13 @@ def test_files_get_the_rows_of_the_local_engine_and_the_session_stays(spark, mai
     from weaklab.batch import label_files
 
     local = label_files(project.freeze(), mail, tmp_path / "local", votes=True, include=["length"], workers=1)
-    found = label_files(project.freeze(), mail, tmp_path / "s p", votes=True, include=["length"], engine="spark", rows_per_part=50)
-    assert pq.read_table(tmp_path / "s p").sort_by("id").to_pylist() == pq.read_table(tmp_path / "local").drop_columns("row").to_pylist()
+    found = label_files(
+        project.freeze(), mail, tmp_path / "s p", votes=True, include=["length"], engine="spark", rows_per_part=50
+    )
+    assert (
+        pq.read_table(tmp_path / "s p").sort_by("id").to_pylist()
+        == pq.read_table(tmp_path / "local").drop_columns("row").to_pylist()
+    )
     for name in ("rows", "labels", "undecided", "manual", "votes"):
         assert getattr(found, name) == getattr(local, name)
     assert [(f.heuristic, f.exception, f.count, f.records) for f in found.faults] == [
@@ -373,7 +400,9 @@ def test_what_is_missing_is_told(mail, tmp_path, monkeypatch):
     sql = pytest.importorskip("pyspark.sql", reason='pip install "weaklab[spark]"')
     monkeypatch.setattr(sql.SparkSession, "getActiveSession", lambda: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(WeaklabError, match=r"needs a Java runtime, 17 or newer for Spark 4, and there is no `java` in .*/bin"):
+    with pytest.raises(
+        WeaklabError, match=r"needs a Java runtime, 17 or newer for Spark 4, and there is no `java` in .*/bin"
+    ):
         on_spark.label_files(frozen, mail, tmp_path / "out")
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,5 @@
-"""Every query strategy against its formula in plain loops; modAL's query functions as they are; the table in the documentation."""
+"""Every query strategy against its formula in plain loops; modAL's query functions as they are; the table in the
+documentation."""
 
 import functools
 import itertools
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from weaklab.base import WeaklabError
-from weaklab.scheduler import Pool, Scheduler
+from weaklab.core.errors import WeaklabError
+from weaklab.scheduling.scheduler import Pool, Scheduler
 from weaklab.strategies import (
     STRATEGIES,
     as_strategy,
@@ -34,7 +35,7 @@ from weaklab.strategies import (
     variance_reduction,
 )
 from weaklab.strategies.geometry import k_means, nearest, squares
-from weaklab.strategies.patterns import pattern_ids
+from weaklab.strategies.vote_patterns import pattern_ids
 
 DOCS = Path(__file__).parent.parent / "docs" / "strategies.md"
 CLOSE = 1e-5
@@ -134,9 +135,15 @@ def is_greedy(pool, rows, gain):
 def test_max_disagreement_is_the_largest_divergence_from_the_mean(pool):
     P, L, scores = pool["P"], pool["L"], pool["scores"]
     for i in range(len(P)):
-        members = [scores[j][i] if j in scores else [float(c == v) for c in range(P.shape[1])] for j, v in enumerate(L[i]) if v >= 0]
+        members = [
+            scores[j][i] if j in scores else [float(c == v) for c in range(P.shape[1])]
+            for j, v in enumerate(L[i])
+            if v >= 0
+        ]
         mean = [sum(column) / len(members) for column in zip(*members, strict=True)]
-        largest = max((sum(x * math.log(x / c) for x, c in zip(p, mean, strict=True) if x > 0) for p in members), default=0)
+        largest = max(
+            (sum(x * math.log(x / c) for x, c in zip(p, mean, strict=True) if x > 0) for p in members), default=0
+        )
         assert math.isclose(max_disagreement(P, L, scores)[i], largest, abs_tol=1e-9)
 
 
@@ -146,7 +153,10 @@ def test_expected_gradient_length_is_the_expected_norm_of_the_gradient_matrix(po
     found = expected_gradient_length(pool["P"], pool["E"])
     for p, x, value in zip(pool["P"], pool["E"], found, strict=True):
         with_bias = [*map(float, x), 1.0]
-        lengths = [math.sqrt(sum(((q - (c == other)) * z) ** 2 for other, q in enumerate(p) for z in with_bias)) for c in range(len(p))]
+        lengths = [
+            math.sqrt(sum(((q - (c == other)) * z) ** 2 for other, q in enumerate(p) for z in with_bias))
+            for c in range(len(p))
+        ]
         assert math.isclose(value, sum(q * length for q, length in zip(p, lengths, strict=True)), abs_tol=CLOSE)
 
 
@@ -318,7 +328,9 @@ def test_kmeans_plus_plus_draws_with_chances_proportional_to_squared_distances()
 
 
 def test_kmeans_plus_plus_draws_its_first_uniformly_where_nothing_is_labeled():
-    np.testing.assert_allclose(shares("kmeans_plus_plus", pool_like(unit([[1, 0], [1, 0], [-1, 0]]), n=1), 0), 1 / 3, atol=0.03)
+    np.testing.assert_allclose(
+        shares("kmeans_plus_plus", pool_like(unit([[1, 0], [1, 0], [-1, 0]]), n=1), 0), 1 / 3, atol=0.03
+    )
 
 
 def test_badge_draws_with_chances_proportional_to_squared_distances_of_gradients():
@@ -341,7 +353,10 @@ def medoid(E, rows, weights):
 @given(st.permutations([3, 5, 8]), st.integers(0, 50))
 def test_cluster_representatives_are_the_middles_of_clusters_from_the_largest_down(sizes, seed):
     E, cluster = planted(sizes, seed=seed)
-    expected = [medoid(E, np.flatnonzero(cluster == c), np.ones(len(E))) for c in sorted(range(3), key=lambda c: sizes[c], reverse=True)]
+    expected = [
+        medoid(E, np.flatnonzero(cluster == c), np.ones(len(E)))
+        for c in sorted(range(3), key=lambda c: sizes[c], reverse=True)
+    ]
     assert chosen("cluster_representatives", pool_like(E)) == expected
 
 
@@ -543,7 +558,9 @@ def test_a_function_that_refits_is_told_what_to_use(modal):
         chosen("expected_error_reduction", random_pool(), as_strategy(modal.expected_error.expected_error_reduction))
 
 
-@pytest.mark.parametrize("answer", [[2, 0], (np.array([2, 0]), np.zeros(2)), ([2, 0], np.zeros((2, 5))), np.array([2, 0, 2]), (2, 0)])
+@pytest.mark.parametrize(
+    "answer", [[2, 0], (np.array([2, 0]), np.zeros(2)), ([2, 0], np.zeros((2, 5))), np.array([2, 0, 2]), (2, 0)]
+)
 def test_answers_of_every_version_are_understood(answer):
     pool = {**pool_like(np.eye(4, dtype=np.float32), y=[-1, 0, -1, -1], n=2)}
     seen = []

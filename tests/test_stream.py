@@ -1,4 +1,5 @@
-"""Stream-based sampling: the budget holds on any stream, the uncertain are asked about, and a stream goes on after a restart."""
+"""Stream-based sampling: the budget holds on any stream, the uncertain are asked about, and a stream goes on after a
+restart."""
 
 import json
 import math
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
+from weaklab.scheduling.stream import StreamSampler
 from weaklab.strategies import STRATEGIES, uniform
-from weaklab.stream import StreamSampler
 
 
 def row(score):
@@ -38,7 +39,14 @@ budgets = st.one_of(st.floats(0.001, 1.0), st.integers(1, 60))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(streams, budgets, st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.booleans(), st.integers(0, 5), st.sampled_from([None, 7, 300]))
+@given(
+    streams,
+    budgets,
+    st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+    st.booleans(),
+    st.integers(0, 5),
+    st.sampled_from([None, 7, 300]),
+)
 def test_the_budget_is_never_exceeded(scores, budget, random_share, randomised, seed, expected):
     sampler = StreamSampler(budget, random_share=random_share, randomised=randomised, seed=seed, expected=expected)
     decisions = run(sampler, scores)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
+from weaklab.scheduling.synthesis import boundary_points, cut_places, interpolate_records, splice_texts, synthetic_id
 from weaklab.strategies import margin
-from weaklab.synthesis import boundary_points, cut_places, interpolate_records, splice_texts, synthetic_id
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["2 classes", "3 classes"])
@@ -117,7 +117,10 @@ def test_splices_depend_on_the_seed_and_not_on_the_order_of_the_records():
     order = np.random.default_rng(2).permutation(len(TEXTS))
 
     def made(rows, seed):
-        return [s.text for s in splice_texts(word_model, [TEXTS[row] for row in rows], P[rows], 8, seed=seed, keys=keys[rows])]
+        return [
+            s.text
+            for s in splice_texts(word_model, [TEXTS[row] for row in rows], P[rows], 8, seed=seed, keys=keys[rows])
+        ]
 
     assert made(np.arange(len(TEXTS)), 0) == made(order, 0)
     assert made(order, 0) != made(order, 1)
@@ -180,7 +183,9 @@ def size_model(rows):
 
 
 def test_interpolated_records_mix_numbers_and_take_the_rest_from_the_nearer_parent():
-    records = [{"id": str(i), "size": float(i), "legs": i, "kind": "cat" if i < 5 else "dog", "note": None} for i in range(10)]
+    records = [
+        {"id": str(i), "size": float(i), "legs": i, "kind": "cat" if i < 5 else "dog", "note": None} for i in range(10)
+    ]
     found = interpolate_records(size_model, records, size_model(records), 4, keys=keys_of(10))
     assert found
     for made in found:
@@ -209,7 +214,9 @@ def test_a_missing_number_is_taken_from_the_nearer_parent():
 
 
 def test_ids_are_made_from_the_content():
-    assert synthetic_id(np.array([1.0, 2.0])) == synthetic_id(np.array([1.0, 2.0])) != synthetic_id(np.array([2.0, 1.0]))
+    assert (
+        synthetic_id(np.array([1.0, 2.0])) == synthetic_id(np.array([1.0, 2.0])) != synthetic_id(np.array([2.0, 1.0]))
+    )
     assert synthetic_id("a") != synthetic_id("b")
     assert synthetic_id("\ud800").startswith("synthetic-")
 
@@ -217,7 +224,10 @@ def test_ids_are_made_from_the_content():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: splice_texts(word_model, TEXTS[:20], word_model(TEXTS[:20]), 3), "all 20 records are predicted to be of class 0"),
+        (
+            lambda: splice_texts(word_model, TEXTS[:20], word_model(TEXTS[:20]), 3),
+            "all 20 records are predicted to be of class 0",
+        ),
         (lambda: splice_texts(word_model, ["a b"], [[1, 0]], 3), "two records with text, got 1 of 1"),
         (lambda: splice_texts(word_model, ["", " "], [[1, 0], [0, 1]], 3), "two records with text, got 0 of 2"),
         (lambda: splice_texts(word_model, ["a", 3], [[1, 0], [0, 1]], 3), "got int in row 1"),
@@ -227,9 +237,18 @@ def test_ids_are_made_from_the_content():
         (lambda: boundary_points(word_model, [1.0, 2.0], [[1, 0]], 1), "X must hold finite numbers"),
         (lambda: boundary_points(word_model, [[1.0], [np.nan]], [[1, 0], [0, 1]], 1), "X must hold finite numbers"),
         (lambda: boundary_points(word_model, [[1.0], [2.0]], [[1, 0]], 1), "P must hold finite probabilities"),
-        (lambda: boundary_points(word_model, [[1.0], [2.0]], [[1, 0], [0, 1]], 1, keys=[1]), "keys must be one whole number"),
-        (lambda: boundary_points(lambda X: np.eye(2)[[0] * len(X)], [[1.0], [2.0]], np.eye(2), 1), "give the P of the same model"),
-        (lambda: interpolate_records(size_model, [{"a": "x"}, {"a": "y"}], np.eye(2), 1), "no numbers alone in the columns 'a'"),
+        (
+            lambda: boundary_points(word_model, [[1.0], [2.0]], [[1, 0], [0, 1]], 1, keys=[1]),
+            "keys must be one whole number",
+        ),
+        (
+            lambda: boundary_points(lambda X: np.eye(2)[[0] * len(X)], [[1.0], [2.0]], np.eye(2), 1),
+            "give the P of the same model",
+        ),
+        (
+            lambda: interpolate_records(size_model, [{"a": "x"}, {"a": "y"}], np.eye(2), 1),
+            "no numbers alone in the columns 'a'",
+        ),
         (lambda: interpolate_records(size_model, [{"size": True}, {"size": False}], np.eye(2), 1), "no numbers alone"),
     ],
 )

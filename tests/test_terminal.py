@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import weaklab
-from weaklab.base import HeuristicError, WeaklabError
 from weaklab.cli.app import main
-from weaklab.tables import Table, clean, json_text, width, wrapped
+from weaklab.core.errors import HeuristicError, WeaklabError
+from weaklab.core.tables import Table, clean, json_text, width, wrapped
 
 ESC = "\x1b[31m\x1b]0;title\x07"
 BIDI = "\u202eabc\u2066"
@@ -46,11 +46,15 @@ def nasty(tmp_path_factory):
     folder = place / f"p [/]{ESC}{BIDI}"
     records = [{"id": f"{n}{NASTY}", "text": f"prize {n} {NASTY}\nlunch", f"column {NASTY}": NASTY} for n in range(16)]
     with weaklab.Project(folder, labels=LABELS, timeout=None, weak_classifiers=[], retrain_every=0) as project:
-        (folder / "labeling_functions" / f"lfs {ESC}[bold].py").write_text(f"raise ValueError({NASTY!r})", encoding="utf-8")
+        (folder / "labeling_functions" / f"lfs {ESC}[bold].py").write_text(
+            f"raise ValueError({NASTY!r})", encoding="utf-8"
+        )
         project.add_records(records, text="text", id="id", quiet=True)
         project.add(weaklab.keywords(LABELS[0], ["prize"], name=f"[red]{BIDI}"))
         project.add(weaklab.pattern(LABELS[1], "lunch", name="[/]"))
-        with warnings.catch_warnings(action="ignore"):  # the file was written while the project was open, and does not load
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # the file was written while the project was open, and does not load
             for ask in project.ask(11, strategy="random"):
                 project.label(ask, LABELS[0], annotator=NASTY)
     (place / f"more {ESC}.jsonl").write_text(json.dumps({"id": f"new{NASTY}", "text": NASTY}) + "\n", encoding="utf-8")
@@ -80,7 +84,12 @@ def test_no_command_passes_on_what_a_terminal_obeys(nasty, run, monkeypatch):
         assert "Traceback" not in err
         assert code in (0, 1, 2, 3), command
         if "--json" not in command and "--csv" not in command:
-            assert max(map(width, out.splitlines()), default=0) <= 80 or command[0] in ("label", "import", "export", "salvage"), command
+            assert max(map(width, out.splitlines()), default=0) <= 80 or command[0] in (
+                "label",
+                "import",
+                "export",
+                "salvage",
+            ), command
 
 
 def test_json_is_what_the_record_holds(nasty, run):
@@ -116,10 +125,10 @@ def test_a_notebook_and_a_prompt_of_python_get_no_direction_marks(nasty):
 def test_errors_warnings_and_faults_are_safe_in_python_too():
     assert str(WeaklabError(f"a\n{NASTY}")).count("\n") == 1
     assert not RAW.search(str(WeaklabError(NASTY)).replace("\n", ""))
-    assert not RAW.search(str(weaklab.base.Fault(NASTY, "E", NASTY, NASTY, (NASTY,))))
+    assert not RAW.search(str(weaklab.core.errors.Fault(NASTY, "E", NASTY, NASTY, (NASTY,))))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        weaklab.base.warn(NASTY)
+        weaklab.core.errors.warn(NASTY)
     assert not RAW.search(str(caught[0].message))
 
 
@@ -146,7 +155,8 @@ WIDE = Table(
         ["prize_and_other_words", "spam", "12.5%", "3.1%", "0.0%", "0.95 (0.85-0.99, n=20)", "0.90 (0.80-0.97, n=30)", 0, "a/b/c.py:12"],
         ["日本語の名前" * 4, "ham, spam, 日本語", "100.0%", "99.9%", "1.1%", "", "0.50 (0.10-0.90, n=10)", 12345678, "x" * 90],
     ],
-    ["a note that is rather long, and goes on and on, until it is longer than any terminal is wide, as notes are; " * 2],
+    ["a note that is rather long, and goes on and on, until it is longer than any terminal is wide, as notes are; "
+     "" * 2],
 )  # fmt: skip
 
 
@@ -194,7 +204,9 @@ def test_the_version_and_the_module(run):
 
     assert run("--version")[:2] == (0, f"weaklab {weaklab.__version__}\n")
     here = {**os.environ, "PYTHONPATH": str(Path(weaklab.__file__).parents[1])}
-    made = subprocess.run([sys.executable, "-m", "weaklab", "--version"], capture_output=True, text=True, check=False, env=here)
+    made = subprocess.run(
+        [sys.executable, "-m", "weaklab", "--version"], capture_output=True, text=True, check=False, env=here
+    )
     assert (made.stdout, made.stderr) == (f"weaklab {weaklab.__version__}\n", "")
 
 

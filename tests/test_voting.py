@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from weaklab import keywords, pattern
-from weaklab.base import LabelNames
+from weaklab.core.labels import LabelNames
 from weaklab.corpus.records import Roles
 from weaklab.heuristics import Ballot, ColumnVotes, Heuristic
 from weaklab.voting import Plan, automata, folding, plan, regexes
@@ -35,8 +35,12 @@ REGEXES = [
     r"(?:st|sk|si)(?:a|b)?i", r"İ", r"\b[sk]{1}\b", r"\b\b", r"(k)?(?(1)a|b)c", r"K", r"\x00",
 ]  # fmt: skip
 
-texts = st.lists(st.sampled_from([*WORDS, *ODD, "things", "Why ", "HTTPS://", "$5", "7 ways", "BREAKING"]), max_size=9).map("".join)
-anything = st.one_of(texts, st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.text(st.sampled_from(ODD), max_size=12))
+texts = st.lists(
+    st.sampled_from([*WORDS, *ODD, "things", "Why ", "HTTPS://", "$5", "7 ways", "BREAKING"]), max_size=9
+).map("".join)
+anything = st.one_of(
+    texts, st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.text(st.sampled_from(ODD), max_size=12)
+)
 words = st.one_of(st.sampled_from(WORDS), anything).filter(str.strip)
 
 
@@ -76,7 +80,9 @@ def same_votes(heuristics, batch):
 
 
 def test_letters_are_the_same_under_ignorecase_exactly_where_re_says_so():
-    cased = [c for c in range(0x110000) if chr(c).lower() != chr(c) or chr(c).upper() != chr(c) or chr(c).title() != chr(c)]
+    cased = [
+        c for c in range(0x110000) if chr(c).lower() != chr(c) or chr(c).upper() != chr(c) or chr(c).title() != chr(c)
+    ]
     cased = sorted({same for c in cased for same in folding.same_letters(c)} | set(cased))
     assert len(cased) > 2_700
     every = "".join(map(chr, cased))
@@ -107,8 +113,13 @@ def test_the_table_holds_the_representative_of_every_word_character():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.lists(words, min_size=1, max_size=6), st.booleans()), min_size=1, max_size=5), st.lists(anything, max_size=8))
-@example([(["ski"], False), (["ski"], True), (["SKI", "SKI"], True)], ["ſKİ", "ski", "a ski\n", "SKI!", "skis", "éski", ""])
+@given(
+    st.lists(st.tuples(st.lists(words, min_size=1, max_size=6), st.booleans()), min_size=1, max_size=5),
+    st.lists(anything, max_size=8),
+)
+@example(
+    [(["ski"], False), (["ski"], True), (["SKI", "SKI"], True)], ["ſKİ", "ski", "a ski\n", "SKI!", "skis", "éski", ""]
+)
 @example([(["aa"], False)], ["aa" + "b" * 64, "a" * 128, "a" * 66])
 def test_keyword_lists_vote_as_they_do_alone(lists, values):
     members = [keywords(j % 2, list_, case=case, name=str(j)) for j, (list_, case) in enumerate(lists)]
@@ -116,9 +127,17 @@ def test_keyword_lists_vote_as_they_do_alone(lists, values):
 
 
 def test_all_odd_words_are_found_in_all_odd_texts():
-    values = [*WORDS, *ODD, *(a + b for a in WORDS for b in ("", " ", "é", "!", "\x00")), *(b + a for a in WORDS for b in (" ", "é", "\n"))]
+    values = [
+        *WORDS,
+        *ODD,
+        *(a + b for a in WORDS for b in ("", " ", "é", "!", "\x00")),
+        *(b + a for a in WORDS for b in (" ", "é", "\n")),
+    ]
     values += [v.upper() for v in values] + [v.lower() for v in values]
-    same_votes([keywords("spam", [word], case=case, name=f"{word} {case}") for word in WORDS for case in (True, False)], batch_of(values))
+    same_votes(
+        [keywords("spam", [word], case=case, name=f"{word} {case}") for word in WORDS for case in (True, False)],
+        batch_of(values),
+    )
 
 
 # ---- regular expressions
@@ -133,7 +152,11 @@ def test_all_odd_expressions_are_found_in_all_odd_texts():
 
 @pytest.mark.usefixtures("either_way")
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(REGEXES), min_size=1, max_size=12, unique=True), st.sampled_from([0, re.I]), st.lists(anything, max_size=8))
+@given(
+    st.lists(st.sampled_from(REGEXES), min_size=1, max_size=12, unique=True),
+    st.sampled_from([0, re.I]),
+    st.lists(anything, max_size=8),
+)
 def test_patterns_vote_as_they_do_alone(sources, flags, values):
     same_votes([pattern("ham", source, flags=flags, name=source) for source in sources], batch_of(values))
 
@@ -141,7 +164,9 @@ def test_patterns_vote_as_they_do_alone(sources, flags, values):
 pieces = st.recursive(
     st.one_of(
         st.sampled_from(ODD).map(re.escape),
-        st.sampled_from([r"\d", r"\w", r"\s", r"\b", "^", "$", ".", "[a-k]", "[^s]", "[ſs9]", r"[\d-]", "[à-ÿ]", r"\B", "ki", "St"]),
+        st.sampled_from(
+            [r"\d", r"\w", r"\s", r"\b", "^", "$", ".", "[a-k]", "[^s]", "[ſs9]", r"[\d-]", "[à-ÿ]", r"\B", "ki", "St"]
+        ),
     ),
     lambda inner: st.one_of(
         st.lists(inner, min_size=1, max_size=3).map("".join),
@@ -157,7 +182,11 @@ pieces = st.recursive(
 
 @pytest.mark.usefixtures("either_way")
 @settings(max_examples=300, deadline=None)
-@given(pieces, st.sampled_from([0, re.I, re.A | re.I, re.M]), st.lists(st.text(st.sampled_from(ODD), max_size=6), max_size=8))
+@given(
+    pieces,
+    st.sampled_from([0, re.I, re.A | re.I, re.M]),
+    st.lists(st.text(st.sampled_from(ODD), max_size=6), max_size=8),
+)
 def test_any_expression_is_found_where_re_finds_it(source, flags, values):
     same_votes([pattern("ham", source, flags=flags)], batch_of(values))
 
@@ -172,7 +201,12 @@ def test_an_expression_of_whole_words_is_a_list_of_them(source, words):
 
 
 def test_a_filter_leaves_out_most_rows(monkeypatch):
-    for source, flags in [(r"\b\d+ (things|ways)\b", re.I), ("https?://", re.I), ("[A-Z]{4,}", 0), (r"\b(shocking|odd)\b", re.I)]:
+    for source, flags in [
+        (r"\b\d+ (things|ways)\b", re.I),
+        ("https?://", re.I),
+        ("[A-Z]{4,}", 0),
+        (r"\b(shocking|odd)\b", re.I),
+    ]:
         assert regexes.clues(re.compile(source, flags)) is not None
     member = pattern("ham", "breaking|exclusive", name="news")
     seen = []
@@ -194,7 +228,11 @@ def test_a_filter_leaves_out_most_rows(monkeypatch):
 def test_nulls_slices_and_kinds_of_strings(kind, roles):
     values = ["a prize", None, "", "no", "prize é", None, "free  entry", "PRIZE"]
     batch = batch_of(["prize", *values, "prize"], kind, roles=roles)
-    members = [keywords("spam", ["prize", "free entry"]), pattern("ham", "^$", name="empty"), pattern("ham", "^", name="any")]
+    members = [
+        keywords("spam", ["prize", "free entry"]),
+        pattern("ham", "^$", name="empty"),
+        pattern("ham", "^", name="any"),
+    ]
     for start, n in [(0, 10), (1, 8), (3, 4), (2, 0)]:
         same_votes(members, batch.slice(start, n))
 
@@ -209,7 +247,11 @@ def test_other_columns_hidden_missing_and_joined():
     )  # fmt: skip
     batch = batch.replace_schema_metadata(Roles("id", ("title", "body"), gold="gold").attach(batch.schema).metadata)
     columns = ["text", "title", "body", "n", "v", "gold", "flag", "nowhere", "id"]
-    members = [pattern("ham", r, column=c, name=f"{r} in {c}") for c in columns for r in ("1", "^", "e\nx|\nprize|o\n", "True", "prize")]
+    members = [
+        pattern("ham", r, column=c, name=f"{r} in {c}")
+        for c in columns
+        for r in ("1", "^", "e\nx|\nprize|o\n", "True", "prize")
+    ]
     same_votes([*members, *(keywords("spam", ["prize", "10", "true"], column=c, name=c) for c in columns)], batch)
 
 
@@ -218,7 +260,14 @@ def test_one_text_column_of_another_name_is_the_text():
 
 
 @pytest.mark.parametrize(
-    "values", [["ham", "spam", None, "ham"], [0, 1, None, -1], ["ham", "eggs", None, "eggs"], [0, 9, 9, 1], [1.0, 0.0, 1.5, None]]
+    "values",
+    [
+        ["ham", "spam", None, "ham"],
+        [0, 1, None, -1],
+        ["ham", "eggs", None, "eggs"],
+        [0, 9, 9, 1],
+        [1.0, 0.0, 1.5, None],
+    ],
 )
 def test_votes_that_stand_in_a_column(values):
     same_votes([ColumnVotes("v", "v")], batch_of(values, None, "v", roles=()))
@@ -261,7 +310,9 @@ def test_the_bound_of_a_search_counts_its_repeats(source, power):
     assert found.longest(1e8) >= 99
 
 
-@pytest.mark.parametrize("source", ["(a+)+b", "(a|a)*b", "(a|aa)+$", r"(a*)\1", "(?=a+)b", "(a?){40}b", "(?:ab|a|cd){33}", "(a|b)?" * 60])
+@pytest.mark.parametrize(
+    "source", ["(a+)+b", "(a|a)*b", "(a|aa)+$", r"(a*)\1", "(?=a+)b", "(a?){40}b", "(?:ab|a|cd){33}", "(a|b)?" * 60]
+)
 def test_what_may_explode_has_no_bound(source):
     assert regexes.steps(re.compile(source)).longest(1e8) < 100
 
@@ -336,7 +387,9 @@ def test_members_of_other_classes_run_together_where_their_class_can():
 
 def test_an_edit_of_one_word_changes_the_votes():
     batch = batch_of(["a prize", "a price"])
-    assert [Plan([keywords("spam", [word])], LABELS).evaluate(batch)[0][0].votes.tolist() for word in ("prize", "price")] == [
+    assert [
+        Plan([keywords("spam", [word])], LABELS).evaluate(batch)[0][0].votes.tolist() for word in ("prize", "price")
+    ] == [
         [1, -1],
         [-1, 1],
     ]

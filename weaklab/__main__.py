@@ -6,7 +6,9 @@ from pathlib import Path
 
 
 def _leave_the_working_directory() -> None:
-    """Import nothing from where the command happens to be given, which may be a folder of somebody else; the program does not either."""
+    """Import nothing from where the command happens to be given, which may be a folder of somebody else; the program
+    does not either.
+    """
     here = os.getcwd()
     if sys.path and sys.path[0] in ("", here) and not Path(__file__).is_relative_to(here):
         del sys.path[0]

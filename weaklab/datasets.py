@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, CorpusError, LabelNames
+from weaklab.core.errors import CorpusError
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import Corpus, read
 from weaklab.heuristics import ColumnVotes
 
@@ -89,21 +90,29 @@ def load_wrench(path: str | Path, split: str = "train") -> WrenchSet:
     labels = LabelNames([str(names[code]) for code in codes])
     rows: list[dict[str, Any]] = []
     given: list[list[int]] = []
-    named = {ABSTAIN: None, **dict(enumerate(labels))} if labels.are_numbers else None  # else a code would be taken for a name
+    named = (
+        {ABSTAIN: None, **dict(enumerate(labels))} if labels.are_numbers else None
+    )  # else a code would be taken for a name
     for key, entry in data.items():
         try:
             content = dict(entry["data"])
             votes, label = [int(v) for v in entry["weak_labels"]], int(entry["label"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CorpusError(f"{folder / split}.json, record {key!r}: not in the WRENCH format: {type(error).__name__}: {error}") from None
+            raise CorpusError(
+                f"{folder / split}.json, record {key!r}: not in the WRENCH format: {type(error).__name__}: {error}"
+            ) from None
         name = labels.name(label) if label != ABSTAIN else None
         given.append(votes)
-        rows.append({"id": key, **content, "weak_labels": [named[vote] for vote in votes] if named else votes, "gold": name})
+        rows.append(
+            {"id": key, **content, "weak_labels": [named[vote] for vote in votes] if named else votes, "gold": name}
+        )
     if not rows:
         raise CorpusError(f"{folder / split}.json holds no record")
     widths = {len(row["weak_labels"]) for row in rows}
     if len(widths) > 1:
-        raise CorpusError(f"{folder / split}.json: records have {min(widths)} to {max(widths)} weak labels; wanted one number for all")
+        raise CorpusError(
+            f"{folder / split}.json: records have {min(widths)} to {max(widths)} weak labels; wanted one number for all"
+        )
     corpus = read(rows, text="text" if "text" in rows[0] else (), id="id", gold="gold")
     gold = np.array([labels.code(row["gold"]) for row in rows], dtype=np.int64)
     L = np.array(given, dtype=np.int8)
@@ -114,7 +123,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CorpusError(f"{path}: no such file; wanted a folder with label.json, train.json, valid.json and test.json") from None
+        raise CorpusError(
+            f"{path}: no such file; wanted a folder with label.json, train.json, valid.json and test.json"
+        ) from None
     except ValueError as error:
         raise CorpusError(f"{path}: not JSON: {error}") from None
     if not isinstance(data, dict):

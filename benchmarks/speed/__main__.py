@@ -5,13 +5,15 @@
     python -m benchmarks.speed lf_declared turn_nb_1e5        # only these
     python -m benchmarks.speed scaling_rows scaling_lfs --plot FILE.png
 
-Times are medians of five, children included; a peer whose run takes more than 20 seconds is repeated for a minute. The ratio is the
-peer's CPU time over weaklab's, its spread that of the ratios of the single turns. One run of each side before the clock starts pays for
-imports and compilers (``first`` in the JSON is weaklab's) and is checked: both sides give the votes of a plain Python loop, or weaklab is
-right on the planted truth no less often, to two standard errors of the difference. A row that fails its check has no figures, and the
-program ends with status 1. Memory is what a fresh process takes beside its input. The data are made up from fixed seeds.
+Times are medians of five, children included; a peer whose run takes more than 20 seconds is repeated for a minute. The
+ratio is the peer's CPU time over weaklab's, its spread that of the ratios of the single turns. One run of each side
+before the clock starts pays for imports and compilers (``first`` in the JSON is weaklab's) and is checked: both sides
+give the votes of a plain Python loop, or weaklab is right on the planted truth no less often, to two standard errors of
+the difference. A row that fails its check has no figures, and the program ends with status 1. Memory is what a fresh
+process takes beside its input. The data are made up from fixed seeds.
 
-JSON: {row: {"ratio", "spread": [low, high], "weaklab": seconds, "peer": seconds, "peer_name", "memory_ratio", "n", ...}}.
+JSON: {row: {"ratio", "spread": [low, high], "weaklab": seconds, "peer": seconds, "peer_name", "memory_ratio", "n",
+...}}.
 """
 
 from __future__ import annotations
@@ -61,12 +63,18 @@ def line(name: str, found: Mapping[str, Any]) -> str:
     """Return a row as it is printed."""
     if "error" in found:
         return f"{name:<29} n={found['n']:<10,} ERROR {found['error']}"
-    ratio = "none" if found["ratio"] is None else f"{found['ratio']:.3g} [{found['spread'][0]:.3g}, {found['spread'][1]:.3g}]"
+    ratio = (
+        "none"
+        if found["ratio"] is None
+        else f"{found['ratio']:.3g} [{found['spread'][0]:.3g}, {found['spread'][1]:.3g}]"
+    )
     memory = "" if found["memory_ratio"] is None else f", memory {found['memory_ratio']:.3g}"
     peer = "-" if found["peer"] is None else f"{found['peer']:.3g} s"
     return (
-        f"{name:<29} n={found['n']:<10,} ratio {ratio}{memory}  goal {found['goal']}  {'reached' if found['reached'] else 'MISSED'}\n"
-        f"    weaklab {found['weaklab']:.3g} s, {found['peer_name']} {peer}" + (f"; {found['note']}" if found.get("note") else "")
+        f"{name:<29} n={found['n']:<10,} ratio {ratio}{memory}  goal {found['goal']}  "
+        f"{'reached' if found['reached'] else 'MISSED'}\n"
+        f"    weaklab {found['weaklab']:.3g} s, {found['peer_name']} {peer}"
+        + (f"; {found['note']}" if found.get("note") else "")
     )
 
 
@@ -86,7 +94,9 @@ def arguments_of(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these of {', '.join(ROWS)}; by default all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures, written after every row")
-    parser.add_argument("--quick", action="store_true", help="fewer records: about a minute, and ratios that are only a hint")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer records: about a minute, and ratios that are only a hint"
+    )
     parser.add_argument("--records", type=int, metavar="N", help="so many records in every row, to try something out")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="picture of the two rows of growth")
     arguments = parser.parse_args(given)
@@ -117,7 +127,9 @@ def main(given: Sequence[str] | None = None) -> int:
     if arguments.plot:
         scaling.plot(found, arguments.plot)
     failed = [name for name, each in found.items() if "error" in each]
-    print(f"{sum(each['reached'] for each in found.values())} of {len(found)} goals reached; {len(failed)} checks failed")
+    print(
+        f"{sum(each['reached'] for each in found.values())} of {len(found)} goals reached; {len(failed)} checks failed"
+    )
     return 1 if failed else 0
 
 

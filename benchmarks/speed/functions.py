@@ -1,5 +1,5 @@
-"""The same twenty labeling functions in every form: declared, as Python, as Snorkel's, as polars expressions, and as the plain loop that
-all of them are checked against.
+"""The same twenty labeling functions in every form: declared, as Python, as Snorkel's, as polars expressions, and as
+the plain loop that all of them are checked against.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def reference(texts: Sequence[str]) -> np.ndarray:
 
 def votes(tests: Sequence[tuple[int, Test]], texts: Sequence[str]) -> np.ndarray:
     """Return the votes of tests, int8 (n, m)."""
-    columns = [np.fromiter((label if test(text) else ABSTAIN for text in texts), np.int8, len(texts)) for label, test in tests]
+    columns = [
+        np.fromiter((label if test(text) else ABSTAIN for text in texts), np.int8, len(texts)) for label, test in tests
+    ]
     return np.column_stack(columns)
 
 
@@ -103,7 +105,9 @@ def declared() -> list[Any]:
     import weaklab
     from weaklab.heuristics import col, where
 
-    found: list[Any] = [weaklab.keywords(LABELS[j % 2], words, name=f"words_{j}") for j, words in enumerate(keyword_lists())]
+    found: list[Any] = [
+        weaklab.keywords(LABELS[j % 2], words, name=f"words_{j}") for j, words in enumerate(keyword_lists())
+    ]
     found += [weaklab.pattern(LABELS[label], regex, name=name) for name, label, regex in PATTERNS]
     for name, label, kind, part, least in COUNTS:
         counted = col("text").count(part) if kind == "count" else col("text").length()
@@ -146,4 +150,6 @@ def polars_expressions() -> list[Any]:
 def polars_votes(frame: Any) -> np.ndarray:
     """Return the votes of the polars expressions over a polars frame, int8 (n, 20)."""
     held = frame.lazy().select(polars_expressions()).collect()
-    return np.column_stack([np.where(held[name].to_numpy(), np.int8(label), np.int8(ABSTAIN)) for name, label, _ in plain()])
+    return np.column_stack(
+        [np.where(held[name].to_numpy(), np.int8(label), np.int8(ABSTAIN)) for name, label, _ in plain()]
+    )

@@ -23,27 +23,37 @@ MEMORY_LIMIT = 4_000_000_000
 def planted(n: int, m: int, k: int, kind: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return votes int8 (n, m) and the truth int (n,), uniform over k classes.
 
-    A function's votes are right with a probability between 0.6 and 0.9. Of ``kind`` oneclass each votes one class, on 2 to 20 % of the
-    records; mixed ones vote any class on 20 to 60 %, dense ones on 90 %.
+    A function's votes are right with a probability between 0.6 and 0.9. Of ``kind`` oneclass each votes one class, on 2
+    to 20 % of the records; mixed ones vote any class on 20 to 60 %, dense ones on 90 %.
     """
     rng = np.random.default_rng(seed)
     accuracy = rng.uniform(0.6, 0.9, m)
-    coverage = {"oneclass": rng.uniform(0.02, 0.2, m), "mixed": rng.uniform(0.2, 0.6, m), "dense": np.full(m, 0.9)}[kind]
+    coverage = {"oneclass": rng.uniform(0.02, 0.2, m), "mixed": rng.uniform(0.2, 0.6, m), "dense": np.full(m, 0.9)}[
+        kind
+    ]
     L, truth = np.empty((n, m), dtype=np.int8), np.empty(n, dtype=np.int64)
     for start in range(0, n, CHUNK):
         rows = slice(start, min(start + CHUNK, n))
         truth[rows] = y = rng.integers(0, k, rows.stop - start)
-        L[rows] = _one_class(y, coverage, accuracy, k, rng) if kind == "oneclass" else _any_class(y, coverage, accuracy, k, rng)
+        L[rows] = (
+            _one_class(y, coverage, accuracy, k, rng)
+            if kind == "oneclass"
+            else _any_class(y, coverage, accuracy, k, rng)
+        )
     return L, truth
 
 
-def _one_class(y: np.ndarray, coverage: np.ndarray, accuracy: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def _one_class(
+    y: np.ndarray, coverage: np.ndarray, accuracy: np.ndarray, k: int, rng: np.random.Generator
+) -> np.ndarray:
     own = np.arange(len(coverage)) % k
     speaks = np.where(y[:, None] == own, coverage * accuracy * k, coverage * (1 - accuracy) * k / (k - 1))
     return np.where(rng.random(speaks.shape) < speaks, own, -1)
 
 
-def _any_class(y: np.ndarray, coverage: np.ndarray, accuracy: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def _any_class(
+    y: np.ndarray, coverage: np.ndarray, accuracy: np.ndarray, k: int, rng: np.random.Generator
+) -> np.ndarray:
     shape = (len(y), len(coverage))
     wrong = (y[:, None] + rng.integers(1, k, shape)) % k
     votes = np.where(rng.random(shape) < accuracy, y[:, None], wrong)
@@ -79,7 +89,10 @@ def _beside(n: int, m: int, k: int, kind: str) -> dict[str, Any]:
         check_accuracy(mine, peers, SNORKEL)
 
     found = beside(lambda: fit_weaklab(L, k), lambda: fit_snorkel(L, k), SNORKEL, check)
-    return noted({**found, "accuracy": shares}, f"right on {shares['weaklab']:.2%} and {shares['peer']:.2%}; {kind} votes, {k} classes")
+    return noted(
+        {**found, "accuracy": shares},
+        f"right on {shares['weaklab']:.2%} and {shares['peer']:.2%}; {kind} votes, {k} classes",
+    )
 
 
 @contextmanager
@@ -129,7 +142,9 @@ def label_model_1e6x50_dense(n: int) -> dict[str, Any]:
 
 @row("label_model_1e7x50", n=10_000_000, quick=100_000, goal=MEMORY_LIMIT, figure="memory_weaklab", at_most=True)
 def label_model_1e7x50(n: int) -> dict[str, Any]:
-    """The same with ten million records, each side alone in a process that may take as much memory as the machine has."""
+    """The same with ten million records, each side alone in a process that may take as much memory as the machine
+    has.
+    """
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with stored(n, 50, 4, "oneclass") as given:
         ours = in_child("benchmarks.speed.child", "weaklab", *given, limit=limit)
@@ -149,7 +164,11 @@ def label_model_1e7x50(n: int) -> dict[str, Any]:
         "memory_weaklab": ours["memory"],
         "accuracy": {"weaklab": ours["right"], "peer": theirs.get("right"), "majority": ours["majority"]},
     }
-    of_peer = f"Snorkel: {theirs['error']} under a limit of {limit / 1e9:.1f} GB" if "error" in theirs else "Snorkel finishes at this size"
+    of_peer = (
+        f"Snorkel: {theirs['error']} under a limit of {limit / 1e9:.1f} GB"
+        if "error" in theirs
+        else "Snorkel finishes at this size"
+    )
     return noted(found, f"one run each; weaklab takes {ours['memory'] / 1e9:.3f} GB beside the votes; {of_peer}")
 
 
@@ -169,4 +188,6 @@ def majority_1e6x10(n: int) -> dict[str, Any]:
             raise CheckError(f"the majorities differ on {int((best[0] != best[1]).any(axis=1).sum()):,} records")
 
     ours = MajorityVote(n_classes=2)
-    return beside(lambda: ours.fit(L).predict_proba(L), lambda: peer.predict_proba(L), "Snorkel MajorityLabelVoter", check)
+    return beside(
+        lambda: ours.fit(L).predict_proba(L), lambda: peer.predict_proba(L), "Snorkel MajorityLabelVoter", check
+    )

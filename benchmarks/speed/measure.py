@@ -20,7 +20,8 @@ REPEATS = 5
 SLOW_SECONDS = 20.0
 """A peer whose first run takes longer is measured for about a minute rather than five times."""
 QUIET_SECONDS, QUIET_SHARE = 0.02, 0.1
-"""Work that goes on behind a call is waited for, and counted, until no more than a tenth of so many seconds is CPU time."""
+"""Work that goes on behind a call is waited for, and counted, until no more than a tenth of so many seconds is CPU
+time."""
 ROOT = Path(__file__).resolve().parents[2]
 STATUS = Path("/proc/self/status")
 
@@ -51,7 +52,9 @@ def cpu_seconds() -> float:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Time, Any]:
-    """Return how long a call takes, and what it returns; what it leaves running behind is waited for and charged to it."""
+    """Return how long a call takes, and what it returns; what it leaves running behind is waited for and charged to
+    it.
+    """
     gc.collect()
     start = cpu_seconds()
     own, clock = time.process_time(), time.perf_counter()
@@ -135,7 +138,9 @@ def check_votes(found: Any, wanted: np.ndarray, who: str) -> None:
 
 
 def right(P: Any, truth: np.ndarray) -> np.ndarray:
-    """Return float (n,), 1 where the most probable class is the true one, 1 / t where t classes are tied and it is one of them."""
+    """Return float (n,), 1 where the most probable class is the true one, 1 / t where t classes are tied and it is one
+    of them.
+    """
     P = np.asarray(P)
     best = P.max(axis=1, keepdims=True) - P < 1e-9
     return np.asarray(best[np.arange(len(P)), truth] / best.sum(axis=1))

@@ -12,7 +12,18 @@ import numpy as np
 
 from benchmarks.speed import functions
 from benchmarks.speed.label_models import fit_snorkel
-from benchmarks.speed.measure import REPEATS, SLOW_SECONDS, CheckError, Time, check_accuracy, check_votes, noted, right, summary, timed
+from benchmarks.speed.measure import (
+    REPEATS,
+    SLOW_SECONDS,
+    CheckError,
+    Time,
+    check_accuracy,
+    check_votes,
+    noted,
+    right,
+    summary,
+    timed,
+)
 from benchmarks.speed.rows import row
 from benchmarks.speed.texts import texts
 from benchmarks.speed.votes import SNORKEL, committee_of, snorkel
@@ -33,7 +44,9 @@ def write_texts(n: int, path: Path) -> np.ndarray:
 
 
 def label_with_weaklab(source: Path, out: Path, votes: bool = False) -> None:
-    """Fit a label model to the votes on a file's records, and write ids, labels and probabilities of all to a folder."""
+    """Fit a label model to the votes on a file's records, and write ids, labels and probabilities of all to a
+    folder.
+    """
     from weaklab import batch
 
     frozen = batch.fit(committee_of(functions.declared()), source)
@@ -89,7 +102,9 @@ def end_to_end_1e6(n: int) -> dict[str, Any]:
     few = max(n // SHARE, 2)
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / name for name in ("all", "some", "few", "ours", "theirs", "scrap", "peer_scrap")}
-        files = {name: path if name in ("ours", "scrap") else path.with_suffix(".parquet") for name, path in files.items()}
+        files = {
+            name: path if name in ("ours", "scrap") else path.with_suffix(".parquet") for name, path in files.items()
+        }
         truth = write_texts(n, files["all"])
         write_texts(few, files["some"])
         write_texts(min(FIXED, few // 2), files["few"])
@@ -102,7 +117,9 @@ def end_to_end_1e6(n: int) -> dict[str, Any]:
             shutil.rmtree(files["ours"], ignore_errors=True)  # or a finished run would be taken as it is
             ours.append(timed(lambda: label_with_weaklab(files["all"], files["ours"]))[0])
             peers, peer_votes = timed(lambda: label_with_snorkel(files["some"], files["theirs"]))
-            theirs.append(Time(*(each + max(whole - each, 0.0) * n / few for each, whole in zip(fixed, peers, strict=True))))
+            theirs.append(
+                Time(*(each + max(whole - each, 0.0) * n / few for each, whole in zip(fixed, peers, strict=True)))
+            )
         accuracy = _check(files, peer_votes, truth)
     found = summary(ours, theirs, "Snorkel + pandas")
     note = f"peer measured on {few:,} records and scaled, what {min(FIXED, few // 2)} cost taken for fixed"

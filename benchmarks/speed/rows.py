@@ -40,7 +40,9 @@ class Row(NamedTuple):
     def wanted(self) -> str:
         """Return the goal as it is shown."""
         memory = "" if self.memory is None else f", memory {self.memory:g}"
-        return f"{self.figure if self.figure != 'ratio' else ''} {'≤' if self.at_most else '≥'} {self.goal:.3g}{memory}".strip()
+        return (
+            f"{self.figure if self.figure != 'ratio' else ''} {'≤' if self.at_most else '≥'} {self.goal:.3g}{memory}"
+        ).strip()
 
 
 ROWS: dict[str, Row] = {}

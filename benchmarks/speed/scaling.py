@@ -1,4 +1,6 @@
-"""Rows of the growth: what votes and the label model cost as records and as labeling functions become more, beside themselves."""
+"""Rows of the growth: what votes and the label model cost as records and as labeling functions become more, beside
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from benchmarks.speed.votes import committee_of, vote
 LEAST_ROWS, ROWS_A_DECADE = 10_000, 2
 LFS = (10, 32, 100, 316, 1000)
 LINEAR = 1.05
-"""The largest slope that counts as linear: times repeat to a few percent, which moves a slope over three decades by hundredths."""
+"""The largest slope that counts as linear: times repeat to a few percent, which moves a slope over three decades by
+hundredths."""
 PATIENCE = 120.0
 """Seconds that the next point may be expected to take; the curve ends before it otherwise."""
 BRIEF = 2.0
@@ -31,7 +34,9 @@ CURVES = ("votes", "label_model")
 
 
 def curve(sizes: Iterable[int], call_at: Callable[[int], Callable[[], Any]]) -> dict[str, Any]:
-    """Return sizes, CPU seconds and slope of a call as it grows; the call is run once before at the size in the middle."""
+    """Return sizes, CPU seconds and slope of a call as it grows; the call is run once before at the size in the
+    middle.
+    """
     sizes = list(sizes)
     call_at(sizes[len(sizes) // 2])()
     done: list[int] = []
@@ -49,7 +54,9 @@ def curve(sizes: Iterable[int], call_at: Callable[[int], Callable[[], Any]]) -> 
 
 
 def of_curves(curves: Mapping[str, dict[str, Any]], wanted: int, unit: str) -> dict[str, Any]:
-    """Return a row: the steepest slope, and what the largest size would cost at the price of the smallest, over what it costs."""
+    """Return a row: the steepest slope, and what the largest size would cost at the price of the smallest, over what it
+    costs.
+    """
     costs = {name: each["seconds"][-1] for name, each in curves.items()}
     linear = {name: each["seconds"][0] * each["sizes"][-1] / each["sizes"][0] for name, each in curves.items()}
     ratios = {name: linear[name] / costs[name] for name in curves}
@@ -72,7 +79,9 @@ def of_curves(curves: Mapping[str, dict[str, Any]], wanted: int, unit: str) -> d
 
 @row("scaling_rows", n=10_000_000, quick=100_000, goal=LINEAR, figure="slope", at_most=True)
 def scaling_rows(n: int) -> dict[str, Any]:
-    """Twenty functions over a Parquet file of 10,000 to n texts; the label model over as many votes of ten functions."""
+    """Twenty functions over a Parquet file of 10,000 to n texts; the label model over as many votes of ten
+    functions.
+    """
     least = min(LEAST_ROWS, n // 10)
     points = 1 + round(ROWS_A_DECADE * np.log10(n / least))
     sizes = [round(size) for size in np.geomspace(least, n, points)]
@@ -92,7 +101,9 @@ def scaling_rows(n: int) -> dict[str, Any]:
 
 
 def many_functions(m: int, seed: int = 0) -> list[Any]:
-    """Return m declared functions: of twenty, ten are lists of 3 to 40 keywords, six regular expressions, four counts."""
+    """Return m declared functions: of twenty, ten are lists of 3 to 40 keywords, six regular expressions, four
+    counts.
+    """
     from weaklab.heuristics import col, where
 
     rng = np.random.default_rng(seed)
@@ -140,7 +151,9 @@ def plot(found: Mapping[str, dict[str, Any]], path: Path) -> None:
     for name, ax in zip(names, axes[0], strict=True):
         for at, (what, each) in enumerate(found[name]["curves"].items()):
             sizes, seconds = np.array(each["sizes"]), np.array(each["seconds"])
-            ax.loglog(sizes, seconds, "o-", color=f"C{at}", label=f"{what.replace('_', ' ')}, slope {each['slope']:.2f}")
+            ax.loglog(
+                sizes, seconds, "o-", color=f"C{at}", label=f"{what.replace('_', ' ')}, slope {each['slope']:.2f}"
+            )
             ax.loglog(sizes, seconds[0] * sizes / sizes[0], ":", color=f"C{at}")
         ax.set_xlabel("records" if name == "scaling_rows" else "labeling functions")
         ax.set_ylabel("CPU seconds (dotted: in proportion)")

@@ -13,18 +13,21 @@ import numpy as np
 from benchmarks.speed.measure import CheckError, Time, beside, check_accuracy, noted, right, timed
 from benchmarks.speed.rows import row
 from benchmarks.turn import BATCH, CLASSIFIERS, LABELED, TURNS, planted, restore_old_names
-from weaklab.loop import Loop
-from weaklab.scheduler import Scheduler
+from weaklab.scheduling.scheduler import Scheduler
+from weaklab.simulation.loop import Loop
 
 MODAL = "modAL ActiveLearner (patched to run on this scikit-learn)"
 WITHIN = 3
 """How many passes over the features a turn on a million records may cost."""
 CHECKED, DRAWS = 10_000, 10
-"""Accuracy after turns depends on which records were labeled first: it is compared over so many draws of them, on so many records."""
+"""Accuracy after turns depends on which records were labeled first: it is compared over so many draws of them, on so
+many records."""
 patched = cache(restore_old_names)
 
 
-def our_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray, strategy: str = "margin") -> Callable[[], Loop]:
+def our_turns(
+    X: Any, truth: np.ndarray, classifier: str, first: np.ndarray, strategy: str = "margin"
+) -> Callable[[], Loop]:
     """Return a function that takes one turn of weaklab's loop and returns the loop."""
     loop = Loop(X, ["no", "yes"], classifiers=[classifier], scheduler=Scheduler(strategy))
     loop.label(first, truth[first])
@@ -41,11 +44,15 @@ def our_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray, str
 
 
 def their_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray) -> Callable[[], Any]:
-    """Return a function that takes one turn of modAL's learner and returns it and what it learned from; that stays in its pool."""
+    """Return a function that takes one turn of modAL's learner and returns it and what it learned from; that stays in
+    its pool.
+    """
     from modAL.models import ActiveLearner
     from modAL.uncertainty import margin_sampling
 
-    learner = ActiveLearner(CLASSIFIERS[classifier](), query_strategy=margin_sampling, X_training=X[first], y_training=truth[first])
+    learner = ActiveLearner(
+        CLASSIFIERS[classifier](), query_strategy=margin_sampling, X_training=X[first], y_training=truth[first]
+    )
     rows = learner.query(X, n_instances=BATCH)[0]
 
     known = set(first.tolist())
@@ -66,10 +73,12 @@ def first_labels(n: int, seed: int = 1) -> np.ndarray:
 
 
 def compared(n: int, classifier: str) -> dict[str, float]:
-    """Return on which share of the unlabeled records each is right after some turns, the mean over several draws of first labels.
+    """Return on which share of the unlabeled records each is right after some turns, the mean over several draws of
+    first labels.
 
-    The two sides ask for different records, weaklab for some at random. Whether its classifier has learned and scored as well as the
-    peer's does is therefore checked on the same labels: scikit-learn's own learns from those that weaklab asked for.
+    The two sides ask for different records, weaklab for some at random. Whether its classifier has learned and scored
+    as well as the peer's does is therefore checked on the same labels: scikit-learn's own learns from those that
+    weaklab asked for.
 
     Returns
     -------
@@ -91,7 +100,12 @@ def compared(n: int, classifier: str) -> dict[str, float]:
         rest = np.setdiff1d(np.flatnonzero(loop.y < 0), list(known))
         labeled = np.flatnonzero(loop.y >= 0)
         same = CLASSIFIERS[classifier]().fit(X[labeled], truth[labeled])
-        found = loop.P[rest], loop.state.votes.scores[0][rest], same.predict_proba(X[rest]), learner.predict_proba(X[rest])
+        found = (
+            loop.P[rest],
+            loop.state.votes.scores[0][rest],
+            same.predict_proba(X[rest]),
+            learner.predict_proba(X[rest]),
+        )
         shares[:, draw] = [right(P, truth[rest]).mean() for P in found]
     check_accuracy(shares[1], shares[2], "scikit-learn on the same labels")
     return dict(zip(("weaklab", "classifier", "same_labels", "peer"), shares.mean(axis=1).tolist(), strict=True))
@@ -103,11 +117,16 @@ def _beside(n: int, classifier: str) -> dict[str, Any]:
     shares = compared(min(n, CHECKED), classifier)
     X, truth = planted(n)
     first = first_labels(n)
-    found = beside(our_turns(X, truth, classifier, first), their_turns(X, truth, classifier, first), MODAL, lambda *_: None, TURNS)
+    found = beside(
+        our_turns(X, truth, classifier, first), their_turns(X, truth, classifier, first), MODAL, lambda *_: None, TURNS
+    )
     usual = our_turns(X, truth, classifier, first, "default")
     usual()
     seconds = statistics.median(timed(usual)[0].cpu for _ in range(TURNS))
-    accuracy = f"right on {', '.join(f'{share:.1%} ({who})' for who, share in shares.items())} of {min(n, CHECKED):,} other records"
+    accuracy = (
+        f"right on {', '.join(f'{share:.1%} ({who})' for who, share in shares.items())} of {min(n, CHECKED):,} "
+        "other records"
+    )
     note = f"both choose by margin; {seconds:.3g} s with weaklab's default strategy; {accuracy}"
     return noted({**found, "weaklab_default_strategy": seconds, "accuracy": shares}, note)
 
@@ -133,7 +152,9 @@ def one_pass(X: Any) -> Callable[[], int]:
 
 @row("turn_1e6", n=1_000_000, quick=20_000, goal=1 / WITHIN)
 def turn_1e6(n: int) -> dict[str, Any]:
-    """A turn on a large pool beside reading its features once from memory; the slower of the two classifiers is the row."""
+    """A turn on a large pool beside reading its features once from memory; the slower of the two classifiers is the
+    row.
+    """
     X, truth = planted(n)
     first, read = first_labels(n), one_pass(X)
     read()

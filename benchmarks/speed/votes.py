@@ -17,7 +17,7 @@ from benchmarks.speed import functions
 from benchmarks.speed.measure import REPEATS, CheckError, beside, check_votes, noted, timed
 from benchmarks.speed.rows import row
 from benchmarks.speed.texts import frame, keyword_lists, texts
-from weaklab.committee import TIMEOUT_SECONDS, Committee, MemoryCache
+from weaklab.voting.committee import TIMEOUT_SECONDS, Committee, MemoryCache
 
 SNORKEL = "Snorkel PandasLFApplier"
 EDITED_LIST = 9
@@ -100,7 +100,9 @@ def lf_declared_vs_polars(n: int) -> dict[str, Any]:
     found = beside(vote(committee, data), lambda: functions.polars_votes(data), "polars expressions", check)
     corpus = median_of(vote(committee, as_corpus(data)))
     note = f"polars votes otherwise than Python on {differing} of {int((~plain_rows).sum()):,} texts that are not ASCII"
-    return noted(noted({**found, "weaklab_from_corpus": corpus}, note), f"{corpus:.3g} s where the corpus has been read before")
+    return noted(
+        noted({**found, "weaklab_from_corpus": corpus}, note), f"{corpus:.3g} s where the corpus has been read before"
+    )
 
 
 @row("lf_python", n=100_000, quick=5_000, goal=5)
@@ -109,11 +111,16 @@ def lf_python(n: int) -> dict[str, Any]:
     data, _ = frame(n)
     lfs = [weaklab.labeling_function(name=name)(function) for name, function in functions.opaque(functions.quick())]
     check = both_as(functions.reference(list(data.text)), SNORKEL)
-    found = beside(vote(committee_of(lfs), data), snorkel(data, functions.snorkel_functions(functions.quick())), SNORKEL, check)
+    found = beside(
+        vote(committee_of(lfs), data), snorkel(data, functions.snorkel_functions(functions.quick())), SNORKEL, check
+    )
     alone = vote(committee_of(lfs, timeout=None), data)
     check_votes(alone(), functions.reference(list(data.text)), "weaklab without a timeout")
     seconds = median_of(alone)
-    return noted({**found, "weaklab_timeout_none": seconds}, f"{seconds:.3g} s, ratio {found['peer'] / seconds:.3g}, with timeout=None")
+    return noted(
+        {**found, "weaklab_timeout_none": seconds},
+        f"{seconds:.3g} s, ratio {found['peer'] / seconds:.3g}, with timeout=None",
+    )
 
 
 @row("lf_edit", n=100_000, quick=10_000, goal=70)
@@ -130,7 +137,9 @@ def lf_edit(n: int) -> dict[str, Any]:
         data,
         values,
         f"words_{EDITED_LIST}",
-        lambda edit: weaklab.keywords(functions.LABELS[EDITED_LIST % 2], edited_words(edit), name=f"words_{EDITED_LIST}"),
+        lambda edit: weaklab.keywords(
+            functions.LABELS[EDITED_LIST % 2], edited_words(edit), name=f"words_{EDITED_LIST}"
+        ),
         lambda edit: (f"words_{EDITED_LIST}", EDITED_LIST % 2, functions.quick_keywords(edited_words(edit))),
     )
     name, label, _ = functions.PATTERNS[0]
@@ -146,12 +155,19 @@ def lf_edit(n: int) -> dict[str, Any]:
         lambda edit: (name, label, functions.finds(re.compile(regex(edit), re.IGNORECASE))),
     )
     figures = {key: pattern[key] for key in ("ratio", "spread", "weaklab", "peer")}
-    note = f"adding it to the committee included; an edited regular expression: {pattern['weaklab']:.3g} s, ratio {pattern['ratio']:.3g}"
+    note = (
+        f"adding it to the committee included; an edited regular expression: {pattern['weaklab']:.3g} s, ratio "
+        f"{pattern['ratio']:.3g}"
+    )
     return noted({**found, "edited_pattern": figures}, note)
 
 
 def _edit(
-    data: Any, values: list[str], name: str, ours: Callable[[int], Any], theirs: Callable[[int], tuple[str, int, functions.Test]]
+    data: Any,
+    values: list[str],
+    name: str,
+    ours: Callable[[int], Any],
+    theirs: Callable[[int], tuple[str, int, functions.Test]],
 ) -> dict[str, Any]:
     """Edit one function again and again, each time otherwise; the first edit is checked."""
     corpus = weaklab.read(data)

@@ -103,7 +103,9 @@ def import_project(path):
 def run_project(path):
     with Project(path, labels=["ham", "spam"], retrain_every=0) as project:
         for part in range(3):
-            project.add_records([{"id": f"{part}-{i}", "text": f"{'prize' if i % 2 else 'lunch'} {i % 7}"} for i in range(4000)])
+            project.add_records(
+                [{"id": f"{part}-{i}", "text": f"{'prize' if i % 2 else 'lunch'} {i % 7}"} for i in range(4000)]
+            )
         (path / "labeling_functions" / "even.py").write_text(EVEN)
         project.add(keywords("spam", ["prize"], name="prize"))
         project.add(pattern("ham", "lunch [1-5]", name="lunch"))
@@ -122,7 +124,8 @@ MAKE = {"import": import_project, "run": run_project, "label": label_project}
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, standby):
-    """Return, for a kind of work, the project before it, the same after an undisturbed child, and how long that took."""
+    """Return, for a kind of work, the project before it, the same after an undisturbed child, and how long that
+    took."""
     found = {}
 
     def prepare(kind):
@@ -144,7 +147,8 @@ def prepared(tmp_path_factory, standby):
 
 @pytest.fixture
 def killed(request, tmp_path, prepared, standby):
-    """Return a project in which a child was killed, after a delay drawn with the seed, and what the child had printed."""
+    """Return a project in which a child was killed, after a delay drawn with the seed, and what the child had
+    printed."""
     kind, seed = request.param
     before, _, seconds = prepared(kind)
     path = tmp_path / "project"
@@ -179,7 +183,9 @@ def test_an_import_is_there_whole_or_not_at_all(killed):
     with Project(path) as project:
         frame = project.labels()
         assert frame["id"].tolist() == OLD + NEW
-        assert project.corpus.column("text").to_pylist() == ["old"] * len(OLD) + [f"a prize {i}" for i in range(len(NEW))]
+        assert project.corpus.column("text").to_pylist() == ["old"] * len(OLD) + [
+            f"a prize {i}" for i in range(len(NEW))
+        ]
         assert manual_labels(project) == given
         assert len(project.history()) == len(given)
 

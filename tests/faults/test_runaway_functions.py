@@ -17,10 +17,11 @@ import pytest
 
 import weaklab
 from weaklab import ABSTAIN, WeaklabWarning, labeling_function, pattern
-from weaklab.base import MAX_FAULT_RECORDS, Fault, LabelNames
-from weaklab.committee import join
+from weaklab.core.faults import MAX_FAULT_RECORDS, Fault
+from weaklab.core.labels import LabelNames
 from weaklab.heuristics import as_heuristic
-from weaklab.processes import MAX_KILLS, Runner, settle
+from weaklab.voting.committee import join
+from weaklab.voting.workers import MAX_KILLS, Runner, settle
 
 RECORDS = [
     {"id": "a", "text": "win a prize"},
@@ -134,10 +135,14 @@ TIMEOUT = "no vote after 1 s, so its process was stopped"
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_one_bad_record_costs_that_record(function, exception, message):
-    with pytest.warns(WeaklabWarning, match=rf"^{function.__name__} \(.*test_runaway_functions.py:\d+\) on record 'b': {exception}"):
+    with pytest.warns(
+        WeaklabWarning, match=rf"^{function.__name__} \(.*test_runaway_functions.py:\d+\) on record 'b': {exception}"
+    ):
         votes, faults = vote_between_neighbours(function)
     assert votes == [SPAM, ABSTAIN, SPAM, SPAM]
-    assert [(f.heuristic, f.exception, f.records, f.count) for f in faults] == [(function.__name__, exception, ("b",), 1)]
+    assert [(f.heuristic, f.exception, f.records, f.count) for f in faults] == [
+        (function.__name__, exception, ("b",), 1)
+    ]
     assert faults[0].message.startswith(message)
 
 
@@ -211,9 +216,14 @@ def test_two_names_for_one_function_are_given_up_each_on_its_own():
     committee = weaklab.Committee(["ham", "spam"], timeout=1.0)
     committee.labeling_function(name="first")(leaves)
     committee.labeling_function(name="second")(leaves)
-    votes = committee.vote([{"id": "b", "text": ""}, {"id": "c", "text": ""}, *({"id": i, "text": ""} for i in "defg")], progress=False)
+    votes = committee.vote(
+        [{"id": "b", "text": ""}, {"id": "c", "text": ""}, *({"id": i, "text": ""} for i in "defg")], progress=False
+    )
     assert votes.L.tolist() == [[ABSTAIN, ABSTAIN]] + [[SPAM, SPAM]] * 5
-    assert [(f.heuristic, f.exception, f.count) for f in votes.faults] == [("first", "ProcessDied", 1), ("second", "ProcessDied", 1)]
+    assert [(f.heuristic, f.exception, f.count) for f in votes.faults] == [
+        ("first", "ProcessDied", 1),
+        ("second", "ProcessDied", 1),
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::weaklab.WeaklabWarning")
@@ -227,7 +237,9 @@ def test_a_batch_function_that_hangs_costs_its_batch():
     committee.labeling_function(batch=True)(hangs)
     votes = committee.vote(RECORDS, progress=False)
     assert votes.L.tolist() == [[ABSTAIN, ABSTAIN], [HAM, ABSTAIN], [HAM, ABSTAIN], [ABSTAIN, ABSTAIN]]
-    assert [(f.heuristic, f.exception, f.records, f.count) for f in votes.faults] == [("hangs", "TimeoutError", ("a", "b", "c", "d"), 4)]
+    assert [(f.heuristic, f.exception, f.records, f.count) for f in votes.faults] == [
+        ("hangs", "TimeoutError", ("a", "b", "c", "d"), 4)
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::weaklab.WeaklabWarning")
@@ -237,7 +249,9 @@ def test_a_fault_is_kept_with_the_votes_of_a_project(tmp_path):
         project.add(loops)
         project.run(progress=False)
     with weaklab.Project(tmp_path) as project:
-        assert [(f.heuristic, f.exception, f.records, f.count) for f in project.faults] == [("loops", "TimeoutError", ("b",), 1)]
+        assert [(f.heuristic, f.exception, f.records, f.count) for f in project.faults] == [
+            ("loops", "TimeoutError", ("b",), 1)
+        ]
         assert project.labels()["label"].tolist() == ["spam", None, "spam", "spam"]
 
 
@@ -293,7 +307,9 @@ def test_a_function_that_cannot_be_sent_runs_here_and_says_so_once():
     committee = weaklab.Committee(["ham", "spam"], timeout=1.0)
     committee.add(NOON)
     committee.add(guarded)
-    with pytest.warns(WeaklabWarning, match=r"^guarded cannot be sent to a child process \(TypeError: cannot pickle '_thread.lock'"):
+    with pytest.warns(
+        WeaklabWarning, match=r"^guarded cannot be sent to a child process \(TypeError: cannot pickle '_thread.lock'"
+    ):
         votes = committee.vote(RECORDS, progress=False)
     assert votes.L.tolist() == [[ABSTAIN, SPAM], [HAM, SPAM], [HAM, SPAM], [ABSTAIN, SPAM]]
     assert votes.faults == []
@@ -324,7 +340,9 @@ def test_what_cannot_be_loaded_in_a_child_votes_here_and_stops_nobody():
     def second(x):
         return "ham" if only_here else None
 
-    with pytest.warns(WeaklabWarning, match=r"cannot be loaded in a child process \(ImportError: only in the first") as caught:
+    with pytest.warns(
+        WeaklabWarning, match=r"cannot be loaded in a child process \(ImportError: only in the first"
+    ) as caught:
         votes = committee.vote(RECORDS, progress=False)
     assert sorted(str(warning.message).split()[0] for warning in caught) == ["first", "second"]
     assert votes.L[:, 1:].tolist() == [[SPAM, HAM]] * 4
@@ -404,14 +422,24 @@ def test_kills_cost_the_same_records_wherever_batches_end_and_whoever_runs_them(
     found = []
     for size, workers in ((50, 1), (4, 2), (9, 1)):
         ballots = [ballots[0] for _, ballots in Runner(10.0, workers).run([DIES], corpus_of(50, size), LABELS)]
-        fault_rows = [(size * i + row, kind, why) for i, ballot in enumerate(ballots) for row, kind, why in ballot.fault_rows]
+        fault_rows = [
+            (size * i + row, kind, why) for i, ballot in enumerate(ballots) for row, kind, why in ballot.fault_rows
+        ]
         kills = [size * i + row for i, ballot in enumerate(ballots) for row in ballot.kills]
         found.append((join(ballots).votes.tolist(), join(ballots).faults, fault_rows, kills))
     assert found[0] == found[1] == found[2]
     votes, faults, fault_rows, kills = found[0]
     assert kills == [3, 17, 18]
-    assert votes == [SPAM if i % 4 == 1 and i != 17 else HAM if i % 4 and i not in kills else ABSTAIN for i in range(19)] + [ABSTAIN] * 31
-    assert [(fault.exception, fault.count) for fault in faults] == [("ZeroDivisionError", 5), ("ProcessDied", 3), ("GivenUp", 31)]
+    assert (
+        votes
+        == [SPAM if i % 4 == 1 and i != 17 else HAM if i % 4 and i not in kills else ABSTAIN for i in range(19)]
+        + [ABSTAIN] * 31
+    )
+    assert [(fault.exception, fault.count) for fault in faults] == [
+        ("ZeroDivisionError", 5),
+        ("ProcessDied", 3),
+        ("GivenUp", 31),
+    ]
     assert faults[2].records == tuple(str(i) for i in range(19, 19 + MAX_FAULT_RECORDS))
     assert [row for row, _, _ in fault_rows] == sorted({*range(0, 19, 4), *kills, *range(19, 50)})
 
@@ -436,7 +464,9 @@ def test_ballots_of_streams_that_began_apart_settle_to_those_of_one():
     assert apart[1].votes.tolist() != whole.votes[10:].tolist()
     settled = settle(DIES, apart[1], second, killed=len(apart[0].kills))
     assert settled.votes.tolist() == whole.votes[10:].tolist()
-    assert [(10 + row, kind, why) for row, kind, why in settled.fault_rows] == whole.fault_rows[len(apart[0].fault_rows) :]
+    assert [(10 + row, kind, why) for row, kind, why in settled.fault_rows] == whole.fault_rows[
+        len(apart[0].fault_rows) :
+    ]
 
 
 def test_a_heuristic_may_vote_on_some_rows_of_each_batch():
@@ -451,7 +481,12 @@ def test_a_heuristic_may_vote_on_some_rows_of_each_batch():
     plain = labeling_function(name="plain")(lambda x: "ham")
     for size in (50, 6):
         batches = corpus_of(50, size)
-        found = list(zip(*(ballots for _, ballots in Runner(10.0, 2).run([sure, NOON, plain], batches, LABELS, select)), strict=True))
+        found = list(
+            zip(
+                *(ballots for _, ballots in Runner(10.0, 2).run([sure, NOON, plain], batches, LABELS, select)),
+                strict=True,
+            )
+        )
         some, none, every = map(join, found)
         assert {i: vote for i, vote in enumerate(some.votes.tolist()) if vote != ABSTAIN} == {1: SPAM, 2: SPAM, 5: SPAM}
         assert some.confidence.tolist() == [0.5 if i == 2 else 1 for i in range(50)]
@@ -493,7 +528,9 @@ def test_a_function_that_dies_for_no_reason_in_the_record_leaves_no_record_untol
         return "spam"
 
     (ballot,) = Runner(10.0, 1).stream([as_heuristic(tires)], LABELS).vote(corpus_of(20)[0])
-    assert {row for row, _, _ in ballot.fault_rows} == set(range(20)) - set(np.flatnonzero(ballot.votes == SPAM).tolist())
+    assert {row for row, _, _ in ballot.fault_rows} == set(range(20)) - set(
+        np.flatnonzero(ballot.votes == SPAM).tolist()
+    )
     assert {kind for _, kind, _ in ballot.fault_rows} == {"ProcessDied", "GivenUp"}
 
 
@@ -516,7 +553,9 @@ def test_votes_do_not_depend_on_where_batches_end():
     committee = weaklab.Committee(["ham", "spam"], timeout=10.0)
     committee.add(NOON)
     committee.add(PRIZE)
-    committee.labeling_function(name="long", batch=True)(lambda frame: frame.text.str.len().gt(9).map({True: "ham", False: None}))
+    committee.labeling_function(name="long", batch=True)(
+        lambda frame: frame.text.str.len().gt(9).map({True: "ham", False: None})
+    )
     whole = committee.vote(MANY, progress=False).L
     cuts = [0, 1, 4097, 9999, 10_000]
     parts = [committee.vote(MANY[a:b], progress=False).L for a, b in itertools.pairwise(cuts)]
@@ -612,7 +651,9 @@ committee.vote(["good", "bad", "good"], progress=False)
 def start_runaway(tmp_path, bad="pass", timeout=600, end="pass"):
     program, reached = tmp_path / "program.py", tmp_path / "reached"
     program.write_text(RUNAWAY.format(bad=bad, timeout=timeout, end=end))
-    process = subprocess.Popen([sys.executable, "-W", "ignore", program, bad, reached], stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", program, bad, reached], stderr=subprocess.DEVNULL, start_new_session=True
+    )
     return process, reached
 
 
@@ -638,7 +679,9 @@ def test_no_child_outlives_its_interpreter(tmp_path, bad, end, code):
 @linux
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 @pytest.mark.parametrize(
-    "bad", ["while True: pass", "re.match('(a+)+$', 'a' * 60 + '!')", "time.sleep(3600)"], ids=["loop", "regex", "sleep"]
+    "bad",
+    ["while True: pass", "re.match('(a+)+$', 'a' * 60 + '!')", "time.sleep(3600)"],
+    ids=["loop", "regex", "sleep"],
 )
 def test_a_stuck_child_goes_with_its_parent_at_once(tmp_path, bad, number):
     """The timeout is 600 s: who waits for it, or starts the function once more, fails here."""

@@ -197,7 +197,8 @@ def test_two_run_at_once_and_get_the_same_labels(tmp_path):
     for path in (tmp_path / "both", tmp_path / "alone"):
         make_project(path)
         (path / "labeling_functions" / "long.py").write_text(
-            "from weaklab import labeling_function\n\n@labeling_function\ndef long(x):\n    return 'ham' if len(x.text) > 14 else None\n"
+            "from weaklab import labeling_function\n\n@labeling_function\ndef long(x):\n    return 'ham' if "
+            "len(x.text) > 14 else None\n"
         )
         with Project(path) as project:
             project.add_records([{"id": f"more{i}", "text": "noon " * (i % 5)} for i in range(20_000)], quiet=True)
@@ -233,17 +234,22 @@ def test_of_those_who_import_one_file_at_once_one_succeeds(tmp_path, processes):
     answers = [answer for (answer,) in told]
     assert answers.count(20_000) == 1
     answers.remove(20_000)
-    assert all(a.startswith("ProjectError: ") and "record 'new0' is in the project already" in a for a in answers), answers
+    assert all(a.startswith("ProjectError: ") and "record 'new0' is in the project already" in a for a in answers), (
+        answers
+    )
     with Project(tmp_path / "project") as project:
         assert project.labels()["id"].tolist() == [*(r["id"] for r in RECORDS), *(f"new{i}" for i in range(20_000))]
 
 
 def test_files_with_other_columns_both_come_in_at_once(tmp_path):
-    """Each of the two could be the first import; a column that only one of them has is empty in the records of the other."""
+    """Each of the two could be the first import; a column that only one of them has is empty in the records of the
+    other."""
     with Project(tmp_path / "project", labels=["ham", "spam"], timeout=None):
         pass
     for name, columns in (("a", "id,text"), ("b", "id,text,source")):
-        (tmp_path / f"{name}.csv").write_text(columns + "\n" + "".join(f"{name}{i},a prize{',x' * (name == 'b')}\n" for i in range(20_000)))
+        (tmp_path / f"{name}.csv").write_text(
+            columns + "\n" + "".join(f"{name}{i},a prize{',x' * (name == 'b')}\n" for i in range(20_000))
+        )
     with Worker(IMPORT) as one, Worker(IMPORT) as other:
         for worker, file in ((one, "a.csv"), (other, "b.csv")):
             assert worker.told() == []

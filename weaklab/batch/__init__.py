@@ -1,7 +1,7 @@
 """Label a corpus that need not fit in memory: files in, Parquet parts out, each written whole or not at all.
 
-A run that is stopped, even with ``kill -9``, goes on where it was when the same call is made again, and ends with the same bytes as one
-that nothing disturbed.
+A run that is stopped, even with ``kill -9``, goes on where it was when the same call is made again, and ends with the
+same bytes as one that nothing disturbed.
 """
 
 from __future__ import annotations
@@ -13,28 +13,38 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from weaklab.base import WeaklabError, did_you_mean, warn
-from weaklab.batch.folder import SUMMARY, BatchSummary, claim, finished, is_complete, manifest_of, opened_folder, summed, write_json
+from weaklab.batch.folder import (
+    SUMMARY,
+    BatchSummary,
+    claim,
+    finished,
+    is_complete,
+    manifest_of,
+    opened_folder,
+    summed,
+    write_json,
+)
+from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.inputs import Input, Tasks, with_roles
+from weaklab.batch.local import cores, run_tasks
 from weaklab.batch.parts import PartJob, part_schema
-from weaklab.committee import assemble, join
+from weaklab.core.errors import WeaklabError, did_you_mean, warn
+from weaklab.core.files import replacing
+from weaklab.core.progress import ProgressBar
 from weaklab.corpus import BATCH_ROWS, Corpus
 from weaklab.corpus.file_options import FileKeywords, FileOptions
 from weaklab.corpus.sources import source_of
-from weaklab.engines.local import cores, run_tasks
-from weaklab.files import replacing
-from weaklab.frozen import FrozenCommittee
-from weaklab.processes import can_travel
-from weaklab.progress import ProgressBar
+from weaklab.voting.committee import assemble, join
+from weaklab.voting.workers import can_travel
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from weaklab.committee import Committee
     from weaklab.heuristics import Ballot
     from weaklab.label_models import LabelModel
+    from weaklab.voting.committee import Committee
 
 __all__ = ["BatchSummary", "fit", "label_files"]
 
@@ -42,7 +52,8 @@ ROWS_PER_PART = 100_000
 """Rows of the input that make a part: what a stopped run loses at most, times the number of workers."""
 ENGINES = ("local", "spark")
 FIT_ROWS = 100_000
-"""A label model is fitted to the votes on so many records at most: beyond that, labels change by less than 1 in 1,000."""
+"""A label model is fitted to the votes on so many records at most: beyond that, labels change by less than 1 in
+1,000."""
 
 
 def label_files(
@@ -63,16 +74,17 @@ def label_files(
 ) -> BatchSummary:
     r"""Label the records of files and write the labels to a folder of Parquet parts, in the order of the input.
 
-    Columns are ``row``, the number of the record from 0, and those of :meth:`FrozenCommittee.schema`. The folder also holds
-    ``_manifest.json``, what the parts were made of, and in the end ``_summary.json``.
+    Columns are ``row``, the number of the record from 0, and those of :meth:`FrozenCommittee.schema`. The folder also
+    holds ``_manifest.json``, what the parts were made of, and in the end ``_summary.json``.
 
-    The same call goes on with a run that was stopped: parts that are finished are kept. A folder whose parts were made by another
-    committee, of other input or with other settings is left alone. Input is known by a digest of all its bytes, row group by row
-    group, or 64 MB by 64 MB of a text file; an error names the rows or lines that changed. A part of the output is known by a
-    digest of its bytes.
+    The same call goes on with a run that was stopped: parts that are finished are kept. A folder whose parts were made
+    by another committee, of other input or with other settings is left alone. Input is known by a digest of all its
+    bytes, row group by row group, or 64 MB by 64 MB of a text file; an error names the rows or lines that changed. A
+    part of the output is known by a digest of its bytes.
 
-    Ids are taken as they are, so that memory does not grow with their number: whether one appears twice is not checked. Without
-    an id column they are made from the content, and records that are equal have equal ids; ``row`` tells them apart.
+    Ids are taken as they are, so that memory does not grow with their number: whether one appears twice is not checked.
+    Without an id column they are made from the content, and records that are equal have equal ids; ``row`` tells them
+    apart.
 
     Parameters
     ----------
@@ -84,7 +96,8 @@ def label_files(
     text, id : as of :func:`weaklab.read`; by default the columns are called as in the project
     rows_per_part : fixed number of input rows in a part
     workers : processes, by default one a core; the result is the same for any number
-    overwrite : begin anew where the folder holds another run; of the same run, make parts again that were edited or damaged
+    overwrite : begin anew where the folder holds another run; of the same run, make parts again that were edited or
+        damaged
     engine : ``local``, or ``spark``
     progress : whether to show progress on standard error
     options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
@@ -111,13 +124,26 @@ def label_files(
     if rows_per_part < 1 or (workers is not None and workers < 1):
         raise WeaklabError(f"rows_per_part and workers must be 1 or more, got {rows_per_part!r} and {workers!r}")
     if engine != "local":
-        settings = {"votes": votes, "include": include, "text": text, "id": id, "rows_per_part": rows_per_part, **options}
-        label: Callable[..., dict[str, Any]] = import_module(f"weaklab.engines.{engine}").label_files
-        return BatchSummary(**label(frozen, source, out, **settings, workers=workers, overwrite=overwrite, progress=progress))
+        settings = {
+            "votes": votes,
+            "include": include,
+            "text": text,
+            "id": id,
+            "rows_per_part": rows_per_part,
+            **options,
+        }
+        label: Callable[..., dict[str, Any]] = import_module(f"weaklab.batch.{engine}").label_files
+        return BatchSummary(
+            **label(frozen, source, out, **settings, workers=workers, overwrite=overwrite, progress=progress)
+        )
     started = time.monotonic()
-    inside = next((path for path in source_of(source, **options).paths if Path(out).resolve() in path.resolve().parents), None)
+    inside = next(
+        (path for path in source_of(source, **options).paths if Path(out).resolve() in path.resolve().parents), None
+    )
     if inside is not None:
-        raise WeaklabError(f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input")
+        raise WeaklabError(
+            f"{inside} is input and lies in {out}, where the labels go; name a folder outside of the input"
+        )
     with ProgressBar(progress, None, "checking the input", "B", unit_scale=True) as bar:
         records = Input(source, frozen, text, id, FileOptions(**options), bar.update)
     schema = part_schema(frozen, records, include, votes)
@@ -136,7 +162,15 @@ def label_files(
             wanted = 1
         with tasks, _bar(progress, records, tasks) as bar:
             wanted = min(wanted, tasks.most)
-            run_tasks(job, tasks.next, lambda part: done.update({part["part"]: part}), bar.update, wanted, (lock,), frozen.heuristics)
+            run_tasks(
+                job,
+                tasks.next,
+                lambda part: done.update({part["part"]: part}),
+                bar.update,
+                wanted,
+                (lock,),
+                frozen.heuristics,
+            )
         records.contents.check()
         found = summed(folder, done)
         with replacing(folder / SUMMARY) as temporary:
@@ -158,16 +192,16 @@ def fit(
 ) -> FrozenCommittee:
     """Fit a label model to what a committee votes on a corpus that need not fit in memory, and return both, frozen.
 
-    No record is looked at beside the votes on it. Of a larger corpus a random sample is voted on, drawn by row number: between half
-    of ``max_rows`` and all of them, the same for the same number of records and seed.
+    No record is looked at beside the votes on it. Of a larger corpus a random sample is voted on, drawn by row number:
+    between half of ``max_rows`` and all of them, the same for the same number of records and seed.
 
     Parameters
     ----------
     committee : its weak classifiers are trained already, or abstain
     source : anything that :func:`weaklab.read` takes, or what it returned
     label_model : name, or a label model that is not fitted
-    max_rows : fit on so many records at most; None votes on all, and holds a byte for each vote where the model does not add up
-        what it learns (see :meth:`~weaklab.label_models.LabelModel.partial_fit`)
+    max_rows : fit on so many records at most; None votes on all, and holds a byte for each vote where the model does
+        not add up what it learns (see :meth:`~weaklab.label_models.LabelModel.partial_fit`)
     text, id : as of :func:`weaklab.read`
     seed : of the sample
     options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
@@ -205,7 +239,9 @@ def fit(
 
 
 def _sampled(batches: Iterable[pa.RecordBatch], most: int, seed: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows whose number falls below a threshold by lot, which is halved as often as there are more than ``most``."""
+    """Yield the rows whose number falls below a threshold by lot, which is halved as often as there are more than
+    ``most``.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -226,7 +262,9 @@ def _sampled(batches: Iterable[pa.RecordBatch], most: int, seed: int) -> Iterato
     yield from table.to_batches(max_chunksize=BATCH_ROWS)
 
 
-def _below(batch: pa.RecordBatch, lots: NDArray[np.float64], threshold: float) -> tuple[pa.RecordBatch, NDArray[np.float64]]:
+def _below(
+    batch: pa.RecordBatch, lots: NDArray[np.float64], threshold: float
+) -> tuple[pa.RecordBatch, NDArray[np.float64]]:
     import pyarrow as pa
 
     keep = lots < threshold
@@ -236,7 +274,13 @@ def _below(batch: pa.RecordBatch, lots: NDArray[np.float64], threshold: float) -
 def _bar(shown: bool, records: Input, tasks: Tasks) -> ProgressBar:
     """Show how many records are done, how many a second, and the time left."""
     bar = ProgressBar(
-        shown, records.estimate() if shown else None, "labeling", "records", initial=tasks.skipped, leave=True, mininterval=0.5
+        shown,
+        records.estimate() if shown else None,
+        "labeling",
+        "records",
+        initial=tasks.skipped,
+        leave=True,
+        mininterval=0.5,
     )
     tasks.on_skip = bar.skip
     return bar

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import Fault, WeaklabError, merge_faults, warn
-from weaklab.batch.contents import differences
+from weaklab.batch.file_digests import differences
+from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.inputs import Input, Parts
 from weaklab.batch.parts import KEY, SEAL, is_sealed, part_name
-from weaklab.files import replacing, write_errors
-from weaklab.frozen import FrozenCommittee
+from weaklab.core.errors import WeaklabError, warn
+from weaklab.core.faults import Fault, merge_faults
+from weaklab.core.files import replacing, write_errors
+from weaklab.core.tables import Table, counted
 from weaklab.heuristics.fingerprint import digest
-from weaklab.tables import Table, counted
 
 FORMAT = 2
 """Of the manifest and the parts; a run of another format is not continued."""
@@ -78,7 +79,9 @@ class BatchSummary:
         rows = [[name, count, f"{count / max(1, self.rows):.1%}"] for name, count in counts]
         notes = [f"{self.manual:,} of them labeled by a person"] if self.manual else []
         title = f"{counted(self.rows, 'record')} in {counted(self.parts, 'part')}: {self.out}"
-        return Table(title, ["label", "records", "share"], rows, [*notes, *(f"fault: {fault}" for fault in self.faults)])
+        return Table(
+            title, ["label", "records", "share"], rows, [*notes, *(f"fault: {fault}" for fault in self.faults)]
+        )
 
     def __str__(self) -> str:
         return str(self.table())
@@ -89,7 +92,9 @@ class BatchSummary:
         return self.table()._repr_html_()
 
 
-def manifest_of(frozen: FrozenCommittee, records: Input, votes: bool, include: Sequence[str], rows_per_part: int) -> dict[str, Any]:
+def manifest_of(
+    frozen: FrozenCommittee, records: Input, votes: bool, include: Sequence[str], rows_per_part: int
+) -> dict[str, Any]:
     """Return all that decides the bytes of the parts."""
     import numpy as np
     import pyarrow as pa
@@ -123,7 +128,9 @@ def claim(folder: Path, manifest: dict[str, Any], overwrite: bool) -> str:
     except FileNotFoundError:
         others = sorted(p.name for p in folder.iterdir() if p.name != LOCK and not _HALF.fullmatch(p.name))
         if others:
-            raise WeaklabError(f"{folder} holds {_few(others)}, which is no batch of weaklab; name an empty or a new folder") from None
+            raise WeaklabError(
+                f"{folder} holds {_few(others)}, which is no batch of weaklab; name an empty or a new folder"
+            ) from None
         held = None
     except ValueError:
         held = {}
@@ -133,7 +140,8 @@ def claim(folder: Path, manifest: dict[str, Any], overwrite: bool) -> str:
         return run
     if held is not None and not overwrite:
         raise WeaklabError(
-            f"{folder} holds a batch that was made otherwise: {'; '.join(_differences(held, manifest))}. Name another folder, "
+            f"{folder} holds a batch that was made otherwise: {'; '.join(_differences(held, manifest))}. Name another "
+            "folder, "
             "or begin anew in this one with overwrite=True (--overwrite)"
         )
     (folder / SUMMARY).unlink(missing_ok=True)
@@ -146,7 +154,9 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Say in words where two manifests differ."""
     said = []
     committee, other = held.get("committee") or {}, wanted["committee"]
-    parts = [name for name in {**committee, **other} if name != "fingerprint" and committee.get(name) != other.get(name)]
+    parts = [
+        name for name in {**committee, **other} if name != "fingerprint" and committee.get(name) != other.get(name)
+    ]
     if parts:
         said.append(f"the committee differs ({_few(parts)})")
     changed = differences(held.get("input"), wanted["input"])
@@ -154,7 +164,9 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         said.append(f"the input differs ({changed})")
     for kind in ("settings", "versions"):
         before, now = held.get(kind) or {}, wanted[kind]
-        said += [f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in now if before.get(name) != now[name]]
+        said += [
+            f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in now if before.get(name) != now[name]
+        ]
     return said or ["another version of weaklab wrote it"]
 
 
@@ -163,12 +175,14 @@ def _few(names: Sequence[str]) -> str:
 
 
 def finished(folder: Path, run: str, overwrite: bool) -> Parts:
-    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are removed.
+    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are
+    removed.
 
     Raises
     ------
     WeaklabError
-        A file is somebody else's, or a part was edited or damaged after it was written; with ``overwrite`` that is made again.
+        A file is somebody else's, or a part was edited or damaged after it was written; with ``overwrite`` that is made
+        again.
     """
     found: Parts = {}
     useless, broken, edited = [], [], []
@@ -187,12 +201,17 @@ def finished(folder: Path, run: str, overwrite: bool) -> Parts:
             found[said["part"]] = said
     if edited and not overwrite:
         raise WeaklabError(
-            f"{folder}: {_few([path.name for path in edited])} changed after weaklab wrote {'it' if len(edited) == 1 else 'them'}: "
-            "edited or damaged. To keep an edit, move the file to another folder; to label these records again, run the same with "
+            f"{folder}: {_few([path.name for path in edited])} changed after weaklab wrote "
+            f"{'it' if len(edited) == 1 else 'them'}: "
+            "edited or damaged. To keep an edit, move the file to another folder; to label these records again, run "
+            "the same with "
             "overwrite=True (--overwrite), which leaves the other parts"
         )
     if broken:
-        warn(f"{folder}: {_few([path.name for path in broken])} cannot be read any more, so these records are labeled again")
+        warn(
+            f"{folder}: {_few([path.name for path in broken])} cannot be read any more, so these records are labeled "
+            "again"
+        )
     for path in [*useless, *broken, *edited]:
         path.unlink()
     return found
@@ -216,7 +235,9 @@ def _metadata(path: Path) -> dict[bytes, bytes] | None:
     except (pa.ArrowException, OSError):
         metadata = None
     if KEY not in metadata if metadata is not None else head not in (b"", b"PAR1"):
-        raise WeaklabError(f"{path} was not written by weaklab; move it to another folder, or name a new one for the labels")
+        raise WeaklabError(
+            f"{path} was not written by weaklab; move it to another folder, or name a new one for the labels"
+        )
     return metadata and dict(metadata)
 
 
@@ -271,7 +292,9 @@ def opened_folder(out: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _locked(handle: int) -> bool:
-    """Lock an open file if nobody else has; the system unlocks it when the last process that holds it ends, however it ends."""
+    """Lock an open file if nobody else has; the system unlocks it when the last process that holds it ends, however it
+    ends.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt

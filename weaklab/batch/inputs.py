@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError
-from weaklab.batch.contents import Contents, Progress
+from weaklab.batch.file_digests import Contents, Progress
+from weaklab.batch.frozen import FrozenCommittee
+from weaklab.core.errors import CorpusError
 from weaklab.corpus import Corpus, Roles
 from weaklab.corpus.file_options import FileOptions
 from weaklab.corpus.sources import ParquetRows, Source, parquet_rows, source_of
-from weaklab.frozen import FrozenCommittee
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,18 +37,29 @@ class Input:
     """
 
     def __init__(
-        self, data: Any, frozen: FrozenCommittee, text: Any, id: str | None, options: FileOptions, progress: Progress | None = None
+        self,
+        data: Any,
+        frozen: FrozenCommittee,
+        text: Any,
+        id: str | None,
+        options: FileOptions,
+        progress: Progress | None = None,
     ) -> None:
         self.source = source_of(data, **vars(options))
         if not self.source.paths:
-            raise CorpusError(f"batches are read from files, got {self.source.name}; write it to a Parquet file first, or use label_batch")
+            raise CorpusError(
+                f"batches are read from files, got {self.source.name}; write it to a Parquet file first, or use "
+                "label_batch"
+            )
         self.parquet = parquet_rows(self.source.paths) if self.source.kind == "parquet" else None
         self.contents = Contents(self.source.paths, self.parquet, progress)
         known = frozen.roles or Roles("id")
         names: list[str] = next((batch.schema.names for batch in self.source if batch.num_rows), [])
         if text is None and frozen.roles is not None and all(name in names for name in known.text):
             text = list(known.text)
-        hidden: dict[str, Any] = {role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names}
+        hidden: dict[str, Any] = {
+            role: name for role, name in (("label", known.label), ("gold", known.gold)) if name in names
+        }
         self.corpus = Corpus(self.source, text=text, id=known.id if id is None and known.id in names else id, **hidden)
         self.corpus.roles = replace(self.corpus.roles, also_hidden=known.also_hidden)
         self.roles, self.options = self.corpus.roles, options
@@ -67,7 +78,11 @@ class Input:
 
     def tasks(self, rows_per_part: int, done: Parts, workers: int) -> Tasks:
         """Return what deals the parts that are not done to workers."""
-        return _Stream(self, rows_per_part, done) if self.parquet is None else _Seek(len(self.parquet), rows_per_part, done, workers)
+        return (
+            _Stream(self, rows_per_part, done)
+            if self.parquet is None
+            else _Seek(len(self.parquet), rows_per_part, done, workers)
+        )
 
 
 def _nothing(source: Source) -> Iterator[pa.RecordBatch]:
@@ -76,7 +91,9 @@ def _nothing(source: Source) -> Iterator[pa.RecordBatch]:
 
 @dataclass(frozen=True)
 class Task:
-    """One part: input rows ``start`` to ``stop``, whose batches come along where they cannot be found by their number."""
+    """One part: input rows ``start`` to ``stop``, whose batches come along where they cannot be found by their
+    number.
+    """
 
     part: int
     start: int
@@ -107,10 +124,15 @@ class Tasks(contextlib.AbstractContextManager["Tasks"]):
 
 
 class _Seek(Tasks):
-    """Parts of Parquet files. Each worker has a stretch of them, so that it reads on where it was, and halves another's when it is done."""
+    """Parts of Parquet files. Each worker has a stretch of them, so that it reads on where it was, and halves another's
+    when it is done.
+    """
 
     def __init__(self, rows: int, rows_per_part: int, done: Parts, workers: int) -> None:
-        every = [Task(part, start, min(start + rows_per_part, rows)) for part, start in enumerate(range(0, rows, rows_per_part))]
+        every = [
+            Task(part, start, min(start + rows_per_part, rows))
+            for part, start in enumerate(range(0, rows, rows_per_part))
+        ]
         left = [task for task in every if task.part not in done]
         self.most = max(1, len(left))
         self.skipped = rows - sum(task.stop - task.start for task in left)

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError, Fault, WeaklabError, merge_faults
+from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.inputs import Input, Reader, Task
+from weaklab.core.errors import CorpusError, WeaklabError
+from weaklab.core.faults import Fault, merge_faults
+from weaklab.core.files import replacing
 from weaklab.corpus import Roles
 from weaklab.corpus.sources import check_columns
-from weaklab.files import replacing
-from weaklab.frozen import FrozenCommittee
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,14 @@ class PartJob:
     """Labels one part and writes it; what every worker holds."""
 
     def __init__(
-        self, frozen: FrozenCommittee, reader: Reader, schema: pa.Schema, folder: Path, run: str, votes: bool, include: tuple[str, ...]
+        self,
+        frozen: FrozenCommittee,
+        reader: Reader,
+        schema: pa.Schema,
+        folder: Path,
+        run: str,
+        votes: bool,
+        include: tuple[str, ...],
     ) -> None:
         self._frozen, self._reader, self._schema, self._folder, self._run = frozen, reader, schema, folder, run
         self._votes, self._include = votes, include
@@ -91,7 +99,9 @@ def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Recor
 
     held: list[pa.RecordBatch] = []
     for batch in batches:
-        if held and (sum(len(b) for b in held) + len(batch) > rows or sum(b.nbytes for b in held) + batch.nbytes > GATHERED_BYTES):
+        if held and (
+            sum(len(b) for b in held) + len(batch) > rows or sum(b.nbytes for b in held) + batch.nbytes > GATHERED_BYTES
+        ):
             yield from pa.Table.from_batches(held).combine_chunks().to_batches()
             held = []
         held.append(batch)
@@ -128,7 +138,9 @@ class _PartCounts:
         for found in labeled["label"].drop_null().value_counts().to_pylist():
             self._label_counts[found["values"]] += found["counts"]
         for name, ballot in zip(self._names, ballots, strict=True):
-            for label, count in zip(self._labels, np.bincount(ballot.votes + 1, minlength=len(self._labels) + 1)[1:].tolist(), strict=True):
+            for label, count in zip(
+                self._labels, np.bincount(ballot.votes + 1, minlength=len(self._labels) + 1)[1:].tolist(), strict=True
+            ):
                 self._vote_counts[name][label] += count
         self._faults = merge_faults([*self._faults, *(replace(fault, location="") for fault in faults)])
 
@@ -219,4 +231,6 @@ def _check_ids(batch: pa.RecordBatch, start: int, name: str) -> None:
         missing = pc.or_(missing, pc.equal(ids.fill_null(""), ""))
     place = pc.index(missing, True).as_py()
     if place >= 0:
-        raise CorpusError(f"{name}: record {start + place} (counted from 0) has no id in column {column!r}; every record needs one")
+        raise CorpusError(
+            f"{name}: record {start + place} (counted from 0) has no id in column {column!r}; every record needs one"
+        )

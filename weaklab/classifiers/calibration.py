@@ -9,16 +9,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALIBRATE_LABELS = 20
-"""From so many labels on: with fewer, each of the five models that score them has learned from less than sixteen, and says little
-about one that has learned from all."""
+"""From so many labels on: with fewer, each of the five models that score them has learned from less than sixteen, and
+says little about one that has learned from all."""
 LEVEL = 0.8
-"""How sure a promise of precision is, for each class. Measured on four text corpora with 50 to 200 labels and a promise of 0.9, 85
-to 100% of the classes that were voted for kept it on the other records, and 27 to 49% of these got a vote."""
+"""How sure a promise of precision is, for each class. Measured on four text corpora with 50 to 200 labels and a promise
+of 0.9, 85 to 100% of the classes that were voted for kept it on the other records, and 27 to 49% of these got a
+vote."""
 FLOOR = 1e-3
 """A class that got no probability is given this much, so that one classifier cannot rule it out alone."""
 PRIOR = 0.1
-"""Ridge penalty on the log temperature: a tenfold temperature costs a quarter of a nat, less than one record that is wrongly sure,
-so that the labels decide from the start."""
+"""Ridge penalty on the log temperature: a tenfold temperature costs a quarter of a nat, less than one record that is
+wrongly sure, so that the labels decide from the start."""
 TIED = 1e-6
 """Scores that differ by less are equal: eight times the precision of float32."""
 LOWEST, HIGHEST = 0.05, 1e5
@@ -69,7 +70,8 @@ def _logistic(Z: NDArray[Any], temperature: float) -> NDArray[Any]:
 def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = None) -> NDArray[np.float32]:
     """Return the probabilities of two classes, float32 (n, 2), from the log-odds (n,) of the second against the first.
 
-    What :func:`softmax` gives, or :func:`tempered` where ``n_labels`` is given, for a large pool. Every row is worked out by itself.
+    What :func:`softmax` gives, or :func:`tempered` where ``n_labels`` is given, for a large pool. Every row is worked
+    out by itself.
 
     >>> import numpy as np
     >>> binary(np.log(np.array([3.0]))).round(2).tolist(), binary(np.array([-50.0]), n_labels=18).round(2).tolist()
@@ -77,7 +79,7 @@ def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = 
     """
     import numpy as np
 
-    from weaklab.rows import blocks
+    from weaklab.core.rows import blocks
 
     P = np.empty((len(odds), 2), dtype=np.float32, order="F")
     with np.errstate(over="ignore"):  # infinite odds are a probability of 0
@@ -143,7 +145,9 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
 
     n, k = Z.shape
     own = y[:, None] == np.arange(k)
-    gaps = (np.asarray(Z, dtype=np.float64) - Z[own][:, None])[~own].reshape(n, k - 1).T  # of each other class to the own one
+    gaps = (
+        (np.asarray(Z, dtype=np.float64) - Z[own][:, None])[~own].reshape(n, k - 1).T
+    )  # of each other class to the own one
 
     def loss(t: NDArray[np.float64]) -> NDArray[np.float64]:
         shrink, total = np.exp(-t)[:, None], np.ones((len(t), n))
@@ -161,10 +165,12 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def tempered(Z: NDArray[Any], temperature: float, n_labels: int) -> NDArray[Any]:
-    """Return calibrated probabilities (n, k) of finite log-scores: (n_labels softmax(Z / temperature) + 1) / (n_labels + k).
+    """Return calibrated probabilities (n, k) of finite log-scores: (n_labels softmax(Z / temperature) + 1) / (n_labels
+    + k).
 
     Each class is given one label beside those that there are, the rule of succession of Laplace (1774), Memoire sur la
-    probabilite des causes par les evenemens: however well the classifier did on n labels, it may err on the next record.
+    probabilite des causes par les evenemens: however well the classifier did on n labels, it may err on the next
+    record.
 
     >>> import numpy as np
     >>> tempered(np.array([[50.0, 0.0]]), 1.0, 18).round(2).tolist()
@@ -179,9 +185,9 @@ def tempered(Z: NDArray[Any], temperature: float, n_labels: int) -> NDArray[Any]
 def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float) -> NDArray[np.float64]:
     """Return for each class the lowest probability from which on its votes keep a promised precision: float (k,).
 
-    Of the votes for a class, the surest first, the longest run is taken whose precision is at least ``precision`` by the
-    one-sided lower bound of Clopper and Pearson at :data:`LEVEL`. A class gets inf where no run is: with a promise of 0.9
-    that takes 16 votes without an error, or 29 with one.
+    Of the votes for a class, the surest first, the longest run is taken whose precision is at least ``precision`` by
+    the one-sided lower bound of Clopper and Pearson at :data:`LEVEL`. A class gets inf where no run is: with a promise
+    of 0.9 that takes 16 votes without an error, or 29 with one.
 
     Parameters
     ----------
@@ -191,7 +197,8 @@ def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float
 
     References
     ----------
-    Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26.
+    Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial,
+    Biometrika 26.
 
     Examples
     --------
@@ -202,7 +209,7 @@ def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float
     """
     import numpy as np
 
-    from weaklab.rows import is_tied
+    from weaklab.core.rows import is_tied
 
     tied = is_tied(scores, TIED)  # these are no votes
     scores, y = scores[~tied], y[~tied]

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,8 @@ FOLDS = 5
 def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[Any] | None = None) -> NDArray[np.int64]:
     """Deal records to folds, class by class, in an order that depends on their ids alone: int (n,).
 
-    Neither the order of the records nor that of the classes, nor what groups are called, changes which records share a fold.
+    Neither the order of the records nor that of the classes, nor what groups are called, changes which records share a
+    fold.
 
     Parameters
     ----------
@@ -82,7 +83,9 @@ def _dealt(codes: Sequence[int], names: Sequence[bytes], folds: int) -> NDArray[
     classes, place = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
     first = np.full(len(classes), np.iinfo(np.uint64).max)
     np.minimum.at(first, place, digests)
-    order = np.lexsort((digests, place, first[place]))  # classes come in the order of their first ids, not of their codes
+    order = np.lexsort(
+        (digests, place, first[place])
+    )  # classes come in the order of their first ids, not of their codes
     fold = np.empty(len(codes), dtype=np.int64)
     fold[order] = np.arange(len(codes)) % max(1, min(folds, len(codes)))
     return fold

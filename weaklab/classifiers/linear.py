@@ -1,10 +1,12 @@
-"""The two classifiers of every turn, with the arithmetic that lets them learn and score a large pool in milliseconds."""
+"""The two classifiers of every turn, with the arithmetic that lets them learn and score a large pool in
+milliseconds.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,9 @@ class LinearModel:
         return coef
 
     def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Fit on all rows; return log-scores (n, k) of each row by a fit without its fold, -inf for classes not in there."""
+        """Fit on all rows; return log-scores (n, k) of each row by a fit without its fold, -inf for classes not in
+        there.
+        """
         raise NotImplementedError
 
     def fit(self, X: Rows, y: NDArray[Any], sample_weight: Floats | None = None) -> Self:
@@ -78,7 +82,9 @@ class LinearModel:
         """
         import numpy as np
 
-        Z = np.zeros((X.shape[0], len(self.classes_)), dtype=np.float32 if X.dtype == np.float32 else np.float64, order="F")
+        Z = np.zeros(
+            (X.shape[0], len(self.classes_)), dtype=np.float32 if X.dtype == np.float32 else np.float64, order="F"
+        )
         for code in range(1, len(self.classes_)):
             Z[:, code] = self.log_odds(X, code)
         return Z
@@ -123,7 +129,8 @@ class NaiveBayes(LinearModel):
     Examples
     --------
     >>> import numpy as np
-    >>> NaiveBayes().fit(np.array([[3.0, 0.0], [0.0, 2.0]]), np.array([0, 1])).predict_proba(np.array([[1.0, 0.0]])).round(2).tolist()
+    >>> model = NaiveBayes().fit(np.array([[3.0, 0.0], [0.0, 2.0]]), np.array([0, 1]))
+    >>> model.predict_proba(np.array([[1.0, 0.0]])).round(2).tolist()
     [[0.96, 0.04]]
     """
 
@@ -169,10 +176,11 @@ class NaiveBayes(LinearModel):
 class LogisticRegression(LinearModel):
     """Logistic regression with balanced classes: the optimum of scikit-learn's, found on what the labeled rows hold.
 
-    The penalty keeps the coefficients in the span of the labeled rows (the representer theorem: Kimeldorf and Wahba, 1971,
-    Some results on Tchebycheffian spline functions, J. Math. Anal. Appl. 33). With fewer rows than columns the problem is
-    therefore solved in coordinates of that span, the rows of the Cholesky factor of ``X @ X.T``, and the coefficients of
-    columns that no labeled row holds are 0. All folds are solved at once, starting from the solution of all rows.
+    The penalty keeps the coefficients in the span of the labeled rows (the representer theorem: Kimeldorf and Wahba,
+    1971, Some results on Tchebycheffian spline functions, J. Math. Anal. Appl. 33). With fewer rows than columns the
+    problem is therefore solved in coordinates of that span, the rows of the Cholesky factor of ``X @ X.T``, and the
+    coefficients of columns that no labeled row holds are 0. All folds are solved at once, starting from the solution of
+    all rows.
 
     Parameters
     ----------
@@ -190,7 +198,8 @@ class LogisticRegression(LinearModel):
     MOST_NEWTON = 300
     """Up to so many unknowns a problem of two classes is solved by Newton's method, whose steps are dear and few."""
     MOST_DUAL = 600
-    """Up to so many rows, fewer than columns, a problem of two classes is solved with one unknown a row, by Newton's method as well."""
+    """Up to so many rows, fewer than columns, a problem of two classes is solved with one unknown a row, by Newton's
+    method as well."""
     MOST_SPAN = 1000
     """With more rows than this, a dense square matrix of them costs more than it saves."""
 
@@ -233,7 +242,9 @@ class LogisticRegression(LinearModel):
         inside: NDArray[np.float64],
         present: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """Do what :meth:`fit_out_of_fold` does for two classes, with one unknown a row; what is learned is a sum of rows."""
+        """Do what :meth:`fit_out_of_fold` does for two classes, with one unknown a row; what is learned is a sum of
+        rows.
+        """
         import numpy as np
 
         K = (rows @ rows.T).toarray()
@@ -251,7 +262,9 @@ class LogisticRegression(LinearModel):
             if present[number].all():
                 used, out = np.flatnonzero(inside[:, number]), np.flatnonzero(fold == number)
                 between = K[used].take(used, axis=1)
-                part, b_part = _dual_newton(between, code[used], scales[used, number + 1], ridges[number + 1], a[used], b, self.tol)
+                part, b_part = _dual_newton(
+                    between, code[used], scales[used, number + 1], ridges[number + 1], a[used], b, self.tol
+                )
                 Z[out] = K[out].take(used, axis=1) @ part + b_part
         return np.where(present[fold], _both(Z[:, None], axis=1), -np.inf)
 
@@ -271,7 +284,8 @@ class LogisticRegression(LinearModel):
         V0: NDArray[np.float64],
         b0: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Minimise, for each column of ``weight`` (n, p), C sum_i weight_i loss_i + |V|^2 / 2; return V (r, p, c) and b (p, c).
+        """Minimise, for each column of ``weight`` (n, p), C sum_i weight_i loss_i + |V|^2 / 2; return V (r, p, c) and b
+        (p, c).
 
         The problems do not touch one another, so they are solved as one whose variables are those of all.
         """
@@ -280,7 +294,9 @@ class LogisticRegression(LinearModel):
 
         n, (r, p, c) = len(code), V0.shape
         k = int(code.max()) + 1
-        held = np.stack([weight[code == j].any(axis=0) for j in range(k)], axis=1)  # (p, k): a class without rows takes no part
+        held = np.stack(
+            [weight[code == j].any(axis=0) for j in range(k)], axis=1
+        )  # (p, k): a class without rows takes no part
         scale = self.C * self._balanced(code, weight, k) * (held.sum(axis=1) > 1)
         size = np.maximum(scale.sum(axis=0), 1e-300)
         scale, ridge = scale / size, np.repeat(1 / size, c)
@@ -302,7 +318,11 @@ class LogisticRegression(LinearModel):
 
         start = np.concatenate([V0.ravel(), b0.ravel()])
         found = minimize(
-            loss, start, jac=True, method="L-BFGS-B", options={"gtol": self.tol, "ftol": 64 * np.finfo(float).eps, "maxiter": 500}
+            loss,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"gtol": self.tol, "ftol": 64 * np.finfo(float).eps, "maxiter": 500},
         ).x
         return found[:end].reshape(r, p, c), found[end:].reshape(p, c)
 
@@ -316,11 +336,13 @@ def _dual_newton(
     b: float,
     tol: float,
 ) -> tuple[NDArray[np.float64], float]:
-    """Minimise sum_i scale_i loss_i(K a + b) + ridge / 2 a' K a over a (n,) and b by Newton's method, halving steps that lead uphill.
+    """Minimise sum_i scale_i loss_i(K a + b) + ridge / 2 a' K a over a (n,) and b by Newton's method, halving steps
+    that lead uphill.
 
-    ``K`` (n, n) holds the inner products of the rows. The steps are solved as in algorithm 3.1 of Rasmussen and Williams
-    (2006), Gaussian processes for machine learning: with H the second derivatives over the ridge, the matrix to factor is
-    1 + H^1/2 K H^1/2, which is never near singular. Ends where the gradient in the space of the columns is no longer than ``tol``.
+    ``K`` (n, n) holds the inner products of the rows. The steps are solved as in algorithm 3.1 of Rasmussen and
+    Williams (2006), Gaussian processes for machine learning: with H the second derivatives over the ridge, the matrix
+    to factor is 1 + H^1/2 K H^1/2, which is never near singular. Ends where the gradient in the space of the columns is
+    no longer than ``tol``.
     """
     import numpy as np
     from scipy.linalg.lapack import dposv
@@ -356,7 +378,9 @@ def _dual_newton(
         u -= step_b * v  # the unknowns where the step leads
         Ku, size = K @ u, 1.0
         while True:
-            there, K_there, b_there = (a + size * (u - a), Ka + size * (Ku - Ka), b + size * step_b) if size < 1 else (u, Ku, b + step_b)
+            there, K_there, b_there = (
+                (a + size * (u - a), Ka + size * (Ku - Ka), b + size * step_b) if size < 1 else (u, Ku, b + step_b)
+            )
             odds = K_there + b_there
             now = loss(there, K_there, odds)
             if now <= before + 1e-12 or size < 1e-10:
@@ -367,11 +391,18 @@ def _dual_newton(
 
 
 def _newton(
-    A: Any, code: NDArray[np.int64], scale: NDArray[np.float64], ridge: NDArray[np.float64], start: NDArray[np.float64], tol: float
+    A: Any,
+    code: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    ridge: NDArray[np.float64],
+    start: NDArray[np.float64],
+    tol: float,
 ) -> NDArray[np.float64]:
-    """Minimise for each column of ``scale`` (n, p) its two-class loss by Newton's method, halving steps that lead uphill.
+    """Minimise for each column of ``scale`` (n, p) its two-class loss by Newton's method, halving steps that lead
+    uphill.
 
-    ``A`` is (n, r) and ``start`` (r + 1, p), intercepts last; returns the like of it. Ends where no entry of a gradient exceeds ``tol``.
+    ``A`` is (n, r) and ``start`` (r + 1, p), intercepts last; returns the like of it. Ends where no entry of a gradient
+    exceeds ``tol``.
     """
     import numpy as np
     from scipy.special import expit
@@ -418,7 +449,9 @@ def _newton_step(
     ridge: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Solve ((root B)' (root B) + diag(ridge)) x = gradient, in single precision where that will do: the gradient says when to stop."""
+    """Solve ((root B)' (root B) + diag(ridge)) x = gradient, in single precision where that will do: the gradient says
+    when to stop.
+    """
     import numpy as np
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
     from scipy.linalg.blas import dsyrk, ssyrk
@@ -426,15 +459,21 @@ def _newton_step(
     try:
         H = ssyrk(1.0, (single * root[:, None].astype(np.float32)).T, lower=1)  # the lower half is enough
         H.flat[:: len(H) + 1] += ridge
-        return np.asarray(cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False))
+        return np.asarray(
+            cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False)
+        )
     except LinAlgError:
         H = dsyrk(1.0, (B * root[:, None]).T, lower=1)
         H.flat[:: len(H) + 1] += ridge
-        return np.asarray(cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False))
+        return np.asarray(
+            cho_solve(cho_factor(H, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False)
+        )
 
 
 def _both(Z: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return log-scores of all classes; those of the second of two classes against the first are shared out between them."""
+    """Return log-scores of all classes; those of the second of two classes against the first are shared out between
+    them.
+    """
     import numpy as np
 
     return np.concatenate([-Z / 2, Z / 2], axis=axis) if Z.shape[axis] == 1 else Z
@@ -456,8 +495,12 @@ def _two_class_loss(code: NDArray[np.int64]) -> Callable[[NDArray[Any]], tuple[N
     return row_loss
 
 
-def _softmax_loss(code: NDArray[np.int64], shut: NDArray[Any]) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the function from log-scores (n, p, k) to losses (n, p), 0 for a class that is shut, and their derivatives."""
+def _softmax_loss(
+    code: NDArray[np.int64], shut: NDArray[Any]
+) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the function from log-scores (n, p, k) to losses (n, p), 0 for a class that is shut, and their
+    derivatives.
+    """
     import numpy as np
 
     every = np.arange(len(code))
@@ -476,7 +519,9 @@ def _softmax_loss(code: NDArray[np.int64], shut: NDArray[Any]) -> Callable[[NDAr
 
 
 def _span(rows: Any) -> NDArray[np.float64]:
-    """Return a lower triangular (n, n) whose rows have the inner products of ``rows``, equal rows made apart by a trifle."""
+    """Return a lower triangular (n, n) whose rows have the inner products of ``rows``, equal rows made apart by a
+    trifle.
+    """
     import numpy as np
 
     K = (rows @ rows.T).toarray()

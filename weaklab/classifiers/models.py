@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from weaklab.base import Registry
+from weaklab.core.registry import Registry
 
 CLASSIFIERS: Registry[Callable[[int], Any]] = Registry("weak classifier", group="weaklab.classifiers")
 """Ready-made classifiers by name; each is a function of a seed that returns an unfitted classifier."""
@@ -110,7 +110,9 @@ def random_forest(seed: int) -> Any:
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(100, min_samples_leaf=SMALLEST_LEAF, class_weight="balanced_subsample", random_state=seed)
+    return RandomForestClassifier(
+        100, min_samples_leaf=SMALLEST_LEAF, class_weight="balanced_subsample", random_state=seed
+    )
 
 
 @CLASSIFIERS.named("perceptron")
@@ -128,7 +130,8 @@ def perceptron(seed: int) -> Any:
 def multilayer_perceptron(seed: int) -> Any:
     """Neural network with one hidden layer of 50; any features, embeddings above all.
 
-    Balanced by oversampling: records of smaller classes are repeated. Wide features are projected on the labeled records.
+    Balanced by oversampling: records of smaller classes are repeated. Wide features are projected on the labeled
+    records.
     """
     from weaklab.classifiers.plain import Network
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def balanced(y: NDArray[Any], weight: Floats | None = None) -> NDArray[np.float64]:
-    """Return sample weights (n,) with which every class weighs the same, and whose sum is that of ``weight``, by default n.
+    """Return sample weights (n,) with which every class weighs the same, and whose sum is that of ``weight``, by
+    default n.
 
     >>> import numpy as np
     >>> balanced(np.array([0, 0, 0, 1])).round(2).tolist()
@@ -32,9 +33,9 @@ def balanced(y: NDArray[Any], weight: Floats | None = None) -> NDArray[np.float6
 class GaussianBayes:
     """Gaussian Naive Bayes (scikit-learn's ``GaussianNB``) with equal class priors, for sparse features, too.
 
-    A column that no labeled record holds has mean 0 and the smallest variance in every class, so that it tells none from
-    another; the others alone are densified, for the labeled records. A pool is scored by products with its own values and
-    their squares, and stays sparse.
+    A column that no labeled record holds has mean 0 and the smallest variance in every class, so that it tells none
+    from another; the others alone are densified, for the labeled records. A pool is scored by products with its own
+    values and their squares, and stays sparse.
 
     Parameters
     ----------
@@ -111,7 +112,8 @@ class Neighbors:
 
 
 class Network:
-    """scikit-learn's ``MLPClassifier`` with one hidden layer, trained on coordinates in the span of the labeled records.
+    """scikit-learn's ``MLPClassifier`` with one hidden layer, trained on coordinates in the span of the labeled
+    records.
 
     What lies outside this span never changes a weight, so that features wider than there are labels lose nothing.
     Records are repeated in proportion to their weights, those of small classes more often.

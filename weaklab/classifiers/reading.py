@@ -1,12 +1,14 @@
-"""Log-scores of any scikit-learn classifier, whatever it gives: probabilities, a decision function or bare predictions."""
+"""Log-scores of any scikit-learn classifier, whatever it gives: probabilities, a decision function or bare
+predictions.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import HeuristicError, WeaklabError
 from weaklab.classifiers.calibration import FLOOR
 from weaklab.classifiers.linear import compact
+from weaklab.core.errors import HeuristicError, WeaklabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,18 +27,22 @@ def check_estimator(estimator: Any, names: list[str]) -> None:
     wanted = f"an unfitted scikit-learn classifier, or one of {', '.join(names)}"
     if isinstance(estimator, type):
         raise HeuristicError(
-            f"the estimator is the class {estimator.__name__}; wanted an object: write {estimator.__name__}(), with its settings"
+            f"the estimator is the class {estimator.__name__}; wanted an object: write {estimator.__name__}(), with "
+            "its settings"
         )
     if not hasattr(estimator, "fit"):
         raise HeuristicError(f"the estimator {estimator!r} has no method fit; wanted {wanted}")
     if not any(hasattr(estimator, method) for method in ("predict_proba", "decision_function", "predict")):
-        raise HeuristicError(f"the estimator {estimator!r} has none of predict_proba, decision_function and predict; wanted {wanted}")
+        raise HeuristicError(
+            f"the estimator {estimator!r} has none of predict_proba, decision_function and predict; wanted {wanted}"
+        )
 
 
 def fit(model: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64]) -> Any:
     """Fit an estimator, on dense rows of the columns that are used if it takes no sparse ones.
 
-    Where all weights are 1 it is not given any. One that takes no sample weights is given the rows that weigh at least a half.
+    Where all weights are 1 it is not given any. One that takes no sample weights is given the rows that weigh at least
+    a half.
     """
     import numpy as np
     from sklearn.utils.validation import has_fit_parameter
@@ -93,10 +99,11 @@ class Dense:
 
 
 def log_scores(model: Any, X: Any, k: int) -> NDArray[Any]:
-    """Return log-scores float (n, k) of any fitted classifier; -inf where it knows nothing of a class or gives it no chance.
+    """Return log-scores float (n, k) of any fitted classifier; -inf where it knows nothing of a class or gives it no
+    chance.
 
-    They are log-probabilities up to a number for each row: of ``predict_proba``, raised to at least :data:`FLOOR`; or of the
-    softmax (of two classes, the logistic function) of ``decision_function``; or 0 for what ``predict`` names.
+    They are log-probabilities up to a number for each row: of ``predict_proba``, raised to at least :data:`FLOOR`; or
+    of the softmax (of two classes, the logistic function) of ``decision_function``; or 0 for what ``predict`` names.
     """
     import numpy as np
 
@@ -157,6 +164,7 @@ def _read(model: Any, X: Any, k: int) -> NDArray[Any]:
 def _check_width(model: Any, scores: NDArray[Any], k: int) -> None:
     if scores.shape[1:] != (len(_classes(model, k)),):
         raise WeaklabError(
-            f"{type(getattr(model, 'model', model)).__name__} gave scores of shape {scores.shape} for {len(_classes(model, k))} classes; "
+            f"{type(getattr(model, 'model', model)).__name__} gave scores of shape {scores.shape} for "
+            f"{len(_classes(model, k))} classes; "
             "wanted one column a class (of an SVC, decision_function_shape='ovr')"
         )

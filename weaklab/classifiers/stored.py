@@ -1,11 +1,13 @@
-"""The classifiers that a project folder can make weaklab construct: a closed list of scikit-learn's own, with plain settings."""
+"""The classifiers that a project folder can make weaklab construct: a closed list of scikit-learn's own, with plain
+settings.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-from weaklab.base import HeuristicError, did_you_mean
+from weaklab.core.errors import HeuristicError, did_you_mean
 
 SCIKIT_LEARN = {
     "sklearn.discriminant_analysis": ("LinearDiscriminantAnalysis", "QuadraticDiscriminantAnalysis"),
@@ -41,12 +43,17 @@ PLAIN = (bool, int, float, str, type(None))
 
 
 def estimator_spec(estimator: Any) -> Any:
-    """Return JSON for a name, or for a classifier of :data:`SCIKIT_LEARN` with plain settings; None for anything else."""
+    """Return JSON for a name, or for a classifier of :data:`SCIKIT_LEARN` with plain settings; None for anything
+    else.
+    """
     if isinstance(estimator, str):
         return estimator
     kind = type(estimator)
     module = _public(kind.__module__)
-    if kind.__name__ not in SCIKIT_LEARN.get(module, ()) or getattr(import_module(module), kind.__name__, None) is not kind:
+    if (
+        kind.__name__ not in SCIKIT_LEARN.get(module, ())
+        or getattr(import_module(module), kind.__name__, None) is not kind
+    ):
         return None
     settings = estimator.get_params(deep=False)
     plain = all(type(value) in PLAIN for value in settings.values())
@@ -59,7 +66,8 @@ def estimator_from_spec(spec: Any) -> Any:
     Raises
     ------
     HeuristicError
-        It names anything but a classifier of :data:`SCIKIT_LEARN`, or a setting that this has not or that is no plain value.
+        It names anything but a classifier of :data:`SCIKIT_LEARN`, or a setting that this has not or that is no plain
+        value.
 
     Examples
     --------
@@ -69,7 +77,7 @@ def estimator_from_spec(spec: Any) -> Any:
     >>> estimator_from_spec({"module": "collections", "class": "OrderedDict", "settings": {}})
     Traceback (most recent call last):
         ...
-    weaklab.base.HeuristicError: will not make 'collections.OrderedDict' from a stored project: ...
+    weaklab.core.errors.HeuristicError: will not make 'collections.OrderedDict' from a stored project: ...
     """
     if isinstance(spec, str):
         return spec
@@ -79,7 +87,8 @@ def estimator_from_spec(spec: Any) -> Any:
     public = _public(module) if isinstance(module, str) else ""
     if not isinstance(name, str) or name not in SCIKIT_LEARN.get(public, ()):
         raise HeuristicError(
-            f"will not make {_short(f'{module}.{name}')} from a stored project: only scikit-learn's own classifiers with plain settings "
+            f"will not make {_short(f'{module}.{name}')} from a stored project: only scikit-learn's own classifiers "
+            "with plain settings "
             "are made; register it again in your code"
         )
     kind = getattr(import_module(public), name, None)
@@ -90,14 +99,18 @@ def estimator_from_spec(spec: Any) -> Any:
     known = kind._get_param_names()
     for setting, value in settings.items():
         if setting not in known:
-            raise HeuristicError(f"{name} has no setting {_short(setting)};{did_you_mean(str(setting), known)} it has {', '.join(known)}")
+            raise HeuristicError(
+                f"{name} has no setting {_short(setting)};{did_you_mean(str(setting), known)} it has {', '.join(known)}"
+            )
         if type(value) not in PLAIN:
             raise HeuristicError(f"setting {setting!r} of a stored {name} must be one plain value, got {_short(value)}")
     return kind(**settings)
 
 
 def _public(module: str) -> str:
-    """Return the public module of a private one, as older projects stored it: ``sklearn.svm`` for ``sklearn.svm._classes``."""
+    """Return the public module of a private one, as older projects stored it: ``sklearn.svm`` for
+    ``sklearn.svm._classes``.
+    """
     return ".".join(module.split(".")[:2])
 
 

@@ -1,10 +1,12 @@
-"""Pipelines that make their own features of texts, such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``."""
+"""Pipelines that make their own features of texts, such as
+``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import HeuristicError, WeaklabError
+from weaklab.core.errors import HeuristicError, WeaklabError
 from weaklab.corpus import Columns
 from weaklab.features import Features
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def reads_texts(estimator: Any) -> bool:
-    """Whether an estimator holds one of scikit-learn's text vectorizers, at any depth, and so wants texts in the place of features.
+    """Whether an estimator holds one of scikit-learn's text vectorizers, at any depth, and so wants texts in the place
+    of features.
 
     >>> from sklearn.feature_extraction.text import CountVectorizer
     >>> from sklearn.naive_bayes import MultinomialNB
@@ -34,7 +37,8 @@ def reads_texts(estimator: Any) -> bool:
         return False
     if any(type(part).__name__ == "ColumnTransformer" for part in [estimator, *parts]):
         raise HeuristicError(
-            "a pipeline with a ColumnTransformer takes a table, and a weak classifier gives it the text of a record; use the vectorizer "
+            "a pipeline with a ColumnTransformer takes a table, and a weak classifier gives it the text of a record; "
+            "use the vectorizer "
             'alone in a pipeline, or a classifier with features=["tfidf", "columns"]'
         )
     return True
@@ -49,7 +53,8 @@ class Texts(Features):
     def fit(self, corpus: Corpus) -> Texts:
         if not corpus.roles.text:
             raise WeaklabError(
-                f"{corpus.name} has no text column, and the pipeline of a weak classifier reads texts; name the column with text=, or "
+                f"{corpus.name} has no text column, and the pipeline of a weak classifier reads texts; name the column "
+                "with text=, or "
                 "use a classifier without a text vectorizer"
             )
         return self

@@ -5,14 +5,24 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, HeuristicError, LabelNames, WeaklabError, is_whole
 from weaklab.classifiers import reading
-from weaklab.classifiers.calibration import CALIBRATE_LABELS, TIED, binary, finite, fit_temperature, precision_thresholds, softmax, tempered
+from weaklab.classifiers.calibration import (
+    CALIBRATE_LABELS,
+    TIED,
+    binary,
+    finite,
+    fit_temperature,
+    precision_thresholds,
+    softmax,
+    tempered,
+)
 from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.linear import NO_FOLD, LinearModel
 from weaklab.classifiers.models import CLASSIFIERS
 from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
 from weaklab.classifiers.texts import OnTexts, Texts, reads_texts
+from weaklab.core.errors import HeuristicError, WeaklabError, is_whole
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus.records import ids_of
 from weaklab.features import feature_spec, features, features_from_spec, transform_once
 from weaklab.features.checks import feature_matrix
@@ -43,9 +53,9 @@ class WeakClassifier(Heuristic):
     ----------
     estimator : str or scikit-learn classifier
         A name (``naive_bayes``, ``logistic_regression``, ...) or any unfitted classifier with ``predict_proba``,
-        ``decision_function`` or ``predict``. Bare predictions get the probabilities that the out-of-fold confusion gives them.
-        ``auto``, the default, is Naive Bayes on counts and TF-IDF, logistic regression on numeric columns and embeddings. A pipeline
-        with a text vectorizer is given the texts themselves.
+        ``decision_function`` or ``predict``. Bare predictions get the probabilities that the out-of-fold confusion
+        gives them. ``auto``, the default, is Naive Bayes on counts and TF-IDF, logistic regression on numeric columns
+        and embeddings. A pipeline with a text vectorizer is given the texts themselves.
     features : name, list, table, :class:`~weaklab.features.Features` or object with ``transform``
         What it sees of a record, see :func:`weaklab.features.features`; ``auto`` is TF-IDF for text, numeric columns
         otherwise.
@@ -54,12 +64,13 @@ class WeakClassifier(Heuristic):
         Abstain where the best class has less; by default a fifth of the way from guessing (1 / k) to certainty. The
         ``committee`` label model weighs the probabilities themselves, those of an unsure classifier included.
     min_precision : float, optional
-        The share of its votes for a class that shall be right, such as 0.9: a class is voted for only from the probability
-        on where the out-of-fold votes show that this is so (:func:`~weaklab.classifiers.calibration.precision_thresholds`),
-        and not at all if it is so nowhere. ``min_probability`` holds as well.
+        The share of its votes for a class that shall be right, such as 0.9: a class is voted for only from the
+        probability on where the out-of-fold votes show that this is so
+        (:func:`~weaklab.classifiers.calibration.precision_thresholds`), and not at all if it is so nowhere.
+        ``min_probability`` holds as well.
     calibrate : bool
-        Scale the scores with a temperature found on the out-of-fold scores, from 20 manual labels on. A classifier that only
-        remembers gets a high one, which makes its scores uniform.
+        Scale the scores with a temperature found on the out-of-fold scores, from 20 manual labels on. A classifier that
+        only remembers gets a high one, which makes its scores uniform.
     min_labels : int
         Abstain wholly below so many manual labels, or while fewer than two classes have two labels each.
     seed : int
@@ -68,7 +79,8 @@ class WeakClassifier(Heuristic):
     ----------
     out_of_fold_ : record id -> float32 (k,), the scores of the records that it trained on
     temperature_ : float, None while there are too few labels for one
-    thresholds_ : float (k,), the least probability with which it votes for each class; inf for a class that it never votes for
+    thresholds_ : float (k,), the least probability with which it votes for each class; inf for a class that it never
+        votes for
     trained_on_ : int, manual labels
     chosen_ : name of the classifier that ``auto`` chose, None with any other estimator
 
@@ -101,7 +113,9 @@ class WeakClassifier(Heuristic):
             features = _texts_for(estimator, features)
         shares: dict[str, Any] = {"min_probability": min_probability, "min_precision": min_precision}
         for setting, value in shares.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1):
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
+            ):
                 raise HeuristicError(f"{setting} must be from 0 to 1, got {value!r}")
         if not isinstance(calibrate, bool):
             raise HeuristicError(f"calibrate must be true or false, got {calibrate!r}")
@@ -132,7 +146,9 @@ class WeakClassifier(Heuristic):
 
     def __repr__(self) -> str:
         chosen = f" ({self.chosen_})" if self.estimator == AUTO and self.is_ready else ""
-        return f"WeakClassifier({self.estimator!r}{chosen}, {type(self.features).__name__.lower()!r}, name={self.name!r})"
+        return (
+            f"WeakClassifier({self.estimator!r}{chosen}, {type(self.features).__name__.lower()!r}, name={self.name!r})"
+        )
 
     def _repr_html_(self) -> str | None:
         return None if self.show is None else str(self.show()._repr_html_())
@@ -166,7 +182,9 @@ class WeakClassifier(Heuristic):
             raise WeaklabError(f"y must hold one code a record, {len(corpus)} in all, got shape {codes.shape}")
         rows = np.flatnonzero(codes != ABSTAIN)
         ids = corpus.ids.to_pylist()
-        return self.train(self.features.transform_corpus(corpus)[rows], codes[rows], [str(ids[row]) for row in rows], labels)
+        return self.train(
+            self.features.transform_corpus(corpus)[rows], codes[rows], [str(ids[row]) for row in rows], labels
+        )
 
     def train(
         self,
@@ -187,8 +205,8 @@ class WeakClassifier(Heuristic):
         ids : of the n records
         labels : label names
         also : (X2, y2) or (X2, y2, weights), optional
-            Further rows to train on, such as pseudo-labels and synthetic records, in the model and in every fold of it. They
-            are never scored, and neither count as labels nor calibrate anything.
+            Further rows to train on, such as pseudo-labels and synthetic records, in the model and in every fold of it.
+            They are never scored, and neither count as labels nor calibrate anything.
         groups : n names, optional
             Records of one group, such as near-duplicates, are held out together.
         """
@@ -207,7 +225,9 @@ class WeakClassifier(Heuristic):
             return self
         if not self.reads_texts:
             X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")
-        order = by_id(ids)  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
+        order = by_id(
+            ids
+        )  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
         X, y, fold = X[order], y[order], folds_of(y, ids, FOLDS, groups)[order]
         rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
         with warnings.catch_warnings():
@@ -262,8 +282,12 @@ class WeakClassifier(Heuristic):
         fresh = clone(self.estimator, safe=False)
         return OnTexts(fresh) if isinstance(self.features, Texts) else fresh
 
-    def _learn(self, X: Any, y: NDArray[np.int64], weight: NDArray[np.float64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Fit the model; return out-of-fold log-scores (n, k), -inf for a class that the rest of the folds does not hold."""
+    def _learn(
+        self, X: Any, y: NDArray[np.int64], weight: NDArray[np.float64], fold: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Fit the model; return out-of-fold log-scores (n, k), -inf for a class that the rest of the folds does not
+        hold.
+        """
         import numpy as np
 
         k = len(self.labels_)
@@ -284,7 +308,9 @@ class WeakClassifier(Heuristic):
         return Z
 
     def _calibrated(self, Z: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Find the temperature, or the confusion of bare predictions, on out-of-fold log-scores; return what they become."""
+        """Find the temperature, or the confusion of bare predictions, on out-of-fold log-scores; return what they
+        become.
+        """
         import numpy as np
 
         if reading.gives_only_votes(self.model_):
@@ -350,7 +376,7 @@ class WeakClassifier(Heuristic):
         """Turn scores float32 (n, k) into votes that abstain below :attr:`thresholds_`."""
         import numpy as np
 
-        from weaklab.rows import blocks
+        from weaklab.core.rows import blocks
 
         n, k = scores.shape
         least = np.asarray(getattr(self, "thresholds_", np.full(k, self._least(k))), dtype=np.float32)
@@ -379,7 +405,8 @@ def _tells(Z: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def chosen(X: Any) -> str:
-    """Return the name of the classifier that suits features (n, d): sparse ones are counts or TF-IDF, dense ones numbers or embeddings.
+    """Return the name of the classifier that suits features (n, d): sparse ones are counts or TF-IDF, dense ones
+    numbers or embeddings.
 
     >>> import numpy as np
     >>> chosen(np.array([[0.1, -2.0]]))
@@ -396,7 +423,8 @@ def _texts_for(estimator: Any, what: Any) -> Any:
         return what
     if what != "auto" and not isinstance(what, Texts):
         raise HeuristicError(
-            "the estimator is a pipeline with a text vectorizer, which makes its own features of the texts; leave features out, or give "
+            "the estimator is a pipeline with a text vectorizer, which makes its own features of the texts; leave "
+            "features out, or give "
             "its classifier alone"
         )
     return Texts()
@@ -421,7 +449,9 @@ def _joined(
             f"got {also[0].shape} features, {more.shape} codes and {weight.shape} weights"
         )
     if len(more) and not 0 <= more.min() <= more.max() < k:
-        raise WeaklabError(f"also holds the code {more.min() if more.min() < 0 else more.max()}; wanted codes 0 to {k - 1}")
+        raise WeaklabError(
+            f"also holds the code {more.min() if more.min() < 0 else more.max()}; wanted codes 0 to {k - 1}"
+        )
     if not (np.isfinite(weight) & (weight >= 0)).all():
         raise WeaklabError("also holds a weight that is negative or no number; wanted weights of 0 or more")
     held = weight > 0

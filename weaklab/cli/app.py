@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weaklab.base import FaultWarning, WeaklabError, did_you_mean
-from weaklab.tables import counted, some_of
+from weaklab.core.errors import FaultWarning, WeaklabError, did_you_mean
+from weaklab.core.tables import counted, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weaklab.core.tables import Table
     from weaklab.corpus.file_options import FileKeywords
-    from weaklab.project import Project
-    from weaklab.summary import Summary
-    from weaklab.tables import Table
+    from weaklab.project.project import Project
+    from weaklab.project.summary import Summary
 
 OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a mistake, told on stderr; wrong usage; done, but a labeling function is broken; stopped with Ctrl-C."""
+"""Exit codes: done; a mistake, told on stderr; wrong usage; done, but a labeling function is broken; stopped with
+Ctrl-C."""
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a mistake (told on stderr), 2 wrong usage, 3 done but with faults in labeling functions "
@@ -46,16 +47,27 @@ app = typer.Typer(
 MAP_HELP = "What a value of the label or gold column stands for, such as 1=spam; repeat for several. 9= means no label."
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.", show_default=False)]
 Encoding = Annotated[str, typer.Option(help="Encoding of text files.")]
-Sep = Annotated[str | None, typer.Option(help="What stands between two values of a CSV file, such as ';' or '\\t'. By default what fits.")]
-Quote = Annotated[str | None, typer.Option(help="What stands around values of a CSV file; '' where quotes are part of the text.")]
+Sep = Annotated[
+    str | None,
+    typer.Option(help="What stands between two values of a CSV file, such as ';' or '\\t'. By default what fits."),
+]
+Quote = Annotated[
+    str | None, typer.Option(help="What stands around values of a CSV file; '' where quotes are part of the text.")
+]
 Escape = Annotated[str | None, typer.Option(help="What makes a quote part of a text in a CSV file, such as '\\'.")]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.", show_default=False)]
+Header = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line names the columns.", show_default=False),
+]
 Names = Annotated[str | None, typer.Option(help="Names of the columns of a file without header, separated by commas.")]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel workbook.")]
 
 NoCode = Annotated[
     bool,
-    typer.Option("--no-code", help="Do not run the project's labeling functions; votes of them that are kept count, others are missing."),
+    typer.Option(
+        "--no-code",
+        help="Do not run the project's labeling functions; votes of them that are kept count, others are missing.",
+    ),
 ]
 
 
@@ -99,7 +111,7 @@ def _wrong_usage(error: Any) -> None:
 
 def say(message: str) -> None:
     """Print to standard error."""
-    from weaklab.tables import clean
+    from weaklab.core.tables import clean
 
     sys.stderr.write(clean(message, None) + "\n")
 
@@ -112,9 +124,11 @@ def fail(message: str) -> None:
 
 @contextlib.contextmanager
 def opened(folder: Path, **options: Any) -> Iterator[Project]:
-    """Open a project that must be there; warnings go to standard error, one line each, faults by :func:`tell_faults`."""
-    from weaklab.members import NO_CODE
-    from weaklab.project import Project
+    """Open a project that must be there; warnings go to standard error, one line each, faults by
+    :func:`tell_faults`.
+    """
+    from weaklab.project.project import Project
+    from weaklab.project.stored_members import NO_CODE
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -139,7 +153,7 @@ def tell_faults(project: Project) -> bool:
 
 def tell(message: str) -> None:
     """Print a line to standard output, safe to show."""
-    from weaklab.tables import clean
+    from weaklab.core.tables import clean
 
     print(clean(message, None))
 
@@ -159,7 +173,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Take the options that stand before a command."""
 
@@ -170,17 +186,21 @@ def init(
     labels: Annotated[str, typer.Option(help="Label names, separated by commas.", show_default=False)],
     lfs: Annotated[
         list[Path] | None,
-        typer.Option(help="File or folder of labeling functions; repeat for several. PROJECT/labeling_functions is always read."),
+        typer.Option(
+            help="File or folder of labeling functions; repeat for several. PROJECT/labeling_functions is always read."
+        ),
     ] = None,
-    classifier: Annotated[list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none.")] = None,
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none.")
+    ] = None,
     label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
     retrain_every: Annotated[int, typer.Option(help="Retrain after so many labels; 0 on demand only.")] = 10,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     no_code: NoCode = False,
 ) -> None:
     """Make a project folder; its settings stand in PROJECT/weaklab.toml."""
-    from weaklab.project import Project
-    from weaklab.settings import FILE
+    from weaklab.project.project import Project
+    from weaklab.project.settings import FILE
 
     if (project / FILE).exists():
         raise WeaklabError(f"{project} is a project already; edit {project / FILE} to change its settings")
@@ -205,7 +225,13 @@ def init(
 
 
 def file_options(
-    encoding: str, sep: str | None, quote: str | None, escape: str | None, header: bool | None, columns: str | None, sheet: str | None
+    encoding: str,
+    sep: str | None,
+    quote: str | None,
+    escape: str | None,
+    header: bool | None,
+    columns: str | None,
+    sheet: str | None,
 ) -> FileKeywords:
     """Return how files are to be read, as the functions of the library want it."""
     return {
@@ -230,19 +256,28 @@ def tell_faults_of_files(project: Project) -> bool:
 def import_(
     project: Folder,
     source: Annotated[
-        Path, typer.Argument(help="CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file, or a folder of them.", show_default=False)
+        Path,
+        typer.Argument(
+            help="CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file, or a folder of them.", show_default=False
+        ),
     ],
     text: Annotated[
-        list[str] | None, typer.Option(help="Text column; repeat for several. By default 'text', or the only one of strings.")
+        list[str] | None,
+        typer.Option(help="Text column; repeat for several. By default 'text', or the only one of strings."),
     ] = None,
-    id: Annotated[str | None, typer.Option(help="Id column. By default 'id'; without one, ids are made from the content.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Id column. By default 'id'; without one, ids are made from the content.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of manual labels; empty where there is none.")] = None,
     gold: Annotated[str | None, typer.Option(help="Column with the truth, for measuring only.")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="Other column to keep; repeat for several. By default all that can be stored.")
+        list[str] | None,
+        typer.Option(help="Other column to keep; repeat for several. By default all that can be stored."),
     ] = None,
-    no_text: Annotated[bool, typer.Option("--no-text", help="No column is the text: a table of numbers, classes or names.")] = False,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="No column is the text: a table of numbers, classes or names.")
+    ] = False,
     encoding: Encoding = "utf-8",
     sep: Sep = None,
     quote: Quote = None,
@@ -250,9 +285,12 @@ def import_(
     header: Header = None,
     columns: Names = None,
     sheet: Sheet = None,
-    skip_known: Annotated[bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")] = False,
+    skip_known: Annotated[
+        bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")
+    ] = False,
     instead_of: Annotated[
-        str | None, typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged.")
+        str | None,
+        typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged."),
     ] = None,
     no_code: NoCode = False,
 ) -> None:
@@ -260,7 +298,7 @@ def import_(
 
     A folder of text files holds one file a label (spam.txt, ham.txt) and dataset.txt, a record a line.
     """
-    from weaklab.label_reader import parse_map
+    from weaklab.core.label_reader import parse_map
 
     if no_text and text:
         raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
@@ -288,10 +326,14 @@ def import_(
 @app.command(epilog="Example: `weaklab adopt spam`")
 def adopt(
     project: Folder,
-    folder: Annotated[str | None, typer.Argument(metavar="IMPORT", help="Folder of one import; by default all that are named.")] = None,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="IMPORT", help="Folder of one import; by default all that are named.")
+    ] = None,
     no_code: NoCode = False,
 ) -> None:
-    """Take in imports that the database does not know, as after an older one was put back; opening the project names them."""
+    """Take in imports that the database does not know, as after an older one was put back; opening the project names
+    them.
+    """
     with opened(project, run_code=not no_code) as held:
         count = held.adopt(folder)
         tell(f"took in {counted(count, 'record')}; the project has {len(held):,}")
@@ -299,9 +341,11 @@ def adopt(
 
 @app.command(epilog="Example: `weaklab salvage spam`, where weaklab.db is damaged and there is no backup of it")
 def salvage(project: Folder) -> None:
-    """Make a new database of the rows of a damaged one that are whole, and say how many are lost; the damaged file is kept."""
-    from weaklab import database
-    from weaklab.database import DATABASE
+    """Make a new database of the rows of a damaged one that are whole, and say how many are lost; the damaged file is
+    kept.
+    """
+    from weaklab.project import database
+    from weaklab.project.database import DATABASE
 
     if not (project / DATABASE).exists():
         raise WeaklabError(f"{project / DATABASE} is not there, so there is nothing to salvage")
@@ -340,26 +384,34 @@ def lfs(
 
 
 def _as_csv(summary: Summary) -> str:
-    from weaklab.tables import clean
+    from weaklab.core.tables import clean
 
     def safe(cell: Any) -> Any:
         return clean(cell, None) if isinstance(cell, str) else cell
 
-    return str(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).map(safe).rename(index=safe).to_csv())
+    return str(
+        summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).map(safe).rename(index=safe).to_csv()
+    )
 
 
 def _plain_list(project: Project) -> Table:
-    from weaklab.tables import Table
+    from weaklab.core.tables import Table
 
     rows = [[h.name, type(h).__name__, h.location] for h in project.committee.heuristics]
-    return Table(counted(len(rows), "heuristic"), ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"])
+    return Table(
+        counted(len(rows), "heuristic"), ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"]
+    )
 
 
 @app.command(epilog="Example: `weaklab run spam --strict`")
 def run(
     project: Folder,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Let every heuristic vote anew, not only what is new or edited.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Let every heuristic vote anew, not only what is new or edited.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
     no_code: NoCode = False,
 ) -> None:
@@ -380,7 +432,9 @@ def run(
 def ask(
     project: Folder,
     n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 10,
-    strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
     no_code: NoCode = False,
@@ -390,11 +444,14 @@ def ask(
         tell_faults_of_files(held)
         asks = held.ask(n, again=again, strategy=strategy, lease=False)
         if json_:
-            from weaklab.exports import json_value
-            from weaklab.tables import json_text
+            from weaklab.core.tables import json_text
+            from weaklab.exchange.label_files import json_value
 
             for a in asks:
-                row = {k: getattr(a, k) for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why", "blind")}
+                row = {
+                    k: getattr(a, k)
+                    for k in ("id", "text", "suggestion", "confidence", "probabilities", "votes", "why", "blind")
+                }
                 print(json_text(json_value(row)))
         else:
             show(asks.table())
@@ -403,13 +460,20 @@ def ask(
 @app.command(epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one a line.")
 def label(
     project: Folder,
-    n: Annotated[int | None, typer.Option("-n", help="Stop after so many records; by default go on until q.", min=1)] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Stop after so many records; by default go on until q.", min=1)
+    ] = None,
     batch: Annotated[int, typer.Option(help="How many records are picked at a time.", min=1)] = 10,
-    strategy: Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
     annotator: Annotated[str | None, typer.Option(help="Who answers; by default the user's name.")] = None,
     ahead: Annotated[
-        bool, typer.Option("--ahead", help="Train and pick the next batch while this one is read; it is picked without these answers.")
+        bool,
+        typer.Option(
+            "--ahead", help="Train and pick the next batch while this one is read; it is picked without these answers."
+        ),
     ] = False,
     no_code: NoCode = False,
 ) -> None:
@@ -427,7 +491,9 @@ def label(
 
 @app.command(epilog="Example: `weaklab status spam --json`")
 def status(
-    project: Folder, json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False, no_code: NoCode = False
+    project: Folder,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False,
+    no_code: NoCode = False,
 ) -> None:
     """Show the project in numbers."""
     with opened(project, run_code=not no_code) as held:
@@ -435,12 +501,12 @@ def status(
             say(f"{project} holds no record yet; next: weaklab import {project} FILE")
         found = held.status() if len(held) else {"records": 0, "heuristics": len(held.committee)}
         if json_:
-            from weaklab.exports import json_value
-            from weaklab.tables import json_text
+            from weaklab.core.tables import json_text
+            from weaklab.exchange.label_files import json_value
 
             print(json_text(json_value(found)))
             return
-        from weaklab.tables import Table
+        from weaklab.core.tables import Table
 
         rows = [[name.replace("_", " "), _status_text(value)] for name, value in found.items()]
         show(Table(f"{project}: {some_of(held.label_names)}", ["", ""], rows))
@@ -470,7 +536,9 @@ def reliability(
     plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
     no_code: NoCode = False,
 ) -> None:
-    """Show how often labels are right, by how probable the committee says they are; judged by the records drawn at random."""
+    """Show how often labels are right, by how probable the committee says they are; judged by the records drawn at
+    random.
+    """
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         found = held.reliability(bins)
@@ -496,15 +564,22 @@ def explain(
 @app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
 def export(
     project: Folder,
-    file: Annotated[Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)
+    ],
     min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
     precision: Annotated[
-        float | None, typer.Option(help="Leave labels empty so that at least this share of the others is right, such as 0.95.")
+        float | None,
+        typer.Option(help="Leave labels empty so that at least this share of the others is right, such as 0.95."),
     ] = None,
-    include: Annotated[list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")
+    ] = None,
     spreadsheet_safe: Annotated[
         bool,
-        typer.Option("--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."),
+        typer.Option(
+            "--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."
+        ),
     ] = False,
     no_code: NoCode = False,
 ) -> None:
@@ -512,40 +587,62 @@ def export(
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         count = held.export(
-            file, min_confidence=min_confidence, precision=precision, include=include or (), spreadsheet_safe=spreadsheet_safe
+            file,
+            min_confidence=min_confidence,
+            precision=precision,
+            include=include or (),
+            spreadsheet_safe=spreadsheet_safe,
         )
         tell(f"wrote {counted(count, 'row')} to {file}")
         if precision is not None:
             show(held.label_or_abstain(precision).table())
 
 
-@app.command(epilog="Example: `weaklab simulate messages.csv --gold label --strategy margin --strategy entropy --out curves`")
+@app.command(
+    epilog="Example: `weaklab simulate messages.csv --gold label --strategy margin --strategy entropy --out curves`"
+)
 def simulate(
     data: Annotated[
         str,
         typer.Argument(
-            help="A file or folder of records, a folder in the WRENCH format, a project, or 'headlines', the sample.", show_default=False
+            help="A file or folder of records, a folder in the WRENCH format, a project, or 'headlines', the sample.",
+            show_default=False,
         ),
     ],
-    gold: Annotated[str | None, typer.Option(help="Column with the truth, from which the questions are answered.")] = None,
+    gold: Annotated[
+        str | None, typer.Option(help="Column with the truth, from which the questions are answered.")
+    ] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Label names, separated by commas; by default those of the gold column.")] = None,
-    lfs: Annotated[list[Path] | None, typer.Option(help="File or folder of labeling functions; repeat for several.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label names, separated by commas; by default those of the gold column.")
+    ] = None,
+    lfs: Annotated[
+        list[Path] | None, typer.Option(help="File or folder of labeling functions; repeat for several.")
+    ] = None,
     classifier: Annotated[
         list[str] | None,
-        typer.Option(help="Weak classifier by name; repeat for several; 'none' for none. By default one that suits the data."),
+        typer.Option(
+            help="Weak classifier by name; repeat for several; 'none' for none. By default one that suits the data."
+        ),
     ] = None,
     features: Annotated[str, typer.Option(help="Of the weak classifiers; see `weaklab list features`.")] = "auto",
-    label_model: Annotated[str | None, typer.Option(help="See `weaklab list label-models`; by default committee.")] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option(help="Query strategy by name; repeat for several. By default 'default' and 'random'.")
+    label_model: Annotated[
+        str | None, typer.Option(help="See `weaklab list label-models`; by default committee.")
     ] = None,
-    all_strategies: Annotated[bool, typer.Option("--all-strategies", help="The default and every strategy that has a name.")] = False,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Query strategy by name; repeat for several. By default 'default' and 'random'."),
+    ] = None,
+    all_strategies: Annotated[
+        bool, typer.Option("--all-strategies", help="The default and every strategy that has a name.")
+    ] = False,
     budget: Annotated[str, typer.Option(help="Numbers of labels to compare, separated by commas.")] = "20,50,100,200",
     batch: Annotated[int, typer.Option(help="Questions between two trainings.", min=1)] = 10,
     seeds: Annotated[int, typer.Option(help="How often each strategy is run.", min=1)] = 5,
-    out: Annotated[Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes to spread the runs over.", min=1)] = 1,
     encoding: Encoding = "utf-8",
     sep: Sep = None,
@@ -562,10 +659,12 @@ def simulate(
     Every run starts without labels, asks, is answered from the gold column, retrains and is measured.
     """
     from weaklab.cli.simulate import run_simulation, told
-    from weaklab.label_reader import parse_map
+    from weaklab.core.label_reader import parse_map
 
     if strategy and all_strategies:
-        raise WeaklabError("--strategy names some strategies and --all-strategies takes all of them; give one of the two")
+        raise WeaklabError(
+            "--strategy names some strategies and --all-strategies takes all of them; give one of the two"
+        )
     try:
         with told(say):
             found = run_simulation(
@@ -590,7 +689,11 @@ def simulate(
             )
             written = found.save(out) if out else []
     except KeyboardInterrupt:
-        kept = f"finished runs are kept in {out}: the same command goes on" if out else "with --out FOLDER finished runs would be kept"
+        kept = (
+            f"finished runs are kept in {out}: the same command goes on"
+            if out
+            else "with --out FOLDER finished runs would be kept"
+        )
         say(f"interrupted; {kept}")
         sys.exit(INTERRUPTED)
     show(found.table())
@@ -598,17 +701,31 @@ def simulate(
         tell(f"wrote {', '.join(str(path) for path in written)}")
 
 
-@app.command(epilog="Example: `weaklab batch spam 'mail-*.parquet' labels --include text`. The same command goes on with a stopped run.")
+@app.command(
+    epilog="Example: `weaklab batch spam 'mail-*.parquet' labels --include text`. The same command goes on with a "
+    "stopped run."
+)
 def batch(
     project: Folder,
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="A Parquet, CSV, JSON, JSONL, Excel or text file, a glob, or a folder.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="A Parquet, CSV, JSON, JSONL, Excel or text file, a glob, or a folder.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the Parquet parts.", show_default=False)],
     votes: Annotated[bool, typer.Option("--votes", help="Write what each heuristic voted, too.")] = False,
-    include: Annotated[list[str] | None, typer.Option(help="Column of the input to write, too; repeat for several.")] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Text column; repeat for several. By default as in the project.")] = None,
-    id: Annotated[str | None, typer.Option(help="Id column. By default as in the project; without one, made from the content.")] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Column of the input to write, too; repeat for several.")
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="Text column; repeat for several. By default as in the project.")
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Id column. By default as in the project; without one, made from the content.")
+    ] = None,
     encoding: Encoding = "utf-8",
     sep: Sep = None,
     quote: Quote = None,
@@ -620,15 +737,19 @@ def batch(
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     engine: Annotated[str, typer.Option(help="local or spark.")] = "local",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where OUT holds another batch.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")] = False,
-    progress: Annotated[bool, typer.Option("--progress", help="Show progress even where stderr is no terminal.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
+    ] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Show progress even where stderr is no terminal.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     no_code: NoCode = False,
 ) -> None:
     """Label files of any size with the committee as it is; nothing is added to the project.
 
-    Writes row, id, label, one probability a class, confidence, whether the label is manual, and faults. Each part is there whole
-    or not at all.
+    Writes row, id, label, one probability a class, confidence, whether the label is manual, and faults. Each part is
+    there whole or not at all.
     """
     from weaklab.cli.batch import run_batch
 
@@ -673,14 +794,18 @@ LISTS = {
 
 
 @app.command(name="list", epilog="Example: `weaklab list strategies`")
-def list_(what: Annotated[str, typer.Argument(help="strategies, label-models, classifiers or features.", show_default=False)]) -> None:
+def list_(
+    what: Annotated[str, typer.Argument(help="strategies, label-models, classifiers or features.", show_default=False)],
+) -> None:
     """List what can be chosen by name."""
     from importlib import import_module
 
-    from weaklab.tables import Table
+    from weaklab.core.tables import Table
 
     if what not in LISTS:
-        raise WeaklabError(f"nothing to list by the name of {what!r};{did_you_mean(what, LISTS)} there are {', '.join(LISTS)}")
+        raise WeaklabError(
+            f"nothing to list by the name of {what!r};{did_you_mean(what, LISTS)} there are {', '.join(LISTS)}"
+        )
     module, registry = LISTS[what]
     described = getattr(import_module(module), registry).describe()
     show(Table(what, ["name", "what it is"], [[name, text] for name, text, _ in described]))
@@ -688,12 +813,16 @@ def list_(what: Annotated[str, typer.Argument(help="strategies, label-models, cl
 
 @app.command(epilog="Example: `weaklab demo --labels 60`")
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to leave the project and the exported labels.")] = Path("weaklab-demo"),
+    folder: Annotated[Path, typer.Argument(help="Where to leave the project and the exported labels.")] = Path(
+        "weaklab-demo"
+    ),
     labels: Annotated[int, typer.Option(help="How many answers to replay.", min=1)] = 60,
     batch: Annotated[int, typer.Option(help="How many at a time.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
-    """Label the bundled headlines with labeling functions alone, then let a replayed person answer from the gold column."""
+    """Label the bundled headlines with labeling functions alone, then let a replayed person answer from the gold
+    column.
+    """
     from weaklab.cli.demo import run_demo
 
     run_demo(folder, labels, batch, seed)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.members import Frozen
-from weaklab.tables import counted
+from weaklab.core.tables import counted
+from weaklab.project.stored_members import MissingHeuristic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from weaklab.batch import BatchSummary
-    from weaklab.project import Project
+    from weaklab.project.project import Project
 
 
 def run_batch(project: Project, source: str, out: Path, say: Callable[[str], None], **settings: Any) -> BatchSummary:
     """Label files as :func:`weaklab.batch.label_files` does, and say what cannot vote and how fast it was."""
     from weaklab.batch import label_files
 
-    lost = [h.name for h in project.committee.heuristics if isinstance(h, Frozen)]
+    lost = [h.name for h in project.committee.heuristics if isinstance(h, MissingHeuristic)]
     if lost and project.run_code:
-        say(f"warning: {', '.join(lost)}: written in a session that is over, so without votes here; put the code into labeling_functions/")
+        say(
+            f"warning: {', '.join(lost)}: written in a session that is over, so without votes here; put the code into "
+            "labeling_functions/"
+        )
     found = label_files(project.freeze(), source, out, **settings)
     kept = f"; {found.rows - found.fresh:,} were labeled before" if found.fresh < found.rows else ""
     rate = f" in {found.seconds:.1f} s, {found.fresh / found.seconds:,.0f} a second" if found.fresh else ""

@@ -10,12 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weaklab.base import ProjectError
+from weaklab.core.errors import ProjectError
+from weaklab.core.tables import clean, counted
 from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
-from weaklab.project import Project
-from weaklab.settings import FILE
-from weaklab.simulation import Round, replay
-from weaklab.tables import clean, counted
+from weaklab.project.project import Project
+from weaklab.project.settings import FILE
+from weaklab.simulation.simulate import Round, replay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,9 @@ _MARK = ".made-by-weaklab-demo"
 
 
 def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
-    """Make a project in ``folder``, replay answers by schedule and, in copies, in random order, and export the labels."""
+    """Make a project in ``folder``, replay answers by schedule and, in copies, in random order, and export the
+    labels.
+    """
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise ProjectError(f"{folder} is there and was not made by the demo; name another folder: weaklab demo FOLDER")
     shutil.rmtree(folder, ignore_errors=True)
@@ -46,12 +48,19 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
         for suffix in ("parquet", "csv"):
             project.export(folder / f"labels.{suffix}", include=["text"])
             written.append(str(folder / f"labels.{suffix}"))
-    print(f"\n{' and '.join(written)} hold the labels; the project is in {clean(str(folder), None)} ({time.monotonic() - start:.0f} s)")
+    print(
+        f"\n{' and '.join(written)} hold the labels; the project is in {clean(str(folder), None)} "
+        f"({time.monotonic() - start:.0f} s)"
+    )
     print(f"go on by hand: weaklab label {clean(str(folder), None)}   settings: {clean(str(folder / FILE), None)}")
 
 
-def compare(project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range) -> None:
-    """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's own."""
+def compare(
+    project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range
+) -> None:
+    """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's
+    own.
+    """
     orders = f"scheduled, and in random order (mean of {counted(len(seeds), 'seed')})"
     print(f"\nA person answers {counted(n_labels, 'question')}, {batch} at a time:\n{orders}\n")
     print(f"{'labels':>6}  {'accuracy':^16}  {'coverage':^16}  {'confidence':^16}  {'conflicts':^16}".rstrip())

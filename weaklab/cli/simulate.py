@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import FaultWarning, WeaklabError
-from weaklab.simulation import Simulation, simulate
+from weaklab.core.errors import FaultWarning, WeaklabError
+from weaklab.simulation.simulate import Simulation, simulate
 
 SAMPLE = "headlines"
 """Names the bundled headlines where there is no file of that name."""
@@ -41,7 +41,7 @@ def run_simulation(
     **settings: Any,
 ) -> Simulation:
     """Simulate on a file, a WRENCH folder, the bundled headlines, or a project with its own committee."""
-    from weaklab.settings import FILE
+    from weaklab.project.settings import FILE
 
     names = [name.strip() for name in labels.split(",")] if labels else None
     learners = [] if list(classifiers) == ["none"] else list(classifiers) or ["auto"]
@@ -57,16 +57,27 @@ def run_simulation(
 
 
 def _of_project(
-    folder: Path, lfs: Sequence[Path], classifiers: Sequence[str], label_model: str | None, settings: dict[str, Any], run_code: bool
+    folder: Path,
+    lfs: Sequence[Path],
+    classifiers: Sequence[str],
+    label_model: str | None,
+    settings: dict[str, Any],
+    run_code: bool,
 ) -> Simulation:
-    from weaklab.project import Project
+    from weaklab.project.project import Project
 
     if lfs or classifiers or settings["labels"]:
-        raise WeaklabError(f"{folder} is a project with labels and a committee of its own; leave out --labels, --lfs and --classifier")
+        raise WeaklabError(
+            f"{folder} is a project with labels and a committee of its own; leave out --labels, --lfs and --classifier"
+        )
     with Project(folder, run_code=run_code) as held:
         for message in held.load_errors:
             warnings.warn(message, stacklevel=1)
-        settings |= {"labels": held.label_names, "label_model": label_model or held.settings.label_model, "name": folder.name}
+        settings |= {
+            "labels": held.label_names,
+            "label_model": label_model or held.settings.label_model,
+            "name": folder.name,
+        }
         return simulate(held.corpus, heuristics=held.votes(), classifiers=held.committee.classifiers, **settings)
 
 

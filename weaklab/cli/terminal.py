@@ -6,15 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from weaklab.tables import clean, clean_lines, counted
+from weaklab.core.tables import clean, clean_lines, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weaklab.asks import Ask
-    from weaklab.base import LabelNames
-    from weaklab.project import Project
-    from weaklab.session import Session
+    from weaklab.core.labels import LabelNames
+    from weaklab.project.project import Project
+    from weaklab.project.session import Session
+    from weaklab.scheduling.asks import Ask
 
 COMMANDS = {"s": "skip", "b": "back in the queue", "u": "undo", "q": "quit", "?": "help"}
 MAX_SHOWN = 2000
@@ -42,7 +42,9 @@ class Answers:
                 if suggestion
                 else ("unclear", f"there is no suggestion to accept here; type a label: {self.choices()}")
             )
-        exact = [name for name in self.labels if name == typed] or [name for name in self.labels if name.casefold() == typed.casefold()]
+        exact = [name for name in self.labels if name == typed] or [
+            name for name in self.labels if name.casefold() == typed.casefold()
+        ]
         if len(exact) == 1:
             return "label", exact[0]
         if typed.casefold().removeprefix(":") in COMMANDS and (typed.casefold() in self.keys or typed.startswith(":")):
@@ -66,7 +68,9 @@ class Answers:
 
     def help(self) -> str:
         """Return the line of commands."""
-        return "Enter accepts   " + "   ".join(f"{key} {COMMANDS[command]}" for key, command in self.keys.items() if command != "?")
+        return "Enter accepts   " + "   ".join(
+            f"{key} {COMMANDS[command]}" for key, command in self.keys.items() if command != "?"
+        )
 
 
 def label_in_terminal(
@@ -82,11 +86,12 @@ def label_in_terminal(
 ) -> int:
     """Show records one by one and store what the person types; return how many labels were given.
 
-    Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is on
-    disk before the next record is shown.
+    Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is
+    on disk before the next record is shown.
 
-    With ``ahead`` the committee trains and the next batch is picked while the person reads this one. Only an answer that comes sooner
-    waits for it, and every batch is picked without knowing the answers to the one before it, however fast these come.
+    With ``ahead`` the committee trains and the next batch is picked while the person reads this one. Only an answer
+    that comes sooner waits for it, and every batch is picked without knowing the answers to the one before it, however
+    fast these come.
     """
     project.must_be_writable()
     out = out or sys.stdout
@@ -95,7 +100,10 @@ def label_in_terminal(
         given = _Screen(session, n, read, out).run()
     project.retrain_when_due()
     left = project.status()
-    have = f"{left['manual_labels']:,} of {counted(left['records'], 'record')} {'has' if left['manual_labels'] == 1 else 'have'} one"
+    have = (
+        f"{left['manual_labels']:,} of {counted(left['records'], 'record')} "
+        f"{'has' if left['manual_labels'] == 1 else 'have'} one"
+    )
     out.write(f"{counted(given, 'label')} given; {have}. Every answer is stored.\n")
     return given
 
@@ -155,7 +163,9 @@ class _Screen:
         elif key == "b":
             self.session.requeue(ask)
             alone = len(self.session.peek(2)) == 1
-            self.say("  back in the queue: " + ("it is the only one in it" if alone else "it comes again after the others"))
+            self.say(
+                "  back in the queue: " + ("it is the only one in it" if alone else "it comes again after the others")
+            )
         else:
             self._undo()
 

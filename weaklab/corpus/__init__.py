@@ -6,7 +6,7 @@ import hashlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Unpack
 
-from weaklab.base import CorpusError, warn
+from weaklab.core.errors import CorpusError, warn
 from weaklab.corpus.file_options import FileKeywords
 from weaklab.corpus.records import Columns, Record, Roles, id_texts, ids_of, record_id, records, visible
 from weaklab.corpus.roles import guessed_text
@@ -52,11 +52,12 @@ def read(
     Parameters
     ----------
     data : pandas, polars or Arrow table, list of strings or dicts, or path
-        A path is a CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file (a record a line), a folder or glob of one type, or a
-        list of paths. A folder of text files holds one file a label and ``dataset.txt`` or ``unlabeled.txt``.
+        A path is a CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file (a record a line), a folder or glob of
+        one type, or a list of paths. A folder of text files holds one file a label and ``dataset.txt`` or
+        ``unlabeled.txt``.
     text : column name or names, optional
-        By default the column ``text``, else the only column of strings, if these are plainly texts and no classes. Tabular data needs
-        none; ``text=[]`` says that there is none.
+        By default the column ``text``, else the only column of strings, if these are plainly texts and no classes.
+        Tabular data needs none; ``text=[]`` says that there is none.
     id : column name, optional
         By default the column ``id``; without one, ids are made from the content, so that they stay the same when
         records are added or re-ordered.
@@ -65,17 +66,19 @@ def read(
     gold : column name, optional
         The truth, used for measuring and for nothing else.
     columns : column names, optional
-        The columns to keep beside those of text, id, label and gold; by default all. One that is named here and cannot be stored is an
-        error; any other that cannot be stored (mixed types, lists of several shapes) is left out with a warning.
+        The columns to keep beside those of text, id, label and gold; by default all. One that is named here and cannot
+        be stored is an error; any other that cannot be stored (mixed types, lists of several shapes) is left out with a
+        warning.
     encoding : str
         Encoding of text files, by default UTF-8.
     sep, quote, escape : one character, optional
-        Of CSV files. ``sep`` stands between values, by default whichever of comma, semicolon, tab and ``|`` gives the first records the
-        same number of values. ``quote`` stands around values, by default ``"``; with ``quote=""`` quotes are part of the text.
-        ``escape`` makes a quote part of a text, such as a backslash; by default such a quote is doubled.
+        Of CSV files. ``sep`` stands between values, by default whichever of comma, semicolon, tab and ``|`` gives the
+        first records the same number of values. ``quote`` stands around values, by default ``"``; with ``quote=""``
+        quotes are part of the text. ``escape`` makes a quote part of a text, such as a backslash; by default such a
+        quote is doubled.
     header : bool, optional
-        Whether the first line of a CSV file or sheet holds the names of the columns. By default it does, and is an error if it looks like a
-        record.
+        Whether the first line of a CSV file or sheet holds the names of the columns. By default it does, and is an
+        error if it looks like a record.
     names : column names, optional
         Of a file without them, with ``header=False``; by default ``column_1``, ``column_2``...
     sheet : str, optional
@@ -84,8 +87,8 @@ def read(
     Raises
     ------
     CorpusError
-        A column is missing, an id appears twice, a column that is needed mixes types, a file is empty or malformed, or it is not clear
-        which column is the text.
+        A column is missing, an id appears twice, a column that is needed mixes types, a file is empty or malformed, or
+        it is not clear which column is the text.
 
     Examples
     --------
@@ -124,7 +127,8 @@ def open_corpus(
     for role, wanted in roles.items():
         if wanted is not None and (role == "columns" or _listed(wanted) != _listed(getattr(data.roles, role))):
             raise CorpusError(
-                f"{data.name} was read before, without {role}={wanted!r}; name the column there: weaklab.read(..., {role}=...)"
+                f"{data.name} was read before, without {role}={wanted!r}; name the column there: weaklab.read(..., "
+                f"{role}=...)"
             )
     return data
 
@@ -220,7 +224,8 @@ class Corpus:
         Parameters
         ----------
         size : most rows in a batch; fewer where they are so large that it would pass :data:`BATCH_BYTES`
-        ids : False where ids are not looked at: row numbers stand in the place of ids that would be made from the content
+        ids : False where ids are not looked at: row numbers stand in the place of ids that would be made from the
+            content
         """
         for batch, _ in self._batches(size, ids):
             yield batch
@@ -238,7 +243,9 @@ class Corpus:
         for raw in self._raw():
             for part in _slices(raw, size):
                 batch, ids = (
-                    self._with_ids(part, made, seen, rows) if with_ids or not self._made_ids else (self._with_rows(part, rows), None)
+                    self._with_ids(part, made, seen, rows)
+                    if with_ids or not self._made_ids
+                    else (self._with_rows(part, rows), None)
                 )
                 rows += batch.num_rows
                 self.schema = batch.schema if with_ids or self.schema is None else self.schema
@@ -266,7 +273,8 @@ class Corpus:
         if repairs.surrogates and not self._told:
             self._told = True
             warn(
-                f"{self.name}: lone surrogates, which are no Unicode text, became U+FFFD in {repairs.surrogates:,} values "
+                f"{self.name}: lone surrogates, which are no Unicode text, became U+FFFD in {repairs.surrogates:,} "
+                "values "
                 f"(first: {repairs.first})"
             )
 
@@ -305,7 +313,9 @@ class Corpus:
         return self._ids
 
     def __len__(self) -> int:
-        return sum(batch.num_rows for batch in self._raw()) if self._source.in_memory and self._made_ids else len(self.ids)
+        return (
+            sum(batch.num_rows for batch in self._raw()) if self._source.in_memory and self._made_ids else len(self.ids)
+        )
 
     @property
     def fingerprint(self) -> int:
@@ -369,17 +379,23 @@ def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _check_roles(named: Mapping[str, tuple[str, ...]], single: Mapping[str, Any], source: str) -> None:
-    """A column that holds labels is hidden from heuristics, so it can be neither the text nor the id; only texts may be several columns."""
+    """A column that holds labels is hidden from heuristics, so it can be neither the text nor the id; only texts may be
+    several columns.
+    """
     for role, name in single.items():
         if name is not None and not isinstance(name, str):
             raise CorpusError(
-                f"{source}: {role}={name!r}: one column is the {role}; wanted its name, such as {role}={(named[role] or (role,))[0]!r}"
+                f"{source}: {role}={name!r}: one column is the {role}; wanted its name, such as "
+                f"{role}={(named[role] or (role,))[0]!r}"
             )
     for role in ("label", "gold"):
         for other in ("text", "id"):
             both = set(named[role]) & set(named[other])
             if both:
-                raise CorpusError(f"{source}: column {both.pop()!r} cannot be {other} and {role}: heuristics read the one, never the other")
+                raise CorpusError(
+                    f"{source}: column {both.pop()!r} cannot be {other} and {role}: heuristics read the one, never the "
+                    "other"
+                )
 
 
 def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) -> list[str]:
@@ -413,7 +429,11 @@ class _SeenIds:
         if len(self._all) == before + len(ids):
             return None
         rows: dict[str, int] = {}
-        return next((rows[text], row) for row, text in enumerate(chain.from_iterable(self._batches)) if rows.setdefault(text, row) != row)
+        return next(
+            (rows[text], row)
+            for row, text in enumerate(chain.from_iterable(self._batches))
+            if rows.setdefault(text, row) != row
+        )
 
 
 def _checked_ids(ids: pa.Array, seen: _SeenIds, offset: int, corpus: Corpus) -> list[str]:
@@ -431,7 +451,8 @@ def _checked_ids(ids: pa.Array, seen: _SeenIds, offset: int, corpus: Corpus) -> 
         first, row = twice
         shown = repr(ids[row - offset].as_py())
         raise CorpusError(
-            f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name another id "
+            f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name "
+            "another id "
             "column, or rename this one and let weaklab make ids from the content"
         )
     return texts

@@ -1,7 +1,9 @@
-"""CSV files, read in blocks of whole records: a quote that is not closed, or a value too many, is an error with its line.
+"""CSV files, read in blocks of whole records: a quote that is not closed, or a value too many, is an error with its
+line.
 
-Arrow's reader is fast and takes much for granted: a quote that is never closed makes one value of all records up to the next quote.
-So the quotes, line ends and records of a block are found first, by their bytes; Arrow has to find as many records.
+Arrow's reader is fast and takes much for granted: a quote that is never closed makes one value of all records up to the
+next quote. So the quotes, line ends and records of a block are found first, by their bytes; Arrow has to find as many
+records.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from weaklab.base import CorpusError, warn
+from weaklab.core.errors import CorpusError, warn
 from weaklab.corpus.csv_layout import HEAD_BYTES, Layout, layout_of, long_values
 from weaklab.corpus.file_options import FileOptions
 from weaklab.corpus.text_files import Utf8Stream, count_lines, first_line, not_encoded, short
@@ -49,7 +51,11 @@ class Block:
 
 
 def csv_batches(
-    path: Path, options: FileOptions, text_columns: Sequence[str], empty: dict[Path, tuple[str, ...]], wanted: Callable[[str], bool]
+    path: Path,
+    options: FileOptions,
+    text_columns: Sequence[str],
+    empty: dict[Path, tuple[str, ...]],
+    wanted: Callable[[str], bool],
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of a CSV file.
 
@@ -76,7 +82,9 @@ def csv_batches(
 
 
 def _empty_columns(path: Path, options: FileOptions, layout: Layout) -> tuple[str, ...]:
-    """Return the columns without a name after the last named one that hold nothing in the whole file, and tell of the others."""
+    """Return the columns without a name after the last named one that hold nothing in the whole file, and tell of the
+    others.
+    """
     import pyarrow.compute as pc
 
     names = [layout.names[i] for i in layout.trailing]
@@ -92,7 +100,8 @@ def _empty_columns(path: Path, options: FileOptions, layout: Layout) -> tuple[st
     if kept:
         shown = ", ".join(f"{name} ({count:,} {'value' if count == 1 else 'values'})" for name, count in kept.items())
         warn(
-            f"{path}: columns without a name hold something and are kept as {shown}; if they are the rest of a text with separators, put "
+            f"{path}: columns without a name hold something and are kept as {shown}; if they are the rest of a text "
+            "with separators, put "
             "quotes around it in the file"
         )
     return tuple(name for name in names if not counts[name])
@@ -123,7 +132,8 @@ def _blocks(stream: Utf8Stream, head: bytes, layout: Layout) -> Iterator[Block]:
             size *= 2
         if size > _LARGEST_RECORD:
             raise CorpusError(
-                f"{stream.path}, line {line:,}: a record is longer than {_LARGEST_RECORD:,} bytes; is a quote not closed there?"
+                f"{stream.path}, line {line:,}: a record is longer than {_LARGEST_RECORD:,} bytes; is a quote not "
+                "closed there?"
             )
 
 
@@ -203,7 +213,8 @@ class _Records:
         if alone.any() and not alone.all():
             line = self._line + int(self._lines[alone.argmax()]) - 1
             raise CorpusError(
-                f"{self._path}, line {line:,}: ends with a carriage return and other lines end with a line feed; put quotes around a value "
+                f"{self._path}, line {line:,}: ends with a carriage return and other lines end with a line feed; put "
+                "quotes around a value "
                 "that holds a carriage return, or write the file with one kind of line ends"
             )
 
@@ -238,7 +249,9 @@ class _Records:
             last -= 2
         return int(quotes[last])
 
-    def _quotes_one_by_one(self, quotes: NDArray[np.intp], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.intp]:
+    def _quotes_one_by_one(
+        self, quotes: NDArray[np.intp], before: NDArray[np.bool_], after: NDArray[np.bool_]
+    ) -> NDArray[np.intp]:
         """Find the quotes that open and close values where others stand within values that have none around them."""
         import numpy as np
 
@@ -269,8 +282,15 @@ class _Records:
         start = place
         while start and self._data[start - 1] == _SPACE:
             start -= 1
-        if start < place and self._layout.sep != "\t" and (not start or self._data[start - 1] in (_LF, _CR, ord(self._layout.sep))):
-            self._refuse(place, "a quote stands after a space at the beginning of a value; take the space away if it opens the value")
+        if (
+            start < place
+            and self._layout.sep != "\t"
+            and (not start or self._data[start - 1] in (_LF, _CR, ord(self._layout.sep)))
+        ):
+            self._refuse(
+                place,
+                "a quote stands after a space at the beginning of a value; take the space away if it opens the value",
+            )
 
     def _refuse(self, opened: int, problem: str, closed: int | None = None) -> NoReturn:
         """Raise the error of a quote that cannot be understood."""
@@ -282,10 +302,16 @@ class _Records:
             rest = self._data[closed + 1 : closed + 20].decode(errors="replace")
             where = "" if other == line else f" in line {other:,}"
             shown = f" and closed{where} before {short(rest)}, which is no separator"
-        hints = "close it, double a quote that is part of a text, or pass quote='' (--quote '') if quotes mean nothing in this file"
+        hints = (
+            "close it, double a quote that is part of a text, or pass quote='' (--quote '') if quotes mean "
+            "nothing "
+            "in this file"
+        )
         if self._layout.quote != '"':
             hints = f"close it, or pass another quote than {self._layout.quote}"
-        if escaped in self._data[opened : (closed or opened) + 1] or (closed is None and escaped in self._data[opened:]):
+        if escaped in self._data[opened : (closed or opened) + 1] or (
+            closed is None and escaped in self._data[opened:]
+        ):
             hints = f"quotes seem to be escaped with a backslash: pass escape='\\\\' (--escape '\\'); else {hints}"
         raise CorpusError(f"{self._path}, line {line:,}: {problem}{shown}; {hints}")
 
@@ -314,7 +340,8 @@ class _BlockReader:
             table = table.cast(pa.schema(self._known))
         if table.num_rows != block.rows:
             raise CorpusError(
-                f"{self._path}, from line {block.line:,} on: {block.rows:,} records stand there, and {table.num_rows:,} were read; "
+                f"{self._path}, from line {block.line:,} on: {block.rows:,} records stand there, and "
+                f"{table.num_rows:,} were read; "
                 "this is an error of weaklab: please report it, and pass sep=, quote= and escape="
             )
         yield from table.to_batches()
@@ -327,7 +354,9 @@ class _BlockReader:
             table = arrow_csv.read_csv(
                 pa.BufferReader(pa.py_buffer(block.data)),
                 read_options=arrow_csv.ReadOptions(column_names=layout.names, block_size=len(block.data) + 1),
-                parse_options=arrow_csv.ParseOptions(delimiter=layout.sep, quote_char=layout.quote or False, newlines_in_values=True),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=layout.sep, quote_char=layout.quote or False, newlines_in_values=True
+                ),
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=self._known or self._types, strings_can_be_null=False, include_columns=self._names
                 ),
@@ -356,7 +385,9 @@ def _lines(block: Block) -> io.StringIO:
 
 def _problem(block: Block, layout: Layout, path: Path, message: str, names: Sequence[str]) -> str:
     """Say in the user's words what Arrow found, with the line."""
-    changed = re.search(r"In CSV column #(\d+):(?: Row #\d+:)? CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL)
+    changed = re.search(
+        r"In CSV column #(\d+):(?: Row #\d+:)? CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL
+    )
     column = layout.names.index(names[int(changed[1])]) if changed else -1
     with long_values():
         reader: Any = layout.reader(_lines(block))
@@ -381,7 +412,10 @@ def _ragged(path: Path, line: int, record: list[str], layout: Layout) -> str:
         return f"{path}, line {line:,}: {values}, in {short(layout.sep.join(record))}; {more}"
     few = "a value is missing, or a line break needs quotes around it"
     more = "put quotes around a value that holds a separator" if found > wanted else few
-    return f"{path}, line {line:,}: {values}, in {short(layout.sep.join(record))}; {more}, or pass another sep= than {layout.sep!r} (--sep)"
+    return (
+        f"{path}, line {line:,}: {values}, in {short(layout.sep.join(record))}; {more}, or pass another sep= than "
+        f"{layout.sep!r} (--sep)"
+    )
 
 
 class _Rest(io.RawIOBase):
@@ -406,7 +440,9 @@ def _escaped_blocks(stream: Utf8Stream, head: bytes, layout: Layout) -> Iterator
     path, first = stream.path, 1 + count_lines(head[: layout.skip])
     out = io.StringIO(newline="")
     writer, rows, has_header = csv.writer(out), 0, layout.header
-    lines = io.TextIOWrapper(io.BufferedReader(_Rest(head[layout.skip :], stream), 1 << 16), encoding="utf-8", newline="")
+    lines = io.TextIOWrapper(
+        io.BufferedReader(_Rest(head[layout.skip :], stream), 1 << 16), encoding="utf-8", newline=""
+    )
     reader: Any = layout.reader(lines)
     line = start = first
     try:
@@ -426,7 +462,8 @@ def _escaped_blocks(stream: Utf8Stream, head: bytes, layout: Layout) -> Iterator
                 rows, start = 0, line
     except csv.Error as error:
         raise CorpusError(
-            f"{path}, line {line:,}: the record that begins here cannot be read: {first_line(error)}; close every quote, and write "
+            f"{path}, line {line:,}: the record that begins here cannot be read: {first_line(error)}; close every "
+            "quote, and write "
             f"{layout.escape} before a quote that is part of a text"
         ) from None
     except UnicodeDecodeError as error:

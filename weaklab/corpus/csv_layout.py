@@ -1,4 +1,6 @@
-"""What a CSV file looks like: which character separates the values, and whether the first line holds the names of the columns."""
+"""What a CSV file looks like: which character separates the values, and whether the first line holds the names of the
+columns.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus.file_options import FileOptions
 from weaklab.corpus.text_files import check_names, count_lines, not_encoded, short, suffix
 
@@ -33,7 +35,9 @@ _LONG = 120
 _COUNTED = 10
 """Fewer columns named 1, 2, 3... may be a record where whole numbers stand below them."""
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)*|\d*\.\d+)([eE][-+]?\d+)?%?")
-_NO_NAME = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://.+|[^@\s]+@[^@\s]+\.\w+")
+_NO_NAME = re.compile(
+    r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://.+|[^@\s]+@[^@\s]+\.\w+"
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ def layout_of(head: bytes, path: Path, options: FileOptions, roles: Sequence[str
     if skip is not None:
         start, sep = skip.end(), sep or skip[1].decode(errors="replace")
         if not sep.isascii():
-            raise CorpusError(f"{path}: the line sep={sep} names a separator that is no ASCII character; write the file with another")
+            raise CorpusError(
+                f"{path}: the line sep={sep} names a separator that is no ASCII character; write the file with another"
+            )
     whole = len(head) <= HEAD_BYTES
     text = _decoded(head[start : start + HEAD_BYTES], path)
     plain = Layout(",", '"' if options.quote is None else options.quote, options.escape or "", skip=start)
@@ -146,7 +152,8 @@ def named_columns(
     reason = _looks_like_data(first, others) if options.header is None and not set(roles) & set(first) else None
     if reason is not None:
         raise CorpusError(
-            f"{path}: the first line looks like a record, not like column names: {reason}; pass header=False (--no-header) if the file has "
+            f"{path}: the first line looks like a record, not like column names: {reason}; pass header=False "
+            "(--no-header) if the file has "
             "no header, header=True (--header) if this is one"
         )
     return names, tuple(i for i, name in enumerate(first) if not name), True
@@ -156,7 +163,8 @@ def _given_names(first: list[str], path: Path, options: FileOptions) -> tuple[st
     names = tuple(options.names or (f"column_{i}" for i in range(1, len(first) + 1)))
     if len(names) != len(first):
         raise CorpusError(
-            f"{path}: {len(names)} {'name' if len(names) == 1 else 'names'} for {len(first)} columns: {', '.join(names)}; the first record "
+            f"{path}: {len(names)} {'name' if len(names) == 1 else 'names'} for {len(first)} columns: "
+            f"{', '.join(names)}; the first record "
             f"is {short(first)}"
         )
     check_names(names, str(path))
@@ -174,7 +182,9 @@ def _decoded(head: bytes, path: Path) -> str:
 def _separator(text: str, whole: bool, path: Path, plain: Layout, header: bool) -> str:
     """Return the separator with which the first records have the same number of values, quotes respected."""
     order = "\t,;|" if suffix(path) == ".tsv" else SEPARATORS
-    found = {sep: _records(text, whole, replace(plain, sep=sep)) for sep in order if sep not in (plain.quote, plain.escape)}
+    found = {
+        sep: _records(text, whole, replace(plain, sep=sep)) for sep in order if sep not in (plain.quote, plain.escape)
+    }
     several = {sep: records for sep, (records, _) in found.items() if records and (len(records[0]) > 1 or not header)}
     even = {sep: records for sep, records in several.items() if found[sep][1] and _is_even(records)}
     if not even and several:
@@ -195,8 +205,13 @@ def _is_even(records: list[list[str]]) -> bool:
 
 
 def _closest(several: dict[str, list[list[str]]], path: Path) -> str:
-    """Return the separator that gives most records as many values as the header, where none gives it all: the reader names the line."""
-    shares = {sep: sum(len(record) == len(records[0]) for record in records) / len(records) for sep, records in several.items()}
+    """Return the separator that gives most records as many values as the header, where none gives it all: the reader
+    names the line.
+    """
+    shares = {
+        sep: sum(len(record) == len(records[0]) for record in records) / len(records)
+        for sep, records in several.items()
+    }
     shares = {sep: share for sep, share in shares.items() if len(several[sep][0]) > 1}
     best = [sep for sep, share in shares.items() if share == max(shares.values())]
     if not best:
@@ -207,7 +222,9 @@ def _closest(several: dict[str, list[list[str]]], path: Path) -> str:
 
 
 def _without_decimals(even: dict[str, list[list[str]]]) -> dict[str, list[list[str]]]:
-    """Leave out a comma that stands in numbers such as 3,50 where another separator fits, too, and separators that cut names at a space."""
+    """Leave out a comma that stands in numbers such as 3,50 where another separator fits, too, and separators that cut
+    names at a space.
+    """
     if len(even) > 1 and "," in even and all(_cuts_numbers(record) for record in even[","][1:]):
         even = {sep: records for sep, records in even.items() if sep != ","}
     clean = {sep: records for sep, records in even.items() if all(name == name.strip() for name in records[0])}
@@ -222,7 +239,10 @@ def _cuts_numbers(record: list[str]) -> bool:
 def _ambiguous(candidates: dict[str, list[list[str]]], path: Path) -> CorpusError:
     shown = " or ".join(f"{sep!r} ({len(records[0])} columns)" for sep, records in candidates.items())
     first = next(iter(candidates))
-    return CorpusError(f"{path}: it is not clear what separates the values, {shown}; say which, such as sep={first!r} (--sep {first!r})")
+    return CorpusError(
+        f"{path}: it is not clear what separates the values, {shown}; say which, such as sep={first!r} (--sep "
+        f"{first!r})"
+    )
 
 
 def _records(text: str, whole: bool, layout: Layout) -> tuple[list[list[str]], bool]:
@@ -245,15 +265,22 @@ def _looks_like_data(first: list[str], others: list[list[str]]) -> str | None:
     numbers = [(i, name) for i, name in enumerate(first) if _NUMBER.fullmatch(name.strip())]
     if numbers and not _counts_columns([name for _, name in numbers], [i for i, _ in numbers], others):
         return f"it holds the number {numbers[0][1]}"
-    strange = next((name for name in first if _NO_NAME.fullmatch(name.strip()) and not _NUMBER.fullmatch(name.strip())), None)
+    strange = next(
+        (name for name in first if _NO_NAME.fullmatch(name.strip()) and not _NUMBER.fullmatch(name.strip())), None
+    )
     if strange is not None:
         return f"it holds {short(strange)}"
-    again = next((name for i, name in enumerate(first) if name.strip() and any(name in row[i : i + 1] for row in others)), None)
+    again = next(
+        (name for i, name in enumerate(first) if name.strip() and any(name in row[i : i + 1] for row in others)), None
+    )
     if again is not None:
         return f"{short(again)} stands in the same column further down, too"
     long = next((name for name in first if len(name) > _LONG or len(name.split()) > _WORDS), None)
     if long is None and not _stands_above_numbers(first, others):
-        long = next((name for i, name in enumerate(first) if _reads_like(name, [row[i] for row in others if len(row) > i])), None)
+        long = next(
+            (name for i, name in enumerate(first) if _reads_like(name, [row[i] for row in others if len(row) > i])),
+            None,
+        )
     return None if long is None else f"it holds the text {short(long)}"
 
 
@@ -261,7 +288,10 @@ def _stands_above_numbers(first: list[str], others: list[list[str]]) -> bool:
     """Whether a word stands above a column of numbers, so that it is a name."""
     below = [[row[i] for row in others if len(row) > i and row[i].strip()] for i in range(len(first))]
     return any(
-        name.strip() and not _NUMBER.fullmatch(name.strip()) and values and all(_NUMBER.fullmatch(value.strip()) for value in values)
+        name.strip()
+        and not _NUMBER.fullmatch(name.strip())
+        and values
+        and all(_NUMBER.fullmatch(value.strip()) for value in values)
         for name, values in zip(first, below, strict=True)
     )
 
@@ -275,6 +305,8 @@ def _reads_like(name: str, values: list[str]) -> bool:
 def _counts_columns(names: list[str], places: list[int], others: list[list[str]]) -> bool:
     """Whether numbers are names that pandas gives to columns: 0, 1, 2... for at least three, or a 0 above texts."""
     if len(names) >= 3 and names in ([str(i) for i in range(len(names))], [str(i) for i in range(1, len(names) + 1)]):
-        return len(names) >= _COUNTED or any(not row[i].strip().isdigit() for row in others for i in places if len(row) > i)
+        return len(names) >= _COUNTED or any(
+            not row[i].strip().isdigit() for row in others for i in places if len(row) > i
+        )
     below = [row[places[0]] for row in others if len(row) > places[0]]
     return names == ["0"] and not any(_NUMBER.fullmatch(value.strip()) for value in below)

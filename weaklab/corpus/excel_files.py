@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weaklab.base import CorpusError, did_you_mean
+from weaklab.core.errors import CorpusError, did_you_mean
 from weaklab.corpus.csv_layout import named_columns
 from weaklab.corpus.file_options import FileOptions
 from weaklab.corpus.text_files import first_line
@@ -37,8 +37,8 @@ def read_sheet(path: Path, options: FileOptions, roles: tuple[str, ...] = ()) ->
     Raises
     ------
     CorpusError
-        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, a formula has no stored value, or
-        a cell holds an error.
+        openpyxl is not installed, the file is no workbook, it is not clear which sheet is meant, a formula has no
+        stored value, or a cell holds an error.
     """
     values = _cells(path, options.sheet)
     filled = [(number, row) for number, row in enumerate(values, 1) if any(cell is not None for cell in row)]
@@ -51,7 +51,11 @@ def read_sheet(path: Path, options: FileOptions, roles: tuple[str, ...] = ()) ->
     start = 1 if header else 0
     columns = {name: [row[i] for row in rows[start:]] for i, name in enumerate(names)}
     empty = tuple(names[i] for i in unnamed if all(value is None for value in columns[names[i]]))
-    return Sheet({name: column for name, column in columns.items() if name not in empty}, [number for number, _ in filled[start:]], empty)
+    return Sheet(
+        {name: column for name, column in columns.items() if name not in empty},
+        [number for number, _ in filled[start:]],
+        empty,
+    )
 
 
 def _width(row: list[Any]) -> int:
@@ -70,13 +74,16 @@ def _cells(path: Path, sheet: str | None) -> list[list[Any]]:
             found = {str(name): _frame(book, name) for name in book.sheet_names if sheet in (None, name)}
             names = [str(name) for name in book.sheet_names]
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise CorpusError(f"{path}: is no Excel workbook that can be read: {first_line(error)}; save it again as .xlsx or CSV") from None
+        raise CorpusError(
+            f"{path}: is no Excel workbook that can be read: {first_line(error)}; save it again as .xlsx or CSV"
+        ) from None
     if sheet is not None and sheet not in found:
         raise CorpusError(f"{path}: no sheet {sheet!r};{did_you_mean(sheet, names)} the sheets are {', '.join(names)}")
     filled = [name for name, rows in found.items() if any(cell is not None for row in rows for cell in row)]
     if len(filled) > 1:
         raise CorpusError(
-            f"{path}: several sheets hold something ({', '.join(filled)}); say which: sheet={filled[0]!r} (--sheet {filled[0]!r})"
+            f"{path}: several sheets hold something ({', '.join(filled)}); say which: sheet={filled[0]!r} (--sheet "
+            f"{filled[0]!r})"
         )
     name = filled[0] if filled else next(iter(found))
     _check_formulas(path, name, found[name])
@@ -100,16 +107,21 @@ def _check_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
         for merged in book[name].merged_cells.ranges:
             if _at(rows, merged.min_row - 1, merged.min_col - 1) is not None:
                 raise CorpusError(
-                    f"{path}, cells {merged.coord}: are merged, and only the first of them holds the value; unmerge them and fill in "
+                    f"{path}, cells {merged.coord}: are merged, and only the first of them holds the value; unmerge "
+                    "them and fill in "
                     "the value of each cell"
                 )
         for cells in book[name].iter_rows():
             for cell in cells:
                 if cell.data_type == "e":
-                    raise CorpusError(f"{path}, cell {cell.coordinate}: holds the error {cell.value}; put a value there, or empty the cell")
+                    raise CorpusError(
+                        f"{path}, cell {cell.coordinate}: holds the error {cell.value}; put a value there, or empty "
+                        "the cell"
+                    )
                 if cell.data_type == "f" and _at(rows, cell.row - 1, cell.column - 1) is None:
                     raise CorpusError(
-                        f"{path}, cell {cell.coordinate}: holds a formula without a value; open the workbook in a spreadsheet program and "
+                        f"{path}, cell {cell.coordinate}: holds a formula without a value; open the workbook in a "
+                        "spreadsheet program and "
                         "save it, so that its values are computed"
                     )
     finally:

@@ -6,7 +6,7 @@ import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,14 @@ class FileOptions:
     Parameters
     ----------
     encoding : encoding of text files
-    sep : the character between two values of a CSV file, such as ``";"`` or ``"\t"``; by default the one of comma, semicolon, tab
-        and ``|`` that gives the first records the same number of values
-    quote : the character around values that hold separators, by default ``"``; the empty string where quotes are part of the text
-    escape : the character that makes the next one part of the text, such as a backslash; by default there is none, and a quote
-        inside of quotes is doubled
-    header : whether the first line holds the names of the columns; by default it does, and it is an error if it looks like data
+    sep : the character between two values of a CSV file, such as ``";"`` or ``"\t"``; by default the one of comma,
+        semicolon, tab and ``|`` that gives the first records the same number of values
+    quote : the character around values that hold separators, by default ``"``; the empty string where quotes are part
+        of the text
+    escape : the character that makes the next one part of the text, such as a backslash; by default there is none, and
+        a quote inside of quotes is doubled
+    header : whether the first line holds the names of the columns; by default it does, and it is an error if it looks
+        like data
     names : names of the columns of a file without them, with ``header=False``; by default ``column_1``, ``column_2``...
     sheet : the sheet of an Excel workbook; needed only if several hold something
 
@@ -74,22 +76,32 @@ class FileOptions:
         if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
             raise CorpusError(f"names must be a list of column names, got {names!r}")
         if self.header is not False:
-            raise CorpusError("names= names the columns of a file that has no header; pass header=False (--no-header) with it")
+            raise CorpusError(
+                "names= names the columns of a file that has no header; pass header=False (--no-header) with it"
+            )
         object.__setattr__(self, "names", tuple(names))
 
     @property
     def chosen(self) -> dict[str, object]:
         """The options that are not left to the content of the file."""
-        return {name: value for name, value in vars(self).items() if value is not None and (name, value) != ("encoding", "utf-8")}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None and (name, value) != ("encoding", "utf-8")
+        }
 
 
 def _encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except (LookupError, TypeError):
-        raise CorpusError(f"no text encoding is named {name!r}; wanted one such as utf-8, latin-1, cp1252 or utf-16") from None
+        raise CorpusError(
+            f"no text encoding is named {name!r}; wanted one such as utf-8, latin-1, cp1252 or utf-16"
+        ) from None
 
 
 def _check_character(option: str, value: object, hint: str) -> None:
-    if value is not None and not (isinstance(value, str) and len(value) == 1 and value.isascii() and value not in "\r\n\0"):
+    if value is not None and not (
+        isinstance(value, str) and len(value) == 1 and value.isascii() and value not in "\r\n\0"
+    ):
         raise CorpusError(f"{option}={value!r}: wanted one ASCII character, {hint}")

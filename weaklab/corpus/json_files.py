@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus.text_files import Utf8Stream, count_lines, first_line, short
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ class JsonColumns:
         before = self.types.get(name, found)
         try:
             schemas = [pa.schema([(name, kind)]) for kind in (before, found)]
-            self.types[name] = before if before == found else pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+            self.types[name] = (
+                before if before == found else pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+            )
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             self.mixed.setdefault(name, (str(before), str(found)))
 
@@ -142,7 +144,9 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _may_be_deep(block: bytes) -> bool:
-    """Whether a line has so many brackets that they may be nested deeper than Arrow's parser bears: it calls itself for each."""
+    """Whether a line has so many brackets that they may be nested deeper than Arrow's parser bears: it calls itself for
+    each.
+    """
     import numpy as np
 
     codes = np.frombuffer(block, np.uint8)
@@ -205,7 +209,11 @@ def json_records(path: Path, encoding: str) -> list[tuple[str, Mapping[str, Any]
             raise
         if content.lstrip().startswith(b"{") and isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             return None
-        line = f", line {error.lineno:,}" if isinstance(error, json.JSONDecodeError) else f", line {1 + count_lines(content)}"
+        line = (
+            f", line {error.lineno:,}"
+            if isinstance(error, json.JSONDecodeError)
+            else f", line {1 + count_lines(content)}"
+        )
         raise CorpusError(f"{path}{line}: not JSON: {first_line(error)}") from None
     if isinstance(found, dict):
         found = [_single(found, path)]
@@ -215,7 +223,9 @@ def json_records(path: Path, encoding: str) -> list[tuple[str, Mapping[str, Any]
         found = [{"text": item} for item in found]
     odd = next((i for i, item in enumerate(found) if not isinstance(item, dict)), None)
     if odd is not None:
-        raise CorpusError(f"{path}, record {odd}: wanted an object, got {type(found[odd]).__name__} {short(found[odd])}")
+        raise CorpusError(
+            f"{path}, record {odd}: wanted an object, got {type(found[odd]).__name__} {short(found[odd])}"
+        )
     return [(f"{path}, record {i}", item) for i, item in enumerate(found)]
 
 
@@ -224,13 +234,15 @@ def _single(found: dict[str, Any], path: Path) -> dict[str, Any]:
     nested = [key for key, value in found.items() if isinstance(value, (list, dict))]
     if len(nested) > 1:
         raise CorpusError(
-            f"{path}: holds one object with the lists {', '.join(map(repr, nested[:6]))}, which may be columns; wanted a list of objects: "
+            f"{path}: holds one object with the lists {', '.join(map(repr, nested[:6]))}, which may be columns; wanted "
+            "a list of objects: "
             "read it with pandas.read_json, look at the table, and pass it"
         )
     inside = nested[0] if nested else None
     if inside is not None:
         raise CorpusError(
-            f"{path}: holds one object whose value {inside!r} is a {type(found[inside]).__name__}; wanted a list of objects: take it "
+            f"{path}: holds one object whose value {inside!r} is a {type(found[inside]).__name__}; wanted a list of "
+            "objects: take it "
             f"out of there, records = json.load(open(...))[{inside!r}], and pass the records"
         )
     return found

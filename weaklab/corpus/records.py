@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
-from weaklab.base import CorpusError, did_you_mean
+from weaklab.core.errors import CorpusError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +59,9 @@ class Roles:
             data = json.loads(stored)
             return cls(**{**data, "text": tuple(data["text"]), "also_hidden": tuple(data.get("also_hidden", ()))})
         if "id" not in schema.names:
-            raise CorpusError(f"a batch needs a column 'id', got {schema.names}; read the data with weaklab.read() first")
+            raise CorpusError(
+                f"a batch needs a column 'id', got {schema.names}; read the data with weaklab.read() first"
+            )
         return cls(id="id", text=("text",) if "text" in schema.names else ())
 
 
@@ -78,7 +80,8 @@ def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def record_id(value: Any) -> str:
-    """Return an id as events and faults keep it: 1, 1.0 and '1' are one id, and so is '1.0', as programs write a column of floats.
+    """Return an id as events and faults keep it: 1, 1.0 and '1' are one id, and so is '1.0', as programs write a column
+    of floats.
 
     >>> [record_id(value) for value in (1, 1.0, "1.0", "1.5", "007", "v1.0")]
     ['1', '1', '1', '1.5', '007', 'v1.0']
@@ -175,7 +178,9 @@ class Columns:
 
     def renew(self) -> None:
         """Forget lists, arrays and dicts, so that what one function does to them no other sees."""
-        for name in [name for name in self._lists if name in self.names and not _is_plain(self._batch.schema.field(name).type)]:
+        for name in [
+            name for name in self._lists if name in self.names and not _is_plain(self._batch.schema.field(name).type)
+        ]:
             del self._lists[name]
 
     def _plain_names(self) -> tuple[str, ...]:
@@ -199,13 +204,24 @@ def _no_sheet() -> Sheet | None:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Tell columns of values that cannot be changed, such as text and numbers, from lists, structs and what else there is."""
+    """Tell columns of values that cannot be changed, such as text and numbers, from lists, structs and what else there
+    is.
+    """
     import pyarrow as pa
 
     of = pa.types
     if of.is_dictionary(kind):
         return _is_plain(kind.value_type)
-    tests = (of.is_string, of.is_large_string, of.is_boolean, of.is_integer, of.is_floating, of.is_temporal, of.is_decimal, of.is_null)
+    tests = (
+        of.is_string,
+        of.is_large_string,
+        of.is_boolean,
+        of.is_integer,
+        of.is_floating,
+        of.is_temporal,
+        of.is_decimal,
+        of.is_null,
+    )
     return any(test(kind) for test in tests)
 
 
@@ -261,7 +277,9 @@ class Record:
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a record cannot be changed, and {name!r} was to be set; keep what you work out in a variable")
+        raise AttributeError(
+            f"a record cannot be changed, and {name!r} was to be set; keep what you work out in a variable"
+        )
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a record cannot be changed, and {name!r} was to be deleted")
@@ -295,7 +313,8 @@ class Record:
 _put_columns = Record.__dict__["_columns"].__set__
 _put_row = Record.__dict__["_row"].__set__
 MAX_SLOTS = 32
-"""So many columns can stand in a record; a table has more, they are looked up, or the records were larger than their texts."""
+"""So many columns can stand in a record; a table has more, they are looked up, or the records were larger than their
+texts."""
 
 
 @lru_cache(maxsize=64)
@@ -304,8 +323,12 @@ def _record_class(names: tuple[str, ...]) -> type[Record]:
 
     Names that mean something else in a class (``get``, ``_row``) or cannot be attributes are looked up.
     """
-    slots = tuple(name for name in names if name.isidentifier() and not name.startswith("_") and not hasattr(Record, name))[:MAX_SLOTS]
-    kind: type[Record] = type("Record", (Record,), {"__slots__": slots, "__module__": __name__, "__qualname__": "Record"})
+    slots = tuple(
+        name for name in names if name.isidentifier() and not name.startswith("_") and not hasattr(Record, name)
+    )[:MAX_SLOTS]
+    kind: type[Record] = type(
+        "Record", (Record,), {"__slots__": slots, "__module__": __name__, "__qualname__": "Record"}
+    )
     kind._puts = {name: kind.__dict__[name].__set__ for name in slots}
     return kind
 
@@ -332,7 +355,8 @@ _latest = _Latest()
 def sheet_of(batch: pa.RecordBatch) -> tuple[Columns, Sheet]:
     """Return the columns and the records of a batch, the same ones to every function that votes on it in this thread.
 
-    They are kept as long as the batch is, or until the next batch comes; lists, arrays and dicts are made anew at each call.
+    They are kept as long as the batch is, or until the next batch comes; lists, arrays and dicts are made anew at each
+    call.
     """
     if _latest.batch() is batch:
         _latest.columns.renew()

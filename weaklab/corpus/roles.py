@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus.sources import Source
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _COLUMNS = 12
 def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source) -> tuple[str, ...]:
     """Return the text column of the first batch of a table, () where there is none.
 
-    The column ``text``; else the only column of strings, if nothing else is there or they read like texts. Strings that are few, short
-    and repeated are classes and never the text.
+    The column ``text``; else the only column of strings, if nothing else is there or they read like texts. Strings that
+    are few, short and repeated are classes and never the text.
 
     Raises
     ------
@@ -36,29 +36,37 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
 
     if "text" in batch.schema.names and "text" not in hidden:
         return ("text",)
-    strings = [field.name for field in batch.schema if pa.types.is_large_string(field.type) and field.name not in hidden]
+    strings = [
+        field.name for field in batch.schema if pa.types.is_large_string(field.type) and field.name not in hidden
+    ]
     lost = [name for name, reason in source.left_out.items() if name not in hidden and " str " in reason]
     if not strings and not lost:
         return ()
     if len(strings) + len(lost) > 1:
         names = ", ".join([*strings, *lost])
-        like_texts = [name for name in strings if read_like_texts([value for value in batch.column(name).to_pylist() if value])]
+        like_texts = [
+            name for name in strings if read_like_texts([value for value in batch.column(name).to_pylist() if value])
+        ]
         name = (*like_texts, *strings, *lost)[0]
         raise CorpusError(
-            f"{source.name}: several columns hold strings ({names}); say which is the text: text={name!r} (--text {shlex.quote(name)}); "
+            f"{source.name}: several columns hold strings ({names}); say which is the text: text={name!r} (--text "
+            f"{shlex.quote(name)}); "
             f"{_choices(batch, source)}"
         )
     if lost:
         raise CorpusError(
-            f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r}, else say text=[]; {_choices(batch, source)}"
+            f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r}, else say text=[]; "
+            f"{_choices(batch, source)}"
         )
     values = [value for value in batch.column(strings[0]).to_pylist() if value]
     alone = all(name in hidden or name == strings[0] for name in batch.schema.names)
     if are_classes(values) or not (alone or read_like_texts(values)):
         name = strings[0]
         raise CorpusError(
-            f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, which may be texts, "
-            f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) where no column is text; "
+            f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, "
+            "which may be texts, "
+            f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) "
+            "where no column is text; "
             f"{_choices(batch, source)}"
         )
     return (strings[0],)
@@ -67,8 +75,8 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
 def are_classes(values: Sequence[str]) -> bool:
     """Whether strings are few, short and repeated.
 
-    >>> are_classes(["spam", "ham", "ham", "spam", "ham"]), are_classes(["spam", "ham"]), are_classes(["yes"] * 3 + ["Is it a yes?"])
-    (True, False, True)
+    >>> are_classes(["spam", "ham", "ham", "spam", "ham"]), are_classes(["spam", "ham"])
+    (True, False)
     """
     different = set(values)
     short = sum(map(_words, different)) < TEXT_WORDS * len(different)
@@ -78,13 +86,18 @@ def are_classes(values: Sequence[str]) -> bool:
 def read_like_texts(values: Sequence[str]) -> bool:
     """Whether strings are mostly different and have the words, or the characters, of texts.
 
-    >>> read_like_texts(["win a prize now", "see you at noon"]), read_like_texts(["Rome", "Paris"]), read_like_texts(["你好吗今天天气"])
+    >>> texts = ["win a prize now", "see you at noon"], ["Rome", "Paris"], ["你好吗今天天气"]
+    >>> tuple(map(read_like_texts, texts))
     (True, False, True)
     """
     words = sum(map(_words, values))
     ideographs = sum(character > "\u2e80" for value in values for character in value)
     different = 2 * len(set(values)) > len(values)
-    return bool(values) and different and (words >= TEXT_WORDS * len(values) or ideographs >= TEXT_IDEOGRAPHS * len(values))
+    return (
+        bool(values)
+        and different
+        and (words >= TEXT_WORDS * len(values) or ideographs >= TEXT_IDEOGRAPHS * len(values))
+    )
 
 
 def _words(value: str) -> int:

@@ -15,7 +15,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from weaklab.base import CorpusError, did_you_mean
+from weaklab.core.errors import CorpusError, did_you_mean
 from weaklab.corpus.csv_files import csv_batches
 from weaklab.corpus.excel_files import read_sheet
 from weaklab.corpus.file_options import FileKeywords, FileOptions
@@ -38,7 +38,8 @@ BATCH_BYTES = 64 << 20
 UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 """Text files of a folder that hold records without a label; every other file is named after its label."""
 SUFFIXES = {
-    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+    ".parquet": "parquet", ".pq": "parquet",
     ".txt": "text", ".xlsx": "excel", ".xlsm": "excel",
 }  # fmt: skip
 _BESIDE = (".json", ".xlsx", ".xlsm")
@@ -92,7 +93,8 @@ class Source:
     name : what messages call it
     open : yields record batches, all of one schema
     text_columns : columns that must be read as text (text, label and gold columns)
-    label_columns : those of them that hold labels: names, numbers, truth values or codes of classes that come with their names
+    label_columns : those of them that hold labels: names, numbers, truth values or codes of classes that come with
+        their names
     id_column : column of ids; files without types hold it as text, so that 007 stays 007
     columns : the columns to read, None for all
     needed : columns without which the data is of no use; any other that cannot be stored is left out
@@ -181,9 +183,14 @@ def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
     if _is_sequence(data):
         return _list_source(list(data))
     raise CorpusError(
-        f"cannot read {type(data).__name__} {_short(data)} as a corpus; wanted a pandas, polars or Arrow table, a list of strings or "
+        f"cannot read {type(data).__name__} {_short(data)} as a corpus; wanted a pandas, polars or Arrow table, a list "
+        "of strings or "
         "dicts, or the path of a CSV, JSONL, Parquet or text file or of a folder of them"
-        + ("; make a list of it: list(...)" if hasattr(data, "__iter__") and not isinstance(data, (bytes, Mapping)) else "")
+        + (
+            "; make a list of it: list(...)"
+            if hasattr(data, "__iter__") and not isinstance(data, (bytes, Mapping))
+            else ""
+        )
     )
 
 
@@ -191,7 +198,9 @@ def _check_no_options(data: Any, options: FileOptions) -> None:
     """Refuse options that would have no effect."""
     chosen = next(iter(options.chosen.items()), None)
     if chosen is not None:
-        raise CorpusError(f"{chosen[0]}={chosen[1]!r} says how a file is read, got {type(data).__name__} {_short(data)}; leave it out")
+        raise CorpusError(
+            f"{chosen[0]}={chosen[1]!r} says how a file is read, got {type(data).__name__} {_short(data)}; leave it out"
+        )
 
 
 def _is_path(item: Any) -> bool:
@@ -223,7 +232,9 @@ def _polars_source(frame: Any) -> Source:
 def _polars_column(frame: Any, name: str, source: Source) -> pa.ChunkedArray:
     kind = str(frame.schema[name])
     if "Object" in kind:  # polars gives the addresses of Python objects
-        raise ColumnError(name, f"{source.name}, column {name!r}: values of type {kind} cannot be stored; convert or drop it")
+        raise ColumnError(
+            name, f"{source.name}, column {name!r}: values of type {kind} cannot be stored; convert or drop it"
+        )
     return frame.select(name).to_arrow().column(0)
 
 
@@ -232,15 +243,20 @@ def _hugging_face_source(data: Any) -> Source:
     if isinstance(data, Mapping):
         splits = [str(name) for name in data]
         raise CorpusError(
-            f"the {kind} holds several data sets ({', '.join(splits)}); pass one of them, such as data[{(splits or ['train'])[0]!r}]"
+            f"the {kind} holds several data sets ({', '.join(splits)}); pass one of them, such as "
+            f"data[{(splits or ['train'])[0]!r}]"
         )
     if not hasattr(data, "__len__"):
         raise CorpusError(
-            f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, with its features, which "
-            "name the classes: datasets.Dataset.from_list(list(data.take(10_000)), features=data.features), or load the data set without "
+            f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, with "
+            "its features, which "
+            "name the classes: datasets.Dataset.from_list(list(data.take(10_000)), features=data.features), or load "
+            "the data set without "
             "streaming=True"
         )
-    names = {name: tuple(feature.names) for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"}
+    names = {
+        name: tuple(feature.names) for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"
+    }
     table = data.with_format("arrow")[:]
     return Source("the Hugging Face data set", lambda source: _table_batches(table), class_names=names)
 
@@ -255,7 +271,9 @@ def class_names_of(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     {'y': ('neg', 'pos')}
     """
     found: dict[str, tuple[str, ...]] = {}
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # another program may write there what it likes
+    with contextlib.suppress(
+        ValueError, TypeError, KeyError, AttributeError
+    ):  # another program may write there what it likes
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         for name, feature in features.items():
             if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel" and feature.get("names"):
@@ -276,7 +294,9 @@ def _uniform(batch: pa.RecordBatch, source: Source) -> pa.RecordBatch:
     }
     columns = {name: column for name, column in found.items() if column is not None}
     if not columns and batch.num_rows:
-        raise CorpusError(f"{source.name}: no column is left: {next(iter(source.left_out.values()), 'none of columns= is there')}")
+        raise CorpusError(
+            f"{source.name}: no column is left: {next(iter(source.left_out.values()), 'none of columns= is there')}"
+        )
     return pa.record_batch(list(columns.values()), names=list(columns))
 
 
@@ -291,10 +311,14 @@ def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
     if name == source.id_column and name not in source.text_columns:
         column = _plain_ids(column, name, source)
     kind = column.type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view() or pa.types.is_null(kind)
+    is_text = (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view() or pa.types.is_null(kind)
+    )
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if name in source.text_columns and not is_text and not is_number:
-        raise CorpusError(f"{source.name}, column {name!r}: wanted text, got {kind}; name another column, or convert this one to text")
+        raise CorpusError(
+            f"{source.name}, column {name!r}: wanted text, got {kind}; name another column, or convert this one to text"
+        )
     try:
         if is_text:
             column.validate(full=True)
@@ -305,7 +329,9 @@ def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
             raise ColumnError(name, f"{source.name}, column {name!r}: {kind} cannot be stored; convert or drop it")
         return column
     except pa.ArrowInvalid:
-        raise CorpusError(f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding") from None
+        raise CorpusError(
+            f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding"
+        ) from None
 
 
 @lru_cache(maxsize=256)
@@ -325,7 +351,9 @@ def _can_be_stored(kind: pa.DataType) -> bool:
 
 
 def _labels_as_text(column: pa.Array, name: str, source: Source) -> pa.Array:
-    """Return labels as text: names as they are, classes by their names, numbers and truth values as they are written."""
+    """Return labels as text: names as they are, classes by their names, numbers and truth values as they are
+    written.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -338,13 +366,24 @@ def _labels_as_text(column: pa.Array, name: str, source: Source) -> pa.Array:
         encoded = column.dictionary_encode()
         texts = pa.array([_number_text(value) for value in encoded.dictionary.to_pylist()], pa.large_string())
         return texts.take(encoded.indices)
-    if not (of.is_string(kind) or of.is_large_string(kind) or kind == pa.string_view() or of.is_null(kind) or of.is_integer(kind)):
-        raise CorpusError(f"{source.name}, column {name!r}: wanted label names, numbers or truth values, got {kind}; name another column")
+    if not (
+        of.is_string(kind)
+        or of.is_large_string(kind)
+        or kind == pa.string_view()
+        or of.is_null(kind)
+        or of.is_integer(kind)
+    ):
+        raise CorpusError(
+            f"{source.name}, column {name!r}: wanted label names, numbers or truth values, got {kind}; name another "
+            "column"
+        )
     try:
         column.validate(full=True)
         return column.cast(pa.large_string())
     except pa.ArrowInvalid:
-        raise CorpusError(f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding") from None
+        raise CorpusError(
+            f"{source.name}, column {name!r}: holds bytes that are not UTF-8 text; decode them with their encoding"
+        ) from None
 
 
 def _names_of_classes(column: pa.Array, name: str, source: Source) -> pa.Array:
@@ -353,19 +392,25 @@ def _names_of_classes(column: pa.Array, name: str, source: Source) -> pa.Array:
 
     names = source.class_names[name]
     if not names:
-        raise CorpusError(f"{source.name}, column {name!r}: the files name the classes of this column differently; import them one by one")
+        raise CorpusError(
+            f"{source.name}, column {name!r}: the files name the classes of this column differently; import them one "
+            "by one"
+        )
     codes = pc.if_else(pc.equal(column, -1), pa.scalar(None, column.type), column)  # -1 is no label there, too
     bounds = pc.min_max(codes).as_py()
     if bounds["min"] is not None and (bounds["min"] < 0 or bounds["max"] >= len(names)):
         strange = bounds["min"] if bounds["min"] < 0 else bounds["max"]
         raise CorpusError(
-            f"{source.name}, column {name!r}: {strange} is none of the classes 0 to {len(names) - 1} ({', '.join(names[:20])})"
+            f"{source.name}, column {name!r}: {strange} is none of the classes 0 to {len(names) - 1} "
+            f"({', '.join(names[:20])})"
         )
     return pa.array(names, pa.large_string()).take(codes)
 
 
 def _plain_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
-    """Return ids in the form in which 1, 1.0 and '1.0' are one: whole numbers, or text without a trailing .0 of a number."""
+    """Return ids in the form in which 1, 1.0 and '1.0' are one: whole numbers, or text without a trailing .0 of a
+    number.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -393,11 +438,13 @@ def _whole_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
     broken = there[there != np.floor(there)]
     if len(broken):
         raise CorpusError(
-            f"{source.name}, column {name!r}: {broken[0]!s} is no id; ids are texts or whole numbers, convert the column to text"
+            f"{source.name}, column {name!r}: {broken[0]!s} is no id; ids are texts or whole numbers, convert the "
+            "column to text"
         )
     if np.abs(there).max(initial=0) >= 2**53 or np.isinf(values).any():
         raise CorpusError(
-            f"{source.name}, column {name!r}: holds floats too large to be exact, so ids have been rounded before; read the column as text "
+            f"{source.name}, column {name!r}: holds floats too large to be exact, so ids have been rounded before; "
+            "read the column as text "
             "where the data comes from, such as pandas.read_csv(..., dtype={...: str})"
         )
     source.repairs.ids += len(there)
@@ -446,7 +493,10 @@ def _pandas_source(frame: Any) -> Source:
     def batches(source: Source) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        columns = {name: source.attempt(name, partial(converted, name, frame.iloc[:, i], source)) for i, name in enumerate(names)}
+        columns = {
+            name: source.attempt(name, partial(converted, name, frame.iloc[:, i], source))
+            for i, name in enumerate(names)
+        }
         yield from _table_batches(pa.table({name: column for name, column in columns.items() if column is not None}))
 
     return Source("the DataFrame", batches, in_memory=True)
@@ -457,7 +507,9 @@ def _plain_texts(column: Any) -> pa.Array | None:
     import pyarrow as pa
 
     kind = str(column.dtype)
-    with contextlib.suppress(UnicodeEncodeError, OverflowError, pa.ArrowException):  # lone surrogates, which have to be repaired
+    with contextlib.suppress(
+        UnicodeEncodeError, OverflowError, pa.ArrowException
+    ):  # lone surrogates, which have to be repaired
         if kind in ("str", "string") and hasattr(column.array, "__arrow_array__"):
             return pa.array(column.array, pa.large_string(), from_pandas=True)
         if kind == "object" and pa.types.is_string((texts := pa.array(column.to_numpy(), from_pandas=True)).type):
@@ -499,7 +551,11 @@ def _list_source(items: list[Any]) -> Source:
     if all(isinstance(item, str) for item in items):
         return Source("the list", lambda source: _text_batches(source, items), in_memory=True)
     if all(isinstance(item, Mapping) for item in items):
-        return Source("the list", lambda source: _table_batches(_table_of_rows(source, items, partial(_place_in_list, 0))), in_memory=True)
+        return Source(
+            "the list",
+            lambda source: _table_batches(_table_of_rows(source, items, partial(_place_in_list, 0))),
+            in_memory=True,
+        )
     raise CorpusError(f"a list must hold only strings or only dicts, got {', '.join(sorted(kinds))}")
 
 
@@ -530,9 +586,13 @@ def _row_column(rows: Sequence[Mapping[str, Any]], name: str, source: Source, pl
 
 
 def _row_batches(
-    source: Source, rows: Iterable[tuple[str, Mapping[str, Any]]], schema_of_all: Callable[[], pa.Schema | None] | None = None
+    source: Source,
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    schema_of_all: Callable[[], pa.Schema | None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Turn (place, row) pairs into batches of one schema: that of the first batch, or where there are more, that of all records."""
+    """Turn (place, row) pairs into batches of one schema: that of the first batch, or where there are more, that of all
+    records.
+    """
     import pyarrow as pa
 
     chunks = _chunks((place, _text_keys(row, place)) for place, row in rows)
@@ -541,7 +601,9 @@ def _row_batches(
     is_first = True
     for places, chunk in chain(ahead, broken, chunks):
         names = list(schema.names) if schema is not None else list(dict.fromkeys(key for row in chunk for key in row))
-        found = {name: source.attempt(name, partial(_row_column, chunk, name, source, places.__getitem__)) for name in names}
+        found = {
+            name: source.attempt(name, partial(_row_column, chunk, name, source, places.__getitem__)) for name in names
+        }
         lost = [name for name, column in found.items() if column is None]
         if lost and not is_first:
             raise ColumnError(lost[0], source.left_out[lost[0]])
@@ -550,7 +612,9 @@ def _row_batches(
         is_first = False
         batch = pa.record_batch({name: column for name, column in found.items() if column is not None})
         if schema is None:
-            schema = pa.schema([pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema])
+            schema = pa.schema(
+                [pa.field(f.name, pa.large_string() if f.type == pa.null() else f.type) for f in batch.schema]
+            )
         yield _cast(batch, schema, places[0])
 
 
@@ -577,7 +641,9 @@ def _text_keys(row: Mapping[Any, Any], place: str) -> Mapping[str, Any]:
         row = {str(key): value for key, value in row.items()}
         odd = next((key for key in row if key != key.encode(errors="replace").decode()), None)
         if odd is not None:
-            raise CorpusError(f"{place}: the column name {odd!r} holds a lone surrogate, which is no Unicode text; rename it")
+            raise CorpusError(
+                f"{place}: the column name {odd!r} holds a lone surrogate, which is no Unicode text; rename it"
+            )
     return row
 
 
@@ -621,7 +687,8 @@ def _array(values: list[Any], name: str, source: Source, record: Callable[[int],
         row = next(i for i, value in enumerate(values) if value is not None and type(value) is not common)
         raise ColumnError(
             name,
-            f"{place(row)}: mixed types, {type(values[row]).__name__} {_short(values[row])} among {common.__name__} values; "
+            f"{place(row)}: mixed types, {type(values[row]).__name__} {_short(values[row])} among {common.__name__} "
+            "values; "
             "make the column one type",
         )
     try:
@@ -630,7 +697,8 @@ def _array(values: list[Any], name: str, source: Source, record: Callable[[int],
         row = _first_refused(values)
         raise ColumnError(
             name,
-            f"{place(row)}: {type(values[row]).__name__} {_short(values[row])} cannot be stored beside the values before it; wanted "
+            f"{place(row)}: {type(values[row]).__name__} {_short(values[row])} cannot be stored beside the values "
+            "before it; wanted "
             "text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it out",
         ) from None
 
@@ -669,7 +737,9 @@ def _as_label(value: Any, source: Source, place: Callable[[], str]) -> Any:
         return None if not isinstance(value, int) else str(value)
     if isinstance(value, (float, Decimal)):
         return _number_text(value)
-    raise CorpusError(f"{place()}: wanted a label name, a number or a truth value, got {type(value).__name__} {_short(value)}")
+    raise CorpusError(
+        f"{place()}: wanted a label name, a number or a truth value, got {type(value).__name__} {_short(value)}"
+    )
 
 
 def _plain(value: Any, source: Source, place: Callable[[], str], depth: int = 0) -> Any:
@@ -681,7 +751,9 @@ def _plain(value: Any, source: Source, place: Callable[[], str], depth: int = 0)
     if not isinstance(value, (list, tuple, Mapping)):
         return value
     if depth >= MAX_DEPTH:
-        raise CorpusError(f"{place()}: lists or dicts nested more than {MAX_DEPTH} deep; keep the column as text, or leave it out")
+        raise CorpusError(
+            f"{place()}: lists or dicts nested more than {MAX_DEPTH} deep; keep the column as text, or leave it out"
+        )
     if isinstance(value, Mapping):
         return {source.repairs.text(str(k), place): _plain(v, source, place, depth + 1) for k, v in value.items()}
     return [_plain(item, source, place, depth + 1) for item in value]
@@ -700,7 +772,8 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatc
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise ColumnError(
                 wanted.name,
-                f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one type in all records, or "
+                f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one "
+                "type in all records, or "
                 "leave it out with columns=[...], which names the columns to keep",
             ) from None
     return pa.record_batch(columns, schema=schema)
@@ -746,7 +819,8 @@ def _file_source(data: Any, options: FileOptions) -> Source:
         if kind == "text":
             return _row_batches(source, _text_rows(paths, options, by_label))
         readers = {
-            "csv": _csv_batches, "jsonl": _jsonl_batches, "json": _json_batches, "parquet": _parquet_batches, "excel": _excel_batches,
+            "csv": _csv_batches, "jsonl": _jsonl_batches, "json": _json_batches,
+            "parquet": _parquet_batches, "excel": _excel_batches,
         }  # fmt: skip
         return readers[kind](paths, options, source)
 
@@ -757,7 +831,9 @@ def _expand(data: Any) -> list[Path]:
     if not isinstance(data, (str, Path)):
         return [Path(path) for path in data]
     if not str(data).strip() or "\0" in str(data):
-        raise CorpusError(f"{str(data)!r} is no path; wanted a file or folder, or a list of texts: [{_short(str(data))}]")
+        raise CorpusError(
+            f"{str(data)!r} is no path; wanted a file or folder, or a list of texts: [{_short(str(data))}]"
+        )
     path = Path(data).expanduser()
     try:
         exists = path.exists()
@@ -765,7 +841,9 @@ def _expand(data: Any) -> list[Path]:
         exists = False
     if exists and path.is_dir():
         _check_no_saved_data_set(path)
-        found = sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in SUFFIXES and not p.name.startswith("."))
+        found = sorted(
+            p for p in path.iterdir() if p.is_file() and _suffix(p) in SUFFIXES and not p.name.startswith(".")
+        )
         found = [p for p in found if _suffix(p) not in _BESIDE] or found
         if not found:
             raise CorpusError(f"{path}: no {', '.join(SUFFIXES)} file in this folder")
@@ -780,9 +858,12 @@ def _expand(data: Any) -> list[Path]:
 
 def _check_no_saved_data_set(path: Path) -> None:
     """Refuse a folder that the Hugging Face library wrote; what it holds are Arrow files and notes about them."""
-    if (path / "dataset_dict.json").exists() or ((path / "dataset_info.json").exists() and (path / "state.json").exists()):
+    if (path / "dataset_dict.json").exists() or (
+        (path / "dataset_info.json").exists() and (path / "state.json").exists()
+    ):
         raise CorpusError(
-            f"{path}: is a Hugging Face data set as save_to_disk writes it; load it and pass it: datasets.load_from_disk({str(path)!r})"
+            f"{path}: is a Hugging Face data set as save_to_disk writes it; load it and pass it: "
+            f"datasets.load_from_disk({str(path)!r})"
         )
 
 
@@ -792,7 +873,10 @@ def _no_such_file(path: Path) -> str:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() and _suffix(path) in SUFFIXES else []
     except OSError:
         near = []
-    return f"{shown}: no such file or folder;{did_you_mean(path.name, near)} texts are passed as a list, [{_short(str(path))}]"
+    return (
+        f"{shown}: no such file or folder;{did_you_mean(path.name, near)} texts are passed as a list, "
+        f"[{_short(str(path))}]"
+    )
 
 
 def _kind(path: Path) -> str:
@@ -801,7 +885,8 @@ def _kind(path: Path) -> str:
     kind = SUFFIXES.get(_suffix(path))
     if kind is None:
         raise CorpusError(
-            f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSON, JSONL and text also with .gz); "
+            f"{path}: unknown file type; wanted one of {', '.join(SUFFIXES)} (CSV, JSON, JSONL and text also with "
+            ".gz); "
             "read any other with pandas and pass the DataFrame"
         )
     return kind
@@ -842,7 +927,8 @@ def _schema_of_lines(found: JsonColumns, source: Source) -> pa.Schema:
             source.leave_out(
                 ColumnError(
                     name,
-                    f"{source.name}, column {name!r}: mixed types, {first} and {second}; make it one type in all records, or leave it out "
+                    f"{source.name}, column {name!r}: mixed types, {first} and {second}; make it one type in all "
+                    "records, or leave it out "
                     "with columns=[...], which names the columns to keep",
                 )
             )
@@ -856,7 +942,9 @@ def _json_batches(paths: list[Path], options: FileOptions, source: Source) -> It
     found = [(path, json_records(path, options.encoding)) for path in paths if path.stat().st_size]
     if any(records is None for _, records in found):
         if not all(records is None for _, records in found):
-            raise CorpusError(f"{source.name}: some of the files are JSON arrays and some are JSON Lines; import one type at a time")
+            raise CorpusError(
+                f"{source.name}: some of the files are JSON arrays and some are JSON Lines; import one type at a time"
+            )
         yield from _jsonl_batches(paths, options, source)
         return
     placed = [pair for _, records in found for pair in records or ()]
@@ -873,7 +961,10 @@ def _excel_batches(paths: list[Path], options: FileOptions, source: Source) -> I
         for name in sheet.empty:
             source.left_out[name] = f"{path}: it has no name and holds nothing"
         place = partial(_place_in_sheet, path, sheet.rows)
-        columns = {name: source.attempt(name, partial(_array, values, name, source, place)) for name, values in sheet.columns.items()}
+        columns = {
+            name: source.attempt(name, partial(_array, values, name, source, place))
+            for name, values in sheet.columns.items()
+        }
         table = pa.table({name: column for name, column in columns.items() if column is not None})
         schema = schema or table.schema
         _check_same_columns(table.schema.names, schema.names, path, paths[0])
@@ -902,7 +993,9 @@ def _csv_batches(paths: list[Path], options: FileOptions, source: Source) -> Ite
 
 def _check_same_columns(names: list[str], wanted: list[str], path: Path, first: Path) -> None:
     if set(names) != set(wanted):
-        raise CorpusError(f"{path}: its columns {names} differ from those of {first.name}, {wanted}; give all files the same columns")
+        raise CorpusError(
+            f"{path}: its columns {names} differ from those of {first.name}, {wanted}; give all files the same columns"
+        )
 
 
 def _parquet_batches(paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
@@ -955,11 +1048,18 @@ def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
             _check_names(found.names, str(path))
             schema = schema or found
             _check_same_columns(found.names, schema.names, path, paths[0])
-            sizes = [(file.metadata.row_group(i).num_rows, file.metadata.row_group(i).total_byte_size) for i in range(file.num_row_groups)]
+            sizes = [
+                (file.metadata.row_group(i).num_rows, file.metadata.row_group(i).total_byte_size)
+                for i in range(file.num_row_groups)
+            ]
             per_row = max(per_row, sum(size for _, size in sizes) // max(1, file.metadata.num_rows))
             groups += [(path, number, rows) for number, (rows, _) in enumerate(sizes)]
     assert schema is not None
-    classes = {name: first if all(file.get(name) == first for file in names) else () for file in names for name, first in file.items()}
+    classes = {
+        name: first if all(file.get(name) == first for file in names) else ()
+        for file in names
+        for name, first in file.items()
+    }
     return ParquetRows(tuple(groups), schema, max(1, min(BATCH_ROWS, BATCH_BYTES // per_row)), classes)
 
 
@@ -1000,7 +1100,8 @@ def _batches_of_groups(file: Any, path: Path, groups: Sequence[int], rows: int) 
         first = sum(file.metadata.row_group(number).num_rows for number in range(damaged))
         last = first + file.metadata.row_group(damaged).num_rows - 1
         raise CorpusError(
-            f"{path}, row group {damaged} (rows {first:,} to {last:,}, counted from 0): cannot be read: {_first_line(error)}; the file is "
+            f"{path}, row group {damaged} (rows {first:,} to {last:,}, counted from 0): cannot be read: "
+            f"{_first_line(error)}; the file is "
             "damaged: write it again, or copy it again"
         ) from None
 
@@ -1024,11 +1125,15 @@ def _parquet_file(path: Path) -> Iterator[Any]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again") from None
+        raise CorpusError(
+            f"{path}: not a Parquet file that can be read: {_first_line(error)}; write it again"
+        ) from None
 
 
 def check_columns(names: Sequence[str], wanted: Iterable[str], source: str) -> None:
     """Raise a CorpusError for the first wanted column that is not among ``names``."""
     for name in wanted:
         if name not in names:
-            raise CorpusError(f"{source}: no column {name!r};{did_you_mean(name, names)} the columns are {', '.join(names)}")
+            raise CorpusError(
+                f"{source}: no column {name!r};{did_you_mean(name, names)} the columns are {', '.join(names)}"
+            )

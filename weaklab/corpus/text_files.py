@@ -1,4 +1,6 @@
-"""Text files: how they are opened, in which encoding, line by line, and what messages say about those that cannot be read."""
+"""Text files: how they are opened, in which encoding, line by line, and what messages say about those that cannot be
+read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 
 _SAMPLE_BYTES = 1 << 18
 _WIDE = ("utf-16", "utf-32")
@@ -103,7 +105,12 @@ def _wide_encoding(head: bytes) -> str | None:
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
     if marked is not None:
         return marked
-    for name, width, places in (("utf-32-le", 4, (1, 2, 3)), ("utf-32-be", 4, (0, 1, 2)), ("utf-16-le", 2, (1,)), ("utf-16-be", 2, (0,))):
+    for name, width, places in (
+        ("utf-32-le", 4, (1, 2, 3)),
+        ("utf-32-be", 4, (0, 1, 2)),
+        ("utf-16-le", 2, (1,)),
+        ("utf-16-be", 2, (0,)),
+    ):
         whole = head[: len(head) // width * width]
         nul = [whole[place::width].count(0) for place in range(width)]
         cells = len(whole) // width
@@ -111,7 +118,9 @@ def _wide_encoding(head: bytes) -> str | None:
         if (
             cells >= 2
             and all(nul[place] * 10 >= cells and nul[place] >= 4 for place in places)
-            and all(nul[place] * 50 <= min(nul[high] for high in places) for place in range(width) if place not in places)
+            and all(
+                nul[place] * 50 <= min(nul[high] for high in places) for place in range(width) if place not in places
+            )
         ):
             return name
     return None
@@ -129,7 +138,10 @@ def lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
         else:
             with open_bytes(path) as binary:
                 for number, raw in enumerate(binary, 1):
-                    yield number, raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding).rstrip("\r\n")
+                    yield (
+                        number,
+                        raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding).rstrip("\r\n"),
+                    )
     except UnicodeError:
         raise CorpusError(not_encoded(path, f"line {number}", encoding, raw)) from None
     except (OSError, EOFError, zlib.error) as error:
@@ -209,7 +221,10 @@ def unreadable(path: Path, error: Exception) -> str:
 def not_encoded(path: Path, what: str, encoding: str, raw: bytes = b"") -> str:
     """Say that text is not in the encoding in which it was read, and in which it may be."""
     other, language = _likely_encoding(raw or head_of(path), encoding)
-    return f"{path}: {what} is not {encoding}; pass the file's encoding, such as encoding={other!r}{language and f' ({language})'}"
+    return (
+        f"{path}: {what} is not {encoding}; pass the file's encoding, such as "
+        f"encoding={other!r}{language and f' ({language})'}"
+    )
 
 
 _SCRIPTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -246,7 +261,10 @@ def _plausibility(raw: bytes, name: str, script: tuple[str, ...]) -> float:
     except UnicodeDecodeError:
         return 0.0
     found = [character for character in text if character > "\x7f"]
-    if name in ("shift_jis", "euc_jp") and sum("\u3040" <= character <= "\u30ff" for character in found) < len(found) / 8:
+    if (
+        name in ("shift_jis", "euc_jp")
+        and sum("\u3040" <= character <= "\u30ff" for character in found) < len(found) / 8
+    ):
         return 0.0  # Japanese is written with many kana, Chinese with none
     common = sum(_is_common(character, name, script) for character in found)
     return common / len(found) if found else 0.0

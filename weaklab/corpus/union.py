@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weaklab.base import CorpusError
+from weaklab.core.errors import CorpusError
 from weaklab.corpus.records import Roles
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def union_of(schemas: Sequence[pa.Schema]) -> pa.Schema:
     """Return the schema that holds the records of all these schemas, with their roles.
 
-    Columns stand in the order in which they first occur. Whole numbers beside others become others, ids of two types text. What is a
-    label or gold column in one of them is hidden from heuristics in all.
+    Columns stand in the order in which they first occur. Whole numbers beside others become others, ids of two types
+    text. What is a label or gold column in one of them is hidden from heuristics in all.
 
     Raises
     ------
@@ -28,7 +28,8 @@ def union_of(schemas: Sequence[pa.Schema]) -> pa.Schema:
     --------
     >>> import pyarrow
     >>> first = Roles("id", ("text",)).attach(pyarrow.schema({"id": pyarrow.int64(), "text": pyarrow.large_string()}))
-    >>> more = Roles("id", ("text",), label="y").attach(pyarrow.schema({"id": pyarrow.int64(), "y": pyarrow.large_string()}))
+    >>> fields = {"id": pyarrow.int64(), "y": pyarrow.large_string()}
+    >>> more = Roles("id", ("text",), label="y").attach(pyarrow.schema(fields))
     >>> union_of([first, more]).names, Roles.of(union_of([first, more])).hidden
     (['id', 'text', 'y'], ('y',))
     """
@@ -82,7 +83,9 @@ def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         return batch.replace_schema_metadata(schema.metadata)
     there = set(batch.schema.names)
     columns = [
-        pa.nulls(batch.num_rows, field.type) if field.name not in there else _as_type(batch.column(field.name), field.type)
+        pa.nulls(batch.num_rows, field.type)
+        if field.name not in there
+        else _as_type(batch.column(field.name), field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

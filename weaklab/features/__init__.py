@@ -5,7 +5,7 @@ from weaklab.features.caching import fit_cached
 from weaklab.features.combine import Auto, Combined, Transformer, feature_spec, features, features_from_spec
 from weaklab.features.grams import WORDS
 from weaklab.features.numbers import NumericColumns
-from weaklab.features.vectors import Doc2Vec, FastText, Word2Vec
+from weaklab.features.word_vectors import Doc2Vec, FastText, Word2Vec
 from weaklab.features.words import Hashing, Tfidf
 
 __all__ = [

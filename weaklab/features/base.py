@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import Registry
+from weaklab.core.registry import Registry
 from weaklab.corpus import Columns, Corpus
 from weaklab.heuristics import fingerprint
 
@@ -76,15 +76,17 @@ def texts_of(corpus: Corpus) -> Iterator[str]:
         yield from Columns(batch).text
 
 
-_SHARED: ContextVar[dict[tuple[int, int], tuple[Any, Any, Any]] | None] = ContextVar("weaklab_shared_features", default=None)
+_SHARED: ContextVar[dict[tuple[int, int], tuple[Any, Any, Any]] | None] = ContextVar(
+    "weaklab_shared_features", default=None
+)
 
 
 @contextmanager
 def sharing() -> Iterator[None]:
     """Within this, :func:`transform_once` keeps what it computes; what it kept goes at the end.
 
-    Wrap it around the votes of several classifiers on one batch, not around many batches: it holds a matrix for each. Nothing is
-    to be fitted within, and threads that are started within have nothing to share.
+    Wrap it around the votes of several classifiers on one batch, not around many batches: it holds a matrix for each.
+    Nothing is to be fitted within, and threads that are started within have nothing to share.
 
     Examples
     --------
@@ -105,7 +107,8 @@ def sharing() -> Iterator[None]:
 def transform_once(batch: pa.RecordBatch, features: Features) -> Matrix:
     """Return ``features.transform(batch)``, computed once within :func:`sharing`.
 
-    Once for the same batch and the same feature set, both as objects. The matrix is one for all that ask: it is not to be changed.
+    Once for the same batch and the same feature set, both as objects. The matrix is one for all that ask: it is not to
+    be changed.
     """
     held = _SHARED.get()
     if held is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from weaklab.files import DamagedError, Kept
+from weaklab.core.files import DamagedError, Kept
 from weaklab.heuristics.fingerprint import digest
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ _FORMAT = "2"
 """Change it when what a feature set computes changes, so that files of before are not read."""
 
 
-def fit_cached(features: Features, corpus: Corpus, key: str, folder: Path, *, write: bool = True) -> tuple[Features, Matrix]:
+def fit_cached(
+    features: Features, corpus: Corpus, key: str, folder: Path, *, write: bool = True
+) -> tuple[Features, Matrix]:
     """Return features fitted on a corpus and its matrix, from a file of ``folder`` where they are there already.
 
-    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged, or was
-    made for other records, is made again with a warning; one that cannot be written is a warning, too.
+    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged,
+    or was made for other records, is made again with a warning; one that cannot be written is a warning, too.
 
     Parameters
     ----------

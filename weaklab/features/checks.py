@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,8 @@ LARGEST = 1e18
 def feature_matrix(X: Any, name: str = "X", record: Callable[[int], str] = "row {}".format) -> Matrix:
     """Return features as a matrix of float32 or float64, sparse (CSR) as sparse and dense as dense.
 
-    float32 and float64 stay as they are. float16 becomes float32, because its 11 bits are too few to add numbers up in; whole numbers
-    and booleans become float64.
+    float32 and float64 stay as they are. float16 becomes float32, because its 11 bits are too few to add numbers up in;
+    whole numbers and booleans become float64.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def feature_matrix(X: Any, name: str = "X", record: Callable[[int], str] = "row 
     Raises
     ------
     WeaklabError
-        It is no matrix of numbers, or one of them is missing (NaN), infinite or beyond 1e18; the first such place is named.
+        It is no matrix of numbers, or one of them is missing (NaN), infinite or beyond 1e18; the first such place is
+        named.
 
     Examples
     --------
@@ -43,7 +44,8 @@ def feature_matrix(X: Any, name: str = "X", record: Callable[[int], str] = "row 
     >>> feature_matrix([[1.0, float("inf")]])
     Traceback (most recent call last):
         ...
-    weaklab.base.WeaklabError: X holds 1 value that is missing or infinite, the first in row 0, column 1: inf; ...
+    weaklab.core.errors.WeaklabError: X holds 1 value that is missing or infinite, the first in row 0, column 1: inf;
+    ...
     """
     import numpy as np
     from scipy import sparse
@@ -76,7 +78,10 @@ def _array(X: Any, name: str) -> NDArray[Any]:
     import numpy as np
 
     if isinstance(X, np.ma.MaskedArray):
-        raise WeaklabError(f"{name} is a masked array; fill what is masked first, with the column's mean for example: {name}.filled(...)")
+        raise WeaklabError(
+            f"{name} is a masked array; fill what is masked first, with the column's mean for example: "
+            f"{name}.filled(...)"
+        )
     try:
         return np.asarray(X)
     except (TypeError, ValueError):
@@ -86,7 +91,9 @@ def _array(X: Any, name: str) -> NDArray[Any]:
 
 
 def _numbers(values: NDArray[Any], X: Any, name: str) -> NDArray[Any]:
-    """Return numbers as float32 or float64, or raise: text that looks like numbers, dates and complex numbers are none."""
+    """Return numbers as float32 or float64, or raise: text that looks like numbers, dates and complex numbers are
+    none.
+    """
     import numpy as np
 
     if values.dtype in (np.float32, np.float64):
@@ -100,9 +107,9 @@ def _numbers(values: NDArray[Any], X: Any, name: str) -> NDArray[Any]:
         wrong = next((value for value in values.ravel() if isinstance(value, (str, bytes, complex))), None)
         if wrong is None:
             try:
-                return np.array([np.nan if value is None or str(value) == "<NA>" else float(value) for value in values.ravel()]).reshape(
-                    values.shape
-                )
+                return np.array(
+                    [np.nan if value is None or str(value) == "<NA>" else float(value) for value in values.ravel()]
+                ).reshape(values.shape)
             except (TypeError, ValueError):
                 wrong = next(value for value in values.ravel() if not hasattr(value, "__float__"))
     elif values.size == 0 and values.dtype.kind in "US":
@@ -110,7 +117,8 @@ def _numbers(values: NDArray[Any], X: Any, name: str) -> NDArray[Any]:
     else:
         wrong = values.ravel()[0] if values.size else values.dtype
     raise WeaklabError(
-        f"{name} must hold numbers, shape (records, features), got {type(X).__name__} of {values.dtype} with {str(wrong)[:40]!r}; "
+        f"{name} must hold numbers, shape (records, features), got {type(X).__name__} of {values.dtype} with "
+        f"{str(wrong)[:40]!r}; "
         "turn text, dates and categories into numbers first"
     )
 

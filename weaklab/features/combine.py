@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError, did_you_mean
+from weaklab.core.errors import WeaklabError, did_you_mean
 from weaklab.corpus import Columns, Corpus
 from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features, texts_of
@@ -94,9 +94,13 @@ class Transformer(Features):
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         method = getattr(self._fitted, "transform", None) or self._fitted.encode
         kind, ids = type(self._transformer).__name__, ids_of(batch)
-        found = feature_matrix(method(list(Columns(batch).text)), f"what {kind} returns", lambda row: f"record {ids[row]!r}")
+        found = feature_matrix(
+            method(list(Columns(batch).text)), f"what {kind} returns", lambda row: f"record {ids[row]!r}"
+        )
         if found.shape[0] != batch.num_rows:
-            raise WeaklabError(f"{kind} returns {found.shape[0]} rows for {batch.num_rows} texts; wanted one row of features a text")
+            raise WeaklabError(
+                f"{kind} returns {found.shape[0]} rows for {batch.num_rows} texts; wanted one row of features a text"
+            )
         return found
 
 
@@ -149,8 +153,8 @@ def features(what: Any = "auto", **settings: Any) -> Features:
     Parameters
     ----------
     what : name, list, table, :class:`Features`, or object with ``transform`` or ``encode`` over a list of texts
-        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF of words and characters where there is text and
-        the numeric columns where there is none. A name has settings as ``["word2vec", {"size": 50}]`` or
+        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF of words and characters where there is text
+        and the numeric columns where there is none. A name has settings as ``["word2vec", {"size": 50}]`` or
         ``{"name": "word2vec", "size": 50}``. Any other list puts its parts side by side.
     settings : of the named feature set
 
@@ -163,7 +167,8 @@ def features(what: Any = "auto", **settings: Any) -> Features:
     >>> features("tfdif")
     Traceback (most recent call last):
         ...
-    weaklab.base.UnknownNameError: no feature set named 'tfdif'; did you mean 'tfidf'? available: auto, columns, doc2vec, fasttext, ...
+    weaklab.core.errors.UnknownNameError: no feature set named 'tfdif'; did you mean 'tfidf'? available: auto, columns,
+    doc2vec, fasttext, ...
     """
     if isinstance(what, Features):
         return what
@@ -175,7 +180,9 @@ def features(what: Any = "auto", **settings: Any) -> Features:
             raise WeaklabError(f"features {what!r}: {error}") from None
     if isinstance(what, Mapping):
         if "name" not in what:
-            raise WeaklabError(f"features {dict(what)!r} have no name; wanted a table such as {{'name': 'word2vec', 'size': 50}}")
+            raise WeaklabError(
+                f"features {dict(what)!r} have no name; wanted a table such as {{'name': 'word2vec', 'size': 50}}"
+            )
         return features(what["name"], **{k: v for k, v in what.items() if k != "name"})
     if isinstance(what, (list, tuple)):
         if len(what) == 2 and isinstance(what[0], str) and isinstance(what[1], Mapping) and "name" not in what[1]:
@@ -185,7 +192,9 @@ def features(what: Any = "auto", **settings: Any) -> Features:
         return Combined([features(part) for part in what])
     if not isinstance(what, type) and (hasattr(what, "transform") or hasattr(what, "encode")):
         return Transformer(what)
-    raise WeaklabError(f"cannot make features of {what!r};{did_you_mean(str(what), FEATURES.names())} wanted one of {FEATURES.names()}")
+    raise WeaklabError(
+        f"cannot make features of {what!r};{did_you_mean(str(what), FEATURES.names())} wanted one of {FEATURES.names()}"
+    )
 
 
 def feature_spec(what: Features) -> Any:
@@ -200,7 +209,8 @@ def feature_spec(what: Features) -> Any:
 def features_from_spec(spec: Any) -> Features:
     """Make the feature set of a :func:`feature_spec`.
 
-    >>> features_from_spec(feature_spec(features(["tfidf", "columns"]))).fingerprint == features(["tfidf", "columns"]).fingerprint
+    >>> made = features(["tfidf", "columns"])
+    >>> features_from_spec(feature_spec(made)).fingerprint == made.fingerprint
     True
     """
     if isinstance(spec[0], str):

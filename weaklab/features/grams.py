@@ -16,7 +16,8 @@ SIGNS = "!?%$€£#@…"
 WORDS = rf"(?u)\b\w+\b|[{SIGNS}]"
 """What counts as a word: letters and digits, and the signs that give a tone away."""
 FEW_TEXTS = 3000
-"""Up to so many short texts scikit-learn's loops in Python take half a second, less than it takes to load the compiled ones."""
+"""Up to so many short texts scikit-learn's loops in Python take half a second, less than it takes to load the compiled
+ones."""
 _ROOM = 1 << 12
 
 
@@ -63,8 +64,8 @@ class Grams:
     ----------
     ngrams : (int, int), shortest and longest n-gram, 1 or more
     by_word : bool
-        N-grams of words (:data:`WORDS`), or of the characters of words with a space before and after, a word being what has
-        no white space in it (the analyzers ``word`` and ``char_wb``).
+        N-grams of words (:data:`WORDS`), or of the characters of words with a space before and after, a word being what
+        has no white space in it (the analyzers ``word`` and ``char_wb``).
     vocabulary : n-grams, each once, optional
         The columns, in this order; without it they are learned.
 
@@ -94,14 +95,31 @@ class Grams:
 
         text, ends = _buffer(texts)
         longest = 2 * int(np.diff(ends).max(initial=0)) + 2
-        work = np.empty(longest, dtype=np.uint64), np.empty(longest + 1, dtype=np.int64), np.empty(longest, dtype=np.uint64)
+        work = (
+            np.empty(longest, dtype=np.uint64),
+            np.empty(longest + 1, dtype=np.int64),
+            np.empty(longest, dtype=np.uint64),
+        )
         tallies = self._tallies(learn)
         indices, counts = np.empty(len(text) + 1, dtype=np.int32), np.empty(len(text) + 1, dtype=np.float32)
         indptr, row = np.zeros(len(texts) + 1, dtype=np.int64), 0
         while True:
             trie = self._slots, self._keys, self._column, self._size, self._d
             row, size, d, most = kernels.count(
-                text, ends, row, _kinds(), self._by_word, *self._ngrams, whole, learn, *trie, *work, *tallies, indices, counts, indptr
+                text,
+                ends,
+                row,
+                _kinds(),
+                self._by_word,
+                *self._ngrams,
+                whole,
+                learn,
+                *trie,
+                *work,
+                *tallies,
+                indices,
+                counts,
+                indptr,
             )
             if learn:
                 self._size, self._d = size, d
@@ -120,7 +138,11 @@ class Grams:
         import numpy as np
 
         d = len(self._keys) if learn else self._d
-        return np.zeros(d, dtype=np.int32), np.zeros(d // 64 + 1, dtype=np.uint64), np.zeros(d // 4096 + 1, dtype=np.uint64)
+        return (
+            np.zeros(d, dtype=np.int32),
+            np.zeros(d // 64 + 1, dtype=np.uint64),
+            np.zeros(d // 4096 + 1, dtype=np.uint64),
+        )
 
     def _grow(self, more: int) -> None:
         import numpy as np
@@ -187,7 +209,9 @@ def learned(
     parts = [grams.learn(texts) for texts in batches if texts]
     terms = grams.vocabulary()
     d = len(terms)
-    order = pc.sort_indices(terms).to_numpy()  # UTF-8 in order of its bytes is in order of its characters, as Python sorts
+    order = pc.sort_indices(
+        terms
+    ).to_numpy()  # UTF-8 in order of its bytes is in order of its characters, as Python sorts
     holding = np.zeros(d, dtype=np.int64)
     for part in parts:
         holding += np.bincount(part.indices, minlength=d)
@@ -196,7 +220,9 @@ def learned(
         total = np.zeros(d, dtype=np.float32)
         for part in parts:
             total[: part.shape[1]] += part.sum(axis=0)
-        order = order[np.sort((-total[order]).argsort()[:max_features])]  # not stable: ties fall as they do in scikit-learn
+        order = order[
+            np.sort((-total[order]).argsort()[:max_features])
+        ]  # not stable: ties fall as they do in scikit-learn
     new = np.full(d, -1, dtype=np.int32)
     new[order] = np.arange(len(order), dtype=np.int32)
     X = sparse.vstack([_chosen(part, new, len(order)) for part in parts], format="csr")

@@ -1,8 +1,8 @@
 """Compiled loops that count the n-grams of texts; imported only where there are texts enough to pay for the compiler.
 
-N-grams are kept in one trie. An edge of it is a *symbol*: one character of UTF-8, or four bytes of a word, in the low 32 bits of
-a number; bit 32 says that a word starts there. The trie is a hash table from (parent, symbol), 64 bits in all, to the child, so
-that a look-up compares whole n-grams and never mere hashes. Node 0 is the root.
+N-grams are kept in one trie. An edge of it is a *symbol*: one character of UTF-8, or four bytes of a word, in the low
+32 bits of a number; bit 32 says that a word starts there. The trie is a hash table from (parent, symbol), 64 bits in
+all, to the child, so that a look-up compares whole n-grams and never mere hashes. Node 0 is the root.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ WORD, SIGN, SPACE = 1, 2, 3
 _STARTS = np.uint64(1 << 32)
 _PARENT = np.uint64(33)
 _LOW = np.uint64((1 << 33) - 1)
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: Knuth (1973), The Art of Computer Programming 3, section 6.4
+_MIX = np.uint64(
+    0x9E3779B97F4A7C15
+)  # 2**64 over the golden ratio: Knuth (1973), The Art of Computer Programming 3, section 6.4
 _DE_BRUIJN, _SIX = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
-_PLACE = np.zeros(64, dtype=np.uint8)  # Leiserson, Prokop and Randall (1998), Using de Bruijn sequences to index a 1 in a computer word
+_PLACE = np.zeros(
+    64, dtype=np.uint8
+)  # Leiserson, Prokop and Randall (1998), Using de Bruijn sequences to index a 1 in a computer word
 for _place in range(64):
     _PLACE[(0x03F79D71B4CB0A89 << _place & (1 << 64) - 1) >> 58] = _place
 _HALF = np.uint64(32)
@@ -73,7 +77,9 @@ def _words(text, at, stop, kinds, symbols, units):  # type: ignore[no-untyped-de
 
 @njit(nogil=True, cache=True)
 def _characters(text, at, stop, kinds, whole, symbols, units):  # type: ignore[no-untyped-def]
-    """Write the characters of the next word, a space before and after it, or of the whole text; return where it ends, and how many."""
+    """Write the characters of the next word, a space before and after it, or of the whole text; return where it ends,
+    and how many.
+    """
     n = 0
     if not whole:
         while at < stop:
@@ -142,8 +148,9 @@ def count(  # type: ignore[no-untyped-def]
     shortest, longest : int
     whole : bool, every text is one n-gram, whatever its length
     learn : bool, n-grams that are new become columns, in the order in which they are met; or they are left out
-    slots, keys, column, size, n_columns : the trie: uint64 (s, 2), key, and node beside column + 1 in the high bits, a power of two
-        of them, some of them empty; uint64 key of every node; int32 column of every node or -1; how many nodes and columns there are
+    slots, keys, column, size, n_columns : the trie: uint64 (s, 2), key, and node beside column + 1 in the high bits, a
+        power of two of them, some of them empty; uint64 key of every node; int32 column of every node or -1; how many
+        nodes and columns there are
     symbols, units, nodes : uint64, int64 and uint64, to work in, room for the longest text
     tally, marks, above : int32, uint64 and uint64, zeros: a number for each column, a bit for each, and one for each 64
     indices, counts, indptr : int32, float32 and int64 (n + 1,), the matrix in CSR form, filled up to ``row``
@@ -173,7 +180,9 @@ def count(  # type: ignore[no-untyped-def]
             starts = min(n_units, 1) if whole else n_units
             for start in range(starts):
                 nodes[start] = 0
-            for level in range(min(longest, n_units)):  # not one start after the other: look-ups that do not wait for each other
+            for level in range(
+                min(longest, n_units)
+            ):  # not one start after the other: look-ups that do not wait for each other
                 for start in range(min(starts, n_units - level)):
                     node = nodes[start]
                     if level > 0 and node == 0:
@@ -221,7 +230,9 @@ def count(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def spell(nodes, keys):  # type: ignore[no-untyped-def]
-    """Return the n-grams that nodes stand for, UTF-8 in a row, a space between words, and where each ends: uint8, int64 (n + 1,)."""
+    """Return the n-grams that nodes stand for, UTF-8 in a row, a space between words, and where each ends: uint8, int64
+    (n + 1,).
+    """
     ends = np.zeros(len(nodes) + 1, np.int64)
     text = np.empty(0, np.uint8)
     for writes in (False, True):  # lengths first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError, warn
+from weaklab.core.errors import WeaklabError, warn
 from weaklab.corpus import Columns, Corpus
 from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class NumericColumns(Features):
     """Numeric, boolean and embedding columns, standardised to mean 0 and deviation 1; missing values become the mean.
 
-    NaN and infinity count as missing; while it is fitted, a warning names the columns that hold infinity. Numbers of any type, float16
-    included, are worked out in float64.
+    NaN and infinity count as missing; while it is fitted, a warning names the columns that hold infinity. Numbers of
+    any type, float16 included, are worked out in float64.
 
     Parameters
     ----------
@@ -44,7 +44,9 @@ class NumericColumns(Features):
         first = next(corpus.batches())
         self._names = self.columns or numeric_columns(first)
         if not self._names:
-            raise WeaklabError(f"{corpus.name} has no numeric column for the features 'columns'; there are {first.schema.names}")
+            raise WeaklabError(
+                f"{corpus.name} has no numeric column for the features 'columns'; there are {first.schema.names}"
+            )
         self._widths = self._found_widths(corpus)
         count, total, squares, shift, infinite = 0.0, 0.0, 0.0, None, _Infinite(self._names, self._widths)
         for batch in corpus.batches():
@@ -87,11 +89,14 @@ class NumericColumns(Features):
             try:
                 lists = any(hasattr(value, "__len__") for value in values)
                 empty = np.full(width, np.nan) if lists or width != 1 else np.nan
-                raw = np.array([empty if v is None else v for v in values], dtype=np.float64).reshape(len(values), width)
+                raw = np.array([empty if v is None else v for v in values], dtype=np.float64).reshape(
+                    len(values), width
+                )
             except (TypeError, ValueError):
                 wanted = "numbers" if width == 1 else f"lists of {width} numbers"
                 raise WeaklabError(
-                    f"column {name!r} cannot be a feature{_odd_one(values, width, ids_of(batch))}; wanted {wanted} or nothing"
+                    f"column {name!r} cannot be a feature{_odd_one(values, width, ids_of(batch))}; wanted {wanted} or "
+                    "nothing"
                 ) from None
             parts.append(raw)
         return np.hstack(parts)
@@ -135,8 +140,10 @@ class _Infinite:
     def tell(self) -> None:
         for name, (count, first) in self._found.items():
             warn(
-                f"column {name!r} holds infinity in {count:,} record{'' if count == 1 else 's'}, the first with id {first!r}; "
-                "as a feature that counts as missing, and missing values become the mean: put a number there if it means one"
+                f"column {name!r} holds infinity in {count:,} record{'' if count == 1 else 's'}, the first with id "
+                f"{first!r}; "
+                "as a feature that counts as missing, and missing values become the mean: put a number there if it "
+                "means one"
             )
 
 

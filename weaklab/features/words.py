@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 from weaklab.corpus import Columns, Corpus
 from weaklab.features.base import FEATURES, Features, texts_of
 from weaklab.features.grams import FEW_TEXTS, WORDS, Grams, learned
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from weaklab.features.base import Matrix
 
 MOST_OF_A_TEXT, MOST_CHARACTERS = 1_000_000, 20_000
-"""So many characters of a text are looked at for words, and for parts of words: one huge record must not hold up all."""
+"""So many characters of a text are looked at for words, and for parts of words: one huge record must not hold up
+all."""
 
 
 @FEATURES.named("tfidf")
 class Tfidf(Features):
-    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``), of the first million characters of a text.
+    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``), of the first million
+    characters of a text.
 
     Parameters
     ----------
@@ -63,7 +65,9 @@ class Tfidf(Features):
             try:
                 self._vectorizer.fit(texts_of(corpus))
             except ValueError as error:
-                raise WeaklabError(f"TF-IDF features of {corpus.name}: {error}; is its text column the right one?") from None
+                raise WeaklabError(
+                    f"TF-IDF features of {corpus.name}: {error}; is its text column the right one?"
+                ) from None
         return self
 
     def fit_transform(self, corpus: Corpus) -> Matrix:
@@ -71,7 +75,9 @@ class Tfidf(Features):
         return self.fit(corpus).transform_corpus(corpus) if counts is None else self._weighed(counts)
 
     def _learn(self, corpus: Corpus) -> Matrix | None:
-        """Fit to many texts; return their counts. None where scikit-learn is to do it: for few texts, or to say what is wrong."""
+        """Fit to many texts; return their counts. None where scikit-learn is to do it: for few texts, or to say what is
+        wrong.
+        """
         from sklearn.feature_extraction.text import TfidfTransformer
 
         ngrams = self._range()
@@ -87,7 +93,11 @@ class Tfidf(Features):
     def _range(self) -> tuple[int, int] | None:
         """Return the n-grams where all settings are of the kind that the compiled loops know."""
         numbers: tuple[object, ...] = (*self.ngrams, self.min_df, 1 if self.max_features is None else self.max_features)
-        plain = len(self.ngrams) == 2 and all(isinstance(n, int) and n > 0 for n in numbers) and self.ngrams[0] <= self.ngrams[1]
+        plain = (
+            len(self.ngrams) == 2
+            and all(isinstance(n, int) and n > 0 for n in numbers)
+            and self.ngrams[0] <= self.ngrams[1]
+        )
         return (self.ngrams[0], self.ngrams[1]) if plain else None
 
     def _beginnings(self, batch: pa.RecordBatch) -> list[str]:
@@ -151,7 +161,9 @@ def _beginning(text: str, length: int) -> str:
 
 @FEATURES.named("hashing")
 class Hashing(Features):
-    """Hashed character n-grams within words (scikit-learn's ``HashingVectorizer``); nothing to fit, memory is bounded."""
+    """Hashed character n-grams within words (scikit-learn's ``HashingVectorizer``); nothing to fit, memory is
+    bounded.
+    """
 
     def __init__(self, ngrams: Sequence[int] = (3, 5), n_features: int = 1 << 18) -> None:
         self.ngrams, self.n_features = tuple(ngrams), n_features
@@ -167,7 +179,11 @@ class Hashing(Features):
         from sklearn.feature_extraction.text import HashingVectorizer
 
         vectorizer = HashingVectorizer(
-            analyzer="char_wb", ngram_range=self.ngrams, n_features=self.n_features, alternate_sign=False, dtype=np.float32
+            analyzer="char_wb",
+            ngram_range=self.ngrams,
+            n_features=self.n_features,
+            alternate_sign=False,
+            dtype=np.float32,
         )
         return vectorizer.transform(Columns(batch).text)
 

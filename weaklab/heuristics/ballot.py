@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import ABSTAIN, MAX_FAULT_RECORDS, Fault, LabelNames
+from weaklab.core.faults import MAX_FAULT_RECORDS, Fault
+from weaklab.core.labels import ABSTAIN, LabelNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
@@ -34,8 +35,8 @@ class Ballot:
     scores : float32 (n, k), the class probabilities of a weak classifier, rows of NaN-free numbers that sum to 1;
         None for labeling functions
     faults : what went wrong, merged by kind
-    fault_rows : (row of the batch, exception name, message) of every record on which something went wrong, in row order;
-        empty in the ballot of a whole corpus
+    fault_rows : (row of the batch, exception name, message) of every record on which something went wrong, in row
+        order; empty in the ballot of a whole corpus
     kills : rows of the batch on which its process was stopped or ended, in order
     seconds : CPU seconds that voting took in a child process, 0 where nobody measured
     """
@@ -86,7 +87,8 @@ class Heuristic(abc.ABC):
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         """Vote on a batch; never raises for what a record does to it, but leaves a fault.
 
-        ``watch`` is told which row is next, so that a watchdog knows where a heuristic hangs, and names rows to leave out.
+        ``watch`` is told which row is next, so that a watchdog knows where a heuristic hangs, and names rows to leave
+        out.
         """
 
     def vote(self, batch: pa.RecordBatch, labels: LabelNames) -> NDArray[np.int8]:
@@ -135,7 +137,8 @@ def faults_of(heuristic: Heuristic, fault_rows: Sequence[FaultRow], ids: Sequenc
             records.append(str(ids[row]))
         found[kind] = (first, records, count + 1)
     return [
-        Fault(heuristic.name, kind, message, heuristic.location, tuple(records), count) for kind, (message, records, count) in found.items()
+        Fault(heuristic.name, kind, message, heuristic.location, tuple(records), count)
+        for kind, (message, records, count) in found.items()
     ]
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import HeuristicError, LabelNames
+from weaklab.core.errors import HeuristicError
+from weaklab.core.labels import LabelNames
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
 from weaklab.heuristics.declared import _label, _slug
@@ -16,7 +17,7 @@ from weaklab.heuristics.functions import BallotBox, Examples, example_pairs, sho
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from weaklab.heuristics.vectors import Table
+    from weaklab.heuristics.columnar import Table
 
 
 class Condition(Heuristic):
@@ -26,7 +27,9 @@ class Condition(Heuristic):
         if isinstance(condition, dict):
             condition = expression_from_spec(condition)
         if not isinstance(condition, Expression) or condition.kind not in (None, "truth"):
-            raise HeuristicError(f"where() needs a condition, such as col('text').length() < 20, got {shortened(condition)}")
+            raise HeuristicError(
+                f"where() needs a condition, such as col('text').length() < 20, got {shortened(condition)}"
+            )
         self.label, self.condition = _label(label, "a condition"), condition
         self.name, self.named = name or f"where_{label}_{_slug(_in_words(condition.key))}", name is not None
         self.examples = example_pairs(examples, self.name)
@@ -57,7 +60,7 @@ class Condition(Heuristic):
         -------
         list of m ballots, each with votes int8 (n,), -1 where a condition does not hold or is unknown
         """
-        from weaklab.heuristics.vectors import Table
+        from weaklab.heuristics.columnar import Table
 
         table = Table(batch)
         table.count_together(condition.condition for condition in conditions)
@@ -71,7 +74,9 @@ _WORDS = {">=": "from", "<=": "to", "==": "is", "!=": "is_not", ">": "over", "<"
 
 
 def _in_words(key: str) -> str:
-    """Return an expression without ``col`` and with words in the place of signs, so that names tell ``<`` from ``>``."""
+    """Return an expression without ``col`` and with words in the place of signs, so that names tell ``<`` from
+    ``>``.
+    """
     return re.sub(">=|<=|==|!=|>|<|~", lambda sign: f" {_WORDS[sign[0]]} ", re.sub(r"col(?=[(])", "", key))
 
 
@@ -95,7 +100,9 @@ def _ask_python(condition: Expression, table: Table, rows: list[int], box: Ballo
 
     from weaklab.corpus.records import Columns
 
-    views = any(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) for kind in table.batch.schema.types)  # not to be taken
+    views = any(
+        pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) for kind in table.batch.schema.types
+    )  # not to be taken
     few = len(rows) < len(table) // 2 and not views
     columns = Columns(table.batch.take(rows)) if few else table.columns
     read = _reader(columns)

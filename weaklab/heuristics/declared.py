@@ -8,7 +8,8 @@ from functools import cached_property
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from weaklab.base import HeuristicError, LabelNames
+from weaklab.core.errors import HeuristicError
+from weaklab.core.labels import LabelNames
 from weaklab.corpus.records import Columns
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
@@ -38,7 +39,9 @@ class Keywords(Heuristic):
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """The expression that finds one of the words; compiled when it is first needed, which for most lists is never."""
+        """The expression that finds one of the words; compiled when it is first needed, which for most lists is
+        never.
+        """
         return words_regex(self.words, self.case)
 
     @property
@@ -81,7 +84,9 @@ class Pattern(Heuristic):
             compiled = regex if isinstance(regex, re.Pattern) else re.compile(regex, flags)
             compiled.search("")
         except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise HeuristicError(f"pattern for {label!r}: {shortened(regex)} is not a regular expression for text: {error}") from None
+            raise HeuristicError(
+                f"pattern for {label!r}: {shortened(regex)} is not a regular expression for text: {error}"
+            ) from None
         self.label, self.regex, self.column = _label(label, "a pattern"), compiled, column
         self.name, self.named = name or f"pattern_{label}_{_slug(compiled.pattern)}", name is not None
         self.examples = example_pairs(examples, self.name)
@@ -131,7 +136,9 @@ class ColumnVotes(Heuristic):
         return {"kind": "column", "name": self.name, "column": self.column, "position": self.position}
 
 
-def _search_column(heuristic: Any, batch: pa.RecordBatch, labels: LabelNames, search: Callable[[str], Any], watch: Watch | None) -> Ballot:
+def _search_column(
+    heuristic: Any, batch: pa.RecordBatch, labels: LabelNames, search: Callable[[str], Any], watch: Watch | None
+) -> Ballot:
     columns = Columns(batch)
     box = BallotBox(heuristic, columns, labels)
     code = labels.code(heuristic.label)
@@ -189,7 +196,13 @@ def _slug(text: str) -> str:
 
 
 def keywords(
-    label: str | int, words: Iterable[str], *, name: str | None = None, case: bool = False, column: str = "text", examples: Examples = None
+    label: str | int,
+    words: Iterable[str],
+    *,
+    name: str | None = None,
+    case: bool = False,
+    column: str = "text",
+    examples: Examples = None,
 ) -> Keywords:
     r"""Vote ``label`` where the text holds one of ``words`` as a whole word; abstain elsewhere.
 

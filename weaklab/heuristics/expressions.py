@@ -1,4 +1,6 @@
-"""Expressions over the columns of a corpus: ``col("text").count("!") >= 2``, written like Python and meaning what Python means."""
+"""Expressions over the columns of a corpus: ``col("text").count("!") >= 2``, written like Python and meaning what
+Python means.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from weaklab.base import HeuristicError, did_you_mean
+from weaklab.core.errors import HeuristicError, did_you_mean
 from weaklab.heuristics.functions import shortened
 
 Reader = Callable[[str], Any]
@@ -42,7 +44,8 @@ METHODS: dict[str, tuple[Callable[..., Any], str]] = {
     "ends_with": (lambda value, part: value.endswith(part), "truth"),
     "is_in": (lambda value, values: value in values, "truth"),
 }
-"""What a method does to one known value, and what kind of value it gives; :mod:`weaklab.heuristics.vectors` does the same to many."""
+"""What a method does to one known value, and what kind of value it gives; :mod:`weaklab.heuristics.columnar` does the
+same to many."""
 
 _TIGHTNESS = {**dict.fromkeys(COMPARISONS, 1), "|": 2, "&": 3, "+": 4, "-": 4, "*": 5, "/": 5, "~": 6}
 _KINDS = {"text": "text", "number": "a number", "truth": "a condition"}
@@ -208,12 +211,15 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise HeuristicError(
-            f"{shortened(self)} is worked out for every record and is neither true nor false by itself; write & for and, | for or, "
+            f"{shortened(self)} is worked out for every record and is neither true nor false by itself; write & for "
+            "and, | for or, "
             "~ for not, each condition in parentheses, and .between(1, 5) for 1 <= x <= 5"
         )
 
     def __iter__(self) -> Any:
-        raise HeuristicError(f"{shortened(self)} cannot be gone through; .contains('x') tells whether a text holds another")
+        raise HeuristicError(
+            f"{shortened(self)} cannot be gone through; .contains('x') tells whether a text holds another"
+        )
 
     # ---- what it means
 
@@ -272,7 +278,12 @@ class Expression:
             return {"column": self.args[0]}
         if self.op == "value":
             return self.args[0]
-        return {"op": self.op, "of": [a.spec() if isinstance(a, Expression) else list(a) if isinstance(a, tuple) else a for a in self.args]}
+        return {
+            "op": self.op,
+            "of": [
+                a.spec() if isinstance(a, Expression) else list(a) if isinstance(a, tuple) else a for a in self.args
+            ],
+        }
 
     def __repr__(self) -> str:
         if self.op == "column":
@@ -285,12 +296,15 @@ class Expression:
             return f"{_bracketed(self.args[0], 7)}.{self.op}({parameters})"
         if self.op == "~":
             return f"~{_bracketed(self.args[0], tight)}"
-        left = tight + 1 if self.op in COMPARISONS else tight  # Python chains comparisons, so one inside another needs brackets
+        left = (
+            tight + 1 if self.op in COMPARISONS else tight
+        )  # Python chains comparisons, so one inside another needs brackets
         return f"{_bracketed(self.args[0], left)} {self.op} {_bracketed(self.args[1], tight + 1)}"
 
 
 def col(name: str) -> Expression:
-    """Return the value of a column, for the conditions of :func:`weaklab.where`; ``"text"`` is the text whatever its column is called.
+    """Return the value of a column, for the conditions of :func:`weaklab.where`; ``"text"`` is the text whatever its
+    column is called.
 
     Examples
     --------
@@ -312,7 +326,9 @@ def truth(value: Any) -> bool | None:
     """
     if isinstance(value, bool) or value is None:
         return value
-    raise TypeError(f"a condition must be true or false, got {type(value).__name__} {shortened(value)}; compare it with something")
+    raise TypeError(
+        f"a condition must be true or false, got {type(value).__name__} {shortened(value)}; compare it with something"
+    )
 
 
 def expression_from_spec(spec: Any) -> Expression:
@@ -327,8 +343,14 @@ def expression_from_spec(spec: Any) -> Expression:
         op, (first, *rest) = spec["op"], spec["of"]
         first = expression_from_spec(first) if isinstance(first, dict) else first
         others = [expression_from_spec(part) if isinstance(part, dict) else part for part in rest]
-        if op in _TIGHTNESS and op != "~" and (op in "&|" or any(isinstance(part, Expression) for part in (first, *others))):
-            return {**dict.fromkeys(COMPARISONS, _compare), **dict.fromkeys(ARITHMETIC, _compute)}.get(op, _join)(op, first, *others)
+        if (
+            op in _TIGHTNESS
+            and op != "~"
+            and (op in "&|" or any(isinstance(part, Expression) for part in (first, *others)))
+        ):
+            return {**dict.fromkeys(COMPARISONS, _compare), **dict.fromkeys(ARITHMETIC, _compute)}.get(op, _join)(
+                op, first, *others
+            )
         if isinstance(first, Expression) and (op == "~" or op == "is_null" or op in METHODS):
             made = ~first if op == "~" else getattr(first, op)(*others)
             assert isinstance(made, Expression)
@@ -336,14 +358,17 @@ def expression_from_spec(spec: Any) -> Expression:
     except (TypeError, KeyError, ValueError) as error:
         raise HeuristicError(f"{shortened(spec)} is no expression: {error}") from None
     known = [*_TIGHTNESS, *METHODS, "is_null"]
-    raise HeuristicError(f"{shortened(spec)} is no expression;{did_you_mean(op, known)} operations are {', '.join(known)}")
+    raise HeuristicError(
+        f"{shortened(spec)} is no expression;{did_you_mean(op, known)} operations are {', '.join(known)}"
+    )
 
 
 def _compare(op: str, left: Any, right: Any) -> Expression:
     left, right = _operand(left, op), _operand(right, op)
     if (left.kind == "text") != (right.kind == "text") and None not in (left.kind, right.kind):
         raise HeuristicError(
-            f"{shortened(left)} is {_KINDS[left.kind]} and {shortened(right)} is {_KINDS[right.kind]}, which {op!r} cannot compare"
+            f"{shortened(left)} is {_KINDS[left.kind]} and {shortened(right)} is {_KINDS[right.kind]}, which {op!r} "
+            "cannot compare"
         )
     return Expression(op, left, right, kind="truth")
 
@@ -352,12 +377,16 @@ def _compute(op: str, left: Any, right: Any) -> Expression:
     left, right = _operand(left, op), _operand(right, op)
     kinds = {left.kind, right.kind} - {None}
     if "text" in kinds and (op != "+" or kinds != {"text"}):
-        raise HeuristicError(f"{op!r} cannot compute {shortened(left)} {op} {shortened(right)}; only text is added to text")
+        raise HeuristicError(
+            f"{op!r} cannot compute {shortened(left)} {op} {shortened(right)}; only text is added to text"
+        )
     return Expression(op, left, right, kind=None if not kinds else "text" if kinds == {"text"} else "number")
 
 
 def _python_compute(op: str, left: Any, right: Any) -> Any:
-    if op == "*" and any(isinstance(value, (str, bytes, list)) for value in (left, right)):  # Python would repeat it, as often as it says
+    if op == "*" and any(
+        isinstance(value, (str, bytes, list)) for value in (left, right)
+    ):  # Python would repeat it, as often as it says
         raise TypeError(f"can't multiply {type(left).__name__} and {type(right).__name__}")
     return ARITHMETIC[op](left, right)
 
@@ -369,7 +398,8 @@ def _join(op: str, left: Any, right: Any) -> Expression:
 def _condition(value: Any, op: str) -> Expression:
     if not isinstance(value, Expression) or value.kind not in (None, "truth"):
         raise HeuristicError(
-            f"{op!r} takes conditions, got {shortened(value)}; put every comparison in parentheses: (col('a') > 1) & ~(col('b') > 2)"
+            f"{op!r} takes conditions, got {shortened(value)}; put every comparison in parentheses: (col('a') > 1) & "
+            "~(col('b') > 2)"
         )
     return value
 
@@ -389,7 +419,9 @@ def _literal(value: Any, op: str) -> Any:
     if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     hint = "; .is_null() tells whether a value is missing" if value is None else ""
-    raise HeuristicError(f"{op!r} takes columns, text and finite numbers, got {type(value).__name__} {shortened(value)}{hint}")
+    raise HeuristicError(
+        f"{op!r} takes columns, text and finite numbers, got {type(value).__name__} {shortened(value)}{hint}"
+    )
 
 
 def _part(part: Any, method: str, case: bool = True) -> str:
@@ -402,7 +434,9 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise HeuristicError(f"{shortened(text)} holds half a character (a lone surrogate), which no text of a corpus can hold") from None
+        raise HeuristicError(
+            f"{shortened(text)} holds half a character (a lone surrogate), which no text of a corpus can hold"
+        ) from None
     return text
 
 

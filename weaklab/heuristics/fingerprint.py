@@ -1,11 +1,12 @@
 """Fingerprints of functions: equal as long as the code and all that it captures are equal.
 
-The same function has the same fingerprint in another process, under another hash seed and, where its source is found, in
-another Python version, so that votes can be kept from one day to the next. Pickles and bytecode do not have that property.
+The same function has the same fingerprint in another process, under another hash seed and, where its source is found,
+in another Python version, so that votes can be kept from one day to the next. Pickles and bytecode do not have that
+property.
 
-Whatever a function captures is looked at again each time, since lists are edited in place and globals get other values. Source
-is looked at once for each piece of code. What cannot be compared by its content, such as an open file, is noted in
-:attr:`Print.unseen`; votes of a function that captures such a thing are not used again.
+Whatever a function captures is looked at again each time, since lists are edited in place and globals get other values.
+Source is looked at once for each piece of code. What cannot be compared by its content, such as an open file, is noted
+in :attr:`Print.unseen`; votes of a function that captures such a thing are not used again.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from weaklab.heuristics.contents import ATOMS, CONTAINERS, array_digest, plain_digest
+from weaklab.heuristics.data_hashes import ATOMS, CONTAINERS, array_digest, plain_digest
+from weaklab.heuristics.function_source import EVERYTHING, Code, code_of, instructions
 from weaklab.heuristics.origin import OWN, home_of, home_of_file
-from weaklab.heuristics.sources import EVERYTHING, Code, code_of, instructions
 
 _SCHEME = "3"
 """Another number makes all functions vote anew; for when fingerprints mean something else than before."""
@@ -165,7 +166,8 @@ def one_look() -> Iterator[None]:
 
 
 def of_function(function: Any, version: str | None = None) -> str:
-    """Return the fingerprint of a function: its source without decorators, docstring and comments, and what it captures.
+    """Return the fingerprint of a function: its source without decorators, docstring and comments, and what it
+    captures.
 
     Parameters
     ----------
@@ -188,7 +190,9 @@ def once(text: str) -> str:
 
 
 class _Writer:
-    """Writes values so that equal ones read equal; a function, class or object is written once, then called by its number."""
+    """Writes values so that equal ones read equal; a function, class or object is written once, then called by its
+    number.
+    """
 
     def __init__(self, inside: _Writer | None = None) -> None:
         self._numbers: dict[int, tuple[int, Any]] = dict(inside._numbers) if inside else {}
@@ -209,7 +213,9 @@ class _Writer:
         if "order" in self._reads:
             text += f":order:{[[*vars(thing)] for thing in things if isinstance(thing, (type, types.ModuleType))]}"
         if "docs" in self._reads:
-            text += f":docs:{self.write([(thing.__doc__, getattr(thing, '__annotations__', None)) for thing in things])}"
+            text += (
+                f":docs:{self.write([(thing.__doc__, getattr(thing, '__annotations__', None)) for thing in things])}"
+            )
         return text
 
     def write(self, value: Any) -> str:
@@ -253,19 +259,29 @@ class _Writer:
             self._inside_library -= home != OWN
 
     def namespace(self, values: Mapping[Any, Any], *, ordered: bool = False) -> str:
-        """Write names and their values; the order is of no account unless said so, as for the attributes of an object."""
+        """Write names and their values; the order is of no account unless said so, as for the attributes of an
+        object.
+        """
         names = [name for name in values if name not in _NOT_DATA]
         names = names if ordered else sorted(names, key=str)
         return f"names:{','.join(f'{name!r}={self.under(str(name), values[name])}' for name in names)}"
 
     def failed(self, error: Exception) -> str:
         """Note that something could not be looked at."""
-        why = "nested too deeply" if isinstance(error, RecursionError) else f"{type(error).__name__} when it was looked at"
+        why = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else f"{type(error).__name__} when it was looked at"
+        )
         self.unseen[f"{'.'.join(self._path) or 'a part of it'} ({why})"] = None
         return f"failed:{type(error).__name__}"
 
     def _hidden(self, value: Any, why: str = "") -> str:
-        if self._inside_library and type(value).__module__ in ("_thread", "threading") and type(value) is not threading.local:
+        if (
+            self._inside_library
+            and type(value).__module__ in ("_thread", "threading")
+            and type(value) is not threading.local
+        ):
             return f"lock:{type(value).__name__}"  # decides no vote
         place = ".".join(part for part in self._path if not part.startswith("__"))
         kind = type(value).__name__
@@ -280,7 +296,8 @@ class _Writer:
 
     def _mixed(self, value: Any) -> str:
         if isinstance(value, dict):
-            return f"dict:[{','.join(f'{self.write(key)}={self.under(str(key)[:20], item)}' for key, item in value.items())}]"
+            items = (f"{self.write(key)}={self.under(str(key)[:20], item)}" for key, item in value.items())
+            return f"dict:[{','.join(items)}]"
         if isinstance(value, (set, frozenset)):
             return f"{type(value).__name__}:[{','.join(sorted(_Writer(self).write(item) for item in value))}]"
         return f"{type(value).__name__}:[{','.join(map(self.write, value))}]"
@@ -306,7 +323,9 @@ class _Writer:
         cells = zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True)
         inner = self.namespace({name: self._part(name, value, code) for name, value in cells})
         late = [self._late(function, *wanted, code) for wanted in code.imports]
-        defaults = self.write((function.__defaults__, function.__kwdefaults__ and sorted(function.__kwdefaults__.items())))
+        defaults = self.write(
+            (function.__defaults__, function.__kwdefaults__ and sorted(function.__kwdefaults__.items()))
+        )
         return f"code:{code.text}:{captured}:{inner}:{defaults}:{_joined(late)}:{self.namespace(vars(function))}"
 
     def _captured(self, function: types.FunctionType, code: Code) -> str:
@@ -316,15 +335,21 @@ class _Writer:
             texts = [*code.texts, *(text for name in code.globals if isinstance(text := space.get(name), str))]
             words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}
             names = sorted({*names, *(words & space.keys())})
-        found = {name: self._part(name, space[name], code) for name in names if name in space and name not in _MODULE_NOISE}
-        return self.namespace(found | {name: vars(builtins)[name] for name in names if name not in space and _is_added(name)})
+        found = {
+            name: self._part(name, space[name], code) for name in names if name in space and name not in _MODULE_NOISE
+        }
+        return self.namespace(
+            found | {name: vars(builtins)[name] for name in names if name not in space and _is_added(name)}
+        )
 
     def _library_function(self, function: types.FunctionType, home: str) -> str:
         """A library's function is known by its name; what it was made with, as where it decorates, counts as well."""
         text = f"library:{home}:{os.path.basename(function.__code__.co_filename)}:{function.__code__.co_qualname}"
         registry = getattr(function, "registry", None)
         if home == "python" and isinstance(registry, types.MappingProxyType):  # functools.singledispatch
-            found = sorted(f"{self.write(kind)}={self.write(implementation)}" for kind, implementation in registry.items())
+            found = sorted(
+                f"{self.write(kind)}={self.write(implementation)}" for kind, implementation in registry.items()
+            )
             return f"{text}:{_joined(found)}"
         cells = dict(zip(function.__code__.co_freevars, map(_content_of_cell, function.__closure__ or ()), strict=True))
         wrapped = {"__wrapped__": function.__wrapped__} if hasattr(function, "__wrapped__") else {}
@@ -332,7 +357,9 @@ class _Writer:
             return f"{text}:{self.namespace(cells | wrapped)}"
 
     def _part(self, name: str, value: Any, code: Code, inside: frozenset[int] = frozenset()) -> Any:
-        """Return, in the place of a module of the user's own, the parts of it that a function names; all if it may pass it on."""
+        """Return, in the place of a module of the user's own, the parts of it that a function names; all if it may pass
+        it on.
+        """
         if not isinstance(value, types.ModuleType) or home_of(value) != OWN:
             return value
         if EVERYTHING in code.attributes or name in code.bare or type(value) is not types.ModuleType:
@@ -398,12 +425,19 @@ class _Writer:
         kept = {name: members[name] for name in members if not _is_class_noise(name, members[name])}
         enumerated = members.get("_member_map_")
         if isinstance(enumerated, dict):
-            kept = {name: member for name, member in kept.items() if name not in enumerated and not _is_enum_noise(name, member)}
+            kept = {
+                name: member
+                for name, member in kept.items()
+                if name not in enumerated and not _is_enum_noise(name, member)
+            }
             kept |= {f"member {name}": member.value for name, member in enumerated.items()}
-        generated = sorted(name for name, member in members.items() if _is_generated(name, member) and name != "__replace__")
+        generated = sorted(
+            name for name, member in members.items() if _is_generated(name, member) and name != "__replace__"
+        )
         virtual = sorted(_Writer(self).write(other) for other in _registered(value))
         order = [*enumerated] if isinstance(enumerated, dict) else [*members.get("__dataclass_fields__", ())]
-        return f"class:{value.__qualname__}:{meta}:{_joined(bases)}:{order}:{generated}:{_joined(virtual)}:{self.namespace(kept)}"
+        above = f"{meta}:{_joined(bases)}"
+        return f"class:{value.__qualname__}:{above}:{order}:{generated}:{_joined(virtual)}:{self.namespace(kept)}"
 
     # ---- objects
 
@@ -435,7 +469,9 @@ class _Writer:
             return f"object:{kind}:{self._reduced(value, reduced)}:{self._unsaid(value, home)}"
 
     def _unsaid(self, value: Any, home: str) -> str:
-        """Write attributes that an object of the user's leaves out of its pickles; what cannot be seen of them is its own affair."""
+        """Write attributes that an object of the user's leaves out of its pickles; what cannot be seen of them is its
+        own affair.
+        """
         if home != OWN or not any(_pickles_itself(base) for base in type(value).__mro__):
             return ""
         noted, self.unseen = self.unseen, {}
@@ -445,7 +481,9 @@ class _Writer:
             self.unseen = noted
 
     def _attributes(self, value: Any) -> str:
-        """Write what a thing that refuses to be pickled holds; only where Python code made it is there nothing else in it."""
+        """Write what a thing that refuses to be pickled holds; only where Python code made it is there nothing else in
+        it.
+        """
         if any(home_of(base) != OWN for base in type(value).__mro__ if base is not object):
             return self._hidden(value)
         return self.namespace(_state(value), ordered=True)
@@ -513,22 +551,32 @@ _MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
 def _is_class_noise(name: str, member: Any) -> bool:
-    if name in _CLASS_NOISE or isinstance(member, _MEMBERS) or (name.startswith("__pydantic_") and name != "__pydantic_fields__"):
+    if (
+        name in _CLASS_NOISE
+        or isinstance(member, _MEMBERS)
+        or (name.startswith("__pydantic_") and name != "__pydantic_fields__")
+    ):
         return True
     return _is_generated(name, member)
 
 
 def _is_generated(name: str, member: Any) -> bool:
-    """Whether a method was made from what is looked at anyhow, such as the fields of a dataclass; then only that it is there counts."""
+    """Whether a method was made from what is looked at anyhow, such as the fields of a dataclass; then only that it is
+    there counts.
+    """
     function = getattr(member, "__func__", member)
     function = getattr(function, "__wrapped__", function) if name == "__repr__" else function
     if not isinstance(function, types.FunctionType):
         return False
-    return function.__code__.co_qualname.startswith("__create_fn__") or function.__code__.co_filename.startswith("<attrs generated")
+    return function.__code__.co_qualname.startswith("__create_fn__") or function.__code__.co_filename.startswith(
+        "<attrs generated"
+    )
 
 
 def _is_where_it_says(value: type) -> bool:
-    """Whether a class stands under its name in its module; one that was made by a call may name the module of who made it."""
+    """Whether a class stands under its name in its module; one that was made by a call may name the module of who made
+    it.
+    """
     if not value.__flags__ & _MADE_WHILE_RUNNING:
         return True
     found: Any = sys.modules.get(value.__module__)
@@ -546,7 +594,9 @@ def _registered(value: type) -> list[type]:
     dump: Any = getattr(abc, "_get_dump", None)
     if dump is None or "_abc_impl" not in vars(value):
         return []
-    held: list[type | None] = [reference() for reference in dump(value)[0]]  # weak references; nobody else may hold the class any more
+    held: list[type | None] = [
+        reference() for reference in dump(value)[0]
+    ]  # weak references; nobody else may hold the class any more
     return [found for found in held if found is not None]
 
 
@@ -608,7 +658,10 @@ def _without_cached(value: Any, state: Mapping[Any, Any]) -> dict[Any, Any]:
     return {
         name: item
         for name, item in state.items()
-        if not (isinstance(name, str) and (name in noise or isinstance(getattr(type(value), name, None), functools.cached_property)))
+        if not (
+            isinstance(name, str)
+            and (name in noise or isinstance(getattr(type(value), name, None), functools.cached_property))
+        )
     }
 
 
@@ -622,7 +675,11 @@ def _is_module(package: str, name: str) -> bool:
     if f"{package}.{name}" in sys.modules:
         return True
     module = sys.modules[package]
-    if not hasattr(module, "__path__") or hasattr(module, name) or importlib.util.find_spec(f"{package}.{name}") is None:
+    if (
+        not hasattr(module, "__path__")
+        or hasattr(module, name)
+        or importlib.util.find_spec(f"{package}.{name}") is None
+    ):
         return False
     importlib.import_module(f"{package}.{name}")
     return True
@@ -655,13 +712,15 @@ def _bound(writer: _Writer, value: Any) -> str:
 
 def _frame(writer: _Writer, value: Any) -> str:
     columns = [writer.under(str(name), value.iloc[:, place].array) for place, name in enumerate(value.columns)]
-    return f"frame:{writer.write(value.columns)}:{writer.write(value.index)}:{_joined(columns)}:{writer.write(value.attrs)}"
+    names = f"{writer.write(value.columns)}:{writer.write(value.index)}"
+    return f"frame:{names}:{_joined(columns)}:{writer.write(value.attrs)}"
 
 
 def _series(writer: _Writer, value: Any) -> str:
     attributes = getattr(value, "attrs", None)
     index = writer.write(getattr(value, "index", None))
-    return f"series:{type(value).__name__}:{writer.write(value.name)}:{index}:{writer.write(value.array)}:{writer.write(attributes)}"
+    name = writer.write(value.name)
+    return f"series:{type(value).__name__}:{name}:{index}:{writer.write(value.array)}:{writer.write(attributes)}"
 
 
 def _values(writer: _Writer, value: Any) -> str:
@@ -684,7 +743,9 @@ def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
         if name in ("NumpyExtensionArray", "PandasArray"):
             return _values
     if root == "numba" and hasattr(value, "py_func"):  # its pickle has a random name in it
-        return lambda writer, compiled: f"numba:{writer.write(compiled.py_func)}:{writer.write(dict(compiled.targetoptions))}"
+        return lambda writer, compiled: (
+            f"numba:{writer.write(compiled.py_func)}:{writer.write(dict(compiled.targetoptions))}"
+        )
     if root == "torch" and hasattr(value, "detach") and hasattr(value, "cpu"):
         return lambda writer, tensor: f"tensor:{tensor.dtype}:{writer.write(tensor.detach().cpu().numpy())}"
     return None
@@ -694,7 +755,9 @@ _WRITERS: dict[type, Callable[[_Writer, Any], str]] = {
     types.MethodType: lambda w, v: f"method:{w.write(v.__func__)}:{w.write(v.__self__)}",
     types.BuiltinFunctionType: _bound,
     types.MethodWrapperType: _bound,
-    functools.partial: lambda w, v: f"partial:{w.write(v.func)}:{w.write(v.args)}:{w.write(v.keywords)}:{w.namespace(vars(v))}",
+    functools.partial: lambda w, v: (
+        f"partial:{w.write(v.func)}:{w.write(v.args)}:{w.write(v.keywords)}:{w.namespace(vars(v))}"
+    ),
     functools.partialmethod: lambda w, v: f"partial:{w.write(v.func)}:{w.write(v.args)}:{w.write(v.keywords)}",
     functools.cached_property: lambda w, v: f"cached:{w.write(v.func)}",
     functools.singledispatchmethod: lambda w, v: f"dispatch:{w.write(v.dispatcher)}:{w.write(v.func)}",

@@ -15,13 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from weaklab.base import (
-    ABSTAIN,
-    HeuristicError,
-    LabelNames,
-    UnknownLabelError,
-    did_you_mean,
-)
+from weaklab.core.errors import HeuristicError, UnknownLabelError, did_you_mean
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus.records import Columns, Record, Roles, sheet_of, visible
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
@@ -57,7 +52,9 @@ class BallotBox:
                 self._confidence[row] = confidence
 
     def put_all(self, rows: Sequence[int], votes: list[Any], watch: Watch) -> None:
-        """Store one vote for each of ``rows`` as :meth:`put` does, but look up those that are plainly a label or None."""
+        """Store one vote for each of ``rows`` as :meth:`put` does, but look up those that are plainly a label or
+        None.
+        """
         import numpy as np
 
         codes: Iterable[int]
@@ -87,7 +84,9 @@ class BallotBox:
             self.ballot.confidence[list(self._confidence)] = list(self._confidence.values())
         if self._fault_rows:
             self.ballot.fault_rows = sorted(self._fault_rows, key=itemgetter(0))
-            self.ballot.faults = faults_of(self._heuristic, self.ballot.fault_rows, self._columns[self._columns.roles.id])
+            self.ballot.faults = faults_of(
+                self._heuristic, self.ballot.fault_rows, self._columns[self._columns.roles.id]
+            )
         return self.ballot
 
 
@@ -144,7 +143,9 @@ def split_vote(vote: Any) -> tuple[Any, float]:
     if label is None or (isinstance(label, Integral) and label == ABSTAIN):
         return None, 1.0
     if not 0 < number <= 1:
-        raise UnknownLabelError(f"confidence {confidence!r} of vote {label!r} is out of range; wanted a number above 0 and up to 1")
+        raise UnknownLabelError(
+            f"confidence {confidence!r} of vote {label!r} is out of range; wanted a number above 0 and up to 1"
+        )
     return label, number
 
 
@@ -192,7 +193,9 @@ class LabelingFunction(Heuristic):
         return {**fingerprint.look(self.function).modules, **arrived}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel with the modules that the function imports when it runs, since another process may find other ones, or none."""
+        """Travel with the modules that the function imports when it runs, since another process may find other ones, or
+        none.
+        """
         late = {name: module.module for name, module in self.modules().items() if module.imported_late}
         return {**self.__dict__, "_imports": late} if late else self.__dict__
 
@@ -215,7 +218,8 @@ class LabelingFunction(Heuristic):
         return box.close()
 
     def _votes(self, rows: Sequence[int], records: list[Record], mark: Any, box: BallotBox) -> list[Any]:
-        """Call the function on every record; what it raises is a fault of that record, whatever it is, and None its vote.
+        """Call the function on every record; what it raises is a fault of that record, whatever it is, and None its
+        vote.
 
         All that happens once a record happens here, so there is little of it.
         """
@@ -270,7 +274,9 @@ def _with_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow as pa
 
     roles = Roles.of(batch.schema)
-    texts = {name: pa.array(Columns(batch)[name], pa.large_string()) for name in roles.text if batch.column(name).null_count}
+    texts = {
+        name: pa.array(Columns(batch)[name], pa.large_string()) for name in roles.text if batch.column(name).null_count
+    }
     if roles.text and "text" not in batch.schema.names:
         texts["text"] = pa.array(Columns(batch).text, pa.large_string())
     for name, column in texts.items():
@@ -296,9 +302,14 @@ def _vote_list(votes: Any, n: int) -> list[Any]:
             votes = getattr(votes, method)()
             break
     if not isinstance(votes, (list, tuple)):
-        raise TypeError(f"a batch function must return one vote a record, {n:,} in all, got {type(votes).__name__}; return a list of votes")
+        raise TypeError(
+            f"a batch function must return one vote a record, {n:,} in all, got {type(votes).__name__}; return a list "
+            "of votes"
+        )
     if len(votes) != n:
-        raise TypeError(f"a batch function must return one vote a record, {n:,} in all, got {len(votes):,}; return None to abstain")
+        raise TypeError(
+            f"a batch function must return one vote a record, {n:,} in all, got {len(votes):,}; return None to abstain"
+        )
     return [_plain_vote(vote) for vote in votes]
 
 
@@ -343,13 +354,19 @@ def _inner(function: Any) -> Any:
 def _check_signature(function: Any, name: str, location: str) -> None:
     where = f" ({location})" if location else ""
     if isinstance(function, Heuristic) or hasattr(function, "_resources"):  # the latter is Snorkel's
-        raise HeuristicError(f"{name!r}{where} is a heuristic already; register it as it is, without @labeling_function")
+        raise HeuristicError(
+            f"{name!r}{where} is a heuristic already; register it as it is, without @labeling_function"
+        )
     if not callable(function):
-        raise HeuristicError(f"a labeling function must be a function of a record, got {type(function).__name__} {shortened(function)}")
+        raise HeuristicError(
+            f"a labeling function must be a function of a record, got {type(function).__name__} {shortened(function)}"
+        )
     if not isinstance(name, str):
         raise HeuristicError(f"the name of a labeling function{where} must be text, got {type(name).__name__} {name!r}")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise HeuristicError(f"labeling function {name!r}{where} must return its vote; an async function or a generator does not")
+        raise HeuristicError(
+            f"labeling function {name!r}{where} must return its vote; an async function or a generator does not"
+        )
     try:
         inspect.signature(function).bind(None)
     except TypeError:
@@ -372,7 +389,8 @@ def example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]:
         found = ((None, None),)
     if not all(isinstance(record, (str, Mapping)) for record, _ in found):
         raise HeuristicError(
-            f"examples of {name!r} must be a dict of text to label or pairs of a record (text or dict) and label, got {shortened(examples)}"
+            f"examples of {name!r} must be a dict of text to label or pairs of a record (text or dict) and label, got "
+            f"{shortened(examples)}"
         )
     return found
 
@@ -400,11 +418,15 @@ def check_examples(heuristic: Heuristic, labels: LabelNames) -> None:
 def _example_batch(heuristic: Heuristic, record: Any, what: str) -> pa.RecordBatch:
     import pyarrow as pa
 
-    row = dict(record) if isinstance(record, Mapping) else {"text": record, getattr(heuristic, "column", "text"): record}
+    row = (
+        dict(record) if isinstance(record, Mapping) else {"text": record, getattr(heuristic, "column", "text"): record}
+    )
     try:
         table = pa.Table.from_pylist([{"id": "example", **row}])
     except (pa.ArrowException, UnicodeEncodeError, OverflowError, TypeError) as error:
-        raise HeuristicError(f"{what} cannot be made a record: {error}; wanted text, numbers, dates, or lists or dicts of these") from None
+        raise HeuristicError(
+            f"{what} cannot be made a record: {error}; wanted text, numbers, dates, or lists or dicts of these"
+        ) from None
     roles = Roles("id", ("text",) if "text" in row else ())
     return table.replace_schema_metadata(roles.attach(table.schema).metadata).to_batches()[0]
 
@@ -460,7 +482,9 @@ def labeling_function(
     """
     form = "pandas" if batch is True else batch or None
     if form not in (None, *BATCH_FORMS):
-        raise HeuristicError(f"no batch form {batch!r};{did_you_mean(str(batch), BATCH_FORMS)} available: {', '.join(BATCH_FORMS)}")
+        raise HeuristicError(
+            f"no batch form {batch!r};{did_you_mean(str(batch), BATCH_FORMS)} available: {', '.join(BATCH_FORMS)}"
+        )
 
     def wrap(function: Callable[[Any], Any]) -> LabelingFunction:
         return LabelingFunction(function, name=name, batch=form, examples=examples, version=version)

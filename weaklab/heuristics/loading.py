@@ -16,11 +16,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from weaklab.base import HeuristicError
+from weaklab.core.errors import HeuristicError
 from weaklab.heuristics.ballot import Heuristic
+from weaklab.heuristics.function_source import FUTURES
 from weaklab.heuristics.functions import LabelingFunction, place
 from weaklab.heuristics.snorkel import SnorkelFunction, is_snorkel
-from weaklab.heuristics.sources import FUTURES
 
 
 @dataclass
@@ -34,7 +34,9 @@ class Loaded:
 
 
 class FileContents:
-    """Tells when files of labeling functions, or helpers beside them, are no longer what they were when they were read."""
+    """Tells when files of labeling functions, or helpers beside them, are no longer what they were when they were
+    read.
+    """
 
     def __init__(self) -> None:
         self._read: dict[Path, str] = {}
@@ -81,7 +83,8 @@ def as_heuristic(thing: Any) -> Heuristic:
     if callable(thing):
         return LabelingFunction(thing)
     raise HeuristicError(
-        f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), where(), a weak classifier "
+        f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), "
+        "where(), a weak classifier "
         "or one of Snorkel's labeling functions"
     )
 
@@ -89,9 +92,10 @@ def as_heuristic(thing: Any) -> Heuristic:
 def load(path: str | Path) -> Loaded:
     """Load the labeling functions of one file, or of every ``*.py`` file of a folder, in the order they are written.
 
-    Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, ``where()``, a weak classifier or Snorkel's decorator is
-    taken; helper functions are not. What has no name of its own is named after its variable. A statement that weaklab refuses, such
-    as an async labeling function, is named in ``errors`` and the rest of its file is loaded; a file with another error is left out.
+    Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, ``where()``, a weak classifier or Snorkel's
+    decorator is taken; helper functions are not. What has no name of its own is named after its variable. A statement
+    that weaklab refuses, such as an async labeling function, is named in ``errors`` and the rest of its file is loaded;
+    a file with another error is left out.
 
     Raises
     ------
@@ -102,7 +106,9 @@ def load(path: str | Path) -> Loaded:
     if not path.exists():
         raise HeuristicError(f"{path}: no such file or folder of labeling functions")
     if path.is_file() and path.suffix != ".py":
-        raise HeuristicError(f"{path}: not a Python file; wanted a .py file of labeling functions, or a folder of such files")
+        raise HeuristicError(
+            f"{path}: not a Python file; wanted a .py file of labeling functions, or a folder of such files"
+        )
     files = [file for file in _listed(path) if path.is_file() or not file.name.startswith("_")]
     loaded = Loaded(files={file: _hash_of(file) for file in _listed(path)})
     homes: dict[str, str] = {}
@@ -120,7 +126,8 @@ def load(path: str | Path) -> Loaded:
         for heuristic in found:
             if heuristic.name in homes:
                 loaded.errors.append(
-                    f"{heuristic.location}: {heuristic.name!r} is the name of another heuristic ({homes[heuristic.name]}); "
+                    f"{heuristic.location}: {heuristic.name!r} is the name of another heuristic "
+                    f"({homes[heuristic.name]}); "
                     "rename one of them"
                 )
                 continue
@@ -214,7 +221,9 @@ def _package(folder: Path) -> str:
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
-    """Let a file import its neighbours, without leaving compiled ones, which may be taken for those of an edited file."""
+    """Let a file import its neighbours, without leaving compiled ones, which may be taken for those of an edited
+    file.
+    """
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     try:
@@ -226,11 +235,18 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 def _stands_in(module: Any, folder: Path) -> bool:
     file = str(getattr(module, "__file__", None) or "")
-    return bool(file) and Path(file).is_relative_to(folder) and "site-packages" not in file and not module.__name__.startswith("weaklab.")
+    return (
+        bool(file)
+        and Path(file).is_relative_to(folder)
+        and "site-packages" not in file
+        and not module.__name__.startswith("weaklab.")
+    )
 
 
 def _heuristics_of(module: ModuleType, file: Path, stems: list[str]) -> list[Heuristic]:
-    """Return the heuristics that a module defines, with ``file:line`` and fingerprint as of now, before somebody edits the file."""
+    """Return the heuristics that a module defines, with ``file:line`` and fingerprint as of now, before somebody edits
+    the file.
+    """
     lines, imported = _names_in(ast.parse(file.read_bytes()), stems)
     found: dict[int, Heuristic] = {}
     for name, thing in vars(module).items():
@@ -251,13 +267,17 @@ def _heuristics_of(module: ModuleType, file: Path, stems: list[str]) -> list[Heu
 
 
 def _names_in(tree: ast.AST, stems: list[str]) -> tuple[dict[tuple[str, int], int], set[str]]:
-    """Return the line of every assignment, (name, position in a list) -> line, and the names imported from these other files."""
+    """Return the line of every assignment, (name, position in a list) -> line, and the names imported from these other
+    files.
+    """
     lines: dict[tuple[str, int], int] = {}
     imported: set[str] = set()
     for node in _outside_functions(tree):
         if isinstance(node, ast.ImportFrom) and node.module in stems:
             imported |= {alias.asname or alias.name for alias in node.names}
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         for target in targets:
             if isinstance(target, ast.Name):
                 lines[target.id, 0] = node.lineno
@@ -277,7 +297,9 @@ def _describe(error: BaseException, file: Path) -> str:
     """Return one line: file, line, what happened."""
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()[:80]
-        return f"{error.filename or file}:{error.lineno or 1}: {type(error).__name__}: {error.msg}" + (f" in `{line}`" if line else "")
+        return f"{error.filename or file}:{error.lineno or 1}: {type(error).__name__}: {error.msg}" + (
+            f" in `{line}`" if line else ""
+        )
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     message = " ".join(str(error).split())[:300]
     if isinstance(error, SystemExit):

@@ -1,4 +1,6 @@
-"""Whose code something is: the standard library's, an installed distribution's or the user's own, decided by where its file lies."""
+"""Whose code something is: the standard library's, an installed distribution's or the user's own, decided by where its
+file lies.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ OWN = ""
 
 
 def home_of(thing: Any) -> str:
-    """Return :data:`OWN`, ``python``, ``weaklab`` or ``distribution==version`` for a module, class, function or built-in function.
+    """Return :data:`OWN`, ``python``, ``weaklab`` or ``distribution==version`` for a module, class, function or
+    built-in function.
 
     >>> import json, numpy
     >>> home_of(json.dumps), home_of(numpy.array).startswith("numpy==")
@@ -27,7 +30,9 @@ def home_of(thing: Any) -> str:
     code = getattr(thing, "__code__", None)
     if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
         return home_of_file(code.co_filename)
-    if isinstance(thing, types.FunctionType) and thing.__globals__ is not getattr(sys.modules.get(thing.__module__), "__dict__", None):
+    if isinstance(thing, types.FunctionType) and thing.__globals__ is not getattr(
+        sys.modules.get(thing.__module__), "__dict__", None
+    ):
         return OWN  # made by exec() with globals of its own
     if isinstance(thing, types.ModuleType):
         return _home_of_module(thing)
@@ -40,7 +45,9 @@ def home_of(thing: Any) -> str:
 
 def _home_of_module(module: types.ModuleType) -> str:
     spec = getattr(module, "__spec__", None)
-    if module.__name__ != "__main__" and (getattr(spec, "origin", None) in ("built-in", "frozen") or module.__name__ == "builtins"):
+    if module.__name__ != "__main__" and (
+        getattr(spec, "origin", None) in ("built-in", "frozen") or module.__name__ == "builtins"
+    ):
         return "python"
     file = getattr(module, "__file__", None)
     if isinstance(file, str):
@@ -78,7 +85,12 @@ def _standard() -> list[str]:
 @lru_cache(maxsize=1)
 def _installed() -> list[str]:
     """Return the folders that installers write to."""
-    places = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages(), site.getusersitepackages()]
+    places = [
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    ]
     return list(dict.fromkeys(os.path.realpath(path) for path in places if path))
 
 
@@ -96,7 +108,8 @@ def _distribution(top: str, path: str) -> str:
 
 
 def _installed_as(name: str) -> str:
-    """Return name and version of a distribution; with the hash of its files where it was installed from a folder or file of the user.
+    """Return name and version of a distribution; with the hash of its files where it was installed from a folder or
+    file of the user.
 
     Such a one often keeps its version from one edit to the next. Its folder says where it came from (PEP 610).
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from weaklab.base import LabelNames
+    from weaklab.core.labels import LabelNames
 
 
 class SnorkelFunction(Heuristic):
@@ -88,4 +88,6 @@ def _without_memo(thing: Any) -> Any:
 
 def is_snorkel(thing: Any) -> bool:
     """Tell whether a thing is one of Snorkel's labeling functions, without importing Snorkel."""
-    return any(c.__module__.startswith("snorkel.labeling") and c.__name__ == "LabelingFunction" for c in type(thing).__mro__)
+    return any(
+        c.__module__.startswith("snorkel.labeling") and c.__name__ == "LabelingFunction" for c in type(thing).__mro__
+    )

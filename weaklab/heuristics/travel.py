@@ -1,8 +1,8 @@
 """How heuristics get to other processes: by value, with the user's own modules as they are here.
 
-A child process must vote by what stands in this process. It must not read files that may have been edited since, and it cannot
-import what a notebook defined. So functions and classes of the user travel with their content; of a module that they use,
-only the names that they read. What is installed is imported there.
+A child process must vote by what stands in this process. It must not read files that may have been edited since, and it
+cannot import what a notebook defined. So functions and classes of the user travel with their content; of a module that
+they use, only the names that they read. What is installed is imported there.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def packed(thing: Any, heuristics: Sequence[Heuristic]) -> bytes:
 def _by_value(modules: Mapping[str, Module]) -> Iterator[None]:
     """Let functions and classes of these modules travel with their content."""
     registered = cloudpickle.list_registry_pickle_by_value()
-    new = [module.module for name, module in modules.items() if name not in registered and sys.modules.get(name) is module.module]
+    new = [
+        module.module
+        for name, module in modules.items()
+        if name not in registered and sys.modules.get(name) is module.module
+    ]
     for module in new:
         cloudpickle.register_pickle_by_value(module)
     try:

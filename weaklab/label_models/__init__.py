@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from weaklab.core.rows import confidence, is_tied
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.committee import CommitteeModel
 from weaklab.label_models.crowdlab import Crowdlab
 from weaklab.label_models.dawid_skene import DawidSkene
+from weaklab.label_models.default import CommitteeModel
 from weaklab.label_models.glad import Glad
 from weaklab.label_models.hierarchical import HierarchicalDawidSkene
 from weaklab.label_models.one_coin import OneCoin
@@ -14,7 +15,6 @@ from weaklab.label_models.snorkel import SnorkelLabelModel
 from weaklab.label_models.triplets import TripletModel
 from weaklab.label_models.votes import CoverageVote, MajorityVote
 from weaklab.label_models.weighted import WeightedVote
-from weaklab.rows import confidence, is_tied
 
 DEFAULT = "committee"
 

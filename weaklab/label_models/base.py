@@ -12,9 +12,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from weaklab.base import ABSTAIN, MAX_CLASSES, Registry, WeaklabError, warn
-from weaklab.label_models.patterns import MOST_NUMBERS, all_rows, any_vote, compiled, group_rows, plain, repeats
-from weaklab.rows import BLOCK, blocks, confidence, is_tied, row_argmax, row_max, row_sum
+from weaklab.core.errors import WeaklabError, warn
+from weaklab.core.labels import ABSTAIN, MAX_CLASSES
+from weaklab.core.registry import Registry
+from weaklab.core.rows import BLOCK, blocks, confidence, is_tied, row_argmax, row_max, row_sum
+from weaklab.label_models.vote_patterns import MOST_NUMBERS, all_rows, any_vote, compiled, group_rows, plain, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     Votes = NDArray[np.int8]
     Columns = Mapping[int, NDArray[np.floating[Any]]]
 
-LABEL_MODELS: Registry[type[LabelModel]] = Registry("label model", package="weaklab.label_models", group="weaklab.label_models")
+LABEL_MODELS: Registry[type[LabelModel]] = Registry(
+    "label model", package="weaklab.label_models", group="weaklab.label_models"
+)
 """Label models by name; register a class with ``@LABEL_MODELS.named("name")`` in a module of this package."""
 
 
@@ -37,7 +41,8 @@ class Soft:
     scores : column -> float (n, k), class probabilities of weak classifiers, uniform where one has no opinion
     confidence : column -> float (n,) in (0, 1], how much each vote counts; votes of other columns count 1
     features : float (n, d), what the records are like; None where nothing is known of that
-    instance : float (n, k), what the model's own member says of the records by their features; None where it says nothing
+    instance : float (n, k), what the model's own member says of the records by their features; None where it says
+        nothing
     """
 
     scores: Columns = field(default_factory=dict)
@@ -48,7 +53,11 @@ class Soft:
     def rows(self, rows: NDArray[np.integer[Any]] | slice) -> Soft:
         """Return scores, confidence and instance of some rows."""
         instance = None if self.instance is None else self.instance[rows]
-        return Soft({j: s[rows] for j, s in self.scores.items()}, {j: c[rows] for j, c in self.confidence.items()}, instance=instance)
+        return Soft(
+            {j: s[rows] for j, s in self.scores.items()},
+            {j: c[rows] for j, c in self.confidence.items()},
+            instance=instance,
+        )
 
     @property
     def silent(self) -> bool:
@@ -59,8 +68,8 @@ class Soft:
 class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     """Turns a label matrix into class probabilities; a scikit-learn estimator.
 
-    A subclass gives ``_fit`` and ``_predict_proba``; this base checks what comes in and keeps the promises: one heuristic
-    is enough, no manual label is needed, rows sum to 1, and a row without any vote gets the class balance.
+    A subclass gives ``_fit`` and ``_predict_proba``; this base checks what comes in and keeps the promises: one
+    heuristic is enough, no manual label is needed, rows sum to 1, and a row without any vote gets the class balance.
 
     Parameters
     ----------
@@ -95,11 +104,12 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         ----------
         L : int (n, m), votes, -1 abstains
         y : int (n,), manual labels, -1 is unlabeled
-        scores : column of ``L`` -> float (n, k), the class probabilities of weak classifiers, out-of-fold on labeled rows
-        confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is; a model that cannot take it
-            into account says so (:attr:`takes_confidence`)
+        scores : column of ``L`` -> float (n, k), the class probabilities of weak classifiers, out-of-fold on labeled
+            rows
+        confidence : column of ``L`` -> float (n,) in (0, 1], how sure each vote of that column is; a model that cannot
+            take it into account says so (:attr:`takes_confidence`)
         features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
-            :func:`weaklab.embeddings.embed`; models other than the default one ignore them
+            :func:`weaklab.features.embeddings.embed`; models other than the default one ignore them
 
         Raises
         ------
@@ -110,7 +120,12 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         return self
 
     def _fit_checked(
-        self, L: ArrayLike, y: ArrayLike | None, scores: Columns | None, confidence: Columns | None, features: ArrayLike | None
+        self,
+        L: ArrayLike,
+        y: ArrayLike | None,
+        scores: Columns | None,
+        confidence: Columns | None,
+        features: ArrayLike | None,
     ) -> tuple[Votes, Soft]:
         """Fit, and return votes and what members say of them, checked."""
         votes = check_votes(L, self.n_classes)
@@ -129,7 +144,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     by_rows: bool = True
     """Whether what is said of a row depends on that row alone."""
     takes_confidence: bool = True
-    """Whether a vote counts its confidence. A model that takes none warns where some are given and counts every vote once."""
+    """Whether a vote counts its confidence. A model that takes none warns where some are given and counts every vote
+    once."""
     _label_counts: NDArray[np.float64] | None = None
 
     def partial_fit(
@@ -142,18 +158,20 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     ) -> LabelModel:
         """Learn from more records; the outcome is that of :meth:`fit` on all batches together.
 
-        Models that add up what they learn can do this: ``committee``, ``majority_vote``, ``coverage_vote``, ``weighted_vote`` and
-        ``refinery``. Where ``n_classes`` is not given, the first batch tells how many there are.
+        Models that add up what they learn can do this: ``committee``, ``majority_vote``, ``coverage_vote``,
+        ``weighted_vote`` and ``refinery``. Where ``n_classes`` is not given, the first batch tells how many there are.
 
         Parameters
         ----------
-        L, y, scores, confidence : as in :meth:`fit`, of the records of this batch; the same columns have scores in every batch
+        L, y, scores, confidence : as in :meth:`fit`, of the records of this batch; the same columns have scores in
+            every batch
         features : none are taken, because a member that looks at the records learns from all of them at once
 
         Raises
         ------
         WeaklabError
-            The model learns from all records at once, or was fitted by :meth:`fit`; features are given; or as in :meth:`fit`.
+            The model learns from all records at once, or was fitted by :meth:`fit`; features are given; or as in
+            :meth:`fit`.
 
         Examples
         --------
@@ -167,13 +185,19 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         name = type(self).__name__
         if not self.adds_up:
             raise WeaklabError(
-                f"{name} learns from all records at once; use fit(L), or a model that adds up what it learns, such as 'committee'"
+                f"{name} learns from all records at once; use fit(L), or a model that adds up what it learns, such as "
+                "'committee'"
             )
         if features is not None:
-            raise WeaklabError("partial_fit takes no features, because a member that learns from them needs all records; use fit(L, ...)")
+            raise WeaklabError(
+                "partial_fit takes no features, because a member that learns from them needs all records; use fit(L, "
+                "...)"
+            )
         first = self._label_counts is None
         if first and hasattr(self, "class_balance_"):
-            raise WeaklabError(f"this {name} was fitted by fit, which keeps nothing to add to; call partial_fit on a new one")
+            raise WeaklabError(
+                f"this {name} was fitted by fit, which keeps nothing to add to; call partial_fit on a new one"
+            )
         k = self.n_classes if first else self.n_classes_
         votes = check_votes(L, k)
         codes = np.full(len(votes), ABSTAIN) if y is None else check_labels(y, len(votes), k)
@@ -197,7 +221,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         raise NotImplementedError
 
     instance_proba_: NDArray[np.float64] | None = None
-    """What a model's own member says of the records that it was fitted on, cross-fitted, float (n, k); None where it has none."""
+    """What a model's own member says of the records that it was fitted on, cross-fitted, float (n, k); None where it
+    has none."""
 
     def wants_features(self, L: ArrayLike, scores: Columns | None = None) -> bool:
         """Whether ``features`` would make a difference with these votes; to be asked before they are computed."""
@@ -213,8 +238,9 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     ) -> NDArray[np.float64]:
         """Fit, and return the class probabilities of these records, float (n, k).
 
-        With ``features`` that is better than ``fit`` and then ``predict_proba``: what is said of a record by its features then
-        comes from a model that has not learned from it (scikit-learn's ``TargetEncoder.fit_transform`` is such another).
+        With ``features`` that is better than ``fit`` and then ``predict_proba``: what is said of a record by its
+        features then comes from a model that has not learned from it (scikit-learn's ``TargetEncoder.fit_transform`` is
+        such another).
         """
         votes, soft = self._fit_checked(L, y, scores, confidence, features)
         return self._each_row(votes, replace(soft, features=None, instance=self.instance_proba_), self._proba)
@@ -233,7 +259,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         Parameters
         ----------
         L, scores, confidence, features : as in :meth:`fit`; without features, votes and scores decide
-        instance : float (n, k), in the place of features: :attr:`instance_proba_` for the records that the model was fitted on
+        instance : float (n, k), in the place of features: :attr:`instance_proba_` for the records that the model was
+            fitted on
 
         Raises
         ------
@@ -251,7 +278,9 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         return P
 
     def _each_row(self, L: Votes, soft: Soft, what: Callable[[Votes, Soft], NDArray[Any]]) -> NDArray[Any]:
-        """Return ``what`` says of each row, (n, ...): of different rows only where rows repeat, and of a block of rows at a time."""
+        """Return ``what`` says of each row, (n, ...): of different rows only where rows repeat, and of a block of rows
+        at a time.
+        """
         n, m = L.shape
         if n <= BLOCK or not m or not self.by_rows:
             return what(L, soft)
@@ -275,7 +304,9 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         for rows in blocks(len(L)):
             part = what(L[rows] if compiled(L.size) is None else plain(L[rows]), soft.rows(rows))
             if found is None:
-                found = np.empty((len(L), *part.shape[1:]), dtype=part.dtype, order="F" if part.flags.f_contiguous else "C")
+                found = np.empty(
+                    (len(L), *part.shape[1:]), dtype=part.dtype, order="F" if part.flags.f_contiguous else "C"
+                )
             found[rows] = part
         return what(L, soft) if found is None else found
 
@@ -313,10 +344,11 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         ----------
         L, scores, confidence, features, instance : as in :meth:`predict_proba`
         min_confidence : 0 to 1, one minus the normalised entropy of the row, see :func:`confidence`
-        precision : between 0 and 1, in the place of ``min_confidence``: at least this share of the labels is right, with 95 %
-            confidence, see :func:`weaklab.reliability.threshold_for`; where that cannot be promised there is no label, and a warning
-        audit : int (n,), needed for ``precision``: the labels of a random sample of these rows that the model was not fitted
-            on, -1 elsewhere
+        precision : between 0 and 1, in the place of ``min_confidence``: at least this share of the labels is right,
+            with 95 % confidence, see :func:`weaklab.core.thresholds.threshold_for`; where that cannot be promised there
+            is no label, and a warning
+        audit : int (n,), needed for ``precision``: the labels of a random sample of these rows that the model was not
+            fitted on, -1 elsewhere
 
         Raises
         ------
@@ -327,19 +359,27 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             votes, soft = self._checked(L, scores, confidence, features, instance)
             return self._each_row(votes, soft, lambda rows, said: _labels(self._proba(rows, said), min_confidence))
         if min_confidence:
-            raise WeaklabError(f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out")
+            raise WeaklabError(
+                f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out"
+            )
         P = self.predict_proba(L, scores, confidence, features, instance=instance)
         return _labels(P, self._promise(P, how_sure(P), is_tied(P), precision, audit))
 
     def _promise(
-        self, P: NDArray[np.float64], sure: NDArray[np.float64], tied: NDArray[np.bool_], precision: float, audit: ArrayLike | None
+        self,
+        P: NDArray[np.float64],
+        sure: NDArray[np.float64],
+        tied: NDArray[np.bool_],
+        precision: float,
+        audit: ArrayLike | None,
     ) -> float:
         """Return the confidence from which labels are right with this precision, infinity where there is none."""
-        from weaklab.reliability import threshold_for
+        from weaklab.core.thresholds import threshold_for
 
         if audit is None:
             raise WeaklabError(
-                f"precision={precision!r} is a promise that only labels can back; give audit, the labels of a random sample of these rows "
+                f"precision={precision!r} is a promise that only labels can back; give audit, the labels of a random "
+                "sample of these rows "
                 "which the model was not fitted on, -1 elsewhere"
             )
         y = check_labels(audit, len(P), self.n_classes_)
@@ -350,7 +390,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         return threshold.min_confidence
 
     own_members: tuple[str, ...] = ()
-    """What a model adds to the log-odds beside the columns of ``L``, by name, in the order of the rows of :meth:`contributions`."""
+    """What a model adds to the log-odds beside the columns of ``L``, by name, in the order of the rows of
+    :meth:`contributions`."""
 
     def contributions(
         self,
@@ -363,8 +404,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     ) -> NDArray[np.float64]:
         """Return what each member adds to the log-probability of each class: float (n, m + r + 1, k).
 
-        Along axis 1 stand the m columns of ``L``, the r :attr:`own_members`, and last what every record gets. The softmax of
-        their sum is :meth:`predict_proba`.
+        Along axis 1 stand the m columns of ``L``, the r :attr:`own_members`, and last what every record gets. The
+        softmax of their sum is :meth:`predict_proba`.
 
         Raises
         ------
@@ -405,15 +446,22 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             return votes, replace(soft, instance=np.asarray(instance))
         return votes, replace(soft, instance=self._by_features(soft.features)) if soft.features is not None else soft
 
-    def _soft(self, scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None) -> Soft:
-        """Return what members say of their votes, checked; a model that takes no confidences says so where some are below 1."""
+    def _soft(
+        self, scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None
+    ) -> Soft:
+        """Return what members say of their votes, checked; a model that takes no confidences says so where some are
+        below 1.
+        """
         soft = check_soft(scores, confidence, L, k, features)
         if self.takes_confidence or not soft.confidence:
             return soft
-        doubted = [j for j, sure in soft.confidence.items() if np.min(np.asarray(sure)[L[:, j] != ABSTAIN], initial=1) < 1]
+        doubted = [
+            j for j, sure in soft.confidence.items() if np.min(np.asarray(sure)[L[:, j] != ABSTAIN], initial=1) < 1
+        ]
         if doubted:
             warn(
-                f"{type(self).__name__} takes no confidences: the votes of columns {doubted} count as much as any other; "
+                f"{type(self).__name__} takes no confidences: the votes of columns {doubted} count as much as any "
+                "other; "
                 "a label model such as 'committee' or 'dawid_skene' lets a vote count its confidence"
             )
         return replace(soft, confidence={})
@@ -421,7 +469,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     def _check_width(self, votes: Votes) -> None:
         if votes.shape[1] != self.n_features_in_:
             raise WeaklabError(
-                f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit it again"
+                f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {votes.shape[1]}; fit "
+                "it again"
             )
 
     def _by_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]] | None:
@@ -472,14 +521,16 @@ def check_classes(n_classes: object) -> int | None:
         return None
     if isinstance(n_classes, bool) or not isinstance(n_classes, Integral) or not 2 <= int(n_classes) <= MAX_CLASSES:
         raise WeaklabError(
-            f"n_classes must be a whole number from 2 to {MAX_CLASSES}, which is all that the bytes of a label matrix can tell apart, "
+            f"n_classes must be a whole number from 2 to {MAX_CLASSES}, which is all that the bytes of a label matrix "
+            "can tell apart, "
             f"got {n_classes!r}; put rare classes together, or label in two steps"
         )
     return int(n_classes)
 
 
 def check_votes(L: ArrayLike, n_classes: int | None = None) -> Votes:
-    """Return a label matrix as int8 (n, m), itself where it is int8 already, or raise a WeaklabError that names the first wrong vote.
+    """Return a label matrix as int8 (n, m), itself where it is int8 already, or raise a WeaklabError that names the
+    first wrong vote.
 
     Parameters
     ----------
@@ -493,7 +544,8 @@ def check_votes(L: ArrayLike, n_classes: int | None = None) -> Votes:
     >>> check_votes([[0, 200]])
     Traceback (most recent call last):
         ...
-    weaklab.base.WeaklabError: L[0, 1] is 200, which is no label; wanted -1 (abstain) to 126: a label matrix holds at most 127 classes
+    weaklab.core.errors.WeaklabError: L[0, 1] is 200, which is no label; wanted -1 (abstain) to 126: a label matrix
+    holds at most 127 classes
     """
     votes = _whole_numbers(L, "L", "abstains")
     if votes.ndim != 2:
@@ -516,24 +568,30 @@ def _check_codes(codes: NDArray[Any], name: str, none: str, k: int | None) -> No
     if codes.size and (codes.min() < ABSTAIN or codes.max() > top):
         place = tuple(np.argwhere((codes < ABSTAIN) | (codes > top))[0].tolist())
         limit = f"n_classes is {k}" if k else f"a label matrix holds at most {MAX_CLASSES} classes"
-        raise WeaklabError(f"{name}{list(place)} is {codes[place]}, which is no label; wanted {ABSTAIN} ({none}) to {top}: {limit}")
+        raise WeaklabError(
+            f"{name}{list(place)} is {codes[place]}, which is no label; wanted {ABSTAIN} ({none}) to {top}: {limit}"
+        )
 
 
 def _whole_numbers(values: Any, name: str, none: str) -> NDArray[Any]:
     """Return an array of whole numbers, or raise a WeaklabError that names the first value that is none.
 
-    Floats that are whole are taken: a frame with a gap makes them of all its codes. Gaps themselves are refused, because a record that
-    nobody looked at, a heuristic that failed and one that abstains are not the same.
+    Floats that are whole are taken: a frame with a gap makes them of all its codes. Gaps themselves are refused,
+    because a record that nobody looked at, a heuristic that failed and one that abstains are not the same.
     """
     wanted = f"wanted integer codes, {ABSTAIN} {none}"
     if hasattr(values, "tocsr"):
-        raise WeaklabError(f"{name} is a sparse matrix, in which class 0 and no entry look alike; {wanted}: pass {name}.toarray()")
+        raise WeaklabError(
+            f"{name} is a sparse matrix, in which class 0 and no entry look alike; {wanted}: pass {name}.toarray()"
+        )
     if isinstance(values, np.ma.MaskedArray):
         raise WeaklabError(f"{name} is a masked array; {wanted}: pass {name}.filled({ABSTAIN})")
     try:
         given = np.asarray(values)
     except ValueError:
-        raise WeaklabError(f"the rows of {name} differ in length; wanted a matrix of shape (records, heuristics)") from None
+        raise WeaklabError(
+            f"the rows of {name} differ in length; wanted a matrix of shape (records, heuristics)"
+        ) from None
     if given.dtype.kind in "iu":
         return given
     if given.dtype.kind == "O":
@@ -559,7 +617,9 @@ def _of_objects(given: NDArray[Any], name: str, wanted: str) -> NDArray[Any]:
 def _raise_first(given: NDArray[Any], wrong: NDArray[np.bool_], name: str, wanted: str) -> NoReturn:
     place = tuple(np.argwhere(wrong)[0].tolist())
     value = given[place]
-    raise WeaklabError(f"{name}{list(place)} is {value.item() if hasattr(value, 'item') else value!r}, which is no code; {wanted}")
+    raise WeaklabError(
+        f"{name}{list(place)} is {value.item() if hasattr(value, 'item') else value!r}, which is no code; {wanted}"
+    )
 
 
 ROUNDING = 1e-6
@@ -568,7 +628,9 @@ LONGEST = 1 + 1e-3
 """Features may be so long: rows of length 1 in float16, whose precision is 0.001."""
 
 
-def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None) -> Soft:
+def check_soft(
+    scores: Columns | None, confidence: Columns | None, L: Votes, k: int, features: ArrayLike | None = None
+) -> Soft:
     """Return what members say of their votes, or raise a WeaklabError where a shape or a number is wrong.
 
     Rows of scores need not sum to 1.
@@ -579,36 +641,52 @@ def check_soft(scores: Columns | None, confidence: Columns | None, L: Votes, k: 
         for j, values in (given or {}).items():
             column: Any = j
             if not isinstance(column, Integral) or not 0 <= j < m or np.shape(values) != shape:
-                raise WeaklabError(f"{name}[{j}] has shape {np.shape(values)}; wanted a column of L from 0 to {m - 1}, and shape {shape}")
+                raise WeaklabError(
+                    f"{name}[{j}] has shape {np.shape(values)}; wanted a column of L from 0 to {m - 1}, and shape "
+                    f"{shape}"
+                )
             values = told[name][int(j)] = _floats(values, f"{name}[{j}]")
             least, most = float(np.min(values, initial=1)), float(np.max(values, initial=0))  # NaN if there is one
             if not np.isfinite([least, most]).all():
-                raise WeaklabError(f"{name}[{j}] holds NaN or infinity; a row without an opinion is uniform, a plain vote has confidence 1")
+                raise WeaklabError(
+                    f"{name}[{j}] holds NaN or infinity; a row without an opinion is uniform, a plain vote has "
+                    "confidence 1"
+                )
             if name == "scores" and least < -ROUNDING:
-                raise WeaklabError(f"scores[{j}] holds {least:g}, and scores are probabilities; pass logits through a softmax first")
+                raise WeaklabError(
+                    f"scores[{j}] holds {least:g}, and scores are probabilities; pass logits through a softmax first"
+                )
             if name == "confidence" and not (least > 0 and most <= 1 + ROUNDING):
                 wrong = most if least > 0 else least
-                raise WeaklabError(f"confidence[{j}] holds {wrong:g}; wanted numbers above 0 and up to 1, where 1 is a plain vote")
+                raise WeaklabError(
+                    f"confidence[{j}] holds {wrong:g}; wanted numbers above 0 and up to 1, where 1 is a plain vote"
+                )
     if features is None:
         return Soft(told["scores"], told["confidence"])
     if hasattr(features, "tocsr"):
         raise WeaklabError(
-            f"features are a sparse matrix of shape {np.shape(features)}; wanted dense ones: weaklab.embeddings.embed(features)"
+            f"features are a sparse matrix of shape {np.shape(features)}; wanted dense ones: "
+            "weaklab.features.embeddings.embed(features)"
         )
     E = np.asarray(features)
     E = E.astype(np.float32) if E.dtype == np.float16 else E
     if E.ndim != 2 or len(E) != n or E.dtype.kind != "f":
         raise WeaklabError(
-            f"features must be a dense matrix of floats with {n} rows, got shape {E.shape} of {E.dtype}; see weaklab.embeddings.embed"
+            f"features must be a dense matrix of floats with {n} rows, got shape {E.shape} of {E.dtype}; see "
+            "weaklab.features.embeddings.embed"
         )
     squares = np.einsum("ij,ij->i", E, E, dtype=np.result_type(E, np.float32))
     longest = float(np.sqrt(squares.max(initial=0)))  # NaN if there is one
     if not longest <= LONGEST:
         if not np.isfinite(E).all():
-            raise WeaklabError("features hold NaN or infinity; wanted finite numbers, a row of zeros where nothing is known of a record")
+            raise WeaklabError(
+                "features hold NaN or infinity; wanted finite numbers, a row of zeros where nothing is known of a "
+                "record"
+            )
         raise WeaklabError(
-            f"features have a row of length {longest:g}; wanted rows of length 1, or 0 where nothing is known of a record: "
-            "pass weaklab.embeddings.unit_rows(features)"
+            f"features have a row of length {longest:g}; wanted rows of length 1, or 0 where nothing is known of a "
+            "record: "
+            "pass weaklab.features.embeddings.unit_rows(features)"
         )
     return Soft(told["scores"], told["confidence"], E)
 

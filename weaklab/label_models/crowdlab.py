@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import picks
+from weaklab.core.rows import row_max, row_sum
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.votes import one_hot_sum
 from weaklab.label_models.weighted import PRIOR_ACCURACY, check_imagined, corrected
-from weaklab.metrics import picks
-from weaklab.rows import row_max, row_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,18 +26,19 @@ _LEAST_WEIGHT = 1e-6
 
 @LABEL_MODELS.named("crowdlab")
 class Crowdlab(LabelModel):
-    """CROWDLAB: the mean of what each vote and each classifier says, weighted by how far each beats the most frequent class.
+    """CROWDLAB: the mean of what each vote and each classifier says, weighted by how far each beats the most frequent
+    class.
 
-    P_i is proportional to sum_c w_c f_c(i) + sum_j w_j p_ij, where f_c are the scores of weak classifiers and p_ij puts the mean
-    agreement of votes with the consensus on the class that heuristic j votes for, the rest on the others. With err the share of
-    rows whose consensus is not the most frequent class,
+    P_i is proportional to sum_c w_c f_c(i) + sum_j w_j p_ij, where f_c are the scores of weak classifiers and p_ij puts
+    the mean agreement of votes with the consensus on the class that heuristic j votes for, the rest on the others. With
+    err the share of rows whose consensus is not the most frequent class,
 
         w_j = 1 - (1 - agreement of j with the other votes on its rows) / err
         w_c = (1 - (1 - agreement of c with the consensus) / err) sqrt(mean number of votes a row)
 
-    both at least 1e-6. The consensus is the majority of the votes, ties broken by the scores, and the truth where a manual
-    label tells it; manual labels correct both agreements as in :class:`WeightedVote`. A member with scores is weighed by
-    these alone, not by its votes. Without scores this is a consensus of agreement.
+    both at least 1e-6. The consensus is the majority of the votes, ties broken by the scores, and the truth where a
+    manual label tells it; manual labels correct both agreements as in :class:`WeightedVote`. A member with scores is
+    weighed by these alone, not by its votes. Without scores this is a consensus of agreement.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ class Crowdlab(LabelModel):
 
     References
     ----------
-    Goh, Tkachenko and Mueller (2022), CROWDLAB: supervised learning to infer consensus labels and quality scores for data with
-    multiple annotators, NeurIPS Human in the Loop Learning Workshop, arXiv:2210.06812.
+    Goh, Tkachenko and Mueller (2022), CROWDLAB: supervised learning to infer consensus labels and quality scores for
+    data with multiple annotators, NeurIPS Human in the Loop Learning Workshop, arXiv:2210.06812.
 
     Examples
     --------
@@ -67,7 +68,9 @@ class Crowdlab(LabelModel):
     [0, 1, 1]
     """
 
-    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 10.0) -> None:
+    def __init__(
+        self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 10.0
+    ) -> None:
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
@@ -89,7 +92,8 @@ class Crowdlab(LabelModel):
         self.weights_ = np.maximum(1 - (1 - agreed) / error, _LEAST_WEIGHT) * annotator
         scale = np.sqrt(max(voters.mean(), 1.0)) if len(L) else 1.0
         self.member_weights_ = {
-            j: float(max(1 - (1 - self._right(s, consensus, voters, gold)) / error, _LEAST_WEIGHT) * scale) for j, s in soft.scores.items()
+            j: float(max(1 - (1 - self._right(s, consensus, voters, gold)) / error, _LEAST_WEIGHT) * scale)
+            for j, s in soft.scores.items()
         }
 
     def _agreement(self, L: Votes, votes: Floats, voters: Floats) -> NDArray[np.float64]:

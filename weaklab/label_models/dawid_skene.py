@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.hierarchical import VoteList, by_vote
 from weaklab.label_models.votes import one_hot_sum, table_sum
 from weaklab.label_models.weighted import unique_votes
-from weaklab.rows import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class DawidSkene(LabelModel):
     """Expectation-maximisation over a confusion matrix for every heuristic; manual labels are clamped.
 
-    P(z_i = k) is proportional to balance_k times the product over the votes of theta[j, k, L_ij]^c_ij, with c_ij the confidence of
-    the vote, 1 where none is given; and theta[j, k, l] to the sum of c_ij P(z_i = k) over the records on which j votes l. So a vote
-    of confidence 1/2 counts as much as half of two equal votes, and one whose confidence is close to 0 as an abstain. An abstain tells
-    nothing, the class balance is not learned from votes, and each row of a confusion matrix starts with imagined counts
-    that favour being right, so that the classes cannot change places.
+    P(z_i = k) is proportional to balance_k times the product over the votes of theta[j, k, L_ij]^c_ij, with c_ij the
+    confidence of the vote, 1 where none is given; and theta[j, k, l] to the sum of c_ij P(z_i = k) over the records on
+    which j votes l. So a vote of confidence 1/2 counts as much as half of two equal votes, and one whose confidence is
+    close to 0 as an abstain. An abstain tells nothing, the class balance is not learned from votes, and each row of a
+    confusion matrix starts with imagined counts that favour being right, so that the classes cannot change places.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ class DawidSkene(LabelModel):
 
 
 def _votes(L: Votes, y: NDArray[np.int64], k: int, sure: Columns) -> tuple[VoteList, Votes, NDArray[np.int64]]:
-    """Return the votes one by one, with what each counts, and the rows that they are of: different ones only, where none is doubted."""
+    """Return the votes one by one, with what each counts, and the rows that they are of: different ones only, where
+    none is doubted.
+    """
     if sure:
         return VoteList.of(L, k, sure), L, y
     L, y, counts = unique_votes(L, y)

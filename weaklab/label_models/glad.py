@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.hierarchical import VoteList
 from weaklab.label_models.weighted import check_max_iter
-from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -28,9 +28,10 @@ STEPS = 10
 class Glad(LabelModel):
     """Generative model of labels, abilities and difficulties; a vote is right with probability sigmoid(a_j b_i).
 
-    a_j is the ability of an annotator, below 0 for one who is wrong on purpose, and b_i > 0 the inverse difficulty of a record; a
-    wrong vote falls on each of the other classes alike. Fitted by expectation-maximisation with the priors of the paper, a_j ~ N(1,
-    1) and ln b_i ~ N(0, 1) (the paper's default is N(1, 1) for both); manual labels are clamped. A vote counts its confidence.
+    a_j is the ability of an annotator, below 0 for one who is wrong on purpose, and b_i > 0 the inverse difficulty of a
+    record; a wrong vote falls on each of the other classes alike. Fitted by expectation-maximisation with the priors of
+    the paper, a_j ~ N(1, 1) and ln b_i ~ N(0, 1) (the paper's default is N(1, 1) for both); manual labels are clamped.
+    A vote counts its confidence.
 
     Records that it was not fitted on get the difficulty that agrees best with their votes, the abilities as they are.
 
@@ -47,8 +48,8 @@ class Glad(LabelModel):
 
     References
     ----------
-    Whitehill, Ruvolo, Wu, Bergsma and Movellan (2009), Whose vote should count more: optimal integration of labels from labelers of
-    unknown expertise, NeurIPS 22.
+    Whitehill, Ruvolo, Wu, Bergsma and Movellan (2009), Whose vote should count more: optimal integration of labels from
+    labelers of unknown expertise, NeurIPS 22.
 
     Examples
     --------
@@ -56,7 +57,13 @@ class Glad(LabelModel):
     [0]
     """
 
-    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None, max_iter: int = 50, tol: float = 1e-4) -> None:
+    def __init__(
+        self,
+        n_classes: int | None = None,
+        class_balance: ArrayLike | None = None,
+        max_iter: int = 50,
+        tol: float = 1e-4,
+    ) -> None:
         super().__init__(n_classes, class_balance)
         self.max_iter = max_iter
         self.tol = tol
@@ -123,7 +130,11 @@ class Glad(LabelModel):
 
         start = np.concatenate([self.ability_[:free], log_ease])
         bounds = [(None, None)] * free + [(-5.0, 5.0)] * n
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}).x if len(start) else start
+        found = (
+            minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}).x
+            if len(start)
+            else start
+        )
         if learn_ability:
             self.ability_ = found[:free]
         return np.asarray(found[free:])

@@ -1,4 +1,6 @@
-"""A confusion matrix for every annotator, shrunk to the one that they share: for many annotators with few labels each."""
+"""A confusion matrix for every annotator, shrunk to the one that they share: for many annotators with few labels
+each.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.patterns import compiled
+from weaklab.label_models.vote_patterns import compiled
 from weaklab.label_models.votes import table_sum
 from weaklab.label_models.weighted import check_max_iter
-from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,12 +26,13 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 POOLED_PRIOR = 10.0
-"""Imagined votes in each row of the pooled confusion matrix that are right as often as all votes are: only a class that next to nobody
-voted for feels them."""
+"""Imagined votes in each row of the pooled confusion matrix that are right as often as all votes are: only a class that
+next to nobody voted for feels them."""
 CONCENTRATIONS = (0.5, 1000.0)
 """The learned concentration stays within these: a worker's own votes never count for nothing, nor the pooled ones."""
 ONE_SIDED = 0.01
-"""A column that votes one class only is taken for one-sided if a column that votes like the others would do so this rarely."""
+"""A column that votes one class only is taken for one-sided if a column that votes like the others would do so this
+rarely."""
 FORMS = ("confusion", "accuracy", "majority")
 """What an annotator is told by, from the most to the least that has to be learned."""
 FEW_VOTES = 300
@@ -38,11 +42,12 @@ IMAGINED, IMAGINED_RIGHT = 4.0, 0.75
 LEAST_GOLD = 10
 """So many manual labels tell who is right, also where votes are few."""
 AGREED = 0.62
-"""Where votes are few, a class gets at least so much from two votes that agree and that nothing contradicts, and of two classes the one
-that has the only vote."""
+"""Where votes are few, a class gets at least so much from two votes that agree and that nothing contradicts, and of two
+classes the one that has the only vote."""
 LEAST_TEMPERATURE = 0.05
 MOST_HELD_OUT = 20_000
-"""About so many votes are held out, spread evenly, where there are twice as many or more: they choose one number out of 25."""
+"""About so many votes are held out, spread evenly, where there are twice as many or more: they choose one number out of
+25."""
 COARSE = 4
 """With half as many votes or more every fourth temperature is tried, and then the ones next to the best."""
 
@@ -114,36 +119,39 @@ class VoteList:
 class HierarchicalDawidSkene(LabelModel):
     """Dawid and Skene's model with confusion matrices drawn from a common one; for crowds of annotators.
 
-    The row of class c of the confusion matrix of annotator j is Dirichlet(a * pooled_c). The pooled matrix and the concentration a
-    are learned along, so somebody with three labels is judged much like everybody, and somebody with three hundred by these alone.
-    Expectation-maximisation starts from the majority; manual labels are clamped; the class balance is not learned from votes, an
-    abstain tells nothing.
+    The row of class c of the confusion matrix of annotator j is Dirichlet(a * pooled_c). The pooled matrix and the
+    concentration a are learned along, so somebody with three labels is judged much like everybody, and somebody with
+    three hundred by these alone. Expectation-maximisation starts from the majority; manual labels are clamped; the
+    class balance is not learned from votes, an abstain tells nothing.
 
-    Scores are additive, S_i = log balance + sum_j c_ij log_confusion_[j, :, L_ij], and P = softmax(S), with c_ij the confidence of a
-    vote, 1 where none is given; whatever is counted to find the matrices and the temperature is counted by it, too. The logarithms
-    are those of the confusion matrices times ``temperature_``, because votes on one record depend on each other (some records are
-    hard for everybody) and their plain product is far too sure:
+    Scores are additive, S_i = log balance + sum_j c_ij log_confusion_[j, :, L_ij], and P = softmax(S), with c_ij the
+    confidence of a vote, 1 where none is given; whatever is counted to find the matrices and the temperature is counted
+    by it, too. The logarithms are those of the confusion matrices times ``temperature_``, because votes on one record
+    depend on each other (some records are hard for everybody) and their plain product is far too sure:
 
-    - each vote is held out, and predicted from the other votes on its record; the temperature that does so best is taken;
-    - it is divided by the design effect 1 + (v - 1) r, with r the correlation of being right within a record beyond the classes and
+    - each vote is held out, and predicted from the other votes on its record; the temperature that does so best is
+    taken;
+    - it is divided by the design effect 1 + (v - 1) r, with r the correlation of being right within a record beyond the
+    classes and
       annotators, and v the votes on the record of an average vote.
 
-    A heuristic that votes one class only has no confusion matrix (each row would be the same); where that is no accident it is told
-    by its accuracy alone. If a class ends at under half or over twice its share of votes, all are told by their accuracy alone; and
-    if that happens again, or most votes are those of heuristics that vote one class, every vote counts the same: then agreement
-    does not tell who is right. For labeling functions take ``committee``.
+    A heuristic that votes one class only has no confusion matrix (each row would be the same); where that is no
+    accident it is told by its accuracy alone. If a class ends at under half or over twice its share of votes, all are
+    told by their accuracy alone; and if that happens again, or most votes are those of heuristics that vote one class,
+    every vote counts the same: then agreement does not tell who is right. For labeling functions take ``committee``.
 
-    A small crowd tells less. Of one or two annotators nothing tells who is right, so every vote counts the same. With fewer than 300
-    votes no vote counts for nothing: a class that two votes agree on and nothing contradicts has a probability of 0.62 or more, if the
-    class balance is even, and so has the one of two classes that has the only vote. Ten manual labels or more lift both, because they
-    tell who is right.
+    A small crowd tells less. Of one or two annotators nothing tells who is right, so every vote counts the same. With
+    fewer than 300 votes no vote counts for nothing: a class that two votes agree on and nothing contradicts has a
+    probability of 0.62 or more, if the class balance is even, and so has the one of two classes that has the only vote.
+    Ten manual labels or more lift both, because they tell who is right.
 
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    form : ``confusion``; ``accuracy``, one number an annotator, for few people with few records in common; or ``majority``
-    damping : how much votes count while the model is fitted; below 1 hard records teach less. The default was chosen on other data
-        sets than the ones that it was judged on
+    form : ``confusion``; ``accuracy``, one number an annotator, for few people with few records in common; or
+        ``majority``
+    damping : how much votes count while the model is fitted; below 1 hard records teach less. The default was chosen on
+        other data sets than the ones that it was judged on
     max_iter : at most so many rounds
     tol : stop when no probability moves by more
 
@@ -158,10 +166,10 @@ class HierarchicalDawidSkene(LabelModel):
 
     References
     ----------
-    Dawid and Skene (1979), Maximum likelihood estimation of observer error-rates using the EM algorithm, Applied Statistics 28(1);
-    Kim and Ghahramani (2012), Bayesian classifier combination, AISTATS, and Paun et al. (2018), Comparing Bayesian models of
-    annotation, TACL 6, for hierarchies over annotators; Minka (2000), Estimating a Dirichlet distribution, for the update of a; Kish
-    (1965), Survey sampling, for the design effect.
+    Dawid and Skene (1979), Maximum likelihood estimation of observer error-rates using the EM algorithm, Applied
+    Statistics 28(1); Kim and Ghahramani (2012), Bayesian classifier combination, AISTATS, and Paun et al. (2018),
+    Comparing Bayesian models of annotation, TACL 6, for hierarchies over annotators; Minka (2000), Estimating a
+    Dirichlet distribution, for the update of a; Kish (1965), Survey sampling, for the design effect.
 
     Examples
     --------
@@ -248,7 +256,9 @@ class HierarchicalDawidSkene(LabelModel):
             self.confusion_ = accuracy if self.form_ == "accuracy" else np.broadcast_to(everybody, counts.shape).copy()
 
     def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
-        return softmax(table_sum(L, by_vote(self.log_confusion_), soft.confidence) + np.log(self.class_balance_ + 1e-12))
+        return softmax(
+            table_sum(L, by_vote(self.log_confusion_), soft.confidence) + np.log(self.class_balance_ + 1e-12)
+        )
 
 
 def _is_told(y: Codes) -> bool:
@@ -262,7 +272,9 @@ def _is_few(votes: VoteList, y: Codes) -> bool:
 
 
 def _at_least(log_confusion: Floats) -> Floats:
-    """Return log-confusions (m, k, k) with as much for a vote's own class, against any other, as :data:`AGREED` takes."""
+    """Return log-confusions (m, k, k) with as much for a vote's own class, against any other, as :data:`AGREED`
+    takes.
+    """
     k = log_confusion.shape[1]
     odds = AGREED / (1 - AGREED)
     least = max(np.log(odds * (k - 1)) / 2, np.log(odds))
@@ -272,7 +284,9 @@ def _at_least(log_confusion: Floats) -> Floats:
 
 
 def by_vote(log_confusion: Floats) -> Floats:
-    """Return what each vote adds to each class, (m, votes, classes), from the logarithms of confusion matrices (m, classes, votes)."""
+    """Return what each vote adds to each class, (m, votes, classes), from the logarithms of confusion matrices (m,
+    classes, votes).
+    """
     return np.ascontiguousarray(log_confusion.transpose(0, 2, 1))
 
 

@@ -1,14 +1,16 @@
-"""Compiled loops over the votes of large label matrices; see :func:`weaklab.label_models.patterns.compiled` for when they are used.
+"""Compiled loops over the votes of large label matrices; see :func:`weaklab.label_models.vote_patterns.compiled` for
+when they are used.
 
-Label matrices are int8 (n, m) in C order, -1 abstains. Sums go through the columns of a row from the first to the last, so that no
-result depends on how rows are cut into blocks.
+Label matrices are int8 (n, m) in C order, -1 abstains. Sums go through the columns of a row from the first to the last,
+so that no result depends on how rows are cut into blocks.
 """
 
 import numpy as np
 from numba import njit
 
 _ONES, _TWOS, _FOURS, _SUM = (
-    np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101),
+    np.uint64(0x5555555555555555), np.uint64(0x3333333333333333),
+    np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101),
 )  # fmt: skip
 
 
@@ -77,7 +79,8 @@ def row_numbers(L, base, numbers):  # type: ignore[no-untyped-def]
 def group_rows(L, y, slots, first, counts, inverse):  # type: ignore[no-untyped-def]
     """Number the different rows of (L, y) as they first come; return how many there are.
 
-    ``slots`` int64, all -1, a power of two and longer than the rows, is the hash table; rows in the same slot are compared by content.
+    ``slots`` int64, all -1, a power of two and longer than the rows, is the hash table; rows in the same slot are
+    compared by content.
     """
     mask, found = np.uint64(len(slots) - 1), 0
     for i in range(L.shape[0]):
@@ -111,7 +114,9 @@ def group_rows(L, y, slots, first, counts, inverse):  # type: ignore[no-untyped-
 
 @njit(nogil=True, cache=True)
 def count_sparse(L, votes, both, same):  # type: ignore[no-untyped-def]
-    """Add up who votes what (m, k), and below the diagonal on how many rows two vote, and vote the same: cost as votes a row squared."""
+    """Add up who votes what (m, k), and below the diagonal on how many rows two vote, and vote the same: cost as votes
+    a row squared.
+    """
     there = np.empty(L.shape[1] + 1, np.int64)
     for i in range(L.shape[0]):
         found = 0
@@ -182,7 +187,9 @@ def expected_counts(rows, columns, codes, weights, P, counts):  # type: ignore[n
     """Add P (n, k) of the row of each vote, times its weight, to ``counts[column, code]``, (m, k, k)."""
     k = np.uint64(P.shape[1])
     flat, source = counts.ravel(), P.ravel()
-    for v in range(len(rows)):  # unsigned numbers, because of signed ones it would be asked whether they count from the end
+    for v in range(
+        len(rows)
+    ):  # unsigned numbers, because of signed ones it would be asked whether they count from the end
         to, at = (np.uint64(columns[v]) * k + np.uint64(codes[v])) * k, np.uint64(rows[v]) * k
         for c in range(k):
             flat[to + c] += source[at + c] * weights[v]

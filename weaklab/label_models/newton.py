@@ -1,4 +1,6 @@
-"""Penalised multinomial logistic regression with few unknowns, some of them logarithms of weights, by Newton's method."""
+"""Penalised multinomial logistic regression with few unknowns, some of them logarithms of weights, by Newton's
+method.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from weaklab.rows import softmax
+from weaklab.core.rows import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,11 +26,13 @@ MOST_STEPS = 50
 def newton(
     B: Floats, y: NDArray[np.int64], offset: Floats, sizes: Floats, penalty: Floats, limit: float, tol: float = 1e-6
 ) -> Floats | None:
-    """Minimise -sum_i log softmax(B_i c + offset)[y_i] + sum_j penalty_j / 2 t_j^2 over t (p,); None where that does not end.
+    """Minimise -sum_i log softmax(B_i c + offset)[y_i] + sum_j penalty_j / 2 t_j^2 over t (p,); None where that does
+    not end.
 
-    The first c are ``sizes * exp(t)``, with t from -``limit`` to ``limit``; the others are t itself. Steps use the second derivatives
-    or, where these do not bend upwards, those of Fisher's scoring: McCullagh and Nelder (1989), Generalized linear models, 2.5. A step
-    that leads uphill is halved. Ends where no slope is above ``tol``, but those that lead beyond a limit.
+    The first c are ``sizes * exp(t)``, with t from -``limit`` to ``limit``; the others are t itself. Steps use the
+    second derivatives or, where these do not bend upwards, those of Fisher's scoring: McCullagh and Nelder (1989),
+    Generalized linear models, 2.5. A step that leads uphill is halved. Ends where no slope is above ``tol``, but those
+    that lead beyond a limit.
 
     Parameters
     ----------

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS
 from weaklab.label_models.votes import one_hot_sum
-from weaklab.label_models.weighted import PRIOR_ACCURACY, LogOddsVote, check_imagined, check_max_iter, log_odds, unique_votes
-from weaklab.rows import row_sum, softmax
+from weaklab.label_models.weighted import (
+    PRIOR_ACCURACY,
+    LogOddsVote,
+    check_imagined,
+    check_max_iter,
+    log_odds,
+    unique_votes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -22,11 +29,12 @@ if TYPE_CHECKING:
 class OneCoin(LogOddsVote):
     """Expectation-maximisation over one accuracy for every heuristic; manual labels are clamped.
 
-    A heuristic that votes is right with probability a_j, and each other class is as likely as the next where it is wrong. P =
-    softmax(S) with S_ik = sum_j c_ij w_j [L_ij = k], and ln balance_k if a class balance is given; w_j = ln(a_j (k - 1) / (1 - a_j)),
-    and a_j is the expected share of its votes that are right, with ``imagined`` more votes of which 70 % are. c_ij is the confidence
-    of a vote, 1 where none is given; the votes are counted by it, too. An abstain tells nothing. No heuristic is taken to be worse
-    than a guess, so that the classes cannot change places. It begins with the shares of the votes.
+    A heuristic that votes is right with probability a_j, and each other class is as likely as the next where it is
+    wrong. P = softmax(S) with S_ik = sum_j c_ij w_j [L_ij = k], and ln balance_k if a class balance is given; w_j =
+    ln(a_j (k - 1) / (1 - a_j)), and a_j is the expected share of its votes that are right, with ``imagined`` more votes
+    of which 70 % are. c_ij is the confidence of a vote, 1 where none is given; the votes are counted by it, too. An
+    abstain tells nothing. No heuristic is taken to be worse than a guess, so that the classes cannot change places. It
+    begins with the shares of the votes.
 
     Parameters
     ----------
@@ -43,9 +51,9 @@ class OneCoin(LogOddsVote):
 
     References
     ----------
-    Demartini, Difallah and Cudre-Mauroux (2012), ZenCrowd: leveraging probabilistic reasoning and crowdsourcing techniques
-    for large-scale entity linking, WWW. Ghosh, Kale and McAfee (2011), Who moderates the moderators?, EC. The general
-    model: Dawid and Skene (1979), see :class:`DawidSkene`.
+    Demartini, Difallah and Cudre-Mauroux (2012), ZenCrowd: leveraging probabilistic reasoning and crowdsourcing
+    techniques for large-scale entity linking, WWW. Ghosh, Kale and McAfee (2011), Who moderates the moderators?, EC.
+    The general model: Dawid and Skene (1979), see :class:`DawidSkene`.
 
     Examples
     --------

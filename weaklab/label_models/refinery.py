@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import row_sum
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.weighted import PRIOR_ACCURACY
-from weaklab.rows import row_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 @LABEL_MODELS.named("refinery")
 class RefineryVote(LabelModel):
-    """Each vote counts the precision of its heuristic for that class, times its confidence; the rule of Kern AI refinery.
+    """Each vote counts the precision of its heuristic for that class, times its confidence; the rule of Kern AI
+    refinery.
 
-    The precision of heuristic j for class c is the share right of its votes for c on manual labels, with ``imagined`` more
-    such votes of which 70 % are right: without manual labels all heuristics count the same. The confidence of a vote is
-    the one that is given, else the probability that the scores of its member give to the class, else 1. P is the share of
-    each class in the sum of a row.
+    The precision of heuristic j for class c is the share right of its votes for c on manual labels, with ``imagined``
+    more such votes of which 70 % are right: without manual labels all heuristics count the same. The confidence of a
+    vote is the one that is given, else the probability that the scores of its member give to the class, else 1. P is
+    the share of each class in the sum of a row.
 
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    imagined : imagined votes of each heuristic for each class; refinery has none, and drops what no manual label confirms
+    imagined : imagined votes of each heuristic for each class; refinery has none, and drops what no manual label
+        confirms
 
     Attributes
     ----------
@@ -37,12 +39,13 @@ class RefineryVote(LabelModel):
 
     Notes
     -----
-    Refinery reports sigmoid(7 d - 3), with d the sum of the best class less that of all others, as the confidence of a label,
-    and no label where d is not positive. That is no probability: the order of the classes is the same as here.
+    Refinery reports sigmoid(7 d - 3), with d the sum of the best class less that of all others, as the confidence of a
+    label, and no label where d is not positive. That is no probability: the order of the classes is the same as here.
 
     References
     ----------
-    Kern AI (2022), weak-nlp 0.0.15, ``SingleLabelClassificationNLM.weakly_supervise``, github.com/code-kern-ai/weak-nlp.
+    Kern AI (2022), weak-nlp 0.0.15, ``SingleLabelClassificationNLM.weakly_supervise``,
+    github.com/code-kern-ai/weak-nlp.
 
     Examples
     --------
@@ -51,7 +54,9 @@ class RefineryVote(LabelModel):
     [0]
     """
 
-    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 1.0) -> None:
+    def __init__(
+        self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 1.0
+    ) -> None:
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 

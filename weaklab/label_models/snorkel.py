@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class SnorkelLabelModel(LabelModel):
 
     References
     ----------
-    Ratner, Hancock, Dunnmon, Sala, Pandey and Re (2019), Training complex models with multi-task weak supervision. AAAI.
+    Ratner, Hancock, Dunnmon, Sala, Pandey and Re (2019), Training complex models with multi-task weak supervision.
+    AAAI.
 
     Examples
     --------
@@ -72,7 +73,12 @@ class SnorkelLabelModel(LabelModel):
         try:
             model = Snorkel(cardinality=self.n_classes_, verbose=False)
             model.fit(
-                voted, class_balance=list(self.class_balance_), n_epochs=self.n_epochs, lr=self.lr, seed=self.seed, progress_bar=False
+                voted,
+                class_balance=list(self.class_balance_),
+                n_epochs=self.n_epochs,
+                lr=self.lr,
+                seed=self.seed,
+                progress_bar=False,
             )
         finally:
             np.random.set_state(numpy_state)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
 from weaklab.label_models.base import LABEL_MODELS
 from weaklab.label_models.weighted import PRIOR_ACCURACY, LogOddsVote, corrected, log_odds, unique_votes
 
@@ -23,12 +23,12 @@ _LEAST_MOMENT = 1e-6
 class TripletModel(LogOddsVote):
     """Method of moments over triplets of heuristics, as in FlyingSquid; no iterations.
 
-    Two independent heuristics that vote on the same row agree, less what chance would have it, as often as the product of
-    their own excess accuracies says: M_ij = e_i e_j, with M_ij = (k P(L_i = L_j) - 1) / (k - 1) and
+    Two independent heuristics that vote on the same row agree, less what chance would have it, as often as the product
+    of their own excess accuracies says: M_ij = e_i e_j, with M_ij = (k P(L_i = L_j) - 1) / (k - 1) and
     e_j = (k a_j - 1) / (k - 1). Three that overlap pair by pair give e_i = sqrt(M_ij M_il / M_jl); the median over the
-    triplets of i is taken, and the sign is that of heuristics which are better than chance. For two classes these are the
-    moments of FlyingSquid with votes of -1 and 1. A heuristic without a triplet is taken to be right 70 % of the time.
-    Manual labels correct the accuracies as in :class:`WeightedVote`, and so are the votes weighted.
+    triplets of i is taken, and the sign is that of heuristics which are better than chance. For two classes these are
+    the moments of FlyingSquid with votes of -1 and 1. A heuristic without a triplet is taken to be right 70 % of the
+    time. Manual labels correct the accuracies as in :class:`WeightedVote`, and so are the votes weighted.
 
     Parameters
     ----------

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.rows import blocks, row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.patterns import compiled, vote_blocks
-from weaklab.rows import blocks, row_sum, softmax
+from weaklab.label_models.vote_patterns import compiled, vote_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from weaklab.label_models.base import Columns, Soft, Votes
 
 IN_REGISTERS = 4
-"""Sums that compiled loops keep in registers: up to so many classes, adding something to each is faster than finding the one voted for."""
+"""Sums that compiled loops keep in registers: up to so many classes, adding something to each is faster than finding
+the one voted for."""
 FEW = 8
 """Up to so many classes, comparing with each is faster than looking each vote up."""
 
@@ -24,7 +25,9 @@ FEW = 8
 def one_hot_sum(
     L: NDArray[np.integer[Any]], k: int, weights: NDArray[np.floating[Any]], confidence: Columns | None = None
 ) -> NDArray[np.float64]:
-    """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n, k)."""
+    """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n,
+    k).
+    """
     loops = None if confidence else compiled(L.size)
     if loops is not None:
         weights = np.asarray(weights, dtype=np.float64)
@@ -47,8 +50,11 @@ def one_hot_sum(
     return total
 
 
-def table_sum(L: NDArray[np.integer[Any]], tables: NDArray[np.float64], confidence: Columns | None = None) -> NDArray[np.float64]:
-    """Add up what each vote adds to every class: ``L`` (n, m), ``tables`` (m, votes, classes), ``confidence`` column -> (n,), to (n, k).
+def table_sum(
+    L: NDArray[np.integer[Any]], tables: NDArray[np.float64], confidence: Columns | None = None
+) -> NDArray[np.float64]:
+    """Add up what each vote adds to every class: ``L`` (n, m), ``tables`` (m, votes, classes), ``confidence`` column ->
+    (n,), to (n, k).
 
     >>> tables = np.array([[[1.0, 0.0], [0.0, 2.0]], [[3.0, 0.5], [0.5, 3.0]]])
     >>> table_sum(np.array([[0, -1], [1, 0]]), tables).tolist()
@@ -111,7 +117,9 @@ def coverage_weights(L: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
 
 def _spoken(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return how often each heuristic votes: int (m,)."""
-    return sum((np.count_nonzero(L[rows] >= 0, axis=0) for rows in blocks(len(L))), np.zeros(L.shape[1], dtype=np.int64))
+    return sum(
+        (np.count_nonzero(L[rows] >= 0, axis=0) for rows in blocks(len(L))), np.zeros(L.shape[1], dtype=np.int64)
+    )
 
 
 def _rarity(n: int, spoken: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.base import ABSTAIN, WeaklabError
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import picks
+from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.patterns import compiled, group_rows
+from weaklab.label_models.vote_patterns import compiled, group_rows
 from weaklab.label_models.votes import one_hot_sum
-from weaklab.metrics import picks
-from weaklab.rows import row_sum, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
     from weaklab.label_models.base import Soft, Votes
 
 PRIOR_ACCURACY = 0.7
-"""How often a heuristic of which nothing is known is taken to be right, as in Snorkel's ``LabelModel`` (``prec_init``)."""
+"""How often a heuristic of which nothing is known is taken to be right, as in Snorkel's ``LabelModel``
+(``prec_init``)."""
 
 
 class LogOddsVote(LabelModel):
-    """What models have in common that find one weight for each heuristic: P = softmax(ln balance_k + sum_j w_j [L_ij = k]).
+    """What models have in common that find one weight for each heuristic: P = softmax(ln balance_k + sum_j w_j [L_ij =
+    k]).
 
-    The class balance is that which was given, else equal. That of the manual labels is left out: which heuristics speak on a row
-    tells most of it already, and many can vote for one class alone, so that a rare class would lose nearly every row that a
-    single heuristic votes on. A vote with a confidence counts that share of w_j.
+    The class balance is that which was given, else equal. That of the manual labels is left out: which heuristics speak
+    on a row tells most of it already, and many can vote for one class alone, so that a rare class would lose nearly
+    every row that a single heuristic votes on. A vote with a confidence counts that share of w_j.
 
     Attributes
     ----------
@@ -58,12 +61,12 @@ class LogOddsVote(LabelModel):
 class WeightedVote(LogOddsVote):
     """Votes weighted by the log-odds of each heuristic's accuracy: w_j = ln(a_j (k - 1) / (1 - a_j)).
 
-    P = softmax(S) with S_ik = sum_j w_j [L_ij = k], and ln balance_k if a class balance is given; a vote with a confidence
-    counts that share of w_j. These are the best weights there are for independent heuristics whose accuracies are known and
-    whose mistakes fall on all other classes alike. Here they are estimated: a_j is the share of manual labels that the
-    heuristic gets right, with ``imagined`` more labels that it gets right as often as it agrees with the majority of the
-    others. Without manual labels no weight is negative: disagreement with others is no proof of being wrong more often than
-    a guess.
+    P = softmax(S) with S_ik = sum_j w_j [L_ij = k], and ln balance_k if a class balance is given; a vote with a
+    confidence counts that share of w_j. These are the best weights there are for independent heuristics whose
+    accuracies are known and whose mistakes fall on all other classes alike. Here they are estimated: a_j is the share
+    of manual labels that the heuristic gets right, with ``imagined`` more labels that it gets right as often as it
+    agrees with the majority of the others. Without manual labels no weight is negative: disagreement with others is no
+    proof of being wrong more often than a guess.
 
     Parameters
     ----------
@@ -88,7 +91,9 @@ class WeightedVote(LogOddsVote):
     2
     """
 
-    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 10.0) -> None:
+    def __init__(
+        self, n_classes: int | None = None, class_balance: ArrayLike | None = None, imagined: float = 10.0
+    ) -> None:
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
@@ -100,11 +105,15 @@ class WeightedVote(LogOddsVote):
 
     def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
         counted = self._counted_votes(L, y)
-        self._sums = counted if first else tuple(before + more for before, more in zip(self._sums, counted, strict=True))
+        self._sums = (
+            counted if first else tuple(before + more for before, more in zip(self._sums, counted, strict=True))
+        )
         self._weigh(self._sums)
 
     def _counted_votes(self, L: Votes, y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """Return how many votes of each heuristic agree and can be judged by the others, are right and can be judged by labels: (m,)."""
+        """Return how many votes of each heuristic agree and can be judged by the others, are right and can be judged by
+        labels: (m,).
+        """
         check_imagined(self.imagined)
         rows, truth, counts = unique_votes(L, y)
         return *agreements(rows, counts, self.n_classes_), *right_votes(rows, truth, counts)
@@ -117,9 +126,13 @@ class WeightedVote(LogOddsVote):
 
 
 def check_imagined(imagined: Any) -> None:
-    """Raise a WeaklabError for a number of imagined labels or votes that is not above 0: nothing may be known of a heuristic."""
+    """Raise a WeaklabError for a number of imagined labels or votes that is not above 0: nothing may be known of a
+    heuristic.
+    """
     if not isinstance(imagined, Real) or not 0 < float(imagined) < np.inf:
-        raise WeaklabError(f"imagined must be a finite number above 0, got {imagined!r}; a small one leaves nearly all to the data")
+        raise WeaklabError(
+            f"imagined must be a finite number above 0, got {imagined!r}; a small one leaves nearly all to the data"
+        )
 
 
 def check_max_iter(max_iter: Any) -> None:
@@ -128,7 +141,9 @@ def check_max_iter(max_iter: Any) -> None:
         raise WeaklabError(f"max_iter must be a whole number of rounds, 1 or more, got {max_iter!r}")
 
 
-def unique_votes(L: NDArray[np.integer[Any]], y: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+def unique_votes(
+    L: NDArray[np.integer[Any]], y: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the different rows of (L, y), and how often each comes: (u, m), (u,), (u,).
 
     >>> [part.tolist() for part in unique_votes(np.array([[0, 1], [1, -1], [0, 1]]), np.array([-1, 0, -1]))]
@@ -156,8 +171,12 @@ def agreement(L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int) ->
     return np.asarray((agreed + PRIOR_ACCURACY) / (judged + 1))
 
 
-def agreements(L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how many votes of each heuristic agree with the majority of the others, and how many there are to judge it by: two (m,)."""
+def agreements(
+    L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many votes of each heuristic agree with the majority of the others, and how many there are to judge it
+    by: two (m,).
+    """
     total = one_hot_sum(L, k, np.ones(L.shape[1]))
     several = row_sum(total) > 1
     agreed, judged = np.zeros(L.shape[1]), np.zeros(L.shape[1])
@@ -171,7 +190,11 @@ def agreements(L: NDArray[np.integer[Any]], counts: NDArray[np.int64], k: int) -
 
 
 def corrected(
-    accuracy: NDArray[np.float64], L: NDArray[np.integer[Any]], y: NDArray[np.int64], counts: NDArray[np.int64], imagined: float
+    accuracy: NDArray[np.float64],
+    L: NDArray[np.integer[Any]],
+    y: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    imagined: float,
 ) -> NDArray[np.float64]:
     """Return the accuracy (m,) on the manual labels, with ``imagined`` more labels of the accuracy that is given."""
     right, voted = right_votes(L, y, counts)
@@ -181,7 +204,9 @@ def corrected(
 def right_votes(
     L: NDArray[np.integer[Any]], y: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how many votes of each heuristic are right, of those on rows with a manual label, and how many those are: two (m,)."""
+    """Return how many votes of each heuristic are right, of those on rows with a manual label, and how many those are:
+    two (m,).
+    """
     gold = np.flatnonzero(y != ABSTAIN)
     right, voted = (counts[gold] @ told for told in (np.equal(L[gold], y[gold, None]), np.not_equal(L[gold], ABSTAIN)))
     return right.astype(np.float64), voted.astype(np.float64)

@@ -1,7 +1,7 @@
 """Query strategies: pure functions of arrays, higher scores are asked sooner; put a module here and it is found.
 
-A strategy names what it needs among :data:`ARGUMENTS` and returns one finite score a record. Query functions of modAL become
-strategies by :func:`as_strategy`.
+A strategy names what it needs among :data:`ARGUMENTS` and returns one finite score a record. Query functions of modAL
+become strategies by :func:`as_strategy`.
 """
 
 from weaklab.strategies.base import (
@@ -21,7 +21,6 @@ from weaklab.strategies.disagreement import kl_to_consensus, max_disagreement, v
 from weaklab.strategies.hybrids import badge, shortlist_spread, uncertainty_diversity
 from weaklab.strategies.modal import as_strategy, from_modal, is_modal
 from weaklab.strategies.model_change import expected_error_reduction, expected_gradient_length, variance_reduction
-from weaklab.strategies.patterns import error_mass
 from weaklab.strategies.representative import (
     cluster_representatives,
     density_weighted,
@@ -31,6 +30,7 @@ from weaklab.strategies.representative import (
     typicality,
 )
 from weaklab.strategies.uncertainty import entropy, least_confidence, margin, random
+from weaklab.strategies.vote_patterns import error_mass
 
 __all__ = [
     "ARGUMENTS",

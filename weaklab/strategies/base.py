@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from weaklab.base import Registry, WeaklabError
-from weaklab.rows import BLOCK, blocks
+from weaklab.core.errors import WeaklabError
+from weaklab.core.registry import Registry
+from weaklab.core.rows import BLOCK, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,8 @@ ARGUMENTS = {
     "seed": "int, changes from one batch to the next",
     "y": "int (n_records,), manual labels, -1 unlabeled",
     "eligible": "bool (n_records,), True where a record may be asked about",
-    "n": "int, size of the batch; a strategy that names it chooses the batch jointly: the n best eligible scores, in order",
+    "n": "int, size of the batch; a strategy that names it chooses the batch jointly: the n best eligible scores, in "
+    "order",
     "X": "float32 (n_records, d), features with rows of length 1 (or 0), scipy sparse or dense",
     "E": "float32 (n_records, d), d at most 64, dense embeddings with rows of length 1 (or 0)",
 }
@@ -48,8 +50,9 @@ SAMPLED = 64
 def in_drawn_order(strategy: F) -> F:
     """Mark a strategy whose answer may depend on the order of the rows: ties, sums, greedy choices, samples.
 
-    :func:`call_strategy` hands it the rows in an order drawn from their keys and the seed and puts the scores back, so that
-    the order of the records never matters, the first of equals is one drawn by lot, and the first rows are a random sample.
+    :func:`call_strategy` hands it the rows in an order drawn from their keys and the seed and puts the scores back, so
+    that the order of the records never matters, the first of equals is one drawn by lot, and the first rows are a
+    random sample.
 
     >>> @in_drawn_order
     ... def first(P):
@@ -64,7 +67,8 @@ def in_drawn_order(strategy: F) -> F:
 
 
 def of_few(strategy: F) -> F:
-    """Mark a strategy that looks at ``E`` by ``E[rows]`` alone, for few rows: embeddings of the other records need not be made.
+    """Mark a strategy that looks at ``E`` by ``E[rows]`` alone, for few rows: embeddings of the other records need not
+    be made.
 
     It may not be :func:`in_drawn_order`.
 
@@ -85,8 +89,9 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     ----------
     name : what to call it in messages
     strategy : a function of some of :data:`ARGUMENTS`
-    pool : the arguments by name; only those that the strategy names are looked up, so a mapping may compute them on demand
-        One with a method ``few`` may give a strategy that is :func:`of_few` something that makes rows as they are looked up.
+    pool : the arguments by name; only those that the strategy names are looked up, so a mapping may compute them on
+        demand One with a method ``few`` may give a strategy that is :func:`of_few` something that makes rows as they
+        are looked up.
 
     Raises
     ------
@@ -98,22 +103,33 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     for parameter in parameters(strategy):
         if parameter.name in pool:
             wanted[parameter.name] = look_up(parameter.name)
-        elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        elif parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
             raise WeaklabError(_missing(name, parameter.name))
     order = None
     if getattr(strategy, "in_drawn_order", False):
         order = np.lexsort((pool["keys"], uniform(pool["keys"], pool["seed"])))
-        wanted = {argument: value if argument in CONSTANT else _rows(value, order) for argument, value in wanted.items()}
+        wanted = {
+            argument: value if argument in CONSTANT else _rows(value, order) for argument, value in wanted.items()
+        }
     answer = strategy(**wanted)
     try:
         scores = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise WeaklabError(f"query strategy {name!r} must return one number a record, got {type(answer).__name__}") from None
+        raise WeaklabError(
+            f"query strategy {name!r} must return one number a record, got {type(answer).__name__}"
+        ) from None
     if scores.shape == (len(pool["P"]),) and not _all_finite(scores):
-        raise WeaklabError(f"query strategy {name!r} must return finite scores; {int((~np.isfinite(scores)).sum())} are NaN or infinite")
+        raise WeaklabError(
+            f"query strategy {name!r} must return finite scores; {int((~np.isfinite(scores)).sum())} are NaN or "
+            "infinite"
+        )
     if scores.shape != (len(pool["P"]),):
         raise WeaklabError(
-            f"query strategy {name!r} must return one finite score a record, shape ({len(pool['P'])},), got shape {scores.shape}"
+            f"query strategy {name!r} must return one finite score a record, shape ({len(pool['P'])},), got shape "
+            f"{scores.shape}"
         )
     if order is None:
         return scores
@@ -148,12 +164,15 @@ def _rows(value: Any, order: Rows) -> Any:
 def _missing(name: str, argument: str) -> str:
     if argument in FEATURES:
         return (
-            f"query strategy {name!r} needs features of the records, and there are none: give the project text or numeric columns,"
+            f"query strategy {name!r} needs features of the records, and there are none: give the project text or "
+            "numeric columns,"
             " or a weak classifier with features of its own; or choose a strategy without, such as 'margin'"
         )
     if argument in ARGUMENTS:
         return f"query strategy {name!r} needs {argument!r} ({ARGUMENTS[argument]}), which this pool does not have"
-    return f"query strategy {name!r} asks for {argument!r}; it may ask for {', '.join(ARGUMENTS)}; others need a default"
+    return (
+        f"query strategy {name!r} asks for {argument!r}; it may ask for {', '.join(ARGUMENTS)}; others need a default"
+    )
 
 
 def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -185,9 +204,11 @@ def shortlist(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], siz
 def drawn_shortlist(
     score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], size: int, keys: NDArray[np.uint64], seed: int
 ) -> NDArray[np.int64]:
-    """Return the ``size`` eligible rows with the highest score, highest first, equals in an order drawn from their keys.
+    """Return the ``size`` eligible rows with the highest score, highest first, equals in an order drawn from their
+    keys.
 
-    As :func:`shortlist` for a strategy that is :func:`in_drawn_order`, without putting all rows of a large pool in order.
+    As :func:`shortlist` for a strategy that is :func:`in_drawn_order`, without putting all rows of a large pool in
+    order.
 
     >>> rows = drawn_shortlist(np.array([0.1, 0.9, 0.5, 0.9]), np.full(4, True), 3, np.arange(4, dtype=np.uint64), 0)
     >>> sorted(rows[:2].tolist()), rows[2:].tolist()
@@ -199,7 +220,8 @@ def drawn_shortlist(
 
 
 def highest_rows(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
-    """Return the eligible rows that score no less than the n-th highest of them, all of equals, in the order of their numbers.
+    """Return the eligible rows that score no less than the n-th highest of them, all of equals, in the order of their
+    numbers.
 
     One pass over a large pool: a sample of the rows tells from which score on there are enough, but not many more.
 
@@ -236,7 +258,8 @@ def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
 
 
 def lowest_drawn(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
-    """Return the n eligible rows with the lowest :func:`uniform` number, lowest first: a random sample, in random order.
+    """Return the n eligible rows with the lowest :func:`uniform` number, lowest first: a random sample, in random
+    order.
 
     >>> keys = np.arange(4, dtype=np.uint64)
     >>> bool(lowest_drawn(keys, 0, np.full(4, True), 2)[0] == uniform(keys, 0).argmin())

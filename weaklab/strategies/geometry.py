@@ -23,7 +23,8 @@ ITERATIONS = 20
 
 
 def squares(A: Matrix, B: Matrix) -> Matrix:
-    """Return the squared Euclidean distances of the rows of A to the rows of B, float (a, b); those of equal rows are 0.
+    """Return the squared Euclidean distances of the rows of A to the rows of B, float (a, b); those of equal rows are
+    0.
 
     >>> squares(np.eye(2), np.array([[1.0, 0.0]])).tolist()
     [[0.0], [2.0]]
@@ -72,12 +73,16 @@ def squares_to_row(A: Matrix) -> Callable[[int], Matrix]:
 
 
 def d2_sample(
-    nearest_square: NDArray[np.float64], squares_to: Callable[[int], Matrix], n: int, rng: np.random.Generator, first: int | None = None
+    nearest_square: NDArray[np.float64],
+    squares_to: Callable[[int], Matrix],
+    n: int,
+    rng: np.random.Generator,
+    first: int | None = None,
 ) -> list[int]:
     """Draw n rows one after another, each with a chance proportional to its squared distance to the nearest one before.
 
-    Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA. Where all are at distance 0, the
-    first rows that are left are taken.
+    Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA. Where all are at distance 0,
+    the first rows that are left are taken.
 
     Parameters
     ----------
@@ -120,8 +125,8 @@ def farthest_first(nearest_square: NDArray[np.float64], squares_to: Callable[[in
 def k_means(X: Matrix, k: int, seed: int, weights: NDArray[np.floating[Any]] | None = None) -> Matrix:
     """Return the centres of at most k clusters, float (at most k, d): Lloyd's iterations from k-means++ centres.
 
-    Learns from the first ``64 k`` rows, so rows must come in no particular order. Lloyd (1982), Least squares quantization
-    in PCM, IEEE Transactions on Information Theory.
+    Learns from the first ``64 k`` rows, so rows must come in no particular order. Lloyd (1982), Least squares
+    quantization in PCM, IEEE Transactions on Information Theory.
 
     Parameters
     ----------
@@ -150,7 +155,9 @@ def k_means(X: Matrix, k: int, seed: int, weights: NDArray[np.floating[Any]] | N
         members = sparse.csr_array((pull, which, np.arange(len(X) + 1)), shape=(len(X), len(centres))).T
         mass = np.asarray(members.sum(axis=1)).ravel()
         filled = mass > 0
-        centres = np.where(filled[:, None], np.asarray(members @ X) / np.where(filled, mass, 1)[:, None], centres).astype(X.dtype)
+        centres = np.where(
+            filled[:, None], np.asarray(members @ X) / np.where(filled, mass, 1)[:, None], centres
+        ).astype(X.dtype)
     return centres[np.unique(nearest(X, centres)[0])]
 
 

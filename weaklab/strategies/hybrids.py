@@ -51,8 +51,11 @@ def uncertainty_diversity(P: Probabilities, E: Embeddings, y: Labels, eligible: 
 
 @STRATEGIES.named("shortlist_spread")
 @of_few
-def shortlist_spread(P: Probabilities, E: Embeddings, eligible: Mask, n: int, keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
-    """k-means, weighted by 1 - margin, of the 10 n most uncertain records; the nearest to each centre, most uncertain first.
+def shortlist_spread(
+    P: Probabilities, E: Embeddings, eligible: Mask, n: int, keys: NDArray[np.uint64], seed: int
+) -> NDArray[np.float64]:
+    """k-means, weighted by 1 - margin, of the 10 n most uncertain records; the nearest to each centre, most uncertain
+    first.
 
     Where equal records leave fewer than n clusters, the most uncertain fill the batch.
 
@@ -76,13 +79,14 @@ def shortlist_spread(P: Probabilities, E: Embeddings, eligible: Mask, n: int, ke
 @STRATEGIES.named("badge")
 @in_drawn_order
 def badge(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """k-means++ on the gradients (P_i - e_best) x E_i of the log loss at the predicted class: large and different gradients.
+    """k-means++ on the gradients (P_i - e_best) x E_i of the log loss at the predicted class: large and different
+    gradients.
 
     The first is the largest gradient, each next one is drawn with a chance proportional to its squared distance to the
     nearest one before. The (k x d) gradients are never made: <g_i, g_j> = <P_i - e, P_j - e> <E_i, E_j>.
 
-    Ash, Zhang, Krishnamurthy, Langford and Agarwal (2020), Deep batch active learning by diverse, uncertain gradient lower
-    bounds, ICLR.
+    Ash, Zhang, Krishnamurthy, Langford and Agarwal (2020), Deep batch active learning by diverse, uncertain gradient
+    lower bounds, ICLR.
 
     >>> P, E = np.array([[0.5, 0.5], [0.5, 0.5], [0.6, 0.4]]), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> badge(P, E, np.full(3, True), n=2, seed=0).round(2).tolist()
@@ -100,6 +104,8 @@ def badge(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) ->
         return np.where(found > ZERO * lengths, found, 0)
 
     chosen = (
-        d2_sample(np.full(len(rows), np.inf), squares_to, n, np.random.default_rng(seed), first=int(np.argmax(own))) if len(rows) else []
+        d2_sample(np.full(len(rows), np.inf), squares_to, n, np.random.default_rng(seed), first=int(np.argmax(own)))
+        if len(rows)
+        else []
     )
     return in_turn(rows[chosen], square / 2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from weaklab.base import WeaklabError
+from weaklab.core.errors import WeaklabError
 from weaklab.strategies.base import ARGUMENTS, Strategy, in_drawn_order
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def as_strategy(function: Callable[..., Any]) -> Strategy:
 def from_modal(function: Callable[..., Any]) -> Strategy:
     """Adapt a query function of modAL; the records that it chooses score highest, in its order, all others 0.
 
-    It is called with the features of the eligible records and a :class:`PoolEstimator`, which answers for modAL's learner or
-    committee with the probabilities of the label model and the votes of the members. Its ties and its draws from numpy's
-    global random state depend on the seed alone.
+    It is called with the features of the eligible records and a :class:`PoolEstimator`, which answers for modAL's
+    learner or committee with the probabilities of the label model and the votes of the members. Its ties and its draws
+    from numpy's global random state depend on the seed alone.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def from_modal(function: Callable[..., Any]) -> Strategy:
     >>> from_modal(least_sure)(P, L, {}, np.eye(3), y=np.full(3, -1), eligible=np.full(3, True), n=2, seed=0).tolist()
     [0.0, 0.5, 1.0]
     """
-    name = str(getattr(function, "__name__", getattr(getattr(function, "func", None), "__name__", type(function).__name__)))
+    name = str(
+        getattr(function, "__name__", getattr(getattr(function, "func", None), "__name__", type(function).__name__))
+    )
 
     @in_drawn_order
     def strategy(
@@ -115,18 +117,23 @@ def _row_numbers(name: str, answer: Any, n_pool: int) -> NDArray[np.int64]:
     rows = np.ravel(np.asarray(answer))
     if rows.dtype.kind not in "iu" or (rows < 0).any() or (rows >= n_pool).any():
         raise WeaklabError(
-            f"query function {name!r} must return row numbers of X, from 0 to {n_pool - 1}, or a tuple of them and their values,"
+            f"query function {name!r} must return row numbers of X, from 0 to {n_pool - 1}, or a tuple of them and "
+            "their values,"
             f" got {str(answer)[:80]}"
         )
     _, first = np.unique(rows, return_index=True)
     return np.asarray(rows[np.sort(first)], dtype=np.int64)
 
 
-def members(P: Matrix, L: NDArray[np.integer[Any]], scores: Mapping[int, Matrix]) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
-    """Return every member's vote, int (n_records, m), and distribution, float (n_records, m, k), also where it abstains.
+def members(
+    P: Matrix, L: NDArray[np.integer[Any]], scores: Mapping[int, Matrix]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+    """Return every member's vote, int (n_records, m), and distribution, float (n_records, m, k), also where it
+    abstains.
 
-    Who abstains takes no side: its distribution is the mean of those who vote, so that the mean stays theirs; its vote stays
-    -1, which is no class. Where nobody votes all say what the label model says, and without members it is the only one.
+    Who abstains takes no side: its distribution is the mean of those who vote, so that the mean stays theirs; its vote
+    stays -1, which is no class. Where nobody votes all say what the label model says, and without members it is the
+    only one.
 
     >>> votes, q = members(np.array([[0.8, 0.2]]), np.array([[-1, 1]]), {})
     >>> votes.tolist(), q.tolist()
@@ -203,7 +210,9 @@ class PoolEstimator:
     def predict(self, X: Any, return_std: bool = False) -> NDArray[np.int64]:
         """Return the most probable class, int (rows,)."""
         if return_std:
-            raise WeaklabError("this query function is for regression (it asks for standard deviations); weaklab predicts classes")
+            raise WeaklabError(
+                "this query function is for regression (it asks for standard deviations); weaklab predicts classes"
+            )
         return np.asarray(self.predict_proba(X).argmax(axis=1))
 
     def vote(self, X: Any) -> NDArray[np.integer[Any]]:
@@ -221,13 +230,16 @@ class PoolEstimator:
     @property
     def estimator(self) -> NoReturn:
         raise WeaklabError(
-            "this query function refits or looks into its classifier, which a committee cannot offer; use weaklab's own strategies,"
+            "this query function refits or looks into its classifier, which a committee cannot offer; use weaklab's "
+            "own strategies,"
             " such as 'expected_error_reduction' or 'variance_reduction', in its place"
         )
 
     def fit(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: what is known of the records is known already."""
-        raise WeaklabError("a query function cannot refit the committee; use 'expected_error_reduction' or one that only predicts")
+        raise WeaklabError(
+            "a query function cannot refit the committee; use 'expected_error_reduction' or one that only predicts"
+        )
 
     teach = fit
 
@@ -257,7 +269,8 @@ class _Rows:
             return np.array([self._known[content] for content in _contents(X)], dtype=np.int64)
         except KeyError:
             raise WeaklabError(
-                "a query function asked for predictions on rows that are no records of the pool; it must pass on rows of the X that it got"
+                "a query function asked for predictions on rows that are no records of the pool; it must pass on rows "
+                "of the X that it got"
             ) from None
 
 
@@ -270,7 +283,11 @@ def _contents(X: Any) -> Iterator[bytes]:
         rows.sum_duplicates()
         rows.eliminate_zeros()
         for start, end in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
-            yield rows.indices[start:end].astype(np.int64).tobytes() + b"|" + rows.data[start:end].astype(np.float64).tobytes()
+            yield (
+                rows.indices[start:end].astype(np.int64).tobytes()
+                + b"|"
+                + rows.data[start:end].astype(np.float64).tobytes()
+            )
     else:
         for row in np.atleast_2d(np.asarray(X, dtype=np.float64)) + 0.0:
             yield row.tobytes()

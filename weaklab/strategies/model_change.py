@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 CANDIDATES = 200
 SAMPLE = 500
-"""Expected error is estimated for so many candidates on so many records, since it is quadratic: candidates x records."""
+"""Expected error is estimated for so many candidates on so many records, since it is quadratic: candidates x
+records."""
 MOMENT_SAMPLE = 20_000
 """The mean in variance reduction is taken over so many records: its relative error is then below 1 %."""
 ROWS_AT_ONCE = 1024
@@ -50,11 +51,12 @@ def expected_error_reduction(
     """Error now - sum_c P_ic (error once record i is known to be c), by a Parzen window: the answer puts others right.
 
     The error is the mean of 1 - max_k P_jk over records j without a label. An answer c to record i moves record j to
-    P'_j = (P_j + K_ji e_c) / (1 + K_ji) with K_ji = max(0, cosine of E_j and E_i). Quadratic, so it is worked out for the 200
-    eligible records with the smallest margin on a sample of 500 records; all others score below them, by their margin.
+    P'_j = (P_j + K_ji e_c) / (1 + K_ji) with K_ji = max(0, cosine of E_j and E_i). Quadratic, so it is worked out for
+    the 200 eligible records with the smallest margin on a sample of 500 records; all others score below them, by their
+    margin.
 
-    Roy and McCallum (2001), Toward optimal active learning through sampling estimation of error reduction, ICML; with the
-    kernel estimate of Chapelle (2005), Active learning for Parzen window classifier, AISTATS.
+    Roy and McCallum (2001), Toward optimal active learning through sampling estimation of error reduction, ICML; with
+    the kernel estimate of Chapelle (2005), Active learning for Parzen window classifier, AISTATS.
 
     >>> P, E = np.array([[0.6, 0.4], [0.5, 0.5], [0.5, 0.5]]), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> expected_error_reduction(P, E, np.full(3, -1), np.full(3, True)).round(3).tolist()
@@ -79,14 +81,15 @@ def expected_error_reduction(
 @STRATEGIES.named("variance_reduction")
 @in_drawn_order
 def variance_reduction(P: Probabilities, E: Embeddings, y: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """sum_c w_ic x'A^-1 B A^-1 x / (1 + w_ic x'A^-1 x), w = p(1 - p): the answer pins the predictions down (A-optimality).
+    """sum_c w_ic x'A^-1 B A^-1 x / (1 + w_ic x'A^-1 x), w = p(1 - p): the answer pins the predictions down
+    (A-optimality).
 
-    For one logistic regression a class on the embeddings x, A = I + sum of w x x' over the labeled records is the Fisher
-    information, B = mean of w^2 x x' over all records (at most 20,000 of them, drawn), and trace(B A^-1) the variance of the
-    predictions; the score is by how much it falls with one more label on record i.
+    For one logistic regression a class on the embeddings x, A = I + sum of w x x' over the labeled records is the
+    Fisher information, B = mean of w^2 x x' over all records (at most 20,000 of them, drawn), and trace(B A^-1) the
+    variance of the predictions; the score is by how much it falls with one more label on record i.
 
-    Schein and Ungar (2007), Active learning for logistic regression: an evaluation, Machine Learning; Settles (2009), Active
-    learning literature survey, section 3.5.
+    Schein and Ungar (2007), Active learning for logistic regression: an evaluation, Machine Learning; Settles (2009),
+    Active learning literature survey, section 3.5.
 
     >>> E = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> variance_reduction(np.full((3, 2), 0.5), E, np.array([0, -1, -1])).round(4).tolist()
@@ -106,7 +109,9 @@ def variance_reduction(P: Probabilities, E: Embeddings, y: NDArray[np.integer[An
         information += products.T @ W[labeled[rows]]
     inverse = np.linalg.inv(np.eye(d) + _symmetric(information, d))
     double = np.where(corner[0] == corner[1], 1, 2)[:, None]
-    forms = np.hstack([np.stack([M[corner] for M in stack], axis=1) * double for stack in (inverse @ B @ inverse, inverse)])
+    forms = np.hstack(
+        [np.stack([M[corner] for M in stack], axis=1) * double for stack in (inverse @ B @ inverse, inverse)]
+    )
     forms = forms.astype(np.float32)
     scores = np.zeros(len(E))
     for rows, products in _products(E):
@@ -116,7 +121,9 @@ def variance_reduction(P: Probabilities, E: Embeddings, y: NDArray[np.integer[An
 
 
 def _products(E: Embeddings) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Yield slices of rows with x_a x_b for a <= b, float32 (rows, d (d + 1) / 2), in the order of ``np.triu_indices``."""
+    """Yield slices of rows with x_a x_b for a <= b, float32 (rows, d (d + 1) / 2), in the order of
+    ``np.triu_indices``.
+    """
     d = E.shape[1]
     for start in range(0, len(E), ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, len(E)))

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.strategies.base import STRATEGIES, in_drawn_order, in_turn, shortlist
-from weaklab.strategies.geometry import MAX_SQUARE, cluster_medoids, d2_sample, farthest_first, k_means, nearest, squares, squares_to_row
+from weaklab.strategies.geometry import (
+    MAX_SQUARE,
+    cluster_medoids,
+    d2_sample,
+    farthest_first,
+    k_means,
+    nearest,
+    squares,
+    squares_to_row,
+)
 from weaklab.strategies.uncertainty import entropy, margin
 
 if TYPE_CHECKING:
@@ -48,12 +57,13 @@ def density_weighted(P: Probabilities, X: Any, beta: float = 1.0) -> NDArray[np.
 @STRATEGIES.named("cluster_representatives")
 @in_drawn_order
 def cluster_representatives(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """k-means with n clusters on the 10 n most uncertain records; the nearest to each centre, from the largest cluster down.
+    """k-means with n clusters on the 10 n most uncertain records; the nearest to each centre, from the largest cluster
+    down.
 
     Uncertainty is 1 - margin. Where equal records leave fewer than n clusters, the most uncertain fill the batch.
 
-    Xu, Yu, Tresp, Xu and Wang (2003), Representative sampling for text classification using support vector machines, ECIR;
-    Nguyen and Smeulders (2004), Active learning using pre-clustering, ICML.
+    Xu, Yu, Tresp, Xu and Wang (2003), Representative sampling for text classification using support vector machines,
+    ECIR; Nguyen and Smeulders (2004), Active learning using pre-clustering, ICML.
 
     >>> E = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> cluster_representatives(np.full((3, 2), 0.5), E, np.full(3, True), n=2, seed=0).tolist()
@@ -75,14 +85,16 @@ def _filled(chosen: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArr
 @STRATEGIES.named("typicality")
 @in_drawn_order
 def typicality(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """1 / mean distance to the 20 nearest neighbours, best of each cluster: large clusters without labels first (TypiClust).
+    """1 / mean distance to the 20 nearest neighbours, best of each cluster: large clusters without labels first
+    (TypiClust).
 
-    k-means with one cluster for each label and each record of the batch, at most 500; clusters are visited from the fewest
-    labels and, among these, the largest on, as often as needed, for their most typical eligible record. Needs no
-    probabilities, hence fit for the first questions of a project. Neighbours are looked for in a sample of 500 records a
-    cluster. Records without features, rows of zeros, are alike for want of content: they come last.
+    k-means with one cluster for each label and each record of the batch, at most 500; clusters are visited from the
+    fewest labels and, among these, the largest on, as often as needed, for their most typical eligible record. Needs no
+    probabilities, hence fit for the first questions of a project. Neighbours are looked for in a sample of 500 records
+    a cluster. Records without features, rows of zeros, are alike for want of content: they come last.
 
-    Hacohen, Dekel and Weinshall (2022), Active learning on a budget: opposite strategies suit high and low budgets, ICML.
+    Hacohen, Dekel and Weinshall (2022), Active learning on a budget: opposite strategies suit high and low budgets,
+    ICML.
 
     >>> E = np.array([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [-1.0, 0.0]])
     >>> typicality(E, np.array([-1, -1, -1, 0]), np.array([True, True, True, False]), n=1, seed=0).tolist()
@@ -94,7 +106,9 @@ def typicality(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int) -> N
     with_features = eligible & E.any(axis=1)
     which, _ = nearest(E, k_means(E, min(int(labeled.sum()) + n, MAX_CLUSTERS, len(E)), seed))
     n_clusters = int(which.max()) + 1
-    size, labels, open_ = (np.bincount(which[mask], minlength=n_clusters) for mask in (slice(None), labeled, with_features))
+    size, labels, open_ = (
+        np.bincount(which[mask], minlength=n_clusters) for mask in (slice(None), labeled, with_features)
+    )
     visits = np.lexsort((-size, labels))
     visits = visits[open_[visits] > 0]
     members = np.split(np.argsort(which, kind="stable"), np.cumsum(size)[:-1])
@@ -159,7 +173,9 @@ def kmeans_plus_plus(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int
 
 
 def _distances(E: Embeddings, y: Labels, eligible: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64], Any]:
-    """Return the eligible rows, everybody's squared distance to the nearest label, and the function to one eligible row."""
+    """Return the eligible rows, everybody's squared distance to the nearest label, and the function to one eligible
+    row.
+    """
     rows = np.flatnonzero(eligible)
     return rows, nearest(E, E[y >= 0])[1], squares_to_row(E[rows])
 
@@ -169,8 +185,8 @@ def _distances(E: Embeddings, y: Labels, eligible: Mask) -> tuple[NDArray[np.int
 def exploration(E: Embeddings, y: Labels) -> NDArray[np.float64]:
     """1 - max cosine to a labeled record: the region that no label has explored.
 
-    It is half the squared distance to the nearest labeled record, so a row of zeros is at 0.5 from any other. Without labels
-    all records are equally unexplored.
+    It is half the squared distance to the nearest labeled record, so a row of zeros is at 0.5 from any other. Without
+    labels all records are equally unexplored.
 
     Bondu, Lemaire and Boullé (2010), Exploration vs. exploitation in active learning: a Bayesian approach, IJCNN.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.rows import blocks, confidence, row_max, top_two
+from weaklab.core.rows import blocks, confidence, row_max, top_two
 from weaklab.strategies.base import STRATEGIES, uniform
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 r"""Regular expressions as finite automata that read UTF-8 once and never go back.
 
-Only whether there is a match is asked, so that greedy and lazy repeats and groups make no difference. What a set of characters holds is
-asked of ``re`` itself. Expressions that are no regular language, or a large one, have no automaton and are left to ``re``.
+Only whether there is a match is asked, so that greedy and lazy repeats and groups make no difference. What a set of
+characters holds is asked of ``re`` itself. Expressions that are no regular language, or a large one, have no automaton
+and are left to ``re``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _BEGIN = _END = -1
 """What stands before the first character and after the last."""
 
 MANY_ROWS = 2_000
-"""Rows that were searched for an expression, at 1 to 10 us each, before its automaton is made, which takes 1 to 50 ms."""
+"""Rows that were searched for an expression, at 1 to 10 us each, before its automaton is made, which takes 1 to 50
+ms."""
 MAX_KNOWN = 500
 """Automata that are kept, of at most 80 kB each."""
 
@@ -54,8 +56,10 @@ class Automaton:
 
     Attributes
     ----------
-    table : int32 (states * width,), the next state for each kind of character, a newline that ends the text, and its end
-    kinds : int32 (132 + len(extra),), the kind of every ASCII character, of the four groups beyond, of each of ``extra``
+    table : int32 (states * width,), the next state for each kind of character, a newline that ends the text, and its
+        end
+    kinds : int32 (132 + len(extra),), the kind of every ASCII character, of the four groups beyond, of each of
+        ``extra``
     extra : int32, ascending, characters beyond ASCII that are not like the others of their group
     width : kinds of characters, the final newline and the end included
     start : the first state
@@ -74,15 +78,17 @@ class Automaton:
         from weaklab.voting import kernels
 
         found = np.zeros(len(rows), dtype=np.bool_)
-        kernels.run_automaton(data, offsets, rows, self.table, self.kinds, self.extra, groups(), self.width, self.start, found)
+        kernels.run_automaton(
+            data, offsets, rows, self.table, self.kinds, self.extra, groups(), self.width, self.start, found
+        )
         return found
 
 
 def automaton(regex: re.Pattern[str]) -> Automaton | None:
     r"""Return an automaton that finds a match where ``regex.search`` does, None where there is none of a fair size.
 
-    M. Rabin and D. Scott, Finite automata and their decision problems, IBM Journal of Research and Development 3(2), 1959
-    (subset construction); K. Thompson, Regular expression search algorithm, Communications of the ACM 11(6), 1968.
+    M. Rabin and D. Scott, Finite automata and their decision problems, IBM Journal of Research and Development 3(2),
+    1959 (subset construction); K. Thompson, Regular expression search algorithm, Communications of the ACM 11(6), 1968.
 
     >>> automaton(re.compile(r"\b(?:19|20)\d\d\b")) is None, automaton(re.compile(r"(.)\1")) is None
     (False, True)
@@ -99,7 +105,8 @@ _lock = threading.Lock()
 
 
 def automaton_for(regex: re.Pattern[str], n_rows: int, at_once: bool) -> Automaton | None:
-    """Return the automaton of an expression that is about to be searched in some rows; the first time only if that pays.
+    """Return the automaton of an expression that is about to be searched in some rows; the first time only if that
+    pays.
 
     ``at_once`` says that it pays however few rows there are. What was made is kept for all committees of the process.
     """
@@ -138,9 +145,11 @@ _Test = tuple[str, int, bool]
 
 
 class _Places:
-    """The places of an expression between characters, joined by what may stand there: Thompson's automaton, built from its end.
+    """The places of an expression between characters, joined by what may stand there: Thompson's automaton, built from
+    its end.
 
-    A set of characters is an int with a bit for every symbol: ASCII, the four groups, the extra characters, the final newline.
+    A set of characters is an int with a bit for every symbol: ASCII, the four groups, the extra characters, the final
+    newline.
     """
 
     def __init__(self, regex: re.Pattern[str]) -> None:
@@ -204,7 +213,9 @@ class _Places:
         return after
 
     def at_most(self, times: int, nodes: Any, flags: int, after: int) -> int:
-        """Repeat up to so many times. Whoever has more repeats left finds all that the same place with fewer left finds."""
+        """Repeat up to so many times. Whoever has more repeats left finds all that the same place with fewer left
+        finds.
+        """
         begins = [len(self.steps)]
         inner = after
         for _ in range(times):
@@ -235,7 +246,10 @@ class _Places:
             ]
         else:
             ways = [[("before", word, False), ("after", word, False)]]
-            ways += [[("before", other, False), ("after", other, True)], [("before", other, True), ("after", other, False)]]
+            ways += [
+                [("before", other, False), ("after", other, True)],
+                [("before", other, True), ("after", other, False)],
+            ]
             if re.search(r"\B", ""):  # since Python 3.14
                 ways.append([("before", 0, True), ("after", 0, True)])
         return self.place("test", ways, after)
@@ -277,7 +291,10 @@ class _Places:
         edges = any(side == "before" for side, _, _ in tests)
         used = sorted({value for kind, value, _ in self.steps if kind == "set"} | {members for _, members, _ in tests})
         signatures: dict[tuple[bool, ...], int] = {}
-        kinds = [signatures.setdefault(tuple(bool(s >> i & 1) for s in used), len(signatures)) for i in range(len(self.symbols))]
+        kinds = [
+            signatures.setdefault(tuple(bool(s >> i & 1) for s in used), len(signatures))
+            for i in range(len(self.symbols))
+        ]
         one_of = [kinds.index(kind) for kind in range(len(signatures))]  # a symbol of each kind
         one_of.append(len(self.symbols) - 1)  # the final newline
         width = len(one_of) + 1
@@ -322,7 +339,9 @@ class _Places:
         if edges:
             table = _without_dead_ends(table)
         extra = np.array(self.extra, dtype=np.int32)
-        return Automaton((table * np.int32(width)).ravel(), np.array(kinds[:-1], dtype=np.int32), extra, width, 2 * width)
+        return Automaton(
+            (table * np.int32(width)).ravel(), np.array(kinds[:-1], dtype=np.int32), extra, width, 2 * width
+        )
 
     def _best(self, mask: int) -> int:
         """Leave out the places that find nothing which another one does not find as well."""
@@ -332,7 +351,9 @@ class _Places:
         return mask
 
     def _follow(self, one_of: list[int], example: dict[int, int]) -> Callable[[int, int, int], int]:
-        """Return a function from a place, what stands before it and the kind of what comes, to the next places; 1 is a match."""
+        """Return a function from a place, what stands before it and the kind of what comes, to the next places; 1 is a
+        match.
+        """
         known: dict[tuple[int, int, int], int] = {}
         end = len(one_of)
 

@@ -1,7 +1,7 @@
 r"""Which characters Python's ``re`` takes for letters of a word, and which for the same letter in another case.
 
-The tables hold what ``re`` does (``\w`` and ``re.IGNORECASE`` for Unicode), which is neither ``str.lower`` nor ``str.casefold``:
-``re`` lowers one character at a time and knows a few more pairs, such as the long s and s.
+The tables hold what ``re`` does (``\w`` and ``re.IGNORECASE`` for Unicode), which is neither ``str.lower`` nor
+``str.casefold``: ``re`` lowers one character at a time and knows a few more pairs, such as the long s and s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 N_CHARACTERS = sys.maxunicode + 1
 LAST_CASED_PLANE = 0x20000
-"""No character above this has another case (Unicode 16: the last is U+1E943); a test compares the tables with ``re``."""
+"""No character above this has another case (Unicode 16: the last is U+1E943); a test compares the tables with
+``re``."""
 
 
 @cache

@@ -44,8 +44,12 @@ def _before(data: NDArray[np.uint8], p: int, begin: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _token_is(data: NDArray[np.uint8], begin: int, end: int, fold: NDArray[np.int32], letters: NDArray[np.int32]) -> int:
-    """Return where the token begins that ends at ``end`` and folds to ``letters``, -1 where it folds to anything else."""
+def _token_is(
+    data: NDArray[np.uint8], begin: int, end: int, fold: NDArray[np.int32], letters: NDArray[np.int32]
+) -> int:
+    """Return where the token begins that ends at ``end`` and folds to ``letters``, -1 where it folds to anything
+    else.
+    """
     p = end
     for i in range(len(letters) - 1, -1, -1):
         if p == begin:
@@ -64,7 +68,9 @@ def _token_is(data: NDArray[np.uint8], begin: int, end: int, fold: NDArray[np.in
 
 
 @njit(nogil=True, cache=True)
-def _put(data, begin, end, h, row, fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes):  # type: ignore[no-untyped-def]  # arrays as in find_words
+def _put(  # type: ignore[no-untyped-def]  # arrays as in find_words
+    data, begin, end, h, row, fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes
+):
     """Let all lists vote that hold the token which ends at ``end`` and has the hash ``h``."""
     mask = np.uint64(len(keys) - 1)
     j = (h >> np.uint64(20)) & mask
@@ -86,12 +92,27 @@ def _put(data, begin, end, h, row, fold, keys, ids, letters, letters_at, posts_a
 
 @njit(nogil=True, cache=True)
 def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
-    data, offsets, hashes, keeps, fold, few, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes
+    data,
+    offsets,
+    hashes,
+    keeps,
+    fold,
+    few,
+    keys,
+    ids,
+    letters,
+    letters_at,
+    posts_at,
+    posts,
+    exact,
+    exact_at,
+    codes,
+    votes,
 ):
     r"""Vote for every list that has a word in a row; a token is a run of ``\w``.
 
-    The hash of a token is rotated by one and xor-ed with the number of each letter, so that a byte costs no multiplication; it only
-    proposes, and the letters of the token are compared before a vote.
+    The hash of a token is rotated by one and xor-ed with the number of each letter, so that a byte costs no
+    multiplication; it only proposes, and the letters of the token are compared before a vote.
 
     Parameters
     ----------
@@ -102,7 +123,8 @@ def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
     keys, ids : uint64 and int32 (a power of 2,), open addressing from hash to word
     letters, letters_at : int32, the folded code points of every word, one word after the other
     posts_at, posts : word -> the rows of ``votes`` of its lists
-    exact, exact_at : uint8 and int64, for every entry of ``posts`` the UTF-8 that the token must have, empty where case is free
+    exact, exact_at : uint8 and int64, for every entry of ``posts`` the UTF-8 that the token must have, empty where case
+        is free
     codes : int8 (m,), what each list votes
     votes : int8 (m, n), written to
     """
@@ -117,7 +139,24 @@ def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
             if b < 128:
                 x, keep = hashes[b], keeps[b]
                 if np.uint64(few[h & mask]) & ~keep:
-                    _put(data, begin, p, h, row, fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes)
+                    _put(
+                        data,
+                        begin,
+                        p,
+                        h,
+                        row,
+                        fold,
+                        keys,
+                        ids,
+                        letters,
+                        letters_at,
+                        posts_at,
+                        posts,
+                        exact,
+                        exact_at,
+                        codes,
+                        votes,
+                    )
                 h = (((h << one) | (h >> rest)) ^ x) & keep
                 p += 1
                 continue
@@ -127,11 +166,45 @@ def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
                 h = ((h << one) | (h >> rest)) ^ _mix(least)
             else:
                 if few[h & mask]:
-                    _put(data, begin, p, h, row, fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes)
+                    _put(
+                        data,
+                        begin,
+                        p,
+                        h,
+                        row,
+                        fold,
+                        keys,
+                        ids,
+                        letters,
+                        letters_at,
+                        posts_at,
+                        posts,
+                        exact,
+                        exact_at,
+                        codes,
+                        votes,
+                    )
                 h = zero
             p = after
         if few[h & mask]:
-            _put(data, begin, end, h, row, fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes)
+            _put(
+                data,
+                begin,
+                end,
+                h,
+                row,
+                fold,
+                keys,
+                ids,
+                letters,
+                letters_at,
+                posts_at,
+                posts,
+                exact,
+                exact_at,
+                codes,
+                votes,
+            )
 
 
 @njit(nogil=True, cache=True)
@@ -144,8 +217,8 @@ def find_bytes(data, offsets, table, bits, hits):  # type: ignore[no-untyped-def
     ----------
     data, offsets : uint8 and int64 (n + 1,), n rows
     table : uint64 (256, 2), the positions whose set holds the byte
-    bits : uint64 (4, 2), the positions that may come first, anywhere and at the first byte of a row, and those that end a
-        sequence, anywhere and at the last byte of a row
+    bits : uint64 (4, 2), the positions that may come first, anywhere and at the first byte of a row, and those that end
+        a sequence, anywhere and at the last byte of a row
     hits : uint64 (n, 2), written to: the ends that were reached
     """
     one = np.uint64(1)

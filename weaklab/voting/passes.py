@@ -55,8 +55,8 @@ class _Pass:
 class Passes:
     """Finds for each group of clues the rows that hold one of them.
 
-    Memory and time grow with the number of different clues: 2 kB for every 64 positions and one reading (about 1 ns a byte) for
-    every 128, eight of which a clue takes at most.
+    Memory and time grow with the number of different clues: 2 kB for every 64 positions and one reading (about 1 ns a
+    byte) for every 128, eight of which a clue takes at most.
     """
 
     def __init__(self, groups: Sequence[Sequence[Clue]]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weaklab.base import ABSTAIN
+from weaklab.core.labels import ABSTAIN
 from weaklab.corpus.records import TEXT_JOINT, Columns, Roles
 from weaklab.heuristics.ballot import Ballot, Heuristic
 from weaklab.heuristics.declared import ColumnVotes, Keywords, Pattern, words_regex
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from weaklab.base import LabelNames
+    from weaklab.core.labels import LabelNames
 
 FEW_CELLS = 20_000
-"""Votes that plain ``re`` gives, at 1 to 50 us each, before the kernels are loaded (0.4 s and more): of all batches together that are not
-tiny, with :data:`TINY` votes or less."""
+"""Votes that plain ``re`` gives, at 1 to 50 us each, before the kernels are loaded (0.4 s and more): of all batches
+together that are not tiny, with :data:`TINY` votes or less."""
 TINY = 1_000
 FEW_ROWS = 10
-"""Once they are loaded, plain ``re`` is done for fewer rows than this: preparing arrays would cost more than it saves."""
+"""Once they are loaded, plain ``re`` is done for fewer rows than this: preparing arrays would cost more than it
+saves."""
 MAX_STEPS = 1e8
 """A search of at most so many steps, about a second, may run in this process, where nothing can stop it."""
 
@@ -69,22 +70,22 @@ class _Search:
 class Plan:
     r"""The declared heuristics of a committee, compiled once to vote on any number of batches.
 
-    Single words of all keyword lists are looked up in one reading of a column. A regular expression, and a phrase or a word with
-    punctuation, is searched on the rows that hold what each of its matches must have: by ``re`` itself, or, on many rows, by a finite
-    automaton where there is one, which takes no longer for one expression than for another. Votes are those of
-    :meth:`~weaklab.heuristics.Heuristic.evaluate`. Evaluating is safe in several threads at once, and most of it is done without
-    the interpreter lock.
+    Single words of all keyword lists are looked up in one reading of a column. A regular expression, and a phrase or a
+    word with punctuation, is searched on the rows that hold what each of its matches must have: by ``re`` itself, or,
+    on many rows, by a finite automaton where there is one, which takes no longer for one expression than for another.
+    Votes are those of :meth:`~weaklab.heuristics.Heuristic.evaluate`. Evaluating is safe in several threads at once,
+    and most of it is done without the interpreter lock.
 
     Parameters
     ----------
-    heuristics : members; one of a class with a function ``evaluate_many(heuristics, batch, labels) -> list of ballots`` is
-        given to it together with the others of that class, any other one that is not declared here evaluates itself
+    heuristics : members; one of a class with a function ``evaluate_many(heuristics, batch, labels) -> list of ballots``
+        is given to it together with the others of that class, any other one that is not declared here evaluates itself
     labels : the label names
 
     Examples
     --------
     >>> import weaklab
-    >>> from weaklab.base import LabelNames
+    >>> from weaklab.core.labels import LabelNames
     >>> lists = [weaklab.keywords("spam", ["prize"]), weaklab.pattern("ham", r"\blunch\b")]
     >>> plan = Plan(lists, LabelNames(["ham", "spam"]))
     >>> ballots, left = plan.evaluate(next(weaklab.read(["A prize!", "Lunch?"]).batches()))
@@ -117,11 +118,15 @@ class Plan:
         vars(self).update(state, _lock=threading.RLock())
 
     def risky(self, heuristic: Heuristic) -> bool:
-        """Tell whether no bound is known for the time that a search of this pattern takes, so that all its rows are left over."""
+        """Tell whether no bound is known for the time that a search of this pattern takes, so that all its rows are
+        left over.
+        """
         j = next(j for j, h in enumerate(self.heuristics) if h is heuristic)
         return j in self._steps and self._steps[j].longest(MAX_STEPS) < 0
 
-    def evaluate(self, batch: pa.RecordBatch, all_here: bool = False) -> tuple[list[Ballot], dict[int, NDArray[np.int64]]]:
+    def evaluate(
+        self, batch: pa.RecordBatch, all_here: bool = False
+    ) -> tuple[list[Ballot], dict[int, NDArray[np.int64]]]:
         """Vote on a batch.
 
         Parameters
@@ -134,8 +139,8 @@ class Plan:
         list of Ballot
             In the order of ``heuristics``.
         dict
-            Place of a pattern -> int64 rows, ascending, that may match and may take long; the ballot abstains there until
-            a process that can be stopped has searched them.
+            Place of a pattern -> int64 rows, ascending, that may match and may take long; the ballot abstains there
+            until a process that can be stopped has searched them.
         """
         n = int(batch.num_rows)
         ballots: dict[int, Ballot] = {}
@@ -180,7 +185,9 @@ class Plan:
             if column not in self._compiled:
                 places = self._columns[column]
                 longest = {j: self._steps[j].longest(MAX_STEPS) for j in places if j in self._steps}
-                self._compiled[column] = _compiled(tuple(_task(j, self.heuristics[j], self.labels, longest.get(j, 0.0)) for j in places))
+                self._compiled[column] = _compiled(
+                    tuple(_task(j, self.heuristics[j], self.labels, longest.get(j, 0.0)) for j in places)
+                )
             return self._compiled[column]
 
     def _vote(
@@ -309,7 +316,14 @@ class _Task(NamedTuple):
 
 def _task(j: int, heuristic: Heuristic, labels: LabelNames, longest: float) -> _Task:
     if isinstance(heuristic, Keywords):
-        return _Task(j, tuple(word.strip() for word in heuristic.words), heuristic.case, None, float("inf"), labels.code(heuristic.label))
+        return _Task(
+            j,
+            tuple(word.strip() for word in heuristic.words),
+            heuristic.case,
+            None,
+            float("inf"),
+            labels.code(heuristic.label),
+        )
     assert isinstance(heuristic, Pattern)
     return _Task(j, None, True, heuristic.regex, longest, labels.code(heuristic.label))
 
@@ -355,7 +369,11 @@ class _Compiled:
 
     def how(self, j: int) -> tuple[str, str]:
         """Return what is done for a member, and why."""
-        return self._how[j] if j in self._how else _how_search(next(search for search in self.searches if search.member == j))
+        return (
+            self._how[j]
+            if j in self._how
+            else _how_search(next(search for search in self.searches if search.member == j))
+        )
 
 
 def _how_words(single: list[str], odd: list[str]) -> tuple[str, str]:
@@ -376,7 +394,9 @@ def _how_search(search: _Search) -> tuple[str, str]:
         why = "every match holds one of these"
     if search.clues is None:
         return f"{way} on every row", why
-    shown = list(dict.fromkeys(regexes.readable(clue) for clue in search.clues if min(clue.sets) < regexes.HIGH & -regexes.HIGH))
+    shown = list(
+        dict.fromkeys(regexes.readable(clue) for clue in search.clues if min(clue.sets) < regexes.HIGH & -regexes.HIGH)
+    )
     some = " or ".join(map(repr, shown[:4])) + (f" or {len(shown) - 4} more" if len(shown) > 4 else "")
     return f"{way} on rows with {some or 'some letters'}", why
 
@@ -441,16 +461,26 @@ def _text_array(batch: pa.RecordBatch, column: str) -> Any:
         if all(_is_text(part.type) for part in parts):
             parts = [part.cast(pa.large_string()).fill_null("") for part in parts]
             return pc.binary_join_element_wise(*parts, pa.scalar(TEXT_JOINT, pa.large_string()))
-    name = columns.roles.text[0] if column == "text" and column not in columns.names and len(columns.roles.text) == 1 else column
+    name = (
+        columns.roles.text[0]
+        if column == "text" and column not in columns.names and len(columns.roles.text) == 1
+        else column
+    )
     if name in columns.names and _is_text(batch.column(name).type):
         return batch.column(name).cast(pa.large_string())
-    return pa.array([None if v is None else v if isinstance(v, str) else str(v) for v in columns[column]], pa.large_string())
+    return pa.array(
+        [None if v is None else v if isinstance(v, str) else str(v) for v in columns[column]], pa.large_string()
+    )
 
 
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type)))
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or (pa.types.is_dictionary(kind) and _is_text(kind.value_type))
+    )
 
 
 def _column_ballot(heuristic: Heuristic, batch: pa.RecordBatch, labels: LabelNames) -> Ballot:
@@ -460,7 +490,9 @@ def _column_ballot(heuristic: Heuristic, batch: pa.RecordBatch, labels: LabelNam
 
     if isinstance(heuristic, ColumnVotes) and heuristic.position is None and heuristic.column in Columns(batch).names:
         column = batch.column(heuristic.column)
-        plain = pa.types.is_integer(column.type) or pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        plain = (
+            pa.types.is_integer(column.type) or pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        )
         if plain and heuristic.column not in Roles.of(batch.schema).text:
             coded = column.dictionary_encode()
             try:

@@ -1,6 +1,7 @@
 r"""What every match of a regular expression must hold, and how long a search may take.
 
-Both are read from the parse tree that ``re`` itself compiles. The first is a filter only: ``re`` decides on the rows that pass.
+Both are read from the parse tree that ``re`` itself compiles. The first is a filter only: ``re`` decides on the rows
+that pass.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 32
 """So many ways of writing a piece are followed side by side; of more, each is filtered by what it has itself."""
 MAX_BYTES = 8
-"""So many bytes of a text tell well enough whether to look closer; longer ones would fill the 64 positions of a pass."""
+"""So many bytes of a text tell well enough whether to look closer; longer ones would fill the 64 positions of a
+pass."""
 POSITIONS = 60
 """Positions that the alternatives of one expression should share."""
 MAX_SET = 512
@@ -80,8 +82,8 @@ class Clue(NamedTuple):
 class _Atom:
     """One character of a match.
 
-    ``sets`` are the byte sets of its UTF-8, None where the lengths differ; then ``first`` and ``last`` hold its first and last bytes.
-    ``others`` are characters too odd to be in them: a text with one of these is a candidate.
+    ``sets`` are the byte sets of its UTF-8, None where the lengths differ; then ``first`` and ``last`` hold its first
+    and last bytes. ``others`` are characters too odd to be in them: a text with one of these is a candidate.
     """
 
     sets: tuple[int, ...] | None
@@ -188,7 +190,9 @@ class _Reader:
             if not reader.groups:
                 return
             best.append(max(reader.groups, key=lambda group: group[0]))
-        self.groups.append((min(score for score, _ in best), list(dict.fromkeys(clue for _, found in best for clue in found))))
+        self.groups.append(
+            (min(score for score, _ in best), list(dict.fromkeys(clue for _, found in best for clue in found)))
+        )
 
     # ---- pieces that can be written in a few ways
 
@@ -378,13 +382,19 @@ def whole_words(regex: re.Pattern[str]) -> list[str] | None:
     except (RecursionError, OverflowError, re.error):
         return None
     words = [way[1:-1] for way in found or [] if way[:1] == way[-1:] == ("",) and len(way) > 2]
-    if not found or len(words) < len(found) or not all(len(c) == 1 and folding.is_word(ord(c)) for word in words for c in word):
+    if (
+        not found
+        or len(words) < len(found)
+        or not all(len(c) == 1 and folding.is_word(ord(c)) for word in words for c in word)
+    ):
         return None
     return list(dict.fromkeys(map("".join, words)))
 
 
 def _spelled(nodes: Any) -> list[tuple[str, ...]] | None:
-    """Return all that a piece may be, letter by letter, an empty one for a word boundary; None if it is no plain list."""
+    """Return all that a piece may be, letter by letter, an empty one for a word boundary; None if it is no plain
+    list.
+    """
     ways: list[tuple[str, ...]] = [()]
     for op, value in nodes:
         name = str(op)
@@ -424,10 +434,11 @@ _RISKY = Steps(math.inf, 0)
 
 
 def steps(regex: re.Pattern[str]) -> Steps:
-    """Bound the steps of a search, from above and with room: infinite where repeats stand in repeats or behind look-arounds.
+    """Bound the steps of a search, from above and with room: infinite where repeats stand in repeats or behind
+    look-arounds.
 
-    A repeat of n characters can end in n places, an alternative in as many as it has branches; a search that fails may try
-    all combinations of these.
+    A repeat of n characters can end in n places, an alternative in as many as it has branches; a search that fails may
+    try all combinations of these.
 
     >>> steps(re.compile(r"a+b")).power, steps(re.compile(r"(a+)+b")).factor
     (1, inf)
@@ -486,7 +497,11 @@ def readable(clue: Clue) -> str:
     letters = [{chr(b).lower() for b in range(128) if bits >> b & 1} if not bits & HIGH else set() for bits in sets]
     digits = set("0123456789")
     shown = [
-        next(iter(some)) if len(some) == 1 else "0-9" if some == digits or bits & _ASCII == byte_set(map(ord, digits)) else "."
+        next(iter(some))
+        if len(some) == 1
+        else "0-9"
+        if some == digits or bits & _ASCII == byte_set(map(ord, digits))
+        else "."
         for some, bits in zip(letters, sets, strict=True)
     ]
     return "".join(shown)

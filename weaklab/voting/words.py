@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_LETTERS = 32
-"""Longer words are left to ``re``: after 64 letters the hash of a token, rotated by one for each, forgets their order."""
+"""Longer words are left to ``re``: after 64 letters the hash of a token, rotated by one for each, forgets their
+order."""
 _64_BITS = (1 << 64) - 1
 
 
 def mix(character: int) -> int:
-    """Return the 64-bit number of a letter (the finalizer of splitmix64: G. Steele et al., Fast splittable pseudorandom number
-    generators, OOPSLA 2014).
+    """Return the 64-bit number of a letter (the finalizer of splitmix64: G. Steele et al., Fast splittable pseudorandom
+    number generators, OOPSLA 2014).
 
     >>> mix(97) != mix(98)
     True
@@ -88,7 +89,9 @@ class Words:
         self.exact = np.frombuffer(b"".join(exact for _, exact in flat), dtype=np.uint8).copy()
         self.exact_at = _ends(len(exact) for _, exact in flat)
         self.codes = np.array([code for _, _, code in self.lists], dtype=np.int8)
-        self.hashes = np.array([mix(folding.representative(c)) if folding.is_word(c) else 0 for c in range(128)], dtype=np.uint64)
+        self.hashes = np.array(
+            [mix(folding.representative(c)) if folding.is_word(c) else 0 for c in range(128)], dtype=np.uint64
+        )
         self.keeps = np.where(self.hashes == 0, np.uint64(0), ~np.uint64(0))
 
     def vote(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int8]:
@@ -97,7 +100,8 @@ class Words:
 
         votes = np.full((len(self.lists), len(offsets) - 1), -1, dtype=np.int8)
         kernels.find_words(
-            data, offsets, self.hashes, self.keeps, folding.fold_table(), self.few, self.keys, self.ids, self.letters, self.letters_at,
+            data, offsets, self.hashes, self.keeps, folding.fold_table(),
+            self.few, self.keys, self.ids, self.letters, self.letters_at,
             self.posts_at, self.posts, self.exact, self.exact_at, self.codes, votes,
         )  # fmt: skip
         return votes

@@ -1,0 +1,74 @@
+"""Faults: what went wrong inside a heuristic, and on which records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.tables import clean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.int8]
+    Floats = NDArray[np.floating[Any]]
+
+
+MAX_FAULT_RECORDS = 20
+"""So many record ids are kept with a fault; its count goes on."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong in one heuristic, once for each kind of exception.
+
+    Attributes
+    ----------
+    heuristic : name of the heuristic
+    exception : type name of the exception, such as ``KeyError``
+    message : the message of the first one
+    location : ``file:line`` of the heuristic, or an empty string
+    records : ids of the first records that it happened on
+    count : on how many records it happened
+    """
+
+    heuristic: str
+    exception: str
+    message: str
+    location: str = ""
+    records: tuple[str, ...] = ()
+    count: int = 1
+
+    def __str__(self) -> str:
+        where = f" ({self.location})" if self.location else ""
+        what = f"{self.exception}: {self.message}" if self.message else self.exception
+        first = f"record {self.records[0]!r}" if self.records else "the whole batch"
+        more = f" and {self.count - 1:,} more" if self.count > 1 else ""
+        return clean(f"{self.heuristic}{where} on {first}{more}: {what}", None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "records": list(self.records)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fault:
+        return cls(**{**data, "records": tuple(data["records"])})
+
+
+def merge_faults(faults: Iterable[Fault]) -> list[Fault]:
+    """Add up faults of the same heuristic and exception, in the order in which they came.
+
+    >>> one = Fault("f", "KeyError", "'x'", records=("7",))
+    >>> str(merge_faults([one, Fault("f", "KeyError", "'x'", records=("9",))])[0])
+    "f on record '7' and 1 more: KeyError: 'x'"
+    """
+    merged: dict[tuple[str, str], Fault] = {}
+    for fault in faults:
+        key = (fault.heuristic, fault.exception)
+        old = merged.get(key)
+        if old is not None:
+            records = (old.records + fault.records)[:MAX_FAULT_RECORDS]
+            fault = Fault(old.heuristic, old.exception, old.message, old.location, records, old.count + fault.count)
+        merged[key] = fault
+    return list(merged.values())

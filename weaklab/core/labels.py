@@ -1,0 +1,156 @@
+"""Label names and their codes: users speak names, matrices hold codes."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.errors import UnknownLabelError, WeaklabError, did_you_mean
+from weaklab.core.tables import has_controls
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.int8]
+    Floats = NDArray[np.floating[Any]]
+
+
+ABSTAIN = -1
+"""The code of a vote that is no vote."""
+
+
+MAX_CLASSES = 127
+"""A label matrix is int8, so a project has at most this many labels."""
+
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
+
+
+_TRUTH = ("true", "false")
+
+
+_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+
+
+def not_a_list(names: Any) -> str:
+    """Say that label names are one text, or a set, which has no order."""
+    if isinstance(names, (str, bytes)):
+        text = names if isinstance(names, str) else names.decode("utf-8", "replace")
+        parts = [part.strip() for part in re.split(r"[,;|]", text) if part.strip()]
+        wanted = repr(parts) if len(parts) > 1 else f"[{text!r}, ...]"
+        return f"labels must be a list of names, got the single string {names!r}: write {wanted}"
+    return (
+        f"labels must be a list of names, got a set, which has no order: write {sorted(map(str, names))!r} in the "
+        "order you want"
+    )
+
+
+class LabelNames(Sequence[str]):
+    """The labels of a project in a fixed order: users speak names, matrices hold codes.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least two different, non-empty names; the code of a name is its position.
+
+    Attributes
+    ----------
+    are_numbers : whether some name writes a number or a truth value, so that a number is a name and never a position
+
+    Examples
+    --------
+    >>> labels = LabelNames(["ham", "spam"])
+    >>> labels.code("spam"), labels.name(0), len(labels)
+    (1, 'ham', 2)
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if isinstance(names, (str, bytes, set, frozenset)):
+            raise WeaklabError(not_a_list(names))
+        self._names = tuple(str(name).strip() for name in names)
+        if len(self._names) < 2:
+            raise WeaklabError(f"a project needs at least two labels, got {list(self._names)}")
+        if len(self._names) > MAX_CLASSES:
+            raise WeaklabError(f"a project has at most {MAX_CLASSES} labels, got {len(self._names)}")
+        if not all(self._names):
+            raise WeaklabError(f"a label needs a name, got an empty one in {list(self._names)}")
+        for name in self._names:
+            if has_controls(name):
+                raise WeaklabError(
+                    f"a label must be readable text, got {name!r}, which holds a control character; name it without"
+                )
+        if len(set(self._names)) != len(self._names):
+            raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
+        self._codes = {name: code for code, name in enumerate(self._names)}
+        self.are_numbers = any(_NUMBER.fullmatch(name) or name.lower() in _TRUTH for name in self._names)
+        self._numbers = {int(name.split(".")[0]): code for name, code in self._codes.items() if _WHOLE.fullmatch(name)}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._names[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(other) == self._names
+
+    def __hash__(self) -> int:
+        return hash(self._names)
+
+    def __repr__(self) -> str:
+        return f"LabelNames({list(self._names)})"
+
+    def code(self, vote: Any) -> int:
+        """Return the code of what a function returned: a name, a code, or None / ABSTAIN for no vote.
+
+        Where a name is itself a whole number, such as the stars 1 to 5, a number is one of these names and never a
+        code. Values of data columns are read by :class:`weaklab.core.label_reader.LabelReader`, which takes no number
+        for a code.
+
+        Raises
+        ------
+        UnknownLabelError
+            The vote is none of these; a bool is refused, too, because True is no label.
+
+        Examples
+        --------
+        >>> LabelNames(["ham", "spam"]).code(0), LabelNames(["1", "2"]).code(2)
+        (0, 1)
+        """
+        if vote is None:
+            return ABSTAIN
+        if isinstance(vote, str):
+            code = self._codes.get(vote)
+            if code is not None:
+                return code
+        elif type(vote).__name__ not in ("bool", "bool_"):
+            with contextlib.suppress(TypeError, ValueError):
+                code = operator.index(vote)
+                named = self._codes.get(str(code), self._numbers.get(code))
+                if named is not None:  # a label may be called 1, as stars are
+                    return named
+                if code == ABSTAIN or (not self.are_numbers and 0 <= code < len(self._names)):
+                    return code
+        raise UnknownLabelError(self.unknown(vote))
+
+    def unknown(self, vote: Any) -> str:
+        """Say that ``vote`` is no label, and what would be one."""
+        hint = did_you_mean(vote, self._names) if isinstance(vote, str) else ""
+        if type(vote).__name__ in ("bool", "bool_"):
+            hint = " a yes or no is no label: return the label's name where the answer is yes, None where it is no."
+        shown = repr(vote)
+        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        names = ", ".join(map(repr, self._names[:20])) + (", ..." if len(self) > 20 else "")
+        codes = "" if self.are_numbers else f" (or their codes 0 to {len(self) - 1})"
+        return f"{shown} is not a label;{hint} the labels are {names}{codes}, and None abstains"
+
+    def name(self, code: int) -> str | None:
+        """Return the name of a code, None for ABSTAIN."""
+        return None if code == ABSTAIN else self._names[code]

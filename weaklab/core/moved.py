@@ -1,0 +1,74 @@
+"""Old import paths: a module that has moved is found under its old name for one release, with a warning."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOVED = {
+    "weaklab.analysis": ("weaklab.evaluation.analysis",),
+    "weaklab.asks": ("weaklab.scheduling.asks",),
+    "weaklab.audit": ("weaklab.evaluation.audit",),
+    "weaklab.base": ("weaklab.core.errors", "weaklab.core.labels", "weaklab.core.faults", "weaklab.core.registry"),
+    "weaklab.committee": ("weaklab.voting.committee",),
+    "weaklab.compare": ("weaklab.evaluation.compare",),
+    "weaklab.engines": ("weaklab.batch",),
+    "weaklab.engines.local": ("weaklab.batch.local",),
+    "weaklab.engines.spark": ("weaklab.batch.spark",),
+    "weaklab.explain": ("weaklab.training.explanations",),
+    "weaklab.exports": ("weaklab.exchange.label_files",),
+    "weaklab.forecast": ("weaklab.evaluation.forecast",),
+    "weaklab.frozen": ("weaklab.batch.frozen",),
+    "weaklab.loop": ("weaklab.simulation.loop", "weaklab.scheduling.views", "weaklab.training.background"),
+    "weaklab.metrics": ("weaklab.core.metrics",),
+    "weaklab.plots": ("weaklab.evaluation.plots",),
+    "weaklab.reliability": ("weaklab.evaluation.reliability", "weaklab.core.thresholds"),
+    "weaklab.scheduler": ("weaklab.scheduling.scheduler",),
+    "weaklab.settings": ("weaklab.project.settings",),
+    "weaklab.store": ("weaklab.project.store", "weaklab.core.events"),
+    "weaklab.stream": ("weaklab.scheduling.stream",),
+    "weaklab.synthesis": ("weaklab.scheduling.synthesis",),
+    "weaklab.tables": ("weaklab.core.tables",),
+}
+"""Old name -> the modules that hold its names now."""
+
+
+class _OldName(types.ModuleType):
+    """A module under its old name: looks each name up in the modules that hold it now."""
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("__"):
+            for home in MOVED[self.__name__]:
+                module = importlib.import_module(home)
+                if hasattr(module, name):
+                    return getattr(module, name)
+        raise AttributeError(
+            f"module {self.__name__!r} has no attribute {name!r}; it has moved to {', '.join(MOVED[self.__name__])}"
+        )
+
+
+class _Finder(MetaPathFinder, Loader):
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self, is_package=fullname == "weaklab.engines") if fullname in MOVED else None
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        return _OldName(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        now = " and ".join(MOVED[module.__name__])
+        message = f"{module.__name__} has moved to {now}; the old name goes with the next release"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+
+
+def install() -> None:
+    """Let Python find modules under their old names."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())

@@ -1,0 +1,186 @@
+"""Several people who label the same records: whose label stands, how good each of them is, and a crowd as one voter."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.errors import WeaklabError, warn
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.corpus import ids_of
+from weaklab.heuristics import Ballot, Heuristic, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from weaklab.core.events import Event
+    from weaklab.crowd.crowd import Crowd
+
+    Opinions = Mapping[str, Mapping[str, Event]]
+    """Record -> annotator -> the label event of theirs that stands."""
+
+EQUAL = 1e-6
+"""Labels whose probabilities differ by less are equally probable."""
+
+
+def settle(opinions: Opinions) -> dict[str, str]:
+    """Return record -> label: the consensus of those who labeled it, the latest label where that does not tell.
+
+    Who is more often right is learned from all records that several people labeled, by the label model for annotators
+    in its form with one accuracy a person (:class:`weaklab.label_models.HierarchicalDawidSkene`, ``form="accuracy"``):
+    two people who agree on nothing but each other's records are equally good, and the later label wins.
+
+    Parameters
+    ----------
+    opinions : record -> annotator -> event; every record has one at least
+    """
+    found = {record: max(mine.values(), key=lambda event: event.id).label or "" for record, mine in opinions.items()}
+    disputed = [record for record, mine in opinions.items() if len({event.label for event in mine.values()}) > 1]
+    if disputed:
+        names, P, rows = _judged(opinions)
+        for record in disputed:
+            share = dict(zip(names, P[rows[record]].tolist(), strict=True))
+            best = max(share.values())
+            given = sorted(opinions[record].values(), key=lambda event: -event.id)
+            found[record] = next(
+                (event.label or "" for event in given if share[event.label or ""] > best - EQUAL), found[record]
+            )
+    return found
+
+
+def _matrix(opinions: Opinions) -> tuple[list[str], list[str], NDArray[np.int8], dict[str, int]]:
+    """Return label names, annotators, the labels (n, m) of the records that several people labeled, and the row of each
+    of these.
+    """
+    import numpy as np
+
+    shared = [record for record, mine in opinions.items() if len(mine) > 1]
+    people = sorted({annotator for mine in opinions.values() for annotator in mine})
+    names = sorted({event.label or "" for mine in opinions.values() for event in mine.values()})
+    column, code = ({name: place for place, name in enumerate(listed)} for listed in (people, names))
+    L = np.full((len(shared), len(people)), ABSTAIN, dtype=np.int8)
+    for row, record in enumerate(shared):
+        for annotator, event in opinions[record].items():
+            L[row, column[annotator]] = code[event.label or ""]
+    return names, people, L, {record: row for row, record in enumerate(shared)}
+
+
+def _judged(opinions: Opinions) -> tuple[list[str], NDArray[np.float64], dict[str, int]]:
+    """Return label names, probabilities (n, k) of the records that several people labeled, and the row of each of
+    these.
+    """
+    from weaklab.label_models import HierarchicalDawidSkene
+
+    names, _, L, rows = _matrix(opinions)
+    P = HierarchicalDawidSkene(n_classes=max(len(names), 2), form="accuracy").fit(L).predict_proba(L)
+    return names, P[:, : len(names)], rows
+
+
+def annotator_table(opinions: Opinions) -> pd.DataFrame:
+    """Return one row an annotator: ``annotator``, ``labels``, ``shared``, ``agreement``, ``accuracy``, ``low`` and
+    ``high``.
+
+    ``labels`` are the records that they labeled, ``shared`` those of them that others labeled, too. ``agreement`` is
+    the share of the others' labels on these that are the same; accuracy with its 95% interval is that of
+    :func:`weaklab.crowd.crowd.annotator_quality`. All three are missing where nothing is shared.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from weaklab.crowd.crowd import annotator_quality
+
+    _, people, L, _ = _matrix(opinions)
+    counts = dict.fromkeys(people, 0)
+    for mine in opinions.values():
+        for annotator in mine:
+            counts[annotator] += 1
+    frame = pd.DataFrame({"annotator": people, "labels": [counts[name] for name in people]})
+    if not len(L):
+        return frame.assign(shared=0, agreement=np.nan, accuracy=np.nan, low=np.nan, high=np.nan)
+    quality = annotator_quality(L, _judged(opinions)[1], people)
+    shared = quality["n_labels"].to_numpy()
+    given = (L != ABSTAIN).sum(axis=1)
+    same = np.array([((L[:, [j]] == L) & (L[:, [j]] != ABSTAIN)).sum() - shared[j] for j in range(len(people))])
+    others = np.array([(given - 1)[L[:, j] != ABSTAIN].sum() for j in range(len(people))])
+    agreement = np.where(others > 0, same / np.maximum(others, 1), np.nan)
+    figures = quality[["accuracy", "low", "high"]].copy()
+    figures.loc[shared == 0] = np.nan
+    return pd.concat([frame.assign(shared=shared, agreement=agreement), figures], axis=1)
+
+
+def dispute_table(opinions: Opinions, settled: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row for each record that was labeled differently: ``record``, ``label`` that stands, ``opinions``
+    (annotator -> label).
+    """
+    import pandas as pd
+
+    rows = [
+        (record, settled[record], {annotator: event.label for annotator, event in mine.items()})
+        for record, mine in opinions.items()
+        if len({event.label for event in mine.values()}) > 1
+    ]
+    return pd.DataFrame(rows, columns=["record", "label", "opinions"])
+
+
+class CrowdVotes(Heuristic):
+    """What a crowd says of each record, as one voter: the consensus label, with its probability as the confidence.
+
+    However many people agree, that is one vote, weighed like any other: three labeling functions that agree on
+    something else can outvote it. Where each worker should count, give a label model their columns (``crowd.L``) beside
+    the functions'.
+
+    Parameters
+    ----------
+    name : of the heuristic
+    crowd : its items are ids of records; its labels are among those of the project
+    """
+
+    def __init__(self, name: str, crowd: Crowd) -> None:
+        frame = crowd.consensus()
+        self.name, self.location = name, ""
+        self._said = {
+            str(item): (str(label), float(p))
+            for item, label, p in zip(frame["item"], frame["label"], crowd_probability(frame), strict=True)
+            if label is not None
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        state = hashlib.blake2b(digest_size=16)
+        for item, (label, p) in sorted(self._said.items()):
+            state.update(f"{item}\0{label}\0{p:.6f}\n".encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
+
+    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        import numpy as np
+
+        said = [self._said.get(str(name)) for name in ids_of(batch)]
+        votes = np.array([ABSTAIN if one is None else labels.code(one[0]) for one in said], dtype=np.int8)
+        return Ballot(votes, np.array([1.0 if one is None else one[1] for one in said], dtype=np.float32))
+
+
+def crowd_probability(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the probability of the best label of each row of :meth:`weaklab.Crowd.consensus`, float (n,)."""
+    import numpy as np
+
+    return np.asarray(frame[[name for name in frame.columns if str(name).startswith("p_")]].to_numpy().max(axis=1))
+
+
+def check_items(crowd: Crowd, known: Mapping[str, Any]) -> None:
+    """Raise a WeaklabError if none of the items of a crowd is a record, and warn if some are none."""
+    if not any(item in known for item in crowd.items):
+        raise WeaklabError(
+            f"none of the {len(crowd.items):,} items is the id of a record (the first is {crowd.items[0]!r}); wanted a "
+            "column of record ids"
+        )
+    strange = [item for item in crowd.items if item not in known]
+    if strange:
+        warn(
+            f"{len(strange):,} of the {len(crowd.items):,} items of the crowd are no record (the first is "
+            f"{strange[0]!r}) and were left out"
+        )

@@ -1,0 +1,1 @@
+"""How good labels are: accuracy with intervals, reliability, precision, comparisons, plots."""

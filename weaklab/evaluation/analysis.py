@@ -1,0 +1,157 @@
+"""What heuristics cover, where they contradict one another, and how often they are right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.labels import ABSTAIN
+from weaklab.label_models.base import check_labels, check_votes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+Z_95 = 1.959963984540054
+
+
+def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
+    """Return the interval of a share, (nan, nan) for n = 0.
+
+    Wilson (1927), Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
+
+    >>> [round(bound, 3) for bound in wilson_interval(9, 10)]
+    [0.596, 0.982]
+    """
+    if n == 0:
+        return float("nan"), float("nan")
+    share, extra = right / n, z * z / n
+    centre = (share + extra / 2) / (1 + extra)
+    half = z / (1 + extra) * float(np.sqrt(share * (1 - share) / n + extra / (4 * n)))
+    return centre - half, centre + half
+
+
+def covered(L: ArrayLike) -> NDArray[np.bool_]:
+    """Return bool (n,), True where at least one heuristic votes."""
+    return np.asarray((check_votes(L) != ABSTAIN).any(axis=1))
+
+
+def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
+    """Return bool (n,), True where two heuristics vote for different labels.
+
+    >>> conflicts([[0, 1], [0, -1], [1, 1]]).tolist()
+    [True, False, False]
+    """
+    votes = check_votes(L)
+    top = votes.max(axis=1, initial=ABSTAIN)
+    highest = np.iinfo(votes.dtype).max
+    low = np.where(votes == ABSTAIN, highest, votes).min(axis=1, initial=highest)
+    return np.asarray(low < top)
+
+
+def summary(
+    L: ArrayLike, y: ArrayLike | None = None, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return one row a heuristic.
+
+    Parameters
+    ----------
+    L : int (n, m), votes, -1 abstains
+    y : int (n,), manual labels, -1 is unlabeled
+    names : the m heuristics
+    labels : the k label names, for the polarity
+
+    Returns
+    -------
+    DataFrame
+        ``polarity`` (labels it votes), ``coverage``, ``overlaps`` and ``conflicts`` (shares of all records: votes;
+        votes where another one votes; votes where another one votes otherwise), ``accuracy`` on the ``n_labels`` manual
+        labels that it votes on, with its 95% Wilson interval ``accuracy_low`` to ``accuracy_high``.
+
+    Examples
+    --------
+    >>> table = summary([[0, 1], [0, -1], [1, 1], [-1, -1]], y=[0, 1, -1, -1])
+    >>> table[["coverage", "overlaps", "conflicts", "accuracy"]].values.tolist()
+    [[0.75, 0.5, 0.25, 0.5], [0.5, 0.5, 0.25, 0.0]]
+    """
+    import pandas as pd
+
+    votes = check_votes(L)
+    n, m = votes.shape
+    gold = np.full(n, ABSTAIN) if y is None else check_labels(y, n)
+    voted = votes != ABSTAIN
+    others = voted.sum(axis=1)
+    rows: list[dict[str, Any]] = []
+    for j in range(m):
+        mine, column = voted[:, j], votes[:, j]
+        same = (votes[mine] == column[mine, None]).sum(axis=1)
+        judged = mine & (gold != ABSTAIN)
+        right = int((column[judged] == gold[judged]).sum())
+        low, high = wilson_interval(right, int(judged.sum()))
+        rows.append(
+            {
+                "polarity": [labels[c] if labels is not None else int(c) for c in np.unique(column[mine])],
+                "coverage": mine.mean() if n else 0.0,
+                "overlaps": float((others[mine] > 1).sum() / max(n, 1)),
+                "conflicts": float((others[mine] > same).sum() / max(n, 1)),
+                "n_labels": int(judged.sum()),
+                "accuracy": right / judged.sum() if judged.any() else float("nan"),
+                "accuracy_low": low,
+                "accuracy_high": high,
+            }
+        )
+    columns = ["polarity", "coverage", "overlaps", "conflicts", "n_labels", "accuracy", "accuracy_low", "accuracy_high"]
+    return pd.DataFrame(
+        rows, columns=columns, index=pd.Index(names if names is not None else range(m), name="heuristic")
+    )
+
+
+def expected_accuracy(P: NDArray[np.floating[Any]], y: ArrayLike) -> float:
+    """Return the share of rows that ``P`` gets right, ties counted by their chance of falling right; rows with y = -1
+    are left out.
+
+    >>> expected_accuracy(np.array([[0.5, 0.5], [0.9, 0.1]]), [0, 0])
+    0.75
+    """
+    gold = np.asarray(y, dtype=np.int64)
+    known = gold != ABSTAIN
+    best = P[known] >= P[known].max(axis=1, keepdims=True) - 1e-9
+    hit = best[np.arange(int(known.sum())), gold[known]] / best.sum(axis=1)
+    return float(hit.mean()) if known.any() else float("nan")
+
+
+def label_shares(P: NDArray[np.floating[Any]], labels: Sequence[str]) -> dict[str, float]:
+    """Return the expected share of each label, the mean of ``P`` float (n, k)."""
+    return dict(zip(labels, np.asarray(P, dtype=np.float64).mean(axis=0).tolist(), strict=True))
+
+
+def shared_answers(groups: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return for each record without a label the row of a labeled near-duplicate, -1 where there is none: int (n,).
+
+    A group whose manual labels contradict one another shares none.
+
+    Parameters
+    ----------
+    groups : int (n,), near-duplicates have the same number
+    y : int (n,), manual labels, -1 is unlabeled
+
+    Examples
+    --------
+    >>> shared_answers(np.array([0, 0, 2, 2, 2]), np.array([1, -1, 0, 1, -1])).tolist()
+    [-1, 0, -1, -1, -1]
+    """
+    labeled = np.flatnonzero(np.asarray(y) != ABSTAIN)
+    home: dict[int, int] = {}
+    broken: set[int] = set()
+    for row in labeled.tolist():
+        first = home.setdefault(int(groups[row]), row)
+        if y[first] != y[row]:
+            broken.add(int(groups[row]))
+    source = np.full(len(groups) + 1 + int(np.max(groups, initial=0)), ABSTAIN, dtype=np.int64)
+    for group, row in home.items():
+        if group not in broken:
+            source[group] = row
+    return np.asarray(np.where(np.asarray(y) == ABSTAIN, source[groups], ABSTAIN))

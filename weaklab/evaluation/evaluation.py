@@ -1,0 +1,403 @@
+"""How good a project's labels are, what more answers would bring, and whether suggestions sway the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.events import LABEL, Event
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.progress import tracked
+from weaklab.core.rows import is_tied, row_argmax
+from weaklab.core.tables import Table, counted
+from weaklab.evaluation.audit import (
+    LEAST_ANSWERS,
+    NOT_KNOWN,
+    Bias,
+    Estimate,
+    Sample,
+    acceptance_bias,
+    estimate_accuracy,
+    estimate_exported,
+)
+from weaklab.evaluation.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
+from weaklab.evaluation.precision import held_out
+from weaklab.evaluation.reliability import hits_of
+from weaklab.training.trainer import FOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from weaklab.training.trainer import More, State, Trainer
+
+PREFIXES = (0.4, 0.6, 0.8, 1.0)
+"""The learning curve is drawn through the committees that these shares of the labels make."""
+ROUNDS_BACK = 3
+AHEAD = (50, 100, 200)
+"""The curve is continued to so many further labels."""
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """What :meth:`weaklab.Project.evaluate` found.
+
+    Attributes
+    ----------
+    accuracy : of the labels as they are exported, where manual ones count as right
+    committee : accuracy of what the committee would say of every record, without its manual label
+    heuristics : name -> accuracy on the records that it votes on
+    forecast : accuracy of the committee at further labels
+    stopping : whether labeling may stop, and why
+    acceptance_bias : how much oftener people agree with a suggestion that they see
+    n_labels : manual labels that it rests on
+    """
+
+    accuracy: Estimate
+    committee: Estimate
+    heuristics: Mapping[str, Estimate]
+    forecast: Forecast
+    stopping: Signal
+    acceptance_bias: Bias
+    n_labels: int
+
+    def table(self) -> Table:
+        """Return what to show."""
+        rows = [["labels as exported", *_cells(self.accuracy)], ["committee alone", *_cells(self.committee)]]
+        rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
+        notes = [
+            _rests_on(self.accuracy),
+            *(
+                [f"Forecast for the committee: {self.forecast}"]
+                if len(self.forecast.at) or not self.forecast.n_points
+                else []
+            ),
+            str(self.stopping),
+            f"Acceptance bias: {self.acceptance_bias}",
+        ]
+        return Table(
+            f"accuracy after {counted(self.n_labels, 'label')}",
+            ["", "accuracy", "from", "to", "random records"],
+            rows,
+            notes,
+        )
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def _cells(estimate: Estimate) -> list[Any]:
+    return [*estimate.cells, estimate.n_audit]
+
+
+def _rests_on(accuracy: Estimate) -> str:
+    """Say what the figures rest on, or what is missing for any."""
+    n = accuracy.n_audit
+    drawn = f"{n:,} random answer{'s' * (n != 1)}"
+    if accuracy.known:
+        every = np.isinf(accuracy.n_eff)
+        return (
+            "Every record is labeled."
+            if every
+            else f"Estimated from {drawn}; the other records were picked for being hard."
+        )
+    if n >= LEAST_ANSWERS:
+        left = f"{drawn} leave {accuracy.low:.0%} to {accuracy.high:.0%} open"
+        return f"{NOT_KNOWN.capitalize()}: {left}; get more with ask(n, strategy='random')."
+    missing = f"a figure takes {LEAST_ANSWERS} random answers, and there {'is' if n == 1 else 'are'} {n}"
+    more = LEAST_ANSWERS - n
+    return f"{NOT_KNOWN.capitalize()}: {missing}; get {more} more with ask({more}, strategy='random')."
+
+
+def _labels(P: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the codes that a project gives: a tie is no label, so that the order of the classes decides nothing."""
+    return np.where(is_tied(P), ABSTAIN, row_argmax(P))
+
+
+class Answers:
+    """The manual labels of a project in the order in which they were given, and how each record came to be asked about.
+
+    Attributes
+    ----------
+    rows : int (n,), row numbers
+    codes : int (n,)
+    at_random : bool (n,), drawn at random
+    among_all : bool (n,), drawn at random when the first ``covered`` records were all there, and one of them
+    covered : how many records, from the first on, ``among_all`` speaks for; the others came later and are unknown
+    strata : int, the row numbers at which the strata of the corpus end
+    """
+
+    def __init__(
+        self,
+        first_labels: Mapping[str, Event],
+        rows: Mapping[str, int],
+        codes: Mapping[str, int],
+        shared: NDArray[np.int64],
+        imports: Sequence[tuple[int, str]],
+    ) -> None:
+        first = {record: event for record, event in first_labels.items() if record in rows and record in codes}
+        order = sorted(first, key=lambda record: first[record].id)
+        self.rows = np.array([rows[record] for record in order], dtype=np.int64)
+        self.codes = np.array([codes[record] for record in order], dtype=np.int64)
+        events = [first[record] for record in order]
+        at_random = [event.picked_by == "random" and event.asked_after is not None for event in events]
+        self.at_random = np.array(at_random, dtype=bool)
+        turn = [-1 if event.asked_after is None else event.asked_after for event in events]
+        self.given = given = [event.id for event in events]
+        asked = self._asked(events, turn, imports)
+        self.among_all, self.covered = self._speaking(np.array(asked, dtype=object), imports, len(rows))
+        # a near-duplicate of a labeled record leaves the pool with it
+        place = {int(row): i for i, row in enumerate(self.rows)}
+        self.mate_rows = np.flatnonzero(shared >= 0)
+        self.mates = np.array([place[source] for source in shared[self.mate_rows].tolist()], dtype=np.int64)
+        self._at_random = np.array(at_random + [False] * len(self.mates), dtype=bool)
+        self._turn = np.array(turn + [-1] * len(self.mates), dtype=np.int64)
+        self._given = np.array(given + [given[i] for i in self.mates.tolist()], dtype=np.int64)
+        self.strata = strata_of(imports, [at for at, drawn in zip(asked, at_random, strict=True) if drawn])
+        if self.strata[-1] != len(rows):
+            self.strata = np.array([len(rows)])
+
+    def _asked(self, events: Sequence[Event], turn: Sequence[int], imports: Sequence[tuple[int, str]]) -> list[str]:
+        """Return for each answer the latest UTC time that it was surely not asked for before: answers may come long
+        after an import.
+
+        It was asked for after the answers that were known then, and after an import that its record came in, or without
+        which the pool would have been smaller than it was.
+        """
+        known = np.searchsorted(self.given, turn, side="right")
+        times = ["", *(event.at for event in events)]
+        asked = [times[count] for count in known.tolist()]
+        pool = np.array([event.pool_size or 0 for event in events], dtype=np.int64)
+        end = 0
+        for records, at in imports:
+            unlabeled = end - np.concatenate([[0], np.cumsum(self.rows < end)])[known]
+            after = (self.rows >= end) | (pool > unlabeled)
+            asked = [max(time, at) if later else time for time, later in zip(asked, after.tolist(), strict=True)]
+            end += records
+        return asked
+
+    def _speaking(
+        self, asked: NDArray[Any], imports: Sequence[tuple[int, str]], n: int
+    ) -> tuple[NDArray[np.bool_], int]:
+        """Return which answers are a random sample of the first records up to the end of an import, and how many
+        records those are.
+
+        A later import speaks for more records, an earlier one has more answers. Taken is where the share of records
+        that are unknown and the error of the sample, 1 / sqrt(answers), are smallest together; no label is looked at
+        for that.
+        """
+        ends = np.cumsum([records for records, _ in imports]).tolist()
+        times = [at for _, at in imports]
+        choices = list(zip(ends, times, strict=True)) if ends and ends[-1] == n else [(n, max(times, default=""))]
+        found = (np.zeros(len(self.rows), dtype=bool), n)
+        least = np.inf
+        for end, at in choices:
+            mine = self.at_random & (self.rows < end) & np.array([time >= at for time in asked], dtype=bool)
+            cost = 1 - end / max(n, 1) + 1 / np.sqrt(mine.sum()) if mine.any() else np.inf
+            if cost <= least and mine.any():
+                found, least = (mine, end), cost
+        return found
+
+    def parts(self, among: NDArray[np.bool_] | None = None) -> list[tuple[int, NDArray[np.bool_], Sample]]:
+        """Return for each stratum its number of records, which of :attr:`all_rows` are in it, and its sample.
+
+        Records that were imported after records had been drawn never had a chance to be, so they are a stratum of their
+        own.
+
+        Parameters
+        ----------
+        among : bool (n,), the records to look at, by default all
+        """
+        found = []
+        for low, high in pairwise([0, *self.strata.tolist()]):
+            inside = (self.all_rows >= low) & (self.all_rows < high)
+            size = high - low
+            if among is not None:
+                inside &= among[self.all_rows]
+                size = int(among[low:high].sum())
+            found.append((size, inside, Sample(size, self._at_random[inside], self._turn[inside], self._given[inside])))
+        return found
+
+    @property
+    def all_rows(self) -> NDArray[np.int64]:
+        """The labeled rows, and behind them those of the near-duplicates that share an answer."""
+        return np.concatenate([self.rows, self.mate_rows])
+
+    @property
+    def all_codes(self) -> NDArray[np.int64]:
+        """The answers for :attr:`all_rows`."""
+        return np.concatenate([self.codes, self.codes[self.mates]])
+
+    def first(self, count: int, n: int) -> NDArray[np.int64]:
+        """Return the codes int (n,) as they were after so many answers, -1 is unlabeled."""
+        y = np.full(n, ABSTAIN, dtype=np.int64)
+        y[self.rows[:count]] = self.codes[:count]
+        return y
+
+
+FEW_FOLDS = 5
+"""Folds for what the committee was in earlier rounds, of which only the trend is wanted."""
+
+
+def evaluate(
+    trainer: Trainer,
+    answers: Answers,
+    events: Sequence[Event],
+    every: int,
+    more: Callable[[int], More | None],
+    progress: bool = False,
+) -> Evaluation:
+    """Judge a committee by the answers given so far, without judging anything by what it was trained on.
+
+    Parameters
+    ----------
+    trainer : of the project
+    answers : its manual labels
+    events : its history
+    every : how many labels make a round
+    more : returns the labeled records outside the corpus as of an event
+    progress : whether to show progress where it takes longer than a moment
+    """
+    n, total = trainer.n, len(answers.rows)
+    wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
+    counts = sorted(count for count in wanted if 0 < count <= total) or [0]
+    points, predicted = [], {}
+    for count in tracked(counts, progress, len(counts), "evaluating", "trainings", lambda _: 1):
+        y = answers.first(count, n)
+        state = trainer.train(y, more(answers.given[count - 1] if count else 0))
+        predicted[count] = _labels(state.P)
+        correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
+        estimate = _estimated(correct, answers)
+        if estimate.known and count:
+            points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
+    curve = forecast(points, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
+    rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
+    rest = y == ABSTAIN
+    agreements = [kappa(predicted[a][rest], predicted[b][rest]) for a, b in pairwise(rounds) if a > 0]
+    return Evaluation(
+        _estimated(correct, answers, exported=True),
+        estimate,
+        dict(zip(state.votes.names, estimates(state, answers), strict=True)),
+        curve,
+        Signal(True, "Every record has a label.") if not rest.any() else stopping_signal(agreements, curve.gain(EXTRA)),
+        bias_of(events),
+        total,
+    )
+
+
+def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> NDArray[np.float64]:
+    """Return whether the committee is right on each record with an answer, ties by their chance, as if it did not know
+    the label.
+
+    A near-duplicate is as its source: the committee has been trained on the same words.
+    """
+    right = hits_of(held_out(trainer, state, answers.rows, folds), answers.codes)
+    return np.concatenate([right, right[answers.mates]])
+
+
+def estimates(state: State, answers: Answers) -> list[Estimate]:
+    """Return the accuracy of each heuristic on the records that it votes on."""
+    return [_of_heuristic(state, j, answers) for j in range(len(state.votes.names))]
+
+
+def _of_heuristic(state: State, j: int, answers: Answers) -> Estimate:
+    learned = j in state.votes.scores
+    votes = state.votes.L[:, j]
+    mine = votes[answers.all_rows]
+    return _estimated((mine == answers.all_codes).astype(float), answers, among=votes != ABSTAIN, learned=learned)
+
+
+def _estimated(
+    correct: NDArray[np.float64],
+    answers: Answers,
+    *,
+    among: NDArray[np.bool_] | None = None,
+    exported: bool = False,
+    learned: bool = False,
+) -> Estimate:
+    """Estimate a share over the strata of the corpus, or over some of its records: ``correct`` is for
+    ``answers.all_rows``.
+    """
+    parts = [part for part in answers.parts(among) if part[0]]
+    found = []
+    for size, inside, sample in parts:
+        one = (
+            estimate_exported(correct[inside], sample)
+            if exported
+            else estimate_accuracy(correct[inside], sample, learned=learned)
+        )
+        found.append((size, one))
+    return combined(found)
+
+
+def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
+    """Return the estimate over strata from (number of records, estimate) of each.
+
+    Intervals of independent estimates are joined by the squared distances of their bounds: Zou and Donner (2008),
+    Construction of confidence limits about effect measures: a general approach, Statistics in Medicine. Of a stratum
+    without a random pick, such as records that came after the last one, only what is certain is known: it widens the
+    interval by its share, and is taken to be like the rest for the value, as far as that is possible.
+
+    >>> combined([(10, Estimate(1.0, 1.0, 1.0, 0, float("inf"))), (10, Estimate(0.5, 0.2, 0.8, 9, 9.0))]).low
+    0.6
+    >>> combined([(90, Estimate(0.8, 0.7, 0.9, 60, 60.0)), (10, Estimate(float("nan"), 0.0, 1.0, 0, 0.0))])
+    80.0 % (63.0-91.0 %, 95 % interval from 60 random answers)
+    """
+    total = sum(size for size, _ in parts)
+    if len(parts) == 1 or not total:
+        return parts[0][1] if parts else Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
+    told = sum(size for size, one in parts if not np.isnan(one.value))
+    typical = sum(size * one.value for size, one in parts if not np.isnan(one.value)) / told if told else float("nan")
+    low = high = value = below = above = 0.0
+    for size, one in parts:
+        share = size / total
+        if np.isnan(one.value):
+            value += share * float(np.clip(typical, one.low, one.high))
+            low, high = low + share * one.low, high + share * one.high
+        else:
+            value += share * one.value
+            low, high = low + share * one.value, high + share * one.value
+            below, above = below + (share * (one.value - one.low)) ** 2, above + (share * (one.high - one.value)) ** 2
+    n_audit = sum(one.n_audit for _, one in parts)
+    n_eff = (
+        float("inf")
+        if all(np.isinf(one.n_eff) for _, one in parts)
+        else sum(one.n_eff for _, one in parts if np.isfinite(one.n_eff))
+    )
+    return Estimate(value, max(low - below**0.5, 0.0), min(high + above**0.5, 1.0), n_audit, float(n_eff))
+
+
+def strata_of(imports: Sequence[tuple[int, str]], drawn: Sequence[str]) -> NDArray[np.int64]:
+    """Return the row numbers at which the strata end: a new one begins with each import before which records were
+    drawn.
+
+    Parameters
+    ----------
+    imports : (records, UTC time), oldest first
+    drawn : UTC times at which random picks were drawn
+
+    >>> strata_of([(100, "2026-01-01"), (50, "2026-01-02"), (10, "2026-01-04")], ["2026-01-03"]).tolist()
+    [150, 160]
+    """
+    ends: list[int] = []
+    before, end = 0, 0
+    for records, at in imports:
+        seen = sum(time < at for time in drawn)
+        if ends and seen == before:
+            ends.pop()
+        end, before = end + records, seen
+        ends.append(end)
+    return np.array(ends or [0], dtype=np.int64)
+
+
+def bias_of(events: Sequence[Event]) -> Bias:
+    """Return the acceptance bias of the answers to questions that had a suggestion."""
+    asked = [e for e in events if e.kind == LABEL and e.suggestion is not None and e.suggestion_shown is not None]
+    return acceptance_bias([e.label == e.suggestion for e in asked], [bool(e.suggestion_shown) for e in asked])

@@ -1,0 +1,194 @@
+"""What a committee may promise of its labels, judged by records that were drawn at random and as if it did not know
+their labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.errors import WeaklabError
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import confidence, is_tied
+from weaklab.core.tables import Table, counted
+from weaklab.core.thresholds import Threshold, threshold_for
+from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN
+from weaklab.evaluation.reliability import BINS, Reliability, reliability
+from weaklab.training.trainer import FOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from weaklab.training.trainer import State, Trainer
+
+
+def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int = FOLDS) -> NDArray[np.float64]:
+    """Return what a committee says of some rows as if it did not know their labels: float (len(rows), k)."""
+    P = state.P[rows].copy()
+    known = np.flatnonzero(state.y != ABSTAIN)
+    inside = state.y[rows] != ABSTAIN
+    if inside.any():
+        P[inside] = trainer.cross_fitted(state, folds)[np.searchsorted(known, rows[inside])]
+    return P
+
+
+@dataclass(frozen=True, repr=False)
+class PrecisionLabels:
+    """Labels that keep a promise of precision; the other records have none.
+
+    Attributes
+    ----------
+    codes : int (n,), -1 where there is no label
+    given : bool (n,), labels that a person gave, or shared from a near-duplicate; they stand whatever is promised
+    threshold : from which confidence on the committee's labels count, and what that rests on
+    names : the label names
+    ids : of the records; by default their row numbers
+    notes : what else to know
+    """
+
+    codes: NDArray[np.int64]
+    given: NDArray[np.bool_]
+    threshold: Threshold
+    names: Sequence[str]
+    ids: Sequence[Any] | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def labels(self) -> list[str | None]:
+        """The label of each record, None where there is none."""
+        return [None if code == ABSTAIN else self.names[code] for code in self.codes.tolist()]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the records that have a label."""
+        return float((self.codes != ABSTAIN).mean()) if len(self) else 0.0
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a record: ``id``, ``label`` (None for no label) and ``manual``, whether a person gave it."""
+        import pandas as pd
+
+        ids = range(len(self)) if self.ids is None else self.ids
+        return pd.DataFrame({"id": ids, "label": pd.Series(self.labels, dtype=object), "manual": self.given})
+
+    def table(self) -> Table:
+        """Return what to show."""
+        labeled = int((self.codes != ABSTAIN).sum())
+        labels = f"{labeled:,} of {counted(len(self), 'record')} {'gets' if labeled == 1 else 'get'} a label"
+        title = f"{labels} ({self.coverage:.1%}), {int(self.given.sum()):,} of them from a person"
+        counts = [[name, int((self.codes == code).sum())] for code, name in enumerate(self.names)]
+        return Table(title, ["label", "records"], counts, [str(self.threshold), *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def promise(
+    P: NDArray[np.float64],
+    given: NDArray[np.int64],
+    audit: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    precision: float,
+    names: Sequence[str],
+    *,
+    ids: Sequence[Any] | None = None,
+    notes: Sequence[str] = (),
+    covered: int | None = None,
+) -> PrecisionLabels:
+    """Return labels that keep a promise of precision.
+
+    Parameters
+    ----------
+    P : float (n, k), what a committee says of all records
+    given : int (n,), labels that stand, -1 elsewhere
+    audit : float (r, k), what it says of a random sample of the records without knowing their labels
+    truth : int (r,), these labels
+    precision : between 0 and 1
+    names, ids, notes : see :class:`PrecisionLabels`
+    covered : how many records, from the first on, the sample was drawn from, by default all; the others came later,
+        nothing is known of them, and only labels that stand are theirs
+
+    Notes
+    -----
+    Records that were labeled before some were drawn are not among those drawn; they only make the labels better than
+    promised.
+    """
+    one = np.flatnonzero(~is_tied(audit)) if len(audit) else np.zeros(0, dtype=np.int64)
+    threshold = threshold_for(confidence(audit[one]), audit[one].argmax(axis=1) == truth[one], precision)
+    sure = ~is_tied(P) & (confidence(P) >= threshold.min_confidence)
+    later = len(P) - covered if covered is not None else 0
+    sure[len(P) - later :] = False
+    if later:
+        notes = [
+            *notes,
+            f"{_later(later)} after the last random answer that counts here and get no label but those that people "
+            "gave.",
+        ]
+    codes = np.where(given != ABSTAIN, given, np.where(sure, P.argmax(axis=1), ABSTAIN))
+    return PrecisionLabels(codes, given != ABSTAIN, threshold, names, ids, tuple(notes))
+
+
+def _later(count: int) -> str:
+    return f"{count:,} record{'s' * (count != 1)} came"
+
+
+def audited_reliability(
+    audit: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    bins: int = BINS,
+    notes: Sequence[str] = (),
+    *,
+    P: NDArray[np.float64] | None = None,
+    covered: int | None = None,
+) -> Reliability:
+    """Return :func:`reliability` on a random sample: ``audit`` float (r, k), made without knowing its labels ``truth``
+    int (r,).
+
+    Parameters
+    ----------
+    P : float (n, k), what the committee says of all records
+    covered : how many of them, from the first on, the sample was drawn from; the intervals allow for the others as if
+        all or none of them were right
+
+    Raises
+    ------
+    WeaklabError
+        The sample has fewer than 10 answers.
+    """
+    if not len(truth):
+        raise WeaklabError(
+            "no record that was drawn at random has a label, and the others were picked for being hard, so they would "
+            "mislead; "
+            "get random answers with ask(n, strategy='random')"
+        )
+    if len(truth) < LEAST_ANSWERS:
+        more = LEAST_ANSWERS - len(truth)
+        raise WeaklabError(
+            f"reliability is {NOT_KNOWN}: it takes {LEAST_ANSWERS} random answers, and there are {len(truth)}; "
+            f"get {more} more with ask({more}, strategy='random')"
+        )
+    notes = [f"Judged by {len(truth):,} random answers, each without knowing it.", *notes]
+    if P is None or covered is None or covered >= len(P):
+        return reliability(audit, truth, bins, notes)
+    late = len(P) - covered
+    notes.append(
+        f"{_later(late)} after the last random answer that counts here: the intervals allow for all or none of them "
+        "being right."
+    )
+    found = reliability(audit, truth, bins, notes)
+    top = P.max(axis=1)[:, None]
+    inside = (top > found.low - 1e-9) & (top <= found.high + 1e-9)
+    unknown = inside[covered:].sum(axis=0) / np.maximum(inside.sum(axis=0), 1)
+    return replace(
+        found, right_low=found.right_low * (1 - unknown), right_high=found.right_high * (1 - unknown) + unknown
+    )

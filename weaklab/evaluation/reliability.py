@@ -1,0 +1,151 @@
+"""How often labels are right, by how probable the committee says they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.metrics import ece
+from weaklab.core.tables import Table, counted
+from weaklab.core.thresholds import clopper_pearson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+
+BINS = 15
+
+
+def hits_of(P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return how right each row of ``P`` (n, k) is, float (n,): 1, 0, or 1 / t for the truth among t tied classes.
+
+    >>> hits_of(np.array([[0.9, 0.1], [0.5, 0.5]]), np.array([0, 1])).tolist()
+    [1.0, 0.5]
+    """
+    if not len(P):
+        return np.zeros(0)
+    top = P.max(axis=1)[:, None] - 1e-9 <= P
+    return np.asarray(top[np.arange(len(P)), y] / top.sum(axis=1))
+
+
+@dataclass(frozen=True, repr=False)
+class Reliability:
+    """How often the most probable class is right, by how probable it is.
+
+    Attributes
+    ----------
+    low, high : float (b,), the range of the largest probability in each bin; bins without a record are left out
+    n : int (b,), records
+    confidence : float (b,), the mean largest probability
+    right : float (b,), the share that is right, ties by their chance
+    right_low, right_high : float (b,), its exact 95% interval
+    ece : expected calibration error, see :func:`weaklab.core.metrics.ece`
+    notes : what the figures rest on
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    n: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    right: NDArray[np.float64]
+    right_low: NDArray[np.float64]
+    right_high: NDArray[np.float64]
+    ece: float
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Share right less mean probability, float (b,): below 0 the committee is too sure of itself."""
+        return self.right - self.confidence
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row a bin: ``low``, ``high``, ``n``, ``confidence``, ``right``, ``right_low``, ``right_high``,
+        ``gap``.
+        """
+        import pandas as pd
+
+        names = ("low", "high", "n", "confidence", "right", "right_low", "right_high", "gap")
+        return pd.DataFrame({name: getattr(self, name) for name in names})
+
+    def table(self) -> Table:
+        """Return what to show."""
+        ranges = [f"{low:.2f} to {high:.2f}" for low, high in zip(self.low, self.high, strict=True)]
+        figures = [
+            array.tolist() for array in (self.n, self.confidence, self.right, self.right_low, self.right_high, self.gap)
+        ]
+        rows = list(zip(ranges, *figures, strict=True))
+        title = f"reliability: expected calibration error {self.ece:.3f} on {counted(int(self.n.sum()), 'record')}"
+        return Table(title, ["probability", "records", "mean", "right", "from", "to", "gap"], rows, list(self.notes))
+
+    def plot(self, path: str | Path | None = None, title: str = "") -> Any:
+        """Draw the reliability diagram; return a matplotlib Figure, written to a PNG or SVG file if a path is given.
+
+        Raises
+        ------
+        WeaklabError
+            matplotlib is not installed, or the path has another suffix.
+        """
+        from weaklab.evaluation.plots import reliability_diagram, write_figure
+
+        figure = reliability_diagram(self, title=title)
+        if path is not None:
+            write_figure(figure, path)
+        return figure
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def reliability(P: ArrayLike, y: ArrayLike, bins: int = BINS, notes: Sequence[str] = ()) -> Reliability:
+    """Compare how probable the most probable class is with how often it is right.
+
+    Parameters
+    ----------
+    P : float (n, k), probabilities of something that does not know ``y``
+    y : int (n,), the truth, -1 is unknown
+    bins : bins of equal width from 0 to 1
+    notes : lines to show under the table
+
+    Raises
+    ------
+    WeaklabError
+        A shape or a code is wrong, no row has a truth, or there are no bins.
+
+    Notes
+    -----
+    The diagram of Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML; intervals by
+    :func:`clopper_pearson`, each for its bin alone.
+
+    Examples
+    --------
+    >>> reliability([[0.9, 0.1], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]], [0, 0, 1, -1], bins=5)
+    reliability: expected calibration error 0.233 on 3 records
+    probability   records   mean  right   from     to     gap
+    0.60 to 0.80        2  0.800  0.500  0.013  0.987  -0.300
+    0.80 to 1.00        1  0.900  1.000  0.025  1.000   0.100
+    """
+    error = ece(P, y, bins)  # checks what came in
+    p, codes = np.asarray(P, dtype=np.float64), np.asarray(y)
+    known = codes != ABSTAIN
+    p, codes = p[known], codes[known]
+    top, hits = p.max(axis=1), hits_of(p, codes)
+    place = np.clip(np.ceil(top * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    filled = np.flatnonzero(count)
+    n = count[filled]
+    right = np.bincount(place, hits, minlength=bins)[filled]
+    intervals = np.array([clopper_pearson(x, size) for x, size in zip(right.tolist(), n.tolist(), strict=True)])
+    mean = np.bincount(place, top, minlength=bins)[filled] / n
+    return Reliability(
+        filled / bins, (filled + 1) / bins, n, mean, right / n, intervals[:, 0], intervals[:, 1], error, tuple(notes)
+    )

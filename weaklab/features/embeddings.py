@@ -1,0 +1,119 @@
+"""Short dense vectors of records, for strategies that need distances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.rows import one_thread
+from weaklab.strategies.base import uniform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIZE = 64
+"""Dimensions for distances."""
+WIDE = 128
+"""Dimensions to learn from."""
+LEAST_ROWS = 3
+MOST_COLUMNS = 20_000
+SAMPLE_ROWS = 20_000
+"""Directions are found on so many rows at most; all rows are then projected."""
+
+
+def unit_rows(X: Any) -> Any:
+    """Return X with rows of length 1, sparse as sparse and dense as dense, float32; rows of zeros stay zeros.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).round(1).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    from scipy import sparse
+
+    if sparse.issparse(X):
+        rows = sparse.csr_array(X, dtype=np.float32, copy=True)
+        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        rows.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(rows.indptr)).astype(np.float32)
+        return rows
+    rows = np.asarray(X, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+class Embedding:
+    """Projects feature vectors on few directions: rows of float32, of length 1 or 0.
+
+    Parameters
+    ----------
+    columns : int (c,), the features that are looked at, None for all
+    directions : float (c, size), None where vectors are only scaled
+    """
+
+    def __init__(self, columns: NDArray[np.int64] | None, directions: NDArray[np.float32] | None) -> None:
+        self.columns, self.directions = columns, directions
+
+    @classmethod
+    def fit(cls, X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> Embedding:
+        """Find the directions; parameters as in :func:`embed`."""
+        from scipy import sparse
+        from sklearn.utils.extmath import randomized_svd
+
+        n, d = X.shape
+        if n == 0 or d <= size:
+            return cls(None, None)
+        sample = X
+        if (
+            keys is not None or n > SAMPLE_ROWS
+        ):  # in the order of the draw, so that the order of the records does not matter
+            drawn = uniform(np.arange(n, dtype=np.uint64) if keys is None else keys, seed)
+            sample = X[np.argsort(drawn, kind="stable")[:SAMPLE_ROWS]]
+        sample = unit_rows(sample)
+        columns = None
+        if sparse.issparse(sample):
+            occurs = np.bincount(sample.indices, minlength=d)
+            often = np.flatnonzero(occurs >= LEAST_ROWS)
+            columns = np.sort(often[np.argsort(-occurs[often], kind="stable")[:MOST_COLUMNS]])
+            if len(columns) <= size:
+                columns = np.sort(np.argsort(-occurs, kind="stable")[:MOST_COLUMNS])
+            sample = sample[:, columns]
+        # not transposed, so that the random matrix goes by the columns and the order of the records does not matter
+        with one_thread():
+            _, _, directions = randomized_svd(
+                sample, min(size, *sample.shape), n_iter=3, random_state=seed, transpose=False
+            )
+        return cls(columns, np.ascontiguousarray(directions.T, dtype=np.float32))
+
+    def __call__(self, X: Any) -> NDArray[np.float32]:
+        """Return the embeddings of the rows of X, (n, d) as in ``fit``: float32 (n, size)."""
+        from scipy import sparse
+
+        rows = unit_rows(X)
+        if self.directions is None:
+            return np.asarray(rows.todense() if sparse.issparse(rows) else rows, dtype=np.float32)
+        return np.asarray(
+            unit_rows(np.asarray((rows if self.columns is None else rows[:, self.columns]) @ self.directions))
+        )
+
+
+def embed(X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> NDArray[np.float32]:
+    """Return dense embeddings of the rows of a feature matrix: float32 (n, at most ``size``), rows of length 1 or 0.
+
+    Wide matrices are projected on their first right singular vectors (latent semantic analysis: Deerwester and others,
+    1990, Indexing by latent semantic analysis, JASIS), found on a sample of the rows by the randomised method of Halko,
+    Martinsson and Tropp (2011), Finding structure with randomness, SIAM Review. Features that fewer than three records
+    of the sample have are left out, and all but the 20,000 most frequent. Narrow dense ones are only scaled. An
+    :class:`Embedding` does the same for records that come later.
+
+    Parameters
+    ----------
+    X : (n, d) sparse or dense
+    size : dimensions
+    seed : of the sample and the projection
+    keys : uint64 (n,), a number for each record, by which the sample is drawn whatever the order of the records
+
+    Examples
+    --------
+    >>> embed(np.eye(3, 200), size=2).shape
+    (3, 2)
+    """
+    return Embedding.fit(X, size, seed, keys)(X)

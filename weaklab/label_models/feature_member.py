@@ -1,0 +1,212 @@
+"""A member of the committee that labels records by what they are, not by who votes on them; it learns from the votes of
+the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.rows import blocks, one_thread, row_max, row_sum, softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Matrix = NDArray[np.floating[Any]]
+
+FOLDS = 5
+RIDGE = 1.0
+"""Penalty on the squared coefficients; records have length 1 and weight at most 1."""
+SHARPNESS = 1.5
+"""The power of a record's confidence that is its weight."""
+OWN_WEIGHT = 0.5
+"""What the first round adds to the soft labels that the second one learns from, as its share of log-probabilities."""
+GOLD_WEIGHT = 3.0
+"""How many records that the votes are sure of one manual label is worth."""
+MOST_ROWS = 10_000
+"""It learns from so many records at most, and from all that have a manual label."""
+FLOOR = 1e-3
+"""Probabilities are kept this far from 0, so that no member and no class balance decides alone."""
+PRODUCT_ROWS = 2048
+"""Rows that are multiplied at a time, so that they stay in the processor's cache."""
+SCALES = np.geomspace(1, 40, 16)
+
+
+def folds_by_content(E: Matrix) -> NDArray[np.int64]:
+    """Deal records to folds by what their features are: int (n,). Equal records come into one fold; their order does
+    not matter.
+
+    >>> folds_by_content(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).tolist()
+    [3, 4, 3]
+    """
+    return _folds(_hashes(E))
+
+
+def _folds(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.asarray(hashes % np.uint64(FOLDS), dtype=np.int64)
+
+
+def _hashes(E: Matrix) -> NDArray[np.uint64]:
+    """Return a number for each row that depends on its content alone: uint64 (n,)."""
+    bits = np.ascontiguousarray(np.asarray(E, dtype=np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
+    h = np.full(len(bits), 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for column in range(bits.shape[1]):
+        h = (h ^ bits[:, column]) * np.uint64(0x100000001B3)  # FNV-1a
+    h ^= h >> np.uint64(32)
+    return np.asarray((h * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(32))
+
+
+class FeatureMember:
+    """Ridge regression of soft labels on features, cross-fitted: no record is scored by a model that learned from it.
+
+    Soft labels are what the votes say, so that this member carries over to records on which nobody votes, and to
+    those on which votes disagree. Records count by the confidence of their soft label. There are two rounds: the second
+    one learns from what the votes and the first one say together.
+
+    Parameters
+    ----------
+    E : float (n, d), features with rows of length 1 or 0
+    use : bool (n,), the records whose soft labels may be learned from
+
+    Attributes
+    ----------
+    proba_ : float (n, k), cross-fitted
+
+    References
+    ----------
+    Self-training of a classifier on the labels of a label model follows Ratner et al. (2017), Snorkel, VLDB;
+    cross-fitting Chernozhukov et al. (2018), Double/debiased machine learning, The Econometrics Journal.
+    One-versus-rest ridge regression as a classifier: Rifkin and Klautau (2004), In defense of one-vs-all
+    classification, JMLR.
+    """
+
+    def __init__(self, E: Matrix, use: NDArray[np.bool_]) -> None:
+        self.n_features = E.shape[1]
+        self._hashes = _hashes(E)
+        self._X, self._fold, self._use = _with_constant(E), _folds(self._hashes), use
+        if np.count_nonzero(use) > MOST_ROWS:
+            rows = np.flatnonzero(use)
+            self._use = np.zeros(len(E), dtype=bool)
+            self._use[rows[np.argsort(self._hashes[rows], kind="stable")[:MOST_ROWS]]] = True
+
+    def fit(
+        self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int
+    ) -> FeatureMember:
+        """Learn from soft labels and manual labels; keep no records.
+
+        Parameters
+        ----------
+        soft_labels : int (r,), row numbers, and bool (n,), records whose manual labels are not to be known -> float (r,
+            k), what the others say of these rows
+        y : int (n,), manual labels, -1 is unlabeled
+        """
+        with one_thread():
+            return self._fit(soft_labels, y, k)
+
+    def _fit(
+        self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int
+    ) -> FeatureMember:
+        n, fold = len(self._X), self._fold
+        rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
+        rows = rows[np.lexsort((y[rows], self._hashes[rows]))]  # float32 adds up to the same in one order only
+        X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
+        F, targets = np.zeros((n, k), dtype=np.float32), np.zeros((len(rows), k))
+        for number in range(FOLDS):
+            out = part == number
+            T = soft_labels(rows, fold == number)
+            targets[out] = T[out]  # said without the labels of these records
+            F[fold == number] = self._X[fold == number] @ _learn(X, T, known, use, ~out, out).astype(np.float32)
+        told, weights = _with_gold(targets, _weights(targets, use), known, known >= 0)
+        self._scale = _scale(F[rows].astype(np.float64), told, weights)
+        self.proba_ = softmax(self._scale * F)
+        everything = np.ones(len(rows), dtype=bool)
+        self.coefficients_ = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
+        del self._X, self._fold, self._use, self._hashes
+        return self
+
+    def predict_proba(self, E: Matrix) -> Floats:
+        """Return class probabilities float (n, k) of records that it did not learn from."""
+        return softmax(self._scale * _row_products(E, self.coefficients_))
+
+
+def _learn(
+    X: NDArray[np.float32],
+    T: Floats,
+    y: NDArray[np.int64],
+    use: NDArray[np.bool_],
+    rows: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+) -> Floats:
+    """Return the coefficients after two rounds on some rows; how far to trust the first round is judged on others."""
+    w, gold = _weights(T, use), (y >= 0) & rows
+    first = X @ _coefficients(X, *_with_gold(T, w, y, gold), rows)
+    said = softmax(_scale(first[judged], T[judged], w[judged]) * first)
+    again = softmax(np.log(np.maximum(T, 1e-6)) + OWN_WEIGHT * centred_log(said))
+    return _coefficients(X, *_with_gold(again, _weights(again, use), y, gold), rows)
+
+
+def _weights(T: Floats, use: NDArray[np.bool_]) -> Floats:
+    """Return how much each soft label counts, float (r,): a power of (max T - 1/k) / (1 - 1/k)."""
+    k = T.shape[1]
+    return np.where(use, np.maximum((row_max(T) - 1 / k) / (1 - 1 / k), 0) ** SHARPNESS, 0)
+
+
+def _coefficients(X: NDArray[np.float32], T: Floats, w: Floats, rows: NDArray[np.bool_]) -> Floats:
+    """Return ridge regression of T - 1/k on X, weighted: float (d + 1, k)."""
+    chosen = np.flatnonzero(rows & (w > 0))
+    X, k = X[chosen], T.shape[1]
+    weighted = X * w[chosen, None].astype(np.float32)
+    gram = (weighted.T @ X).astype(np.float64)
+    penalty = np.full(len(gram), RIDGE)
+    penalty[-1] = 1e-3 * RIDGE
+    gram[np.diag_indices_from(gram)] += penalty
+    return np.asarray(np.linalg.solve(gram, weighted.T @ (T[chosen] - 1 / k)))
+
+
+def _with_constant(E: Matrix) -> NDArray[np.float32]:
+    return np.column_stack([np.asarray(E, dtype=np.float32), np.ones(len(E), dtype=np.float32)])
+
+
+def _row_products(E: Matrix, coefficients: Floats) -> Floats:
+    """Return E c[:-1] + c[-1], (n, k), each row the same whichever rows stand beside it, which linear algebra does not
+    promise.
+    """
+    found = np.empty((len(E), coefficients.shape[1]))
+    for rows in blocks(len(E), PRODUCT_ROWS):
+        features = np.ascontiguousarray(E[rows].T, dtype=np.float64)
+        total = np.repeat(coefficients[-1][:, None], features.shape[1], axis=1)
+        for feature, weights in zip(features, coefficients[:-1], strict=True):
+            total += weights[:, None] * feature
+        found[rows] = total.T
+    return found
+
+
+def _with_gold(T: Floats, w: Floats, y: NDArray[np.int64], gold: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    T, w = T.copy(), w.copy()
+    T[gold] = np.eye(T.shape[1])[y[gold]]
+    w[gold] = GOLD_WEIGHT
+    return T, w
+
+
+def _scale(F: Floats, T: Floats, w: Floats) -> float:
+    """Return the scale at which softmax(scale F) tells the targets best."""
+    rows = np.flatnonzero(w)
+    if not len(rows):
+        return float(SCALES[0])
+    F, T, w = F[rows], T[rows] * w[rows, None], w[rows]
+    losses: Sequence[float] = [float(-(T * np.log(np.maximum(softmax(scale * F), 1e-12))).sum()) for scale in SCALES]
+    return float(SCALES[int(np.argmin(losses))])
+
+
+def centred_log(scores: Matrix) -> Matrix:
+    """Return log-probabilities (n, k) less their mean over the classes, so that a uniform row adds nothing; float32
+    stays so.
+    """
+    given = np.asarray(scores)
+    log = np.log(np.maximum(given if given.dtype == np.float32 else given.astype(np.float64), FLOOR, order="C"))
+    log -= row_sum(log)[:, None] / log.shape[1]
+    return log

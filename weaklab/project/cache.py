@@ -1,0 +1,206 @@
+"""What a project computes from its records and heuristics, and keeps while they stay the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.batch.frozen import Embedder, FrozenCommittee
+from weaklab.classifiers import WeakClassifier
+from weaklab.core.errors import FaultWarning, warn
+from weaklab.core.faults import merge_faults
+from weaklab.corpus import Columns
+from weaklab.features import fit_cached
+from weaklab.features.numbers import numeric_columns
+from weaklab.scheduling.asks import texts_of
+from weaklab.training.trainer import Trainer
+from weaklab.voting.committee import join
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from weaklab.project.settings import Settings
+    from weaklab.project.store import Store, StoredCorpus
+    from weaklab.scheduling.views import Views
+    from weaklab.training.trainer import State
+    from weaklab.voting.committee import Committee
+
+
+class ProjectCache:
+    """Votes, features, embeddings and near-duplicates of one corpus.
+
+    Parameters
+    ----------
+    store : of the project, which keeps on disk what takes long
+    corpus : the records
+    folders : the imports that they came in
+    ids : of the records, in their order
+    committee : returns the members as they are now
+    settings : of the project
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        corpus: StoredCorpus,
+        folders: Sequence[str],
+        ids: Sequence[str],
+        committee: Callable[[], Committee],
+        settings: Settings,
+    ) -> None:
+        self.corpus = corpus
+        self._store, self._folders, self._ids, self._committee, self._settings = (
+            store,
+            list(folders),
+            ids,
+            committee,
+            settings,
+        )
+        self._features: dict[str, Any] = {}
+        self._groups: NDArray[np.int64] | None = None
+        self._default = WeakClassifier()
+        self.forget()
+
+    def forget(self) -> None:
+        """Look anew at the members of the committee; what depends on the records alone is kept."""
+        self._trainer: Trainer | None = None
+        self._keys: dict[str, str] = {}
+        self._views: Views | None = None
+
+    def trainer(self, progress: bool, fresh: bool = False) -> Trainer:
+        """Return what trains the committee, after letting those vote that do not learn and have not voted; all with
+        ``fresh``.
+        """
+        if self._trainer is None or fresh or not self.is_current():
+            self.forget()
+            self._trainer = self._make_trainer(progress, fresh)
+            self._keys = (
+                self._committee().column_keys()
+            )  # as of now: functions may change what they capture while they vote
+        return self._trainer
+
+    def is_current(self) -> bool:
+        """Whether the members are those that voted last, and nothing that they use has changed since."""
+        if self._trainer is None:
+            return True  # nothing was voted that could be out of date
+        committee = self._committee()
+        return self._trainer.heuristics == committee.heuristics and self._keys == committee.column_keys()
+
+    def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
+        committee, corpus = self._committee(), self.corpus
+        parts = [self._store.corpus([folder], self._folders) for folder in self._folders]
+        found = [
+            committee.columns(part, self._store.column_cache(folder, part.view), progress, fresh)
+            for folder, part in zip(self._folders, parts, strict=True)
+        ]
+        columns = {
+            h.name: join([part[h.name] for part, _ in found])
+            for h in committee.heuristics
+            if not isinstance(h, WeakClassifier)
+        }
+        computed = {name for _, names in found for name in names}
+        for fault in merge_faults(fault for ballot in columns.values() for fault in ballot.faults):
+            if fault.heuristic in computed:
+                warn(str(fault), FaultWarning)
+        return Trainer(
+            committee.heuristics,
+            committee.labels,
+            len(corpus),
+            columns,
+            self.matrix,
+            lambda rows: [self._ids[row] for row in rows.tolist()],
+            label_model=self._settings.label_model,
+            pseudo_labels=self._settings.pseudo_labels or None,
+            groups=self.groups,
+            embeddings=self.views.learnable if self._settings.use_features else None,
+        )
+
+    def embed(self, batch: pa.RecordBatch) -> NDArray[np.float32] | None:
+        """Return embeddings of records that are not in the corpus, None where there are no features."""
+        found = self._embedder()
+        return None if found is None else found.embedding(found.features.transform(batch))
+
+    def _embedder(self) -> Embedder | None:
+        if self.views.learnable is None:
+            return None
+        self.matrix(self._basis)  # fits its features
+        return Embedder(self._basis.features, self.views.embedding)
+
+    def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
+        """Return the committee as of a training, with the labels that people gave: record id -> label name."""
+        embedder = self._embedder() if state.instance is not None else None
+        return FrozenCommittee.of_state(self._committee(), state, manual, self.corpus.roles, embedder)
+
+    @property
+    def _basis(self) -> WeakClassifier:
+        """The classifier whose features strategies look at: the first, or what one would be by default."""
+        return next((c for c in self._committee().classifiers if not c.reads_texts), None) or self._default
+
+    def matrix(self, classifier: WeakClassifier) -> Any:
+        """Return the features of all records for a classifier, fitted to the corpus the first time."""
+        key = classifier.features.fingerprint
+        if key not in self._features:
+            self._features[key] = fit_cached(
+                classifier.features,
+                self.corpus,
+                "/".join(self._folders),
+                self._store.path / "cache",
+                write=not self._store.read_only,
+            )
+        classifier.features, X = self._features[key]
+        return X
+
+    @property
+    def views(self) -> Views:
+        """What strategies see of the records."""
+        if self._views is None:
+            from weaklab.scheduling.scheduler import text_vectors
+            from weaklab.scheduling.views import Views, keys_of
+
+            learner, text = self._basis, bool(self.corpus.roles.text)
+            there = learner is not self._default or text or numeric_columns(next(self.corpus.batches()))
+            self._views = Views(
+                keys_of(self._ids),
+                (lambda: self.matrix(learner)) if there else None,
+                (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
+                lambda name, make: self._store.array(
+                    f"embedding-{name}-{learner.features.fingerprint[:16]}", self._folders, make
+                ),
+            )
+        return self._views
+
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """The group of each record, int (n,), near-duplicates in one; None where there is no text or nothing is
+        shared.
+        """
+        if not self._settings.share_answers or not self.corpus.roles.text:
+            return None
+        if self._groups is None:
+            self._groups = self._store.array(
+                f"duplicates-{self._settings.share_answers}", self._folders, self._near_duplicates
+            )
+        return self._groups
+
+    def _near_duplicates(self) -> NDArray[np.int64]:
+        """Put records into one group whose texts are alike and whose other columns are equal."""
+        from weaklab.features.near_duplicates import near_duplicates
+        from weaklab.scheduling.views import keys_of
+
+        texts: list[str] = []
+        others: list[str] = []
+        for batch in self.corpus.batches():
+            columns = Columns(batch)
+            texts += columns.text
+            besides = [columns[name] for name in columns.names if name not in (*columns.roles.text, columns.roles.id)]
+            others += [repr(row) for row in zip(*besides, strict=True)] if besides else [""] * len(columns)
+        keys = keys_of(self._ids)
+        groups = near_duplicates(texts, keys, similarity=self._settings.share_answers)
+        first: dict[tuple[int, str], int] = {}
+        for row in np.argsort(keys, kind="stable").tolist():
+            groups[row] = first.setdefault((int(groups[row]), others[row]), row)
+        return groups

@@ -1,0 +1,441 @@
+"""One person who labels: a queue of records, answers, undo and redo, and training in the background."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError, did_you_mean
+from weaklab.core.events import LABEL, REQUEUE, SKIP, UNDO, Event
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.thresholds import clopper_pearson
+from weaklab.project.imports import IMPORTED
+from weaklab.scheduling.asks import Ask, Asks, make_asks
+from weaklab.scheduling.scheduler import Pick
+from weaklab.scheduling.views import keys_of
+from weaklab.strategies import uniform
+from weaklab.training.background import Ahead
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weaklab.project.project import Project
+
+SECOND_OPINION = "second opinion"
+"""What a record is picked by that another person has labeled already."""
+LEASE_AGAIN = float("-inf")
+"""When a record was leased that has not been shown yet: a queue keeps nothing from others, only what is shown does."""
+RENEW_SECONDS = 60.0
+"""A record that was shown longer ago is leased again before it is returned again."""
+
+
+class Session:
+    """The work of one person on a project; made by :meth:`weaklab.Project.session`.
+
+    Answers are on disk before a call returns. Training and the choice of the next records run in the background, so
+    that nobody waits for them. Any number of sessions may run at once, in threads and in processes: each has its own
+    queue and its own undo, and no record is shown in two of them within a lease, but for the share that ``overlap``
+    asks for.
+
+    Parameters
+    ----------
+    project : the project
+    annotator : who answers, by default the project's
+    strategy : query strategy, by default that of the settings
+    batch : records that are picked at a time
+    again : whether records that have a label may come, too
+    overlap : share of the records, 0 to 1, that two people label, so that their agreement can be measured
+    background : whether to train and pick in a background thread; False does it in :meth:`next`, which then takes as
+        long
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+    >>> _ = project.add_records(["win a prize", "lunch at noon", "prize draw"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
+    >>> with project.session(annotator="Ann") as session:
+    ...     while (ask := session.next()) is not None:
+    ...         event = session.answer(ask, "spam" if "prize" in ask.text else "ham")
+    ...     session.state()["given"]["by_label"]
+    {'ham': 1, 'spam': 2}
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        annotator: str | None = None,
+        *,
+        strategy: Any = None,
+        batch: int = 10,
+        again: bool = False,
+        overlap: float = 0.0,
+        background: bool = True,
+    ) -> None:
+        if type(batch) is not int or batch < 1:
+            raise WeaklabError(f"batch must be a whole number from 1, got {batch!r}")
+        if not 0 <= overlap <= 1:
+            raise WeaklabError(f"overlap must be a share from 0 to 1, got {overlap!r}")
+        self.project = project
+        self.annotator = annotator or project.annotator
+        self.id = uuid.uuid4().hex[:12]
+        self._strategy, self._batch, self._again, self._overlap, self._background = (
+            strategy,
+            batch,
+            again,
+            overlap,
+            background,
+        )
+        self._lock = threading.RLock()
+        self._ahead: Ahead[Asks] = Ahead()
+        self._ahead_begun = False
+        self._queue: deque[tuple[Ask, float]] = deque()
+        self._shown: dict[str, Ask] = {}
+        self._undone: list[Event] = []
+        self._given: dict[int, Event] = {}
+        self._times: list[float] = []
+        self._store = project._store  # a session is the one other place that writes answers
+        self._before = self._store.last_event()
+        self._training: dict[str, Any] | None = None
+        self._closed = False
+
+    # ---- what to show
+
+    def next(self) -> Ask | None:
+        """Return the record to show now, the same one until it is answered, skipped or put back; None when no record is
+        left.
+        """
+        with self._lock:
+            self._check_open()
+            while True:
+                if not self._queue:
+                    self._fill()
+                if not self._queue:
+                    return None
+                ask, leased = self._queue[0]
+                if time.monotonic() - leased < RENEW_SECONDS or self._lease(Asks([ask])):
+                    self._queue[0] = (ask, time.monotonic())
+                    self._shown[ask.id] = ask
+                    self._look_ahead()
+                    return ask
+                self._queue.popleft()  # somebody else has answered it, or is looking at it
+
+    def peek(self, n: int = 5) -> Asks:
+        """Return the next records of the queue, at most n, without waiting for more to be picked."""
+        with self._lock:
+            return Asks(ask for ask, _ in list(self._queue)[:n])
+
+    # ---- answers
+
+    def answer(self, record: Any, value: Any, *, seconds: float | None = None, shown: bool | None = None) -> Event:
+        """Store a label for a record; it is on disk when this returns.
+
+        Parameters
+        ----------
+        record : an :class:`weaklab.scheduling.asks.Ask`, a record, or an id
+        value : label name or code
+        seconds : how long the person took
+        shown : whether the person saw the suggestion; by default True unless the question is blind
+
+        Raises
+        ------
+        UnknownLabelError, ProjectError
+            The value is no label, or there is no such record. Nothing has been stored then.
+        """
+        labels = self.project.label_names
+        code = labels.code(value)
+        if code == ABSTAIN:
+            raise UnknownLabelError(
+                f"an answer must be one of {list(labels)}, got {value!r}; to leave a record out, use skip()"
+            )
+        event = self._event(LABEL, record, str(labels.name(code)), seconds)
+        ask = self._ask_of(record)
+        seen = shown if shown is not None else ask is not None and not ask.blind
+        return self._store_answer(replace(event, suggestion_shown=seen))
+
+    def skip(self, record: Any = None, *, seconds: float | None = None) -> Event:
+        """Do not ask about a record again, by default the one that is shown."""
+        return self._store_answer(self._event(SKIP, self._current(record), None, seconds))
+
+    def requeue(self, record: Any = None) -> Event:
+        """Put a record back in the queue, by default the one that is shown: it comes again after the others."""
+        record = self._current(record)
+        event = self._store_answer(self._event(REQUEUE, record))
+        ask = self._ask_of(record)
+        with self._lock:
+            if ask is not None:
+                self._queue.append((replace(ask, asked_after=event.id), LEASE_AGAIN))
+        return event
+
+    def note(self, text: str, record: Any = None) -> None:
+        """Keep a remark about a record, by default the one that is shown; see :meth:`notes`."""
+        if not str(text).strip():
+            raise WeaklabError(f"a note is a text, got {text!r}")
+        self._check_open()
+        self._store.add_note(self._event(LABEL, self._current(record)).record, text, self.annotator, self.id)
+
+    def notes(self) -> list[dict[str, str]]:
+        """Return the remarks of all people, oldest first: ``record``, ``text``, ``annotator`` and ``at``, UTC time."""
+        return [dict(zip(("record", "text", "annotator", "at"), row, strict=True)) for row in self._store.notes()]
+
+    def undo(self) -> Event | None:
+        """Take back this person's newest answer that stands and return it; None if there is none.
+
+        First the answers of this session, newest first; then those that the same annotator gave before it began.
+        Answers of other people, and of sessions that run at the same time, are never touched.
+        """
+        with self._lock:
+            self._check_open()
+            last = self._last()
+            if last is None:
+                return None
+            self._store.append([Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.id)])
+            self._undone.append(last)
+            self._given.pop(last.id, None)
+            ask = self._shown.get(last.record)
+            if ask is not None:
+                self._queue = deque(item for item in self._queue if item[0].id != last.record)
+                self._queue.appendleft((replace(ask, asked_after=self._store.last_event()), LEASE_AGAIN))
+            return last
+
+    def redo(self) -> Event | None:
+        """Give the answer again that :meth:`undo` took back last; None after a new answer, or if there is none."""
+        with self._lock:
+            self._check_open()
+            if not self._undone:
+                return None
+            event = replace(self._undone.pop(), id=0, at="", session=self.id)
+            return self._keep(event)
+
+    # ---- state
+
+    def state(self) -> dict[str, Any]:
+        """Return where the session stands, as values that JSON can hold.
+
+        ``annotator``, ``session``; ``current`` (the record that is shown, or None) and ``queue`` (ids); ``given``:
+        ``total``, ``by_label`` and ``per_minute`` (over the last five minutes) of this session; ``undo`` and ``redo``:
+        whether there is something to take back or to give again; ``training``: ``running``, and of the last one
+        ``labels``, ``flipped`` (records whose most probable label changed) and ``seconds``; ``suggestions``: on how
+        many of the records drawn at random the suggestion was right.
+        """
+        with self._lock:
+            labels = Counter(event.label for event in self._given.values() if event.kind == LABEL)
+            recent = [at for at in self._times if at > time.monotonic() - 300]
+            minutes = max((time.monotonic() - recent[0]) / 60, 1 / 60) if recent else 1.0
+            current = self._queue[0][0] if self._queue and self._queue[0][0].id in self._shown else None
+            return {
+                "annotator": self.annotator,
+                "session": self.id,
+                "current": None if current is None else shown_ask(current),
+                "queue": [ask.id for ask, _ in self._queue],
+                "given": {
+                    "total": sum(labels.values()),
+                    "by_label": {name: labels[name] for name in self.project.label_names if labels[name]},
+                    "per_minute": round(len(recent) / minutes, 2),
+                },
+                "undo": self._last() is not None,
+                "redo": bool(self._undone),
+                "training": {"running": self._ahead.running, **(self._training or {})},
+                "suggestions": self._suggestions(),
+            }
+
+    def close(self) -> None:
+        """Wait for the work in the background and let other sessions have the records that were not answered."""
+        if not self._closed:
+            self._closed = True
+            self._ahead.close()
+            self.project.release(self.id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Session({self.project.path.name!r}, annotator={self.annotator!r}, {len(self._given)} answers)"
+
+    # ---- within
+
+    def _last(self) -> Event | None:
+        """Return the newest answer that can be taken back."""
+        mine = self._store.last_standing("e.session = ? AND e.annotator = ?", self.id, self.annotator)
+        return mine or self._store.last_standing(
+            "e.annotator = ? AND e.id <= ? AND e.session != ?", self.annotator, self._before, self.id
+        )
+
+    def _suggestions(self) -> dict[str, Any]:
+        """Return how often suggestions were right on the records that were drawn at random, with a 95 % interval
+        (Clopper-Pearson).
+        """
+        asked, right = self._store.random_suggestions()
+        low, high = (0.0, 1.0) if not asked else clopper_pearson(right, asked)
+        return {"asked": asked, "right": right, "low": round(low, 4), "high": round(high, 4)}
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProjectError("this session is closed; begin another one with project.session()")
+
+    def _current(self, record: Any) -> Any:
+        if record is not None:
+            return record
+        with self._lock:
+            if not self._queue:
+                raise WeaklabError("no record is shown: call next() first, or name the record")
+            return self._queue[0][0]
+
+    def _ask_of(self, record: Any) -> Ask | None:
+        return record if isinstance(record, Ask) else self._shown.get(str(getattr(record, "record_id", record)))
+
+    def _event(self, kind: str, record: Any, label: str | None = None, seconds: float | None = None) -> Event:
+        self._check_open()
+        ask = self._ask_of(record)
+        name = ask.id if ask is not None else str(getattr(record, "record_id", record))
+        if ask is None and not self._is_record(name):
+            raise ProjectError(
+                f"no record {name!r} in the project;{did_you_mean(name, self._shown)} wanted an id, or a record of "
+                "next()"
+            )
+        event = Event(kind, name, label, annotator=self.annotator, session=self.id, seconds=seconds)
+        if ask is None:
+            return event
+        return replace(
+            event,
+            suggestion=ask.suggestion,
+            suggestion_confidence=ask.confidence,
+            picked_by=ask.strategy,
+            pick_probability=ask.probability,
+            pool_size=ask.pool_size,
+            asked_after=ask.asked_after,
+        )
+
+    def _is_record(self, name: str) -> bool:
+        if name in self.project._rows:
+            return True
+        with self.project.working:  # it may have been imported since
+            self.project._refresh_corpus()
+            return name in self.project._rows
+
+    def _store_answer(self, event: Event) -> Event:
+        with self._lock:
+            self._undone.clear()
+            return self._keep(event)
+
+    def _keep(self, event: Event) -> Event:
+        stored = self._store.append([event])[0]
+        self._given[stored.id] = stored
+        self._times.append(time.monotonic())
+        self._queue = deque(item for item in self._queue if item[0].id != stored.record)
+        self._look_ahead()
+        return stored
+
+    def _lease(self, asks: Asks) -> Asks:
+        return self.project.lease(asks, max((ask.asked_after or 0 for ask in asks), default=0), session=self.id)
+
+    def _look_ahead(self) -> None:
+        """Begin to train and to pick the next batch when the queue is half empty."""
+        if self._background and not self._ahead_begun and len(self._queue) <= self._batch // 2:
+            besides, through = [ask.id for ask, _ in self._queue], self._store.last_event()
+            self._ahead_begun = True
+            self._ahead.begin(None, lambda: self._pick(besides, through))
+
+    def _fill(self) -> None:
+        """Take what was picked ahead, else pick now."""
+        asks = Asks()
+        if self._ahead_begun:
+            self._ahead_begun = False
+            asks = self._ahead.take(None) or Asks()
+        asks = asks or self._pick([], self._store.last_event())
+        self._queue.extend((ask, LEASE_AGAIN) for ask in asks)
+
+    def _pick(self, besides: list[str], through: int) -> Asks:
+        """Train if it is time, and pick a batch; for the share that two people label, records of others come first.
+
+        Knows of the events through one of them alone, so that the result does not depend on how fast the answers come.
+        """
+        with self.project.working:
+            self.project._history.sync()
+            self._train(through)
+            twice = self._second_opinions(besides, through) if self._overlap else Asks()
+            wanted = max(1, self._batch - len(twice))
+            besides = [*besides, *(ask.id for ask in twice)]
+            found = self.project.ask(
+                wanted,
+                again=self._again,
+                strategy=self._strategy,
+                lease=False,
+                besides=besides,
+                session=self.id,
+                through=through,
+            )
+            return Asks([*twice, *found])
+
+    def _train(self, through: int) -> None:
+        before = self._most_probable()
+        start = time.monotonic()
+        if self.project.retrain_when_due(through):
+            after = self._most_probable()
+            flipped = (
+                int((before != after).sum())
+                if before is not None and after is not None and len(before) == len(after)
+                else None
+            )
+            self._training = {
+                "labels": len(self.project.manual_labels()),
+                "flipped": flipped,
+                "seconds": round(time.monotonic() - start, 3),
+            }
+
+    def _most_probable(self) -> NDArray[np.int64] | None:
+        """Return the code of the most probable label of each record as of the last training."""
+        state = self.project._state
+        return None if state is None else state.P.argmax(axis=1)
+
+    def _second_opinions(self, besides: list[str], through: int) -> Asks:
+        """Return records that exactly one other person labeled, of the share that two are to label, at most half a
+        batch.
+        """
+        opinions = self.project._history.opinions(through)
+        mine = [
+            record
+            for record, by in opinions.items()
+            if len(by) == 1 and self.annotator not in by and IMPORTED not in by and record not in besides
+        ]
+        if not mine:
+            return Asks()
+        chosen = (
+            np.asarray(uniform(keys_of([f"overlap {record}" for record in mine]), self.project.settings.seed))
+            < self._overlap
+        )
+        wanted = [record for record, take in zip(mine, chosen.tolist(), strict=True) if take][
+            : max(1, self._batch // 2)
+        ]
+        state = self.project._ensure()
+        picks = [
+            Pick(self.project._rows[record], SECOND_OPINION, 0.0, 1.0)
+            for record in wanted
+            if record in self.project._rows
+        ]
+        blind = np.ones(
+            len(picks), dtype=bool
+        )  # agreement is measured between people, not between a person and the committee
+        return make_asks(picks, self.project.corpus, state.votes, state.P, asked_after=through, blind=blind)
+
+
+def shown_ask(ask: Ask) -> dict[str, Any]:
+    """Return an ask as JSON values, without the committee's opinion where that is hidden."""
+    opinion = {} if ask.blind else {"suggestion": ask.suggestion, "confidence": ask.confidence, "votes": ask.votes}
+    return {
+        "id": ask.id,
+        "text": ask.text,
+        "why": ask.shown_why,
+        "picked_by": ask.strategy,
+        "blind": ask.blind,
+        **opinion,
+    }

@@ -1,0 +1,117 @@
+"""What the heuristics of a project do, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.tables import MOST_NAMED, Table, counted, some_of
+from weaklab.evaluation.audit import LEAST_ANSWERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from weaklab.evaluation.audit import Estimate
+    from weaklab.project.project import Project
+    from weaklab.training.trainer import State
+
+
+class Summary:
+    """What the heuristics of a project do; a table in a notebook, text elsewhere, :meth:`to_pandas` for the numbers."""
+
+    def __init__(self, project: Project, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
+        self._project, self._state, self._frame, self._estimates = project, state, frame, estimates
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the frame of :func:`weaklab.evaluation.analysis.summary` with ``faults``, ``location`` and the
+        estimated accuracy.
+
+        ``estimated_accuracy`` with its 95% interval ``estimated_low`` to ``estimated_high`` is over all records that a
+        heuristic votes on, from the ``n_audit`` ones that were drawn at random.
+        """
+        counts = dict.fromkeys(self._state.votes.names, 0)
+        for fault in self._state.votes.faults:
+            counts[fault.heuristic] += fault.count
+        places = [h.where for h in self._project.committee.heuristics]
+        frame = self._frame.assign(faults=list(counts.values()), location=places)
+        for name, field in (("accuracy", "value"), ("low", "low"), ("high", "high")):
+            frame[f"estimated_{name}"] = [getattr(estimate, field) for estimate in self._estimates]
+        return frame.assign(n_audit=[estimate.n_audit for estimate in self._estimates])
+
+    def table(self) -> Table:
+        """Return what to show."""
+        frame = self.to_pandas()
+        rows = []
+        for (name, row), estimate in zip(frame.iterrows(), self._estimates, strict=True):
+            judged = _share(row.accuracy, row.accuracy_low, row.accuracy_high, row.n_labels)
+            rows.append(
+                [
+                    name,
+                    ", ".join(row.polarity),
+                    f"{row.coverage:.1%}",
+                    f"{row.overlaps:.1%}",
+                    f"{row.conflicts:.1%}",
+                    judged,
+                    estimate.short,
+                    int(row.faults),
+                    row.location,
+                ]
+            )
+        columns = [
+            "heuristic",
+            "votes",
+            "coverage",
+            "overlaps",
+            "conflicts",
+            "right on labels",
+            "right on all",
+            "faults",
+            "where",
+        ]
+        status = self._project.status()
+        notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
+        disputed = len(self._project.disputes())
+        if disputed:
+            were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
+            notes.append(f"{were} labeled differently by several people: see disputes() and annotators()")
+        notes += [f"not loaded: {message}" for message in self._project.load_errors]
+        return Table(
+            f"{self._project.path.name or self._project.path}: {counted(status['records'], 'record')}",
+            columns,
+            rows,
+            notes,
+        )
+
+    def _line(self, status: Mapping[str, Any]) -> str:
+        expected = list(status["expected_shares"].items())
+        if len(expected) > MOST_NAMED:
+            expected.sort(key=lambda item: -item[1])
+        shares = some_of([f"{label} {share:.0%}" for label, share in expected])
+        parts = [
+            f"{status['coverage']:.1%} covered",
+            f"{status['conflicts']:,} in conflict",
+            f"mean confidence {status['mean_confidence']:.3f}",
+            counted(status["manual_labels"], "manual label"),
+            f"expected {shares}",
+        ]
+        if "accuracy" in status:
+            parts.append(f"accuracy {status['accuracy']:.1%} by the gold column")
+        return "; ".join(parts)
+
+    def _waiting(self) -> list[str]:
+        names = [c.name for c in self._project.committee.classifiers if not c.is_ready]
+        return [f"{name} waits for {self._project.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def _share(value: float, low: float, high: float, n: int) -> str:
+    """Return a share with its interval; few answers are counted, not made a share."""
+    if n >= LEAST_ANSWERS:
+        return f"{value:.2f} ({low:.2f}-{high:.2f}, n={n})"
+    return f"{round(value * n)} of {n}" if n else ""

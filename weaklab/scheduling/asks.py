@@ -1,0 +1,167 @@
+"""Records to ask a person about, with what the committee thinks of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.tables import Table, clean, counted
+from weaklab.corpus import Corpus, Record, records
+from weaklab.scheduling.scheduler import RANDOM, Pick
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from weaklab.voting.committee import Votes
+
+HIDDEN = "the committee's opinion is hidden this time, to measure how it sways answers"
+CLOSE, SURE = 0.2, 0.95
+"""How a probability is put into words: a lead below the first is close, a best class above the second is sure."""
+
+
+@dataclass(frozen=True, repr=False)
+class Ask:
+    """A record that the committee wants to know about.
+
+    Attributes
+    ----------
+    id : of the record
+    text : its text
+    record : all its columns
+    suggestion : the most probable label, None where nothing tells the best two apart
+    confidence : 0 (undecided) to 1 (sure)
+    probabilities : label -> probability
+    votes : heuristic -> label, of those that vote
+    why : why it was picked
+    strategy, score, probability, pool_size : see :class:`weaklab.scheduling.scheduler.Pick`
+    asked_after : the last event of the project that was known when it was picked
+    blind : to be shown without the suggestion, so that answers with and without it can be compared
+    synthetic : whether it was made up, and is no record of the corpus
+    """
+
+    id: str
+    text: str
+    record: Record
+    suggestion: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    votes: dict[str, str]
+    why: str
+    strategy: str
+    score: float
+    probability: float
+    pool_size: int | None = None
+    asked_after: int | None = None
+    blind: bool = False
+    synthetic: bool = False
+
+    def __repr__(self) -> str:
+        opinion = "blind" if self.blind else f"suggestion={self.suggestion!r}, confidence={self.confidence:.3f}"
+        return f"Ask({self.id!r}, {clean(self.text)!r}, {opinion}, why={self.shown_why!r})"
+
+    @property
+    def shown_why(self) -> str:
+        """Why it was picked, without the committee's opinion where that is hidden."""
+        return HIDDEN if self.blind else self.why
+
+    def _repr_html_(self) -> str:
+        return Asks([self]).table()._repr_html_()
+
+
+class Asks(list[Ask]):
+    """Records to ask about, in the order in which to ask."""
+
+    def table(self) -> Table:
+        """Return what to show."""
+        rows = [
+            [
+                a.id,
+                clean(a.text, 90),
+                *(("(hidden)", None) if a.blind else (a.suggestion, a.confidence)),
+                a.strategy,
+                a.shown_why,
+            ]
+            for a in self
+        ]
+        return Table(
+            f"{counted(len(self), 'record')} to label",
+            ["id", "text", "suggestion", "confidence", "picked by", "why"],
+            rows,
+        )
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], labels: LabelNames) -> str:
+    """Say in one line why a record was picked."""
+    if pick.strategy == RANDOM:
+        return f"drawn at random, as an unbiased sample (chance {pick.probability:.2g})"
+    order = P.argsort()[::-1]
+    first, second = int(order[0]), int(order[1])
+    lead = "close call" if P[first] - P[second] < CLOSE else "leaning" if P[first] < SURE else "nearly sure"
+    said = "; ".join(
+        f"{label}: {', '.join(name for name, vote in votes.items() if vote == label)}"
+        for label in dict.fromkeys(votes.values())
+    )
+    return f"{lead}, {labels[first]} {P[first]:.2f} to {labels[second]} {P[second]:.2f}; {said or 'nobody votes'}"
+
+
+def make_asks(
+    picks: Sequence[Pick],
+    corpus: Corpus,
+    votes: Votes,
+    P: NDArray[np.float64],
+    *,
+    asked_after: int | None = None,
+    blind: Sequence[bool] | NDArray[np.bool_] | None = None,
+) -> Asks:
+    """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
+    rows = [pick.row for pick in picks]
+    from weaklab.core.rows import confidence, is_tied
+
+    sure, tied = confidence(P[rows]), is_tied(P[rows])
+    asks = Asks()
+    for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):
+        p, labels = P[pick.row], votes.labels
+        voted = {
+            name: str(labels.name(int(code)))
+            for name, code in zip(votes.names, votes.L[pick.row], strict=True)
+            if code != ABSTAIN
+        }
+        asks.append(
+            Ask(
+                id=record.record_id,
+                text=record.text if corpus.roles.text else json.dumps(dict(record), default=str),
+                record=record,
+                suggestion=None if tied[i] else str(labels.name(int(p.argmax()))),
+                confidence=float(sure[i]),
+                probabilities=dict(zip(labels, p.tolist(), strict=True)),
+                votes=voted,
+                why=why_picked(pick, p, voted, labels),
+                strategy=pick.strategy,
+                score=pick.score,
+                probability=pick.probability,
+                pool_size=pick.pool_size,
+                asked_after=asked_after,
+                blind=blind is not None and bool(blind[i]),
+            )
+        )
+    return asks
+
+
+def records_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[Record]:
+    """Return the records at these row numbers."""
+    return [record for batch in corpus.take(rows).combine_chunks().to_batches() for record in records(batch)]
+
+
+def texts_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+    """Return the texts of the records at these row numbers."""
+    return [str(record.text) for record in records_of(corpus, rows)]

@@ -1,0 +1,202 @@
+"""Why a record got its label: what each member of the committee added to the log-odds."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import is_tied
+from weaklab.core.tables import Table, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from weaklab.label_models import LabelModel
+    from weaklab.voting.committee import Votes
+
+BALANCE = "(every record)"
+"""What the last part of the sum is called: the bias, which every record gets."""
+FOR, AGAINST = "#0072B2", "#D55E00"
+"""Blue and vermilion of Okabe and Ito (2008), Color universal design, as in the plots."""
+BAR_PIXELS = 120
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one member says of a record.
+
+    Attributes
+    ----------
+    member : its name
+    vote : the label it votes, None where it abstains
+    confidence : 0 to 1, how much the vote counts, or the probability that a weak classifier gives its best label; None
+        for others
+    log_odds : natural log, what it adds for the label against the runner-up
+    """
+
+    member: str
+    vote: str | None
+    confidence: float | None
+    log_odds: float
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """What the committee says of one record and what each member had to do with it.
+
+    Attributes
+    ----------
+    record : id of the record, or its row number
+    text : its text
+    label, runner_up : the two most probable labels, of equals the first
+    probability, runner_up_probability : of these two
+    parts : what each member added, largest first; members that add nothing and abstain are left out
+    silent : how many members these are
+    tied : whether nothing tells the two labels apart, so that the record gets no label
+    manual : the label that a person gave, which is exported in the place of the committee's; None where there is none
+
+    Examples
+    --------
+    >>> parts = [Part("has_link", "spam", None, 1.75), Part("naive_bayes", "ham", 0.6, -0.25)]
+    >>> Explanation("7", "see http://x", "spam", "ham", 0.8176, 0.1824, parts)
+    7: spam 0.818, then ham 0.182
+    member                   vote  confidence  log-odds
+    has_link                 spam                 1.750
+    naive_bayes              ham        0.600    -0.250
+    spam rather than ham                          1.500
+    text: see http://x
+    """
+
+    record: str
+    text: str
+    label: str
+    runner_up: str
+    probability: float
+    runner_up_probability: float
+    parts: Sequence[Part]
+    silent: int = 0
+    tied: bool = False
+    manual: str | None = None
+
+    @property
+    def log_odds(self) -> float:
+        """The sum of the parts, ln(probability / runner_up_probability)."""
+        return float(sum(part.log_odds for part in self.parts))
+
+    def table(self) -> Table:
+        """Return what to show."""
+        rows = [[part.member, part.vote, part.confidence, part.log_odds] for part in self.parts]
+        rows.append([f"{self.label} rather than {self.runner_up}", None, None, self.log_odds])
+        return Table(self._title(), ["member", "vote", "confidence", "log-odds"], rows, self._notes())
+
+    def _title(self) -> str:
+        return (
+            f"{self.record}: {self.label} {self.probability:.3f}, then {self.runner_up} "
+            f"{self.runner_up_probability:.3f}"
+        )
+
+    def _notes(self) -> list[str]:
+        notes = [f"text: {clean(self.text)}"] if self.text else []
+        if self.silent:
+            notes.append(f"{self.silent:,} other{' abstains' if self.silent == 1 else 's abstain'}.")
+        if self.tied:
+            notes.append("Nothing tells the two labels apart, so the committee gives none.")
+        if self.manual is not None:
+            notes.append(f"A person's label, {self.manual}, stands in the place of the committee's.")
+        return notes
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        most = max((abs(part.log_odds) for part in self.parts), default=0.0) or 1.0
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(clean(part.member))}</td>"
+            f"<td style='text-align:left'>{html.escape(clean(part.vote or ''))}</td>"
+            f"<td>{'' if part.confidence is None else f'{part.confidence:.3f}'}</td>"
+            f"<td>{part.log_odds:+.3f}</td><td style='text-align:left'>{_bar(part.log_odds / most)}</td></tr>"
+            for part in self.parts
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("member", "vote", "confidence", "log-odds", ""))
+        total = html.escape(clean(f"{self.label} rather than {self.runner_up}", None))
+        foot = (
+            "<tr><td style='text-align:left' "
+            f"colspan='3'><b>{total}</b></td><td><b>{self.log_odds:+.3f}</b></td><td></td></tr>"
+        )
+        notes = "".join(f"<div>{html.escape(clean(note, None))}</div>" for note in self._notes())
+        title = html.escape(clean(self._title(), None))
+        return f"<div><b>{title}</b><table><tr>{head}</tr>{rows}{foot}</table>{notes}</div>"
+
+
+def _bar(share: float) -> str:
+    """Return a bar to the right for the label or to the left for the runner-up, as long as ``share`` from -1 to 1
+    says.
+    """
+    width = round(abs(share) * BAR_PIXELS / 2)
+    left = BAR_PIXELS // 2 if share >= 0 else BAR_PIXELS // 2 - width
+    return (
+        f"<div style='width:{BAR_PIXELS}px'><div style='margin-left:{left}px;width:{width}px;height:0.8em;"
+        f"background:{FOR if share >= 0 else AGAINST}'></div></div>"
+    )
+
+
+def explain(
+    model: LabelModel,
+    votes: Votes,
+    row: int,
+    *,
+    instance: NDArray[np.float64] | None = None,
+    record: str = "",
+    text: str = "",
+    manual: str | None = None,
+) -> Explanation:
+    """Return what each member contributed to what a label model says of one record.
+
+    Parameters
+    ----------
+    model : fitted, and one that adds up what its members say
+    votes : of the committee that it was fitted on
+    row : number of the record
+    instance : float (n, k), what the model's own member says of the records by their features
+    record, text, manual : see :class:`Explanation`; ``record`` is the row number by default
+
+    Raises
+    ------
+    WeaklabError
+        The model adds nothing up, see :meth:`weaklab.label_models.LabelModel.contributions`.
+    """
+    L = votes.L[[row]]
+    scores = {j: given[[row]] for j, given in votes.scores.items()}
+    sure = {j: given[[row]] for j, given in votes.confidence.items()}
+    own = None if instance is None else instance[[row]]
+    by_class = model.contributions(L, scores, sure, instance=own)[0]
+    P = model.predict_proba(L, scores, sure, instance=own)
+    first, second = np.argsort(-P[0], kind="stable")[:2].tolist()
+    log_odds = (by_class[:, first] - by_class[:, second]).tolist()
+    names = [*votes.names, *model.own_members, BALANCE]
+    parts = []
+    for j, (name, added) in enumerate(zip(names, log_odds, strict=True)):
+        voted = int(L[0, j]) if j < L.shape[1] else ABSTAIN
+        stated = scores[j].max() if j in scores else sure[j][0] if j in sure and voted != ABSTAIN else None
+        if added or voted != ABSTAIN:
+            parts.append(Part(name, votes.labels.name(voted), None if stated is None else float(stated), added))
+    parts.sort(key=lambda part: -abs(part.log_odds))
+    said = {part.member for part in parts}
+    return Explanation(
+        record or str(row),
+        text,
+        votes.labels[first],
+        votes.labels[second],
+        float(P[0, first]),
+        float(P[0, second]),
+        parts,
+        sum(name not in said for name in votes.names),
+        bool(is_tied(P)[0]),
+        manual,
+    )
