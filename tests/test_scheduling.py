@@ -192,7 +192,7 @@ def test_a_function_of_ones_own_is_a_strategy():
         ({"margin": -1.0}, "needs weights"),
         ({}, "needs weights"),
         (lambda P: np.full(len(P), np.nan), "4 are NaN or infinite"),
-        (lambda P: P, "one finite score a record"),
+        (lambda P: P, "one finite score per record"),
         (lambda texts: texts, "asks for 'texts'"),
     ],
 )

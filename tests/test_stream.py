@@ -264,7 +264,7 @@ def test_wrong_keys_scores_and_states_are_refused():
         ({"L_row": [0, 300]}, r"L\[0, 1\] is 300, which is no label"),
         ({"L_row": [0, 0.5]}, r"L\[0, 1\] is 0\.5, which is no code"),
         ({"L_row": [0, np.nan]}, r"L\[0, 1\] is nan"),
-        ({"L_row": [[0, 1]]}, r"L_row must hold one vote a heuristic, shape \(m,\), got shape \(1, 2\)"),
+        ({"L_row": [[0, 1]]}, r"L_row must hold one vote per heuristic, shape \(m,\), got shape \(1, 2\)"),
         ({"L_row": [0, 1], "scores": {1: [np.inf, 0.0]}}, r"scores\[1\] holds NaN or infinity"),
         ({"L_row": [0, 1], "scores": {5: [0.5, 0.5]}}, r"scores\[5\] has shape"),
         ({"key": 1.5}, "key must be a record's id or a whole number, got 1.5"),

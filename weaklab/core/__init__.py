@@ -1,3 +1,4 @@
-"""What every other room needs: labels, errors, faults, registries, events, tables, checked files; imports nothing of
-the others.
+"""Basic parts that all other packages of weaklab use: labels, errors, faults, registries, events, tables, files.
+
+It imports none of the other packages.
 """

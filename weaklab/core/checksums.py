@@ -1,6 +1,4 @@
-"""Checksums of the Parquet parts of a corpus, a number for each row group, so that damage is noticed and can be
-named.
-"""
+"""Checksums of the Parquet files ("parts") of a corpus, one per row group, to detect and locate damage."""
 
 from __future__ import annotations
 
@@ -19,15 +17,15 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Seal:
-    """What a part was when it was written.
+    """The checksums of a part, taken when it was written.
 
     Attributes
     ----------
-    name : of the file
+    name : name of the file
     records : number of rows
-    ends : where each row group ends in the file, in bytes, and then the file itself
-    rows : rows of each row group
-    sums : CRC-32 of each row group, and then of the footer: every byte of the file is in one of them
+    ends : end of each row group in the file, in bytes, followed by the size of the file
+    rows : number of rows in each row group
+    sums : CRC-32 of each row group, followed by that of the footer; together they cover every byte of the file
     """
 
     name: str
@@ -38,7 +36,7 @@ class Seal:
 
     @classmethod
     def of(cls, part: Path) -> Seal:
-        """Read a part and return its seal; raises what reading a damaged Parquet file raises."""
+        """Read a part and return its seal; a damaged Parquet file raises the error of its reader."""
         import pyarrow.parquet as pq
 
         metadata = pq.read_metadata(part)
@@ -52,12 +50,12 @@ class Seal:
         )
 
     def damage(self, part: Path) -> str | None:
-        """Say in words what is wrong with a part, None where it is what was written.
+        """Describe how a part differs from the file that was written; None if it does not.
 
         Raises
         ------
         OSError
-            It cannot be read.
+            The part cannot be read.
         """
         size = part.stat().st_size
         broken = [place for place, found in enumerate(_sums(part, self.ends)) if found != self.sums[place]]
@@ -115,7 +113,7 @@ def _crc(stream: Any, length: int) -> int:
     while length > 0:
         data = stream.read(min(length, CHUNK))
         if not data:
-            return -1  # the file ends before: no CRC is negative
+            return -1  # the file is too short; -1 equals no CRC
         value, length = zlib.crc32(data, value), length - len(data)
     return value
 

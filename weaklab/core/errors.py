@@ -1,4 +1,4 @@
-"""Errors and warnings, and small checks of values that their messages need."""
+"""The error and warning classes of weaklab, and small helpers for checking values and writing messages."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class WeaklabError(ValueError):
     """A user's mistake: the message says what arrived, what was wanted and what to do."""
 
     def __str__(self) -> str:
-        return clean_lines(super().__str__())  # it may name what a terminal would obey
+        return clean_lines(super().__str__())  # it may quote data with control characters, which a terminal would obey
 
 
 class UnknownLabelError(WeaklabError):
-    """A vote or a manual label that is none of the project's labels."""
+    """A vote or a manual label that is not one of the project's labels."""
 
 
 class UnknownNameError(WeaklabError):
-    """A name that no registry holds."""
+    """A name that is not in the registry."""
 
 
 class CorpusError(WeaklabError):
@@ -44,19 +44,19 @@ class HeuristicError(WeaklabError):
 
 
 class ProjectError(WeaklabError):
-    """A project folder that cannot do what was asked of it."""
+    """A project folder that is damaged, locked, or cannot do the requested operation."""
 
 
 class WeaklabWarning(UserWarning):
-    """Something the user should know that did not stop the work."""
+    """A problem that the user should know about, but that did not stop the work."""
 
 
 class FaultWarning(WeaklabWarning):
-    """A heuristic failed on some records, which abstain there; see :class:`Fault`."""
+    """A heuristic failed on some records and abstains on these; see :class:`Fault`."""
 
 
 def warn(message: str, category: type[WeaklabWarning] = WeaklabWarning) -> None:
-    """Warn with the line of the user's code that called weaklab."""
+    """Issue a warning that points to the line of the user's code that called weaklab."""
     package = os.path.dirname(os.path.dirname(__file__))
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
@@ -65,7 +65,7 @@ def warn(message: str, category: type[WeaklabWarning] = WeaklabWarning) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a real number, and no yes or no.
+    """Whether a value is a real number and not a bool.
 
     >>> is_number(0.5), is_number(True), is_number("0.5")
     (True, False, False)
@@ -74,7 +74,7 @@ def is_number(value: object) -> bool:
 
 
 def is_whole(value: object) -> bool:
-    """Whether a value is a whole number by its type, and no yes or no.
+    """Whether a value has an integer type and is not a bool.
 
     >>> is_whole(3), is_whole(3.0), is_whole(True)
     (True, False, False)
@@ -83,7 +83,7 @@ def is_whole(value: object) -> bool:
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:
-    """Return `` did you mean 'x'?`` for a near miss, else an empty string.
+    """Return `` did you mean 'x'?`` with the most similar available name, or an empty string if none is similar.
 
     >>> did_you_mean("margn", ["margin", "entropy"])
     " did you mean 'margin'?"

@@ -1,4 +1,4 @@
-"""Events: what people did in a project, one value each, never changed or removed."""
+"""Events: one entry for each thing that a person did in a project; events are never changed or removed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ LABEL, SKIP, REQUEUE, UNDO = EVENT_KINDS
 
 @dataclass(frozen=True)
 class Event:
-    """Something a person did, in the order of ``id``; never changed or removed.
+    """One thing that a person did. Events are ordered by ``id`` and are never changed or removed.
 
     Attributes
     ----------
-    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the queue) or ``undo`` (of event ``undoes``)
+    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (put back in the queue) or ``undo`` (of event ``undoes``)
     record : id of the record
-    label : label name, for a label
-    annotator, session : who, and in which run of a program
+    label : label name, if the kind is ``label``
+    annotator, session : the person, and the session in which it happened
     at : UTC time, ISO 8601
     seconds : how long the person took
-    suggestion, suggestion_confidence, suggestion_shown : what the committee thought at that moment
+    suggestion, suggestion_confidence, suggestion_shown : the committee's suggestion at that moment, its confidence,
+        and whether the person saw it
     picked_by, pick_probability, pool_size : how the record was picked, see :class:`weaklab.scheduling.scheduler.Pick`
-    asked_after : id of the last event that was known when it was picked
+    asked_after : id of the last event at the moment when the record was picked
     """
 
     kind: str
@@ -45,7 +46,7 @@ class Event:
 
 
 EVENT_COLUMNS = tuple(f.name for f in fields(Event) if f.name != "id")
-"""The attributes of an event but its number, in the order in which they are stored."""
+"""The attributes of an event except ``id``, in the order in which they are stored."""
 
 
 def now() -> str:

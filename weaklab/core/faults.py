@@ -1,4 +1,4 @@
-"""Faults: what went wrong inside a heuristic, and on which records."""
+"""Faults: exceptions and wrong return values of heuristics, with the records on which they occurred."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 MAX_FAULT_RECORDS = 20
-"""So many record ids are kept with a fault; its count goes on."""
+"""At most this many record ids are stored per fault; ``count`` is not capped."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong in one heuristic, once for each kind of exception.
+    """One kind of exception in one heuristic, with the records on which it occurred.
 
     Attributes
     ----------
     heuristic : name of the heuristic
     exception : type name of the exception, such as ``KeyError``
-    message : the message of the first one
+    message : message of its first occurrence
     location : ``file:line`` of the heuristic, or an empty string
-    records : ids of the first records that it happened on
-    count : on how many records it happened
+    records : ids of the first records on which it occurred, at most :data:`MAX_FAULT_RECORDS`
+    count : number of records on which it occurred
     """
 
     heuristic: str
@@ -57,7 +57,7 @@ class Fault:
 
 
 def merge_faults(faults: Iterable[Fault]) -> list[Fault]:
-    """Add up faults of the same heuristic and exception, in the order in which they came.
+    """Merge faults of the same heuristic and exception into one, in order of first occurrence.
 
     >>> one = Fault("f", "KeyError", "'x'", records=("7",))
     >>> str(merge_faults([one, Fault("f", "KeyError", "'x'", records=("9",))])[0])

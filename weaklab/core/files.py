@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and that show whether they still are what was written."""
+"""Atomic and checked files: each is written completely or not at all, and a checksum shows later damage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TRAILER_BYTES = len(_TRAILER) + 4
 
 @contextmanager
 def write_errors(path: str | Path) -> Iterator[None]:
-    """Turn what the system says of a file that cannot be written into a ProjectError with its path.
+    """Turn an OSError while writing a file into a ProjectError that names the file and the reason.
 
     >>> with write_errors("labels.csv"):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
@@ -52,12 +52,12 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to; when the block ends well the file is flushed and takes the place of ``path`` at once.
+    """Write a file atomically: yield a temporary path; after the block it is flushed and renamed to ``path``.
 
     Raises
     ------
     ProjectError
-        The disk is full, or the folder may not be written; what stood there before is as it was.
+        The disk is full, or the folder is not writable; a previous file at ``path`` is unchanged.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
     with write_errors(path):
@@ -74,10 +74,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last through a power failure, where the system can."""
+    """Flush a folder to disk, so that renames in it survive a power failure, if the system supports this."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except (OSError, AttributeError):  # Windows has no such thing
+    except (OSError, AttributeError):  # Windows cannot flush a folder
         return
     try:
         os.fsync(handle)
@@ -85,19 +85,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-# ---- what can be computed again
+# ---- caches: files that can be computed again
 
 
 class Kept:
-    """The names of the files that were once kept in a folder, so that one that is gone is noticed.
+    """A folder of cached files, with a list of their names to notice when one is missing.
 
-    A file that is gone, damaged or somebody else's is made again with a warning, and one that cannot be written is a
-    warning: neither changes a result.
+    A file that is missing, damaged or made for other records is computed again, with a warning. If a file cannot be
+    written, that is a warning. Neither changes a result.
 
     Parameters
     ----------
-    folder : where the files are
-    owner : the project folder, which the warning names when nothing can be written
+    folder : folder of the files
+    owner : the project folder, named in the warning when a file cannot be written
     """
 
     _LIST = "kept.txt"
@@ -109,7 +109,7 @@ class Kept:
         return self.folder / name
 
     def read(self, name: str, read: Callable[[Path], Any]) -> Any:
-        """Return what ``read`` makes of a file, None where it is not there or ``read`` raises or returns None."""
+        """Return the result of ``read`` for a file; None if the file is missing or ``read`` raises or returns None."""
         path = self.path(name)
         try:
             found = read(path)
@@ -117,13 +117,13 @@ class Kept:
             if name in self._names():
                 warn(f"{path}: is not there any more; it is made again")
             return None
-        except Exception as error:  # a damaged file can raise anything on the way through its readers
+        except Exception as error:  # the reader of a damaged file may raise anything
             warn(f"{path}: is damaged or was not written for these records ({_short(error)}); it is made again")
             return None
         return found
 
     def write(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let ``write`` make a file, whole or not at all; where it cannot be written that is a warning."""
+        """Let ``write`` make a file, completely or not at all; warn if that fails."""
         try:
             with replacing(self.path(name)) as temporary:
                 write(temporary)
@@ -143,7 +143,7 @@ class Kept:
 
 
 class DamagedError(ValueError):
-    """A file is not what was written."""
+    """A file differs from what was written."""
 
 
 def _short(error: Exception) -> str:
@@ -156,7 +156,7 @@ def _short(error: Exception) -> str:
 
 
 def array_checksum(array: NDArray[Any], key: str) -> int:
-    """Return a checksum of what an array holds and of what it was made for.
+    """Return a checksum of an array and of the key that it belongs to.
 
     >>> import numpy as np
     >>> array_checksum(np.array([1, 2]), "a") != array_checksum(np.array([1, 2]), "b")
@@ -178,12 +178,12 @@ def write_array(path: Path, array: NDArray[Any], key: str) -> None:
 
 
 def read_array(path: Path, key: str) -> NDArray[np.generic]:
-    """Return an array that :func:`write_array` wrote.
+    """Read an array that :func:`write_array` wrote.
 
     Raises
     ------
-    DamagedError, or what numpy raises
-        It is damaged, or was written for another ``key``.
+    DamagedError, or an error of numpy
+        The file is damaged, or was written with another ``key``.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What stands in a label or gold column, as labels: one place that reads it, for every way in."""
+"""Reading values of label and gold columns as labels, in the same way for imports, crowds, simulations and batches."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?", re.ASCII)
 _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 NOT_THERE = frozenset({"nan", "none", "null", "<na>", "nat"})
-"""Words, in lower case, that programs write where there is no value; they are no label, unless one of the names is such
-a word."""
+"""Words, in lower case, that programs write for a missing value. They mean no label, unless a label has such a name."""
 _SHOWN = 6
 
 
 def written(value: Any) -> str:
-    """Return a value as a data file would have it; whole numbers without a point, nothing for None and NaN.
+    """Return a value as text, as in a data file: whole numbers without a point, and '' for None and NaN.
 
     >>> [written(value) for value in (" spam ", 1.0, 1, True, None, float("nan"), 0.5)]
     ['spam', '1', '1', 'True', '', '', '0.5']
@@ -50,7 +49,7 @@ def written(value: Any) -> str:
 
 
 def number_of(text: str) -> Decimal | None:
-    """Return the number that a text writes, None where it writes none.
+    """Return the number that a text represents, None if it is not a number.
 
     >>> number_of("1.0") == number_of("01") == 1, number_of("one")
     (True, None)
@@ -59,8 +58,7 @@ def number_of(text: str) -> Decimal | None:
 
 
 def stands_for_nothing(text: str) -> bool:
-    """Whether a value of a label column means that there is no label, where it is no name: nothing, NaN and the like,
-    -1.
+    """Whether a value of a label column means "no label", if no label has this name: '', -1, NaN and similar words.
 
     >>> [text for text in ("", "NaN", "-1.0", "0", "spam") if stands_for_nothing(text)]
     ['', 'NaN', '-1.0']
@@ -69,8 +67,7 @@ def stands_for_nothing(text: str) -> bool:
 
 
 def names_in(values: Iterable[Any], map: Mapping[Any, Any] | None = None) -> set[str]:
-    """Return the label names that a column holds, where nobody says what they are: all its values that stand for
-    something.
+    """Return the label names in a column if they are not given: all its values, except those that mean "no label".
 
     >>> sorted(names_in(["1.0", 2, "", None, "b"], {"b": "3"}))
     ['1', '2', '3']
@@ -81,22 +78,22 @@ def names_in(values: Iterable[Any], map: Mapping[Any, Any] | None = None) -> set
 
 
 class LabelReader:
-    """Reads values of a label or gold column as codes of a project's labels.
+    """Converts values of a label or gold column to label codes.
 
-    A value is looked up among the keys of ``map``, then among the label names: as it is written, and as the number that
-    it writes, so that 1, 1.0 and '1' are one value. True and False also count as 1 and 0 where both are keys or names.
-    A number that is no name is an error; it is never a position in the list of labels. Nothing, NaN and -1 mean that
-    there is no label, unless that is a name.
+    A value is looked up among the keys of ``map``, then among the label names. It is compared as text and as a number,
+    so that 1, 1.0 and '1' are the same value. True and False also count as 1 and 0 if both numbers are keys or names.
+    A number that is not a name is an error; it is never a position in the list of labels. An empty value, NaN and -1
+    mean "no label", unless a label has this name.
 
     Parameters
     ----------
-    labels : of the project
-    map : value -> label name, for values that are no names; None or '' as the label means that there is none
+    labels : the label names of the project
+    map : value -> label name, for values that are not label names; None or '' as the name means "no label"
 
     Raises
     ------
     WeaklabError
-        A value of ``map`` is no label, or two keys of it are one value with two labels.
+        A value of ``map`` is not a label, or two of its keys are the same value with different labels.
 
     Examples
     --------
@@ -120,15 +117,15 @@ class LabelReader:
         self._map_numbers = _by_number(self._map, truth=True)
         self._known: dict[str, int] = {}
         self.seen: Counter[str] = Counter()
-        """How often each value stood there, as it is written."""
+        """How often each value occurred, by its text."""
 
     def code(self, value: Any) -> int:
-        """Return the code of one value, ABSTAIN where it means that there is no label.
+        """Return the code of one value, ABSTAIN if it means "no label".
 
         Raises
         ------
         UnknownLabelError
-            It is no label.
+            The value is not a label.
         """
         text = written(value)
         found = self._lookup(text)
@@ -137,17 +134,17 @@ class LabelReader:
         return found
 
     def codes(self, values: pa.Array | pa.ChunkedArray, record: Callable[[int], str]) -> NDArray[np.int64]:
-        """Return the codes of a column, int (n,); each different value is looked up once.
+        """Return the codes of a column, int (n,); each distinct value is looked up only once.
 
         Parameters
         ----------
-        values : text, as :func:`weaklab.corpus.sources.source_of` reads columns of labels
-        record : names the record in a row, for messages
+        values : texts, as :func:`weaklab.corpus.sources.source_of` reads label columns
+        record : function from a row number to the name of the record, for messages
 
         Raises
         ------
         UnknownLabelError
-            The first value that is no label, with its record.
+            A value is not a label; the message names the first one and its record.
         """
         import numpy as np
         import pyarrow as pa
@@ -167,7 +164,7 @@ class LabelReader:
         return read
 
     def _lookup(self, text: str) -> int | None:
-        """Return the code of a value, None where it is no label."""
+        """Return the code of a value, None if it is not a label."""
         if text not in self._known:
             found = self._read(text)
             if found is None:
@@ -188,13 +185,11 @@ class LabelReader:
         return ABSTAIN if self._means_nothing(text) else None
 
     def _means_nothing(self, text: str) -> bool:
-        """Whether a value that is no name means that there is no label; 'None' does not where a label is called
-        'none'.
-        """
+        """Whether a value that is not a label name means "no label"; not 'None' if there is a label 'none'."""
         return stands_for_nothing(text) and not (text and text.lower() in map(str.lower, self.labels))
 
     def unknown(self, texts: Iterable[str]) -> str:
-        """Say that the first of some values is no label, and how to say what it and the others stand for."""
+        """Return the message that the first of some values is not a label, with an example of ``map=`` for all."""
         strange = [text for text in dict.fromkeys(texts) if self._lookup(text) is None]
         first = strange[0]
         is_number = number_of(first) is not None or first.lower() in _TRUTH
@@ -214,10 +209,10 @@ class LabelReader:
             f"(in the terminal {typed})"
         )
 
-    # ---- what to tell about it
+    # ---- summary for the import receipt
 
     def counts(self) -> dict[str, int]:
-        """Return label name -> number of records, in the order of the labels; those without a label under ''."""
+        """Return label name -> number of records, in the order of the labels; '' is the key for records without one."""
         found = Counter(dict.fromkeys(self.labels, 0))
         for text, times in self.seen.items():
             found[self._name(text)] += times
@@ -228,11 +223,11 @@ class LabelReader:
         return "" if code in (None, ABSTAIN) else str(self.labels[code])
 
     def unused(self) -> list[str]:
-        """Return the values that the map explains and that never occurred."""
+        """Return the keys of the map that never occurred."""
         return [key for key in self._map if not any(_same(key, text) for text in self.seen)]
 
     def notes(self) -> list[str]:
-        """Return what was mapped, converted or taken for no label, one sentence each."""
+        """Return notes on values that were mapped, converted or read as "no label"."""
         told = []
         for text, times in self.seen.items():
             name = self._name(text)
@@ -244,7 +239,7 @@ class LabelReader:
 
 
 def _as_number(text: str) -> Decimal | None:
-    """Return the number that a text writes, with True as 1 and False as 0."""
+    """Return the number that a text represents, with True as 1 and False as 0."""
     number = number_of(text)
     return _TRUTH.get(text.lower()) if number is None else number
 
@@ -254,8 +249,9 @@ def _same(key: str, text: str) -> bool:
 
 
 def _as_truth(text: str, exact: Mapping[str, int], numbers: Mapping[Decimal, int]) -> int | None:
-    """Return what True or False stands for: a name written so in any case, or 1 and 0 where both are there; one
-    reading, or none.
+    """Return the code for True or False: a name that equals it in any letter case, or 1 and 0 if both exist.
+
+    Return None if both readings or neither are possible.
     """
     truth = _TRUTH.get(text.lower())
     if truth is None:
@@ -267,7 +263,7 @@ def _as_truth(text: str, exact: Mapping[str, int], numbers: Mapping[Decimal, int
 
 
 def _by_number(codes: Mapping[str, int], truth: bool = False) -> dict[Decimal, int]:
-    """Return the codes by the number that a name or key writes; a number that several of them write is left out."""
+    """Return number -> code for names or keys that are numbers; a number that occurs twice is left out."""
     numbers = [
         (number, code)
         for name, code in codes.items()
@@ -304,10 +300,12 @@ def _checked_map(given: Mapping[Any, Any] | None, labels: LabelNames) -> dict[st
 
 
 def _example(strange: list[str], labels: LabelNames, mapped: Mapping[str, str], number: bool) -> list[tuple[str, str]]:
-    """Pair values with labels, with those that they or keys of the map are like: an example, but one of this data."""
+    """Return (value, label) pairs as an example for ``map=``, by similarity to label names and to keys of the map."""
     shown = strange[:_SHOWN]
     if number and any(number_of(name) is not None for name in labels):
-        return [(_plain_number(text), "") for text in shown]  # a rating that is none of the ratings is no rating
+        return [
+            (_plain_number(text), "") for text in shown
+        ]  # a number outside a rating scale usually means "no rating"
     if number:
         in_order = sorted(shown, key=lambda text: _as_number(text) or Decimal(0), reverse=len(shown) <= 2)
         return list(zip(map(_plain_number, in_order), labels, strict=False))
@@ -327,7 +325,7 @@ def _plain_number(text: str) -> str:
 
 
 def parse_map(pairs: Iterable[str] | None) -> dict[str, str] | None:
-    """Return the map that ``VALUE=LABEL`` pairs of the command line say; the last = separates.
+    """Return the map for ``VALUE=LABEL`` pairs of the command line; the last = separates value and label.
 
     >>> parse_map(["1=spam", "a=b=ham", "9="])
     {'1': 'spam', 'a=b': 'ham', '9': ''}

@@ -1,4 +1,4 @@
-"""Label names and their codes: users speak names, matrices hold codes."""
+"""Label names and their integer codes: users give names, matrices contain codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 ABSTAIN = -1
-"""The code of a vote that is no vote."""
+"""The code in place of a vote where a heuristic abstains, and in place of a label where there is none."""
 
 
 MAX_CLASSES = 127
@@ -37,7 +37,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
 
 
 def not_a_list(names: Any) -> str:
-    """Say that label names are one text, or a set, which has no order."""
+    """Return the message that label names are given as a single text or as a set, not as a list."""
     if isinstance(names, (str, bytes)):
         text = names if isinstance(names, str) else names.decode("utf-8", "replace")
         parts = [part.strip() for part in re.split(r"[,;|]", text) if part.strip()]
@@ -50,16 +50,16 @@ def not_a_list(names: Any) -> str:
 
 
 class LabelNames(Sequence[str]):
-    """The labels of a project in a fixed order: users speak names, matrices hold codes.
+    """The labels of a project in a fixed order; the code of a label is its position.
 
     Parameters
     ----------
     names : sequence of str
-        At least two different, non-empty names; the code of a name is its position.
+        At least two different, non-empty names.
 
     Attributes
     ----------
-    are_numbers : whether some name writes a number or a truth value, so that a number is a name and never a position
+    are_numbers : whether some name is a number or a truth value; then a number is read as a name, never as a code
 
     Examples
     --------
@@ -108,16 +108,16 @@ class LabelNames(Sequence[str]):
         return f"LabelNames({list(self._names)})"
 
     def code(self, vote: Any) -> int:
-        """Return the code of what a function returned: a name, a code, or None / ABSTAIN for no vote.
+        """Return the code for the return value of a labeling function: a name, a code, or None / ABSTAIN for no vote.
 
-        Where a name is itself a whole number, such as the stars 1 to 5, a number is one of these names and never a
-        code. Values of data columns are read by :class:`weaklab.core.label_reader.LabelReader`, which takes no number
-        for a code.
+        If a label name is itself a number, such as 1 to 5 stars, a number is read as a name and never as a code.
+        Values of data columns are read by :class:`weaklab.core.label_reader.LabelReader`, which never reads a number
+        as a code.
 
         Raises
         ------
         UnknownLabelError
-            The vote is none of these; a bool is refused, too, because True is no label.
+            The vote is none of these. A bool is refused as well, because it is not a label.
 
         Examples
         --------
@@ -141,7 +141,7 @@ class LabelNames(Sequence[str]):
         raise UnknownLabelError(self.unknown(vote))
 
     def unknown(self, vote: Any) -> str:
-        """Say that ``vote`` is no label, and what would be one."""
+        """Return the message that ``vote`` is not a label, with the labels that there are."""
         hint = did_you_mean(vote, self._names) if isinstance(vote, str) else ""
         if type(vote).__name__ in ("bool", "bool_"):
             hint = " a yes or no is no label: return the label's name where the answer is yes, None where it is no."

@@ -1,8 +1,8 @@
-"""How good class probabilities are, against the truth.
+"""Quality of class probabilities compared with true labels: accuracy, F1, Brier score, log loss, calibration error.
 
-Every function takes ``P`` float (n, k), class probabilities, and ``y`` int (n,), the true codes; a row whose truth is
-unknown, -1, is left out. Figures are fractions, not percent. Where the best classes of a row are tied, it counts as a
-random pick among them would on average, so that no figure depends on the order of the classes.
+Every function takes ``P`` float (n, k), class probabilities, and ``y`` int (n,), the true codes; rows with y = -1
+(unknown) are left out. Values are fractions, not percent. If several classes of a row are tied for the best, the row
+counts as the average over a random choice among them, so that no value depends on the order of the classes.
 """
 
 from __future__ import annotations
@@ -25,17 +25,15 @@ MEASURES = ("accuracy", "f1", "brier", "log_loss", "ece")
 """What :func:`measure` returns, in this order."""
 HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
 LEAST_PROBABILITY = 1e-12
-"""The log loss takes no probability for smaller, so that one row that is surely wrong costs 27.6 rather than
-infinity."""
+"""Lower limit of probabilities in the log loss, so that one row with probability 0 costs 27.6 and not infinity."""
 ROUNDING = 1e-3
-"""So far beyond 0 and 1 a probability may be by rounding: the precision of float16."""
+"""Probabilities may be this far below 0 or above 1, which allows for rounding to float16."""
 _TIED = 1e-9
-"""Probabilities that differ by less are equal, as in :func:`weaklab.label_models.is_tied`."""
+"""Probabilities that differ by less count as equal, as in :func:`weaklab.label_models.is_tied`."""
 
 
 def accuracy(P: ArrayLike, y: ArrayLike) -> float:
-    """Return the share of rows whose most probable class is the true one; a tie of t classes with the true one among
-    them counts 1 / t.
+    """Return the share of rows with the true class as the most probable one; a tie of t classes counts 1 / t.
 
     >>> accuracy([[0.9, 0.1], [0.5, 0.5]], [0, 0])
     0.75
@@ -44,11 +42,10 @@ def accuracy(P: ArrayLike, y: ArrayLike) -> float:
 
 
 def f1(P: ArrayLike, y: ArrayLike) -> float:
-    """Return F1 = 2 TP / (2 TP + FP + FN) of class 1 where there are two classes, else the mean of F1 over the classes
-    (macro F1).
+    """Return F1 = 2 TP / (2 TP + FP + FN) of class 1 if there are two classes, else the mean over classes (macro F1).
 
-    Counts are expected counts where rows are tied. A class that is neither true nor predicted of any row has no part in
-    the mean.
+    For tied rows the counts are expected counts. A class that is neither true nor predicted for any row is left out
+    of the mean.
 
     Notes
     -----
@@ -75,7 +72,7 @@ def brier(P: ArrayLike, y: ArrayLike) -> float:
 
 
 def log_loss(P: ArrayLike, y: ArrayLike) -> float:
-    """Return the mean of -ln P_i,y_i in nats, probabilities clipped at 1e-12 from below; lower is better.
+    """Return the mean of -ln P_i,y_i in nats, with probabilities of at least 1e-12; lower is better.
 
     Good (1952), Rational decisions, Journal of the Royal Statistical Society B 14(1).
 
@@ -88,8 +85,8 @@ def log_loss(P: ArrayLike, y: ArrayLike) -> float:
 def ece(P: ArrayLike, y: ArrayLike, bins: int = 15) -> float:
     """Return the expected calibration error of the most probable class, from 0 to 1; lower is better.
 
-    Rows fall into bins of equal width by their largest probability, bin b from (b - 1) / bins (without) to b / bins
-    (with); the error is the mean over rows of |accuracy - mean largest probability| of their bin.
+    Rows are put into bins of equal width by their largest probability; bin b is ((b - 1) / bins, b / bins]. The error
+    is the mean over rows of |accuracy - mean largest probability| of their bin.
 
     Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML, who use 15 bins.
 
@@ -102,12 +99,12 @@ def ece(P: ArrayLike, y: ArrayLike, bins: int = 15) -> float:
 
 
 def measure(P: ArrayLike, y: ArrayLike) -> dict[str, float]:
-    """Return accuracy, f1, brier, log_loss and ece, see the functions of these names.
+    """Return accuracy, f1, brier, log_loss and ece by name; see the functions with these names.
 
     Raises
     ------
     WeaklabError
-        A shape or a number is wrong, or no row has a known truth.
+        A shape or a value is wrong, or y = -1 in all rows.
 
     Examples
     --------
@@ -125,7 +122,7 @@ def measure(P: ArrayLike, y: ArrayLike) -> dict[str, float]:
 
 
 def picks(P: NDArray[np.floating[Any]]) -> Floats:
-    """Return the chance that each class is picked, (n, k): 1 for the most probable one, 1 / t for each of t tied ones.
+    """Return the probability that each class is chosen, (n, k): 1 for the best class, 1 / t for each of t tied ones.
 
     >>> picks(np.array([[0.2, 0.4, 0.4]])).tolist()
     [[0.0, 0.5, 0.5]]

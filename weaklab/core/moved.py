@@ -1,4 +1,4 @@
-"""Old import paths: a module that has moved is found under its old name for one release, with a warning."""
+"""Old import paths: a module that has moved can be imported under its old name for one release, with a warning."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ MOVED = {
     "weaklab.synthesis": ("weaklab.scheduling.synthesis",),
     "weaklab.tables": ("weaklab.core.tables",),
 }
-"""Old name -> the modules that hold its names now."""
+"""Old module name -> the modules that contain its names now."""
 
 
 class _OldName(types.ModuleType):
-    """A module under its old name: looks each name up in the modules that hold it now."""
+    """A module under its old name; it looks up each attribute in the new modules."""
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__"):
@@ -69,6 +69,6 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Let Python find modules under their old names."""
+    """Install the import hook that finds modules under their old names."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())

@@ -1,4 +1,4 @@
-"""Progress bars: on standard error or in the notebook, and only where the work takes longer than a moment."""
+"""Progress bars, on standard error or in a notebook; they appear only if the work takes longer than two seconds."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SECONDS = 2.0
-"""A bar appears after so many seconds; what takes less shows none."""
+"""A bar appears after this many seconds; shorter work shows no bar."""
 
 
 class ProgressBar:
-    """A bar that appears after :data:`SECONDS`; one that is not shown does nothing.
+    """A progress bar that appears after :data:`SECONDS`; it does nothing if ``shown`` is false.
 
     Parameters
     ----------
-    shown : whether to show it at all
-    total : how much there is to do, None if that is not known
-    desc : what is done, such as ``voting``
-    unit : what is counted, such as ``records``
+    shown : whether to show the bar at all
+    total : final count, None if it is not known
+    desc : name of the work, such as ``voting``
+    unit : name of the counted things, such as ``records``
 
     Attributes
     ----------
-    done : how much was told to :meth:`update`
+    done : sum of the counts given to :meth:`update`
 
     Examples
     --------
@@ -43,13 +43,13 @@ class ProgressBar:
             )
 
     def update(self, count: int = 1) -> None:
-        """Go on by so many."""
+        """Advance the bar by ``count``."""
         self.done += count
         if self._bar is not None:
             self._bar.update(count)
 
     def skip(self, count: int) -> None:
-        """Go on by so many without counting them to the rate."""
+        """Advance the bar by ``count`` without changing the shown rate, for work that was done earlier."""
         if self._bar is not None:
             self._bar.initial += count
             self._bar.update(count)
@@ -67,7 +67,7 @@ class ProgressBar:
 def tracked(
     items: Iterable[Any], shown: bool, total: int | None, desc: str, unit: str, size: Callable[[Any], int] = len
 ) -> Iterator[Any]:
-    """Yield items while a bar counts them.
+    """Yield the items; a bar counts them.
 
     >>> list(tracked([[1, 2], [3]], False, 3, "reading", "records"))
     [[1, 2], [3]]

@@ -1,4 +1,4 @@
-"""Registries: interchangeable parts by name, from this package and from other installed packages."""
+"""Registries: parts that users choose by name, from this package and from other installed packages."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 @dataclass
 class Registry(Generic[T]):
-    """Names for interchangeable parts; a package's modules register theirs when first asked for.
+    """A mapping from names to parts of one kind, such as query strategies; modules register their parts on import.
 
     Parameters
     ----------
-    kind : what the parts are called in messages, such as ``"query strategy"``
-    package : dotted name of the package whose modules hold the parts, imported on first look-up
-    group : entry-point group in which other installed packages name parts of theirs, such as ``"weaklab.strategies"``
+    kind : name of the kind in messages, such as ``"query strategy"``
+    package : dotted name of the package that contains the parts; its modules are imported on first use
+    group : entry-point group for parts of other installed packages, such as ``"weaklab.strategies"``
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Registry(Generic[T]):
         return part
 
     def named(self, name: str, *aliases: str) -> Callable[[T], T]:
-        """Decorate a part to register it under ``name`` (and ``aliases``)."""
+        """Return a decorator that registers a part under ``name`` (and ``aliases``)."""
         return lambda part: self.register(part, name=name, aliases=aliases)
 
     def __getitem__(self, name: str) -> T:
@@ -82,7 +82,7 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         self._discover()
         if name not in self._parts and name not in self._aliases:
-            self._look_outside()  # only now: reading what is installed takes longer than the rest of a short command
+            self._look_outside()  # as late as possible: it is slow for a short command
         return name in self._parts or name in self._aliases
 
     def names(self) -> list[str]:
@@ -103,7 +103,7 @@ class Registry(Generic[T]):
             return getattr(part, "__module__", "") or ""
 
     def _look_outside(self) -> None:
-        """Register what other installed packages name in the entry-point group; one that fails is told and left out."""
+        """Register the parts in the entry-point group of other packages; one that fails is left out, with a warning."""
         if self._looked_outside or self.group is None:
             return
         self._looked_outside = True
@@ -113,11 +113,10 @@ class Registry(Generic[T]):
             package = point.dist.name if point.dist is not None else "an installed package"
             try:
                 self.register(point.load(), name=point.name)
-            except Exception as error:  # somebody else's code may raise anything
+            except Exception as error:  # code of other packages may raise anything
                 warn(
                     f"the {self.kind} {point.name!r} of the package {package} cannot be used ({type(error).__name__}: "
-                    f"{error}); "
-                    "update or uninstall that package"
+                    f"{error}); update or uninstall that package"
                 )
 
     def _discover(self) -> None:
@@ -126,10 +125,10 @@ class Registry(Generic[T]):
         self._discovered = True
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
-            if module.name != "kernels":  # these bring the compiler along, and register nothing
+            if module.name != "kernels":  # importing kernels loads the compiler, and they register nothing
                 importlib.import_module(f"{self.package}.{module.name}")
 
 
 def _plain(text: str) -> str:
-    """Take the mark-up of a docstring away."""
+    """Remove the markup of a docstring."""
     return re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", text).replace("``", "")

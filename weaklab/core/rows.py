@@ -1,6 +1,6 @@
-"""Sums, maxima, softmax and confidence over the rows of tall, narrow matrices.
+"""Fast sums, maxima, softmax and confidence for each row of a matrix with many rows and few columns.
 
-numpy reduces a short last axis slowly; going through the columns is ten times as fast for a handful of classes.
+numpy is slow at reducing a short last axis; a loop over the columns is ten times as fast for a few classes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.floating[Any]]
 
 NARROW = 32
-"""Up to so many columns are gone through one by one."""
+"""Up to this many columns, a loop over the columns is used."""
 BLOCK = 2**15
-"""Rows that are worked on at a time: with a handful of classes what is made of them on the way stays in the processor's
-cache."""
+"""Number of rows that are processed at a time, so that temporary arrays fit into the processor's cache."""
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
-    """Cut n rows into blocks.
+    """Yield slices that divide n rows into blocks.
 
     >>> list(blocks(5, 3))
     [slice(0, 3, None), slice(3, 5, None)]
@@ -135,7 +134,7 @@ def confidence(P: ArrayLike) -> NDArray[np.float64]:
 
 
 def is_tied(P: NDArray[np.floating[Any]], within: float = 1e-9) -> NDArray[np.bool_]:
-    """Return bool (n,), True where the best two classes are equally probable; they differ by less than ``within`` then.
+    """Return bool (n,), True where the best two classes are equally probable: they differ by less than ``within``.
 
     >>> is_tied(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
     [True, False]
@@ -145,10 +144,10 @@ def is_tied(P: NDArray[np.floating[Any]], within: float = 1e-9) -> NDArray[np.bo
 
 
 def one_thread() -> Any:
-    """Return a context in which linear algebra uses one thread.
+    """Return a context manager inside which linear algebra uses one thread.
 
-    Matrices of a hundred columns gain nothing from more, and where two processes each start as many threads as there
-    are cores, these wait for each other most of the time.
+    More threads are no faster for matrices of about a hundred columns. And if several processes each start one thread
+    per core, the threads wait for each other most of the time.
 
     >>> with one_thread():
     ...     np.eye(2) @ np.eye(2)
@@ -160,8 +159,9 @@ def one_thread() -> Any:
 
 @functools.cache
 def _libraries(scipy_too: bool) -> Any:
-    """Look for the libraries of linear algebra, which takes milliseconds: once, and again when scipy has brought its
-    own.
+    """Return the controller of the loaded linear algebra libraries.
+
+    Searching them takes milliseconds, so the result is cached: once without and once with the libraries of scipy.
     """
     from threadpoolctl import ThreadpoolController
 

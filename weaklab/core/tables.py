@@ -1,4 +1,4 @@
-"""One small table for all that weaklab shows: HTML in a notebook, aligned text elsewhere."""
+"""The table class for all output of weaklab (HTML in a notebook, aligned text elsewhere), and safe display of texts."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 200
 FIRST_GUESS = 80
-"""Columns of a terminal whose width is not known."""
+"""Width that is assumed for a terminal if its width is not known."""
 LEAST_WIDTH = 40
 MOST_NAMED = 10
-"""A line of text names no more labels than this, and counts the others."""
+"""At most this many names are listed in one line; the others are counted."""
 LEAST_TEXT = 16
-"""A column of text is wrapped to no fewer cells; where columns do not fit then, the table goes on below."""
+"""A text column is at least this wide; if the columns do not fit then, the table is continued below."""
 MOST_FIGURES = 24
-"""Cells that begin with a digit and are no longer than this are figures, which are never broken."""
+"""A cell that begins with a digit and is not longer than this is a number, which is never wrapped."""
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-"""Characters that steer a terminal, turn the direction of text, or cannot be seen or written: C0, C1, bidi, surrogates,
-tags."""
+"""Characters that control a terminal, change the direction of text, or are invisible or not encodable."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean(text: str, limit: int | None = MAX_TEXT) -> str:
     r"""Return text that is safe to show: control and direction characters made visible, long text cut.
 
-    Everything that weaklab shows passes here: texts, ids, names of labels, heuristics, files and folders come from
-    anywhere, and a terminal obeys what stands in them.
+    All output of weaklab is cleaned: texts, ids and names may come from untrusted data, and a terminal obeys control
+    characters in them.
 
     >>> clean("a\x00b\u202ec\nd")
     'a␀b⟨202E⟩c d'
@@ -55,7 +54,7 @@ def _visible(found: re.Match[str]) -> str:
 
 
 def clean_lines(text: str) -> str:
-    r"""Return a text of several lines that is safe to show; only its line feeds stay.
+    r"""Return text of several lines that is safe to show; line feeds are kept.
 
     >>> clean_lines("a\x1b[31m\nb\r")
     'a␛[31m\nb '
@@ -64,7 +63,7 @@ def clean_lines(text: str) -> str:
 
 
 def some_of(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """Return names in one line, the first of many.
+    """Return names in one line; if there are too many, the first ones and the number of the others.
 
     >>> some_of(["a", "b", "c"]), some_of(["a", "b", "c"], most=2)
     ('a, b, c', 'a, b and 1 more')
@@ -73,7 +72,7 @@ def some_of(names: Sequence[str], most: int = MOST_NAMED) -> str:
 
 
 def has_controls(text: str) -> bool:
-    r"""Whether a name holds control characters, which no name needs.
+    r"""Whether a name contains control characters, which names must not contain.
 
     >>> has_controls("spam"), has_controls("sp\x1bam"), has_controls("a\nb")
     (False, True, True)
@@ -82,8 +81,9 @@ def has_controls(text: str) -> bool:
 
 
 def json_text(value: Any) -> str:
-    r"""Return JSON in one line that a terminal does not obey: what :func:`clean` changes is escaped, so that programs
-    read it as it was.
+    r"""Return JSON in one line that is safe to show: characters that :func:`clean` changes are escaped.
+
+    Programs that read the JSON get the original text.
 
     >>> json_text({"text": "\u202ea\x9bb\x7f", "label": "ü"})
     '{"text": "\\u202ea\\u009bb\\u007f", "label": "ü"}'
@@ -94,7 +94,7 @@ def json_text(value: Any) -> str:
 
 
 def counted(n: int, word: str) -> str:
-    """Return a number with its noun.
+    """Return a number with its noun, in the singular or plural.
 
     >>> counted(1, "record"), counted(1200, "record")
     ('1 record', '1,200 records')
@@ -103,20 +103,20 @@ def counted(n: int, word: str) -> str:
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal, 80 where they are not known."""
+    """Return the width of the terminal, 80 if it is not known."""
     return max(LEAST_WIDTH, shutil.get_terminal_size((FIRST_GUESS, 24)).columns)
 
 
 @dataclass
 class Table:
-    """A titled table with notes under it.
+    """A table with a title above it and notes below it.
 
     Parameters
     ----------
-    title : a line over the table
+    title : line above the table
     columns : column names
-    rows : one sequence of cells a row; numbers are set right, None shows as nothing
-    notes : lines under the table
+    rows : one sequence of cells per row; numbers are aligned right, None is shown as an empty cell
+    notes : lines below the table
 
     Examples
     --------
@@ -139,13 +139,13 @@ class Table:
         return iter(self.rows)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the cells as they are."""
+        """Return the cells, unformatted, as a DataFrame."""
         import pandas as pd
 
         return pd.DataFrame([list(row) for row in self.rows], columns=list(self.columns))
 
     def numeric(self, column: int) -> bool:
-        """Whether a column holds numbers, which are set right."""
+        """Whether a column contains numbers, which are aligned right."""
         cells = [row[column] for row in self.rows if row[column] is not None]
         return bool(cells) and all(isinstance(c, (int, float)) or _is_figure(str(c)) for c in cells)
 
@@ -158,10 +158,10 @@ class Table:
     __repr__ = __str__
 
     def fitted(self, to: int | None = None) -> str:
-        """Return the table as text of at most ``to`` columns, by default as wide as the terminal.
+        """Return the table as text with lines of at most ``to`` cells, by default the width of the terminal.
 
-        Texts are wrapped, the widest first; numbers never. Where the columns do not fit even so, the others follow
-        below, each row again under its first cell.
+        Texts are wrapped, the widest column first; numbers are not. If the columns still do not fit, the remaining
+        columns follow below, with the first column repeated.
 
         >>> print(Table("", ["name", "n"], [["a name of several words", 1]]).fitted(20))
         name              n
@@ -191,7 +191,7 @@ class Table:
         return [max(map(width, column)) for column in zip(*lines, strict=True)]
 
     def _least(self, column: int, natural: int, to: int) -> int:
-        """Return the width below which a column is not to be wrapped."""
+        """Return the smallest width to which a column may be wrapped."""
         cells = [cell_text(row[column]) for row in self.rows]
         figures = all(not cell or (cell[0].isdigit() and len(cell) <= MOST_FIGURES) for cell in cells)
         return min(natural, to) if figures or self.numeric(column) else min(natural, LEAST_TEXT)
@@ -217,7 +217,7 @@ class Table:
 
 
 def cell_text(value: Any) -> str:
-    """Write a cell: floats with three digits, nothing for None and NaN, text made safe."""
+    """Return a cell as text: floats with three digits, '' for None and NaN, other values safe to show."""
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, bool):
@@ -230,7 +230,7 @@ def cell_text(value: Any) -> str:
 
 
 def width(text: str) -> int:
-    r"""How many terminal cells a text takes: wide characters take two, combining marks none.
+    r"""Return the width of a text in terminal cells: two for a wide character, none for a combining mark.
 
     >>> width("ab"), width("日本"), width("e\u0301")
     (2, 4, 1)
@@ -239,7 +239,7 @@ def width(text: str) -> int:
 
 
 def _cell_width(character: str) -> int:
-    if character == "\ufe0f":  # shows the character before it as a picture, which is twice as wide
+    if character == "\ufe0f":  # it turns the character before it into an emoji, which is twice as wide
         return 1
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
@@ -247,8 +247,7 @@ def _cell_width(character: str) -> int:
 
 
 def wrapped(text: str, to: int) -> list[str]:
-    """Break a text into lines of at most ``to`` terminal cells, between words where that is possible; at least one
-    line.
+    """Break a text into one or more lines of at most ``to`` terminal cells, between words if possible.
 
     >>> wrapped("a longer text", 8), wrapped("日本語", 4)
     (['a longer', 'text'], ['日本', '語'])
@@ -269,7 +268,7 @@ def wrapped(text: str, to: int) -> list[str]:
 
 
 def _pieces(word: str, to: int) -> list[str]:
-    """Cut a word that is longer than a line."""
+    """Cut a word that is longer than a line into pieces."""
     pieces, piece, taken = [], "", 0
     for character in word:
         cells = _cell_width(character)
@@ -281,7 +280,7 @@ def _pieces(word: str, to: int) -> list[str]:
 
 
 def _blocks(least: Sequence[int], to: int) -> list[list[int]]:
-    """Deal columns to blocks that fit beside one another, the first column in each of them."""
+    """Group columns into blocks that fit into one line each; every block starts with the first column."""
     blocks, taken = [[0]], least[0]
     for j in range(1, len(least)):
         if taken + 2 + least[j] > to and len(blocks[-1]) > 1:
@@ -293,7 +292,7 @@ def _blocks(least: Sequence[int], to: int) -> list[list[int]]:
 
 
 def _shared_out(natural: Sequence[int], least: Sequence[int], to: int) -> list[int]:
-    """Return widths between the least and the natural ones that make use of the space, narrow columns served first."""
+    """Return column widths between least and natural width that use the available space; narrow columns come first."""
     widths = list(least)
     free = max(0, to - sum(widths) - 2 * (len(widths) - 1))
     order = sorted(range(len(widths)), key=lambda j: natural[j] - least[j])

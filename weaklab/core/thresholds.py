@@ -1,6 +1,6 @@
-"""Confidence bounds of a share, and the confidence threshold above which labels reach a precision.
+"""Confidence bounds of a share, and the confidence threshold above which labels reach a given precision.
 
-Both need audit labels: labels of records that were drawn at random.
+The threshold needs audit labels: labels of records that were drawn at random.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 PRECISION, LEVEL = 0.95, 0.95
-"""What is promised by default: so many labels are right, so surely."""
+"""Defaults: the share of labels that must be right, and the confidence level of this guarantee."""
 
 
 STARTS = {0.25: 0.2, 0.5: 0.3, 1.0: 0.5}
-"""Share of the audit records, the surest ones -> how much of the risk of a wrong promise a test that begins there may
-take."""
+"""Where tests start: share of the audit records (the most confident ones) -> share of the error risk 1 - level that is
+given to the test there."""
 
 
 STEP = 0.05
-"""From a start on, slices grow by this share of the audit records."""
+"""After a start, each next slice has this share of the audit records more."""
 
 
 RATES = (0.0, 0.1, 0.25, 0.45, 0.7)
 
 
 RATE_WEIGHTS = (0.5, 0.15, 0.15, 0.1, 0.1)
-"""What is bet on: that so many times the wrong labels occur that a promise allows, and how much of the stake is put on
-each."""
+"""The bet is a mixture: each rate is the share of wrong labels divided by the share that the precision allows, and each
+weight is the part of the stake on this alternative."""
 
 
 def clopper_pearson(right: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact interval of a share, (0, 1) for n = 0; ``right`` may be a fraction where ties count in part.
+    """Return the exact confidence interval of a share; (0, 1) for n = 0. ``right`` may be a fraction, because of ties.
 
     Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial,
     Biometrika 26.
@@ -50,8 +50,7 @@ def clopper_pearson(right: float, n: float, level: float = 0.95) -> tuple[float,
 
 
 def lower_bound(right: float, n: float, level: float = LEVEL) -> float:
-    """Return the exact one-sided lower bound of a share: it is below the true share in ``level`` of all samples, or
-    more.
+    """Return the exact one-sided lower confidence bound of a share.
 
     >>> round(lower_bound(59, 59), 4)
     0.9505
@@ -63,17 +62,17 @@ def lower_bound(right: float, n: float, level: float = LEVEL) -> float:
 
 @dataclass(frozen=True, repr=False)
 class Threshold:
-    """The least confidence from which labels keep a promise of precision, and what it rests on.
+    """The lowest confidence from which labels reach a precision, and the evidence for it.
 
     Attributes
     ----------
-    min_confidence : labels from this confidence on keep the promise; infinite where nothing can be promised
-    precision, level : what is promised: this share of the labels is right, with this confidence over the draw of the
-        audit labels and however often it was asked for before
-    n, right : audit records of that confidence or more, and how many of them are right; of the first slice that was
-        tested where nothing can be promised
-    lower : the lower bound of the precision that follows from these two, see :func:`betting_bound`
-    n_audit : all audit records
+    min_confidence : labels with at least this confidence reach the precision; infinite if no threshold was found
+    precision, level : the guarantee: at least this share of the labels is right, with this probability over the draw
+        of the audit labels, however often a threshold is computed while answers come in
+    n, right : number of audit records with at least that confidence, and how many of them are right; if no threshold
+        was found, those of the first slice that was tested
+    lower : lower bound of the precision that follows from ``n`` and ``right``, see :func:`betting_bound`
+    n_audit : number of all audit records
     """
 
     min_confidence: float
@@ -86,12 +85,12 @@ class Threshold:
 
     @property
     def kept(self) -> bool:
-        """Whether anything can be promised."""
+        """Whether a threshold was found."""
         return bool(np.isfinite(self.min_confidence))
 
     @property
     def coverage(self) -> float:
-        """Share of the audit records that get a label, which estimates the share of all."""
+        """Share of the audit records with at least that confidence; an estimate of the share of all records."""
         return self.n / self.n_audit if self.kept else 0.0
 
     def __str__(self) -> str:
@@ -117,22 +116,21 @@ class Threshold:
 def threshold_for(
     confidence: ArrayLike, right: ArrayLike, precision: float = PRECISION, level: float = LEVEL
 ) -> Threshold:
-    """Return the least confidence from which labels are right often enough, judged by a random sample.
+    """Return the lowest confidence from which labels reach a precision, tested on a random sample.
 
     Parameters
     ----------
-    confidence : float (n_audit,), how sure the committee is of each record of a random sample
-    right : bool (n_audit,), whether its label is right there; both as they are when it does not know the label
-        (out-of-fold)
+    confidence : float (n_audit,), confidence of the committee on each record of a random sample
+    right : bool (n_audit,), whether its label is right there
+        Both must be out-of-fold: computed without the manual label of the record.
     precision : between 0 and 1, the share of labels that must be right
-    level : between 0 and 1, in so many runs, or more, no threshold breaks the promise, however often it is asked for as
-        answers come
+    level : between 0 and 1, probability that no threshold is too low, however often one is computed as answers come in
 
     Returns
     -------
     Threshold
-        With an infinite ``min_confidence`` where the sample is too small or its surest records are not right often
-        enough.
+        Its ``min_confidence`` is infinite if the sample is too small, or if even the most confident records are not
+        right often enough.
 
     Raises
     ------
@@ -141,26 +139,28 @@ def threshold_for(
 
     Notes
     -----
-    The records from some confidence on are a slice. That a slice is right less often than ``precision`` is tested by a
-    bet against it: its stake is multiplied by the likelihood ratio of each answer, and is a mixture over the
-    alternatives that the share wrong is 0, 0.1, 0.25, 0.45 or 0.7 of what is allowed. While the slice deserves no
-    promise, the stake is a supermartingale, so that it ever reaches 1 / a has a chance of a at most (Ville 1939),
-    however often it is looked at: Waudby-Smith and Ramdas (2023), Estimating means of bounded random variables by
+    A slice is the set of records with at least some confidence. The test of a slice must stay valid when it is
+    repeated after each new answer, which exact binomial tests do not. Therefore it is a bet. The null hypothesis is
+    that the slice is right less often than ``precision``. A stake is multiplied by the likelihood ratio of each
+    answer; the alternative is a mixture in which the share of wrong labels is 0, 0.1, 0.25, 0.45 or 0.7 of what is
+    allowed. Under the null hypothesis the stake is a supermartingale, so the probability that it ever reaches 1 / a
+    is at most a (Ville 1939): Waudby-Smith and Ramdas (2023), Estimating means of bounded random variables by
     betting, JRSS B 86; Howard, Ramdas, McAuliffe and Sekhon (2021), Time-uniform, nonparametric, nonasymptotic
-    confidence sequences, Annals of Statistics 49. It depends on the number of right and wrong answers, not on their
-    order.
+    confidence sequences, Annals of Statistics 49. The stake depends on the numbers of right and wrong answers, not on
+    their order.
 
-    The best of many slices would pass too easily, so they are tested in an order that is fixed before any label is
-    looked at, the surest first. Tests begin at a quarter, a half and all of the records with a fifth, three tenths and
-    half of the risk 1 - level; the next slices take over what a slice that passed had, and a slice that fails ends it:
+    Several slices are tested, and the best of many passes too easily by chance. Therefore the order of the tests is
+    fixed before any label is used, from the most confident slice on, and the risk 1 - level is divided: a fifth, three
+    tenths and a half of it go to the slices with a quarter, a half and all of the records. A slice that passes hands
+    its risk on to the next one; after a slice that fails, the tests stop until the next of these three starts. This is
     the fallback procedure of Wiens (2003), A fixed sequence Bonferroni procedure for testing multiple endpoints,
-    Pharmaceutical Statistics 2, on the promise of Geifman and El-Yaniv (2017), Selective classification for deep neural
-    networks, NeurIPS, and Angelopoulos, Bates, Candes, Jordan and Lei (2021), Learn then test. Records of equal
-    confidence are in or out together.
+    Pharmaceutical Statistics 2. The guarantee is that of Geifman and El-Yaniv (2017), Selective classification for
+    deep neural networks, NeurIPS, and Angelopoulos, Bates, Candes, Jordan and Lei (2021), Learn then test. Records of
+    equal confidence are in the same slices.
 
-    Exact for confidences that stay as they are and thresholds at fixed confidences. Here both are estimated: thresholds
-    are shares of the sample, and a committee that learns changes its confidences. `benchmarks.promises` measures the
-    first: nothing visible. The second was not simulated.
+    The guarantee is exact if confidences do not change and thresholds are fixed confidences. Here, thresholds are
+    shares of the sample (`benchmarks.promises` shows no visible effect), and a committee that learns changes its
+    confidences (not simulated).
 
     Examples
     --------
@@ -174,8 +174,7 @@ def threshold_for(
     if sure.ndim != 1 or hits.shape != sure.shape or hits.dtype != bool:
         raise WeaklabError(
             f"confidence and right must hold a number and a bool for each audit record, got shapes {sure.shape} and "
-            f"{hits.shape}, "
-            f"right of {hits.dtype}"
+            f"{hits.shape}, right of {hits.dtype}"
         )
     if not np.isfinite(sure).all():
         raise WeaklabError("confidence holds NaN or infinity; wanted numbers from 0 to 1")
@@ -184,6 +183,7 @@ def threshold_for(
     order = np.argsort(-sure, kind="stable")
     sure, wrong = sure[order], np.cumsum(~hits[order])
     sizes, own = slices(len(sure))
+    # a slice takes all records that are as confident as its last one
     sizes = np.searchsorted(-sure, -sure[sizes - 1], side="right")
     bad = wrong[sizes - 1]
     place, risk = _last_kept(log_stake(sizes, bad, precision), own, 1 - level)
@@ -199,7 +199,7 @@ def threshold_for(
 
 
 def _last_kept(stakes: NDArray[np.float64], own: NDArray[np.float64], alpha: float) -> tuple[int | None, float]:
-    """Return the place of the last slice that passes, None without any, and the risk that its test took."""
+    """Return the position of the last slice that passes (None if none does), and the risk that its test used."""
     found, spent, risk = None, 0.0, 0.0
     for place, (stake, share) in enumerate(zip(stakes.tolist(), own.tolist(), strict=True)):
         risk += alpha * share
@@ -211,8 +211,7 @@ def _last_kept(stakes: NDArray[np.float64], own: NDArray[np.float64], alpha: flo
 
 
 def slices(n_audit: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return how many of the surest audit records to test, in this order, and how much of the risk is given to each of
-    these tests.
+    """Return the sizes of the slices in the order of their tests, and the share of the risk that each test gets anew.
 
     >>> sizes, own = slices(100)
     >>> sizes[:3].tolist(), own[:3].tolist(), int(sizes[-1]), float(own[-1])
@@ -226,12 +225,13 @@ def slices(n_audit: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def log_stake(n: ArrayLike, wrong: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
-    """Return the logarithm of what a stake of 1 has become that was bet against ``precision``, see
-    :func:`threshold_for`.
+    """Return the logarithm of a stake that started at 1, after ``n`` answers; see the notes of :func:`threshold_for`.
 
     >>> round(float(np.exp(log_stake(80, 0, 0.95))), 1)
     41.0
     """
+    # An answer multiplies the stake of an alternative by its likelihood ratio: by rate if the label is wrong, and by
+    # (1 - rate x allowed) / precision if it is right. The stakes of all alternatives are added up, in logarithms.
     seen, bad = np.asarray(n, dtype=np.float64)[..., None], np.asarray(wrong, dtype=np.float64)[..., None]
     promised = np.asarray(precision, dtype=np.float64)[..., None]
     rates, allowed = np.array(RATES), 1 - promised
@@ -245,14 +245,15 @@ def log_stake(n: ArrayLike, wrong: ArrayLike, precision: ArrayLike) -> NDArray[n
 
 
 def betting_bound(n: int, wrong: int, risk: float) -> float:
-    """Return the lower bound of a share that a bet reaches: it is ever above the true share with a chance of ``risk``
-    at most.
+    """Return a lower confidence bound of a share: the highest share that the bet rejects.
+
+    The probability that it is ever above the true share is at most ``risk``.
 
     >>> round(betting_bound(80, 0, 0.025), 3)
     0.95
     """
     low, high = 0.0, 1.0
-    for _ in range(3):  # a hundred times finer each
+    for _ in range(3):  # each pass searches a grid that is a hundred times finer
         grid = np.linspace(low, high, 101)[1:-1]
         place = int((log_stake(n, wrong, grid) >= -np.log(risk)).sum())
         low, high = [low, *grid.tolist(), high][place : place + 2]
@@ -260,7 +261,7 @@ def betting_bound(n: int, wrong: int, risk: float) -> float:
 
 
 def least_audit(precision: float = PRECISION, level: float = LEVEL) -> int:
-    """Return how many random answers a promise takes at least, all of them right.
+    """Return the smallest number of random answers for which a threshold can be found, if all of them are right.
 
     >>> least_audit(), least_audit(0.8), least_audit(0.99)
     (80, 19, 406)

@@ -1,1 +1,1 @@
-"""Which records a person is asked about next: pools, streams, and records made near the decision boundary."""
+"""Choice of the records to ask a person about: from a pool, from a stream, or made near the decision boundary."""

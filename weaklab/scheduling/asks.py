@@ -1,4 +1,4 @@
-"""Records to ask a person about, with what the committee thinks of them."""
+"""Records to ask a person about, each with the committee's suggestion and the reason for the choice."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ if TYPE_CHECKING:
 
 HIDDEN = "the committee's opinion is hidden this time, to measure how it sways answers"
 CLOSE, SURE = 0.2, 0.95
-"""How a probability is put into words: a lead below the first is close, a best class above the second is sure."""
+"""Limits for the words in :func:`why_picked`: "close call" if the best two probabilities differ by less than the first,
+"nearly sure" if the best one is at least the second."""
 
 
 @dataclass(frozen=True, repr=False)
 class Ask:
-    """A record that the committee wants to know about.
+    """A record to ask a person about, with the committee's opinion of it.
 
     Attributes
     ----------
-    id : of the record
+    id : id of the record
     text : its text
     record : all its columns
-    suggestion : the most probable label, None where nothing tells the best two apart
+    suggestion : the most probable label; None if the best two labels are equally probable
     confidence : 0 (undecided) to 1 (sure)
     probabilities : label -> probability
-    votes : heuristic -> label, of those that vote
+    votes : heuristic -> label, for the heuristics that vote
     why : why it was picked
     strategy, score, probability, pool_size : see :class:`weaklab.scheduling.scheduler.Pick`
-    asked_after : the last event of the project that was known when it was picked
-    blind : to be shown without the suggestion, so that answers with and without it can be compared
-    synthetic : whether it was made up, and is no record of the corpus
+    asked_after : id of the last event of the project at the moment when it was picked
+    blind : whether to show it without the suggestion, so that answers with and without it can be compared
+    synthetic : whether it was generated, and is not a record of the corpus
     """
 
     id: str
@@ -73,10 +74,10 @@ class Ask:
 
 
 class Asks(list[Ask]):
-    """Records to ask about, in the order in which to ask."""
+    """A list of records to ask about, in the order in which to ask."""
 
     def table(self) -> Table:
-        """Return what to show."""
+        """Return the records as a table for display."""
         rows = [
             [
                 a.id,
@@ -123,7 +124,7 @@ def make_asks(
     asked_after: int | None = None,
     blind: Sequence[bool] | NDArray[np.bool_] | None = None,
 ) -> Asks:
-    """Return the records that were picked, with what the committee says about them: ``P`` float (n, k)."""
+    """Return the picked records with the committee's opinion of them; ``P`` is float (n, k)."""
     rows = [pick.row for pick in picks]
     from weaklab.core.rows import confidence, is_tied
 

@@ -1,4 +1,4 @@
-"""Which records to ask a person about next, and why."""
+"""The scheduler: picks the next batch of records to ask a person about from the pool of unlabeled records."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 RANDOM = "random"
 DEFAULT_STRATEGY = "default"
 WITH_FEATURES, WITHOUT_FEATURES = "shortlist_spread", "margin"
-"""What the default is: the first is the best on the mean of text sets in `benchmarks.active_learning`, the second needs
-no features."""
+"""The default strategy: the first one has the best mean over the text data sets of `benchmarks.active_learning`; the
+second one is used where there are no features."""
 RANDOM_SHARE = 0.2
 """Share of each batch that is drawn uniformly at random, so that accuracy can be measured on an unbiased sample."""
 COLD_START = "typicality"
 COLD_LABELS = 10
-"""While there are fewer manual labels than that, or than classes, the first questions go to the typical records of
-clusters."""
+"""The cold start strategy is used while there are fewer manual labels than this, or fewer than classes."""
 SHORTLIST = 10
-"""Diversity is looked for among so many times the batch size of the best records."""
+"""A diverse batch of n is chosen from the 10 n records with the highest scores."""
 NEAR_DUPLICATE = 0.85
-"""Cosine similarity of character n-grams from which two records are not asked about in one batch."""
+"""Two records of which the character n-grams have at least this cosine similarity are not put into one batch."""
 
 
 @dataclass
 class Pool:
-    """The arrays that strategies look at, one row a record.
+    """The arrays that query strategies get, one row per record.
 
     Attributes
     ----------
     P : float (n, k), class probabilities
     L : int (n, m), votes, -1 abstains
     keys : uint64 (n,), a number made from each record's id, so that the order of the records does not matter
-    scores : column -> float (n, k), for members that say how sure they are, or what returns that, called when a
-        strategy asks for it
+    scores : column -> float (n, k), for members that give probabilities; or a function that returns this mapping,
+        called when a strategy needs it
     y : int (n,), manual labels, -1 is unlabeled; by default none is labeled
-    vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
-    features : returns the (n, d) features with rows of length 1, called when a strategy asks for ``X``; optional
-    embeddings : returns float (n, d) dense vectors with rows of length 1, called when a strategy asks for ``E``;
+    vectors : function from row numbers to a (rows, d) matrix with rows of length 1, to find near-duplicates; optional
+    features : function that returns the (n, d) features with rows of length 1, called when a strategy needs ``X``;
         optional
-    embed : row numbers -> the rows of ``embeddings``, for strategies that look at few of them; optional
+    embeddings : function that returns float (n, d) dense vectors with rows of length 1, called when a strategy needs
+        ``E``; optional
+    embed : function from row numbers to these rows of ``embeddings``, for strategies that use few of them; optional
     groups : int (n,), near-duplicates have the same number; optional
     """
 
@@ -69,7 +69,7 @@ class Pool:
     embed: Callable[[NDArray[np.int64]], Any] | None = None
 
     def has_embeddings(self) -> bool:
-        """Whether there are embeddings: texts without a word have none."""
+        """Whether there are embeddings; there are none if no text contains a word."""
         if self.embeddings is None:
             return False
         try:
@@ -79,7 +79,7 @@ class Pool:
         return True
 
     def arguments(self, eligible: NDArray[np.bool_], n: int, seed: int) -> Mapping[str, Any]:
-        """Return what strategies may ask for by name; features and embeddings are computed when they are asked for."""
+        """Return the arguments for strategies, by name; features and embeddings are computed on first access."""
         y = np.full(len(self.P), ABSTAIN) if self.y is None else self.y
         given: dict[str, Any] = {
             "P": self.P,
@@ -95,11 +95,11 @@ class Pool:
             lazy["scores"] = self.scores
         else:
             given["scores"] = self.scores
-        return _Arguments(given, {name: make for name, make in lazy.items() if make is not None}, self.embed)
+        return _LazyArguments(given, {name: make for name, make in lazy.items() if make is not None}, self.embed)
 
 
-class _Arguments(Mapping[str, Any]):
-    """A mapping, some of whose values are computed when they are wanted."""
+class _LazyArguments(Mapping[str, Any]):
+    """A mapping in which some values are computed on access."""
 
     def __init__(
         self,
@@ -110,8 +110,8 @@ class _Arguments(Mapping[str, Any]):
         self._ready, self._lazy, self._embed = ready, lazy, embed
 
     def few(self, name: str) -> Any:
-        """Return what :func:`~weaklab.strategies.of_few` strategies get: embeddings that are made row by row."""
-        return self[name] if name != "E" or self._embed is None else _Rows(self._embed)
+        """As ``self[name]``, but embeddings are computed row by row, for :func:`~weaklab.strategies.of_few`."""
+        return self[name] if name != "E" or self._embed is None else _RowsOnDemand(self._embed)
 
     def __getitem__(self, name: str) -> Any:
         return self._ready[name] if name in self._ready else self._lazy[name]()
@@ -126,8 +126,8 @@ class _Arguments(Mapping[str, Any]):
         return len(self._ready) + len(self._lazy)
 
 
-class _Rows:
-    """Rows that are made when they are looked up."""
+class _RowsOnDemand:
+    """A matrix of which the rows are computed when they are looked up."""
 
     def __init__(self, make: Callable[[NDArray[np.int64]], Any]) -> None:
         self._make = make
@@ -138,15 +138,15 @@ class _Rows:
 
 @dataclass(frozen=True)
 class Pick:
-    """A record to ask about.
+    """A picked record, by its row, and how it was picked.
 
     Attributes
     ----------
-    row : its number in the pool
-    strategy : the query strategies that picked it, ``random`` for an audit pick
-    score : its score, 0 to 1
-    probability : the chance that it would be picked at random; 1 where a strategy chose it
-    pool_size : how many records could have been picked
+    row : its row in the pool
+    strategy : the query strategies that picked it; ``random`` for a record drawn at random (audit)
+    score : its score
+    probability : the probability with which it was drawn at random; 1 if a strategy chose it
+    pool_size : number of records that could have been picked
     """
 
     row: int
@@ -157,25 +157,25 @@ class Pick:
 
 
 class Scheduler:
-    """Scores the pool with a mix of query strategies and takes a batch without near-duplicates.
+    """Scores the pool with one or several query strategies and picks a batch without near-duplicates.
 
     Parameters
     ----------
     strategy : name, function, or mapping of name to weight
-        ``default`` is ``shortlist_spread`` where there are features and ``margin`` where there are none. The strategies
-        of a mix are compared by rank, so that scores on different scales count as weighted. A function may be one of
-        modAL's, ``f(classifier, X, n_instances)``.
+        ``default`` is ``shortlist_spread`` if there are features, else ``margin``. In a mix, the scores of each
+        strategy are replaced by ranks before they are weighted, because strategies have different scales. A function
+        may be a query function of modAL, ``f(classifier, X, n_instances)``.
     random_share : 0 to 1, share of every batch that is drawn uniformly at random
-    diversity : 0 to 1, how much a record loses for being similar to one that is in the batch already
-    cold_start : name of a strategy for the first questions, while labels are too few to learn from, None for none
-        It is used where the pool has embeddings, until :meth:`is_cold` is over.
+    diversity : 0 to 1, weight of the similarity to records already in the batch, which is subtracted from the score
+    cold_start : name of a strategy for the first questions, while there are too few labels to learn from; None for none
+        It is used while :meth:`is_cold` is true, which requires embeddings.
     seed : int
 
     Notes
     -----
     Diversity is the maximal marginal relevance of Carbonell and Goldstein (1998), The use of MMR, diversity-based
-    reranking for reordering documents and producing summaries, SIGIR, on the best ``10 x n`` records. A strategy that
-    chooses whole batches (it names the argument ``n``) is taken at its word.
+    reranking for reordering documents and producing summaries, SIGIR, on the best ``10 x n`` records. It is not
+    applied to a strategy that chooses whole batches (one with the parameter ``n``).
 
     Examples
     --------
@@ -206,7 +206,7 @@ class Scheduler:
         self.seed = seed
 
     def is_cold(self, pool: Pool) -> bool:
-        """Whether the labels are too few to learn from, so that the cold start goes first."""
+        """Whether there are too few labels to learn from, so that the cold start strategy is used."""
         if self.cold_start is None or self._only_random:
             return False
         labels = 0 if pool.y is None else int(np.count_nonzero(pool.y != ABSTAIN))
@@ -217,9 +217,9 @@ class Scheduler:
     ) -> NDArray[np.float64]:
         """Return the mixed score of every record, float (n_records,); from 0 to 1 where strategies are mixed."""
         rows = np.ones(len(pool.P), dtype=bool) if eligible is None else eligible
-        return self._score(self._chosen(pool), pool.arguments(rows, n, self.seed + turn))
+        return self._score(self._current_strategies(pool), pool.arguments(rows, n, self.seed + turn))
 
-    def _chosen(self, pool: Pool) -> dict[str, tuple[Strategy, float]]:
+    def _current_strategies(self, pool: Pool) -> dict[str, tuple[Strategy, float]]:
         """Return the strategies for this turn."""
         if self.cold_start is not None and self.is_cold(pool):
             return self.cold_start
@@ -237,20 +237,20 @@ class Scheduler:
         return mixed
 
     def pick(self, pool: Pool, n: int, eligible: NDArray[np.bool_] | None = None, turn: int = 0) -> list[Pick]:
-        """Take a batch.
+        """Pick a batch of records.
 
         Parameters
         ----------
-        pool : what there is to choose from
-        n : how many to ask about; fewer come back when fewer are eligible
-        eligible : bool (n_records,), False for records that must not be asked, by default all may
-        turn : a number that differs from batch to batch, mixed into the seed
+        pool : the records to choose from
+        n : size of the batch; it is smaller if fewer records are eligible
+        eligible : bool (n_records,), False for records that must not be picked; by default all may be
+        turn : number of the batch, mixed into the seed
 
         Returns
         -------
         list of Pick
-            In the order in which to ask; the random ones stand among the others. Fewer than n where the rest of the
-            pool is near-duplicates of these.
+            In the order in which to ask; random picks are spread among the others. It has fewer than n picks if all
+            other eligible records are near-duplicates of these.
         """
         if not is_whole(n) or n < 1:
             raise WeaklabError(f"ask for at least one record, a whole number, got {n!r}")
@@ -269,24 +269,24 @@ class Scheduler:
         audit = lowest_drawn(pool.keys, seed, free, n_random)
         free[audit] = False
         if pool.groups is not None:
-            free = _one_of_each(pool.groups, free, audit, pool.keys, seed)
+            free = _one_per_group(pool.groups, free, audit, pool.keys, seed)
         n = n_random + min(n - n_random, int(np.count_nonzero(free)))
         picks = []
         if n > n_random:
-            strategies = self._chosen(pool)
+            strategies = self._current_strategies(pool)
             given = pool.arguments(free, n - n_random, self.seed + turn)
             score = self._score(strategies, given)
             name = "+".join(strategies)
             picks = [
                 Pick(row, name, float(score[row]), 1.0, size)
-                for row in self._best(strategies, pool, score, free, n - n_random, seed)
+                for row in self._diverse_batch(strategies, pool, score, free, n - n_random, seed)
             ]
         for place, (row, lot) in enumerate(zip(audit.tolist(), uniform(pool.keys[audit], seed).tolist(), strict=True)):
             pick = Pick(row, RANDOM, lot, wanted / size, size)
             picks.insert(min(len(picks), 2 + place * max(1, n // max(n_random, 1))), pick)
         return picks
 
-    def _best(
+    def _diverse_batch(
         self,
         strategies: Mapping[str, tuple[Strategy, float]],
         pool: Pool,
@@ -295,7 +295,7 @@ class Scheduler:
         n: int,
         seed: int,
     ) -> list[int]:
-        """Take n rows by score less similarity to what is taken, no near-duplicates while there are others."""
+        """Choose n rows one by one: highest score minus similarity to the chosen rows, near-duplicates last."""
         joint = any(chooses_batches(strategy) for strategy, _ in strategies.values())
         shortlist = _highest(score, pool.keys, seed, free, n if joint else n * SHORTLIST)
         if joint or pool.vectors is None or n <= 1:
@@ -319,38 +319,36 @@ class Scheduler:
         return [int(shortlist[i]) for i in taken]
 
 
-def _one_of_each(
+def _one_per_group(
     groups: NDArray[np.integer[Any]],
     free: NDArray[np.bool_],
     taken: NDArray[np.int64],
     keys: NDArray[np.uint64],
     seed: int,
 ) -> NDArray[np.bool_]:
-    """Return bool (n,), True for one free record of each group, drawn by lot, and for none of the groups of those
-    taken.
-    """
+    """Return bool (n,), True for one free record of each group, drawn at random; none from the groups of taken rows."""
     one = free & ~np.isin(groups, groups[taken])
-    rows = np.flatnonzero(one & _several(groups))
+    rows = np.flatnonzero(one & _may_share_group(groups))
     one[rows] = False
     rows = rows[np.argsort(uniform(keys[rows], seed), kind="stable")]
     one[rows[np.unique(groups[rows], return_index=True)[1]]] = True
     return one
 
 
-def _several(groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Return bool (n,), whether there may be another record in the group of each."""
+def _may_share_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Return bool (n,), False for records that are certainly alone in their group."""
     if not len(groups) or groups.min() < 0 or groups.max() >= len(groups):
         return np.ones(len(groups), dtype=bool)
     return np.asarray((np.bincount(groups) > 1)[groups])
 
 
 def chooses_batches(strategy: Strategy) -> bool:
-    """Whether a strategy chooses the records of a batch together, which it says by naming the argument ``n``."""
+    """Whether a strategy chooses a whole batch together, which is the case if it has the parameter ``n``."""
     return any(parameter.name == "n" for parameter in parameters(strategy))
 
 
 def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return the n of these rows with the smallest draw, smallest first."""
+    """Return the n of these rows with the smallest numbers in ``draw``, smallest first."""
     if n < len(rows):
         rows = rows[np.argpartition(draw[rows], n)[:n]]
     return rows[np.argsort(draw[rows], kind="stable")]
@@ -359,7 +357,7 @@ def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArra
 def _highest(
     score: NDArray[np.float64], keys: NDArray[np.uint64], seed: int, free: NDArray[np.bool_], n: int
 ) -> NDArray[np.int64]:
-    """Return the n free rows with the highest score, highest first, ties by lot."""
+    """Return the n free rows with the highest scores, highest first; ties in random order."""
     rows = highest_rows(score, free, n)
     return np.asarray(rows[np.lexsort((uniform(keys[rows], seed), -score[rows]))[:n]])
 
@@ -393,7 +391,7 @@ def ranks(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def text_vectors(texts: list[str]) -> Any:
-    """Return length-1 vectors of hashed character 4-grams, sparse (n, d), to tell near-duplicates."""
+    """Return length-1 vectors of hashed character 4-grams, sparse (n, d), to find near-duplicates."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     return HashingVectorizer(

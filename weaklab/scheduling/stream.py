@@ -1,4 +1,4 @@
-"""Records that pass by once: ask about this one, or let it go."""
+"""Stream-based selective sampling: ask about each incoming record or skip it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 ROWWISE = frozenset({"P", "L", "scores", "keys", "seed"})
-"""What a strategy may ask for when one record is all that there is."""
+"""Arguments of a strategy that are available when there is only one record."""
 DEFAULT_SHARE = 0.1
-"""Without a known length, a budget of N questions is paced for a stream of N / 0.1 records."""
+"""If the length of the stream is not given, a budget of N questions is spread over N / 0.1 records."""
 QUESTIONS_IN_WINDOW = 10
 WINDOW = 100
-"""The window holds ten questions, and at least the 100 records of Zliobaite et al. (2014)."""
+"""The budget window is as long as ten questions take, and at least the 100 records of Zliobaite et al. (2014)."""
 AUDIT_SHARE = 0.2
-"""Share of the questions drawn at random, the same as of the scheduler's batches."""
+"""Share of the questions that is drawn at random, the same as in the batches of the scheduler."""
 THRESHOLD_RANGE = 1000.0
-"""The threshold stays within 1/1000 and 1000, so that a long run of one kind cannot carry it out of reach."""
+"""The threshold stays between 1/1000 and 1000, so that it recovers quickly after a long run of similar records."""
 _STATE = ("seen", "asked", "audits", "threshold", "spending", "largest")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to ask about a record.
+    """The decision whether to ask about one record of a stream, with its reason.
 
     Attributes
     ----------
-    ask : ask now, or never
-    score : what the query strategy says of it
-    threshold : the certainty below which it was to be asked about, 1 - score / the largest score if that exceeds 1
-    probability : the chance that it would be asked about, over what the sampler drew by lot; 1 where it was certain
-    audit : it was drawn at random, whatever its score
-    audit_probability : the chance to be drawn at random, the same for every record but where two draws meet
+    ask : whether to ask; a record that is skipped does not come back
+    score : score of the record by the query strategy
+    threshold : the record is asked about if its certainty is below this
+        Certainty is 1 - score, or 1 - score / largest score so far if that is above 1.
+    probability : probability that the record is asked about, over the random draws of the sampler; 1 if it was certain
+    audit : whether it was drawn at random, independent of its score
+    audit_probability : probability to be drawn at random, equal for all records except where two draws overlap
     why : the reason in words
     """
 
@@ -60,49 +61,49 @@ class Decision:
 
 
 class StreamSampler:
-    """Decides record by record, under a budget that is never exceeded.
+    """Decides for each record of a stream whether to ask about it; the budget is never exceeded.
 
-    A record is asked about when its certainty, 1 - score, is below a threshold theta and the budget allows it. After a
-    question theta becomes theta (1 - step), after a record let go theta (1 + rise), so that the sampler asks for less
-    certain records when they are many, and for more certain ones when they are few.
+    A record is asked about if its certainty, 1 - score, is below a threshold theta and the budget allows it. After a
+    question theta becomes theta (1 - step), after a skipped record theta (1 + rise). So the threshold falls where
+    uncertain records are frequent and rises where they are rare.
 
     Parameters
     ----------
-    budget : float in (0, 1], share of the stream; or int, number of questions in all
-        A share b never asks more than ceil(b t) questions in the first t records.
+    budget : float in (0, 1], share of the stream; or int, total number of questions
+        With a share b, at most ceil(b t) questions are asked in the first t records.
     strategy : name or function
-        Any query strategy that looks at one record at a time: it may ask for P, L, scores, keys and seed.
-    step : float in (0, 1), by which share the threshold falls after a question
+        A query strategy that scores one record at a time: its parameters may be P, L, scores, keys and seed.
+    step : float in (0, 1), share by which the threshold falls after a question
     rise : float > 0, optional
-        By which share it rises after a record let go. ``rise=step`` is the rule as it was published, which settles
-        where half of the records are below the threshold and leaves the rest to the budget. By default it is step b /
-        (1 - b) while the window's budget is spent, b the share that the strategy may ask for, so that the threshold
-        settles where a share b of the records is below it; and up to step in proportion to what is left unspent.
+        Share by which the threshold rises after a skipped record. ``rise=step`` is the published rule; it settles
+        where half of the records are below the threshold, and the budget stops most of their questions. By default
+        the threshold settles where a share b of the records is below it, b the share that the strategy may ask
+        about: rise is step b / (1 - b) when the budget of the window is spent, and up to step when it is not.
     window : int, optional
-        The budget is kept over about so many records, what was saved before is forgotten; by default 100, or as
-        many as ten questions take.
+        The budget applies to about this many recent records; questions saved before that are lost. By default 100,
+        or the number of records that ten questions take if that is larger.
     random_share : 0 to 1, share of the questions drawn uniformly at random, to measure accuracy on
     randomised : bool
         Multiply the threshold by a normal variate of mean 1 and deviation 1 for each record, so that any record may be
         asked about while the budget lasts.
     expected : int, optional
-        About how many records there will be, for a budget in questions; by default ten a question.
+        Approximate number of records in the stream, for a budget in questions; by default ten per question.
     seed : int
 
     Attributes
     ----------
-    seen, asked, audits : int, records so far, questions so far, and those of them drawn at random
+    seen, asked, audits : int, number of records, of questions, and of random questions so far
     threshold : float, theta
 
     Notes
     -----
-    Threshold, its randomised form and the budget's window: variable uncertainty strategy of Zliobaite, Bifet,
+    Threshold, randomised threshold and budget window are the variable uncertainty strategy of Zliobaite, Bifet,
     Pfahringer and Holmes (2014), Active learning with drifting streaming data, IEEE Transactions on Neural Networks and
-    Learning Systems. The window's estimate of spending is u <- u (w - 1) / w + [asked], u / w < b.
+    Learning Systems. Recent spending is estimated by u <- u (w - 1) / w + [asked], and a question needs u / w < b.
 
-    Audit questions are a stratified sample: the stream is cut into stretches of 1 / (share of audits) records, and in
-    each one moment is drawn. So their number is known beforehand, and every record has the same chance. What they cost
-    is set aside, and they move neither threshold nor window.
+    Audit questions are a stratified sample: the stream is divided into intervals of 1 / (share of audits) records, and
+    one record of each is drawn. So their number is known beforehand, and every record has the same chance. Their part
+    of the budget is reserved, and they change neither threshold nor window.
 
     Examples
     --------
@@ -163,14 +164,14 @@ class StreamSampler:
         ----------
         P_row : float (k,), its class probabilities
         L_row : int (m,), its votes, -1 abstains; for strategies that look at votes
-        scores : column -> float (k,), for members that say how sure they are
-        key : the record's id, or a number made from it; the lots that a strategy or a randomised threshold draws come
-            from it
+        scores : column -> float (k,), for members that give probabilities
+        key : the record's id, or a number made from it; it determines the random draws of a strategy or of a
+            randomised threshold
 
         Raises
         ------
         WeaklabError
-            The row is not k probabilities, the strategy needs votes and got none, or its score is negative.
+            The row does not hold k probabilities, the strategy needs votes and got none, or its score is negative.
         """
         number = key_of(key)
         score = self._score(P_row, L_row, scores, number)
@@ -178,17 +179,17 @@ class StreamSampler:
         certainty = 1 - score / self.largest
         before, self.seen = self.seen, self.seen + 1
         threshold = self.threshold
-        chance_of_audit, audit = self._audit(before)
-        free = self._is_free()
-        wish = self._wish(certainty)
+        chance_of_audit, audit = self._draw_audit(before)
+        free = self._within_budget()
+        wish = self._chance_below_threshold(certainty)
         chance = wish if free else 0.0
-        wanted = wish >= 1 or (wish > 0 and _lot(number, self.seed + 1) < wish)
+        wanted = wish >= 1 or (wish > 0 and _uniform(number, self.seed + 1) < wish)
         ask = audit or (wanted and free)
         self.spending *= (self.window - 1) / self.window
         if audit:
             self.audits += 1
         else:
-            self._move(wanted, free)
+            self._update_threshold(wanted, free)
         why = self._why(audit, wanted, free, certainty, threshold)
         self.asked += ask
         probability = chance_of_audit + (1 - chance_of_audit) * chance
@@ -202,7 +203,7 @@ class StreamSampler:
         pool: dict[str, Any] = {"P": row[None], "keys": np.array([key], dtype=np.uint64), "seed": self.seed}
         if L_row is not None:
             if np.ndim(L_row) != 1:
-                raise WeaklabError(f"L_row must hold one vote a heuristic, shape (m,), got shape {np.shape(L_row)}")
+                raise WeaklabError(f"L_row must hold one vote per heuristic, shape (m,), got shape {np.shape(L_row)}")
             pool["L"] = check_votes(np.asarray(L_row)[None], k if k <= MAX_CLASSES else None)
             given = {column: np.asarray(values)[None] for column, values in (scores or {}).items()}
             pool["scores"] = check_soft(given, None, pool["L"], k).scores
@@ -215,48 +216,52 @@ class StreamSampler:
             raise WeaklabError(f"query strategy {self.name!r} gave {score}; stream sampling wants scores from 0 up")
         return score
 
-    def _wish(self, certainty: float) -> float:
+    def _chance_below_threshold(self, certainty: float) -> float:
         """Return the chance that the threshold is above the certainty; 0 or 1 without randomisation."""
         if not self.randomised:
             return float(certainty < self.threshold)
         return NormalDist().cdf(1 - certainty / self.threshold)
 
-    def _move(self, wanted: bool, free: bool) -> None:
+    def _update_threshold(self, wanted: bool, free: bool) -> None:
         if wanted and free:
             self.spending += 1
         if self.rise is not None and not free:
             return
         self.threshold = min(
-            max(self.threshold * (1 - self.step if wanted else 1 + self._rise()), 1 / THRESHOLD_RANGE), THRESHOLD_RANGE
+            max(self.threshold * (1 - self.step if wanted else 1 + self._share_to_rise()), 1 / THRESHOLD_RANGE),
+            THRESHOLD_RANGE,
         )
 
-    def _rise(self) -> float:
-        """Return the share by which the threshold rises after a record let go."""
+    def _share_to_rise(self) -> float:
+        """Return the share by which the threshold rises after a skipped record."""
         if self.rise is not None:
             return self.rise
         share = min(self._share * (1 - self.random_share), 0.5)
+        # falls and rises cancel out where a share of the records is asked about: share x step = (1 - share) x rise
         matched = share / (1 - share)
         spent = min(1.0, self.spending / (self.window * share)) if share else 1.0
         return self.step * (matched + (1 - matched) * (1 - spent))
 
-    def _audit(self, t: int) -> tuple[float, bool]:
+    def _draw_audit(self, t: int) -> tuple[float, bool]:
         """Return the chance that record t (from 0) is drawn at random, and whether it is."""
         density = self._share * self.random_share
         if not density:
             return 0.0, False
         none, drawn = 1.0, False
-        stretch = math.floor(t * density + 1e-9)
-        while (start := stretch / density) < t + 1 - 1e-9:
-            if isinstance(self.budget, int) and stretch >= self._set_aside():
+        # record t covers the time t to t + 1; one point in time is drawn uniformly from each interval of 1 / density
+        interval = math.floor(t * density + 1e-9)
+        while (start := interval / density) < t + 1 - 1e-9:
+            if isinstance(self.budget, int) and interval >= self._reserved_for_audit():
                 break
-            moment = start + _lot(stretch, self.seed) / density
-            drawn |= t <= moment < t + 1
-            none *= 1 - max(0.0, min(t + 1, start + 1 / density) - max(t, start)) * density
-            stretch += 1
+            point = start + _uniform(interval, self.seed) / density
+            drawn |= t <= point < t + 1
+            overlap = max(0.0, min(t + 1, start + 1 / density) - max(t, start))
+            none *= 1 - overlap * density
+            interval += 1
         return 1 - none, drawn
 
-    def _set_aside(self) -> int:
-        """Return how many questions are kept for the audit, up to this record or in all."""
+    def _reserved_for_audit(self) -> int:
+        """Return how many questions are reserved for the audit: in all, or up to now if the budget is a share."""
         if isinstance(self.budget, int):
             return math.ceil(self.budget * self.random_share - 1e-9)
         return math.ceil(self.seen * self.budget * self.random_share - 1e-9)
@@ -264,10 +269,10 @@ class StreamSampler:
     def _allowed(self) -> int:
         return self.budget if isinstance(self.budget, int) else math.ceil(self.seen * self.budget - 1e-9)
 
-    def _is_free(self) -> bool:
-        """Whether the strategy may ask: something is left of its part of the budget, and of the window's."""
+    def _within_budget(self) -> bool:
+        """Whether the strategy may ask: its part of the budget, and that of the window, are not spent."""
         share = self._share
-        left = self._allowed() - self._set_aside() - (self.asked - self.audits)
+        left = self._allowed() - self._reserved_for_audit() - (self.asked - self.audits)
         if isinstance(self.budget, int):
             share = min(1.0, (self.budget - self.asked) / max(self.expected - self.seen + 1, 1))
         return left > 0 and (share >= 1 or self.spending / self.window < share * (1 - self.random_share))
@@ -288,12 +293,12 @@ class StreamSampler:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], strategy: Strategy | None = None) -> StreamSampler:
-        """Make a sampler that goes on where :meth:`state` was taken.
+        """Return a sampler that continues from a state.
 
         Parameters
         ----------
-        state : what :meth:`state` returned
-        strategy : the function, if it was none of the registered strategies
+        state : a result of :meth:`state`
+        strategy : the strategy, if it was a function and not a registered name
         """
         missing = [name for name in ("strategy", "budget", *_STATE) if name not in state]
         if missing:
@@ -328,7 +333,7 @@ def _probabilities(P_row: ArrayLike) -> NDArray[np.float64]:
 
 
 def key_of(key: int | str) -> int:
-    """Return a number from 0 to 2**64 - 1 for a record's id; numbers stay what they are.
+    """Return a number from 0 to 2**64 - 1 for a record's id; a number is returned unchanged.
 
     >>> key_of(7), key_of("7") == key_of("7"), 0 <= key_of("7") < 2**64
     (7, True, True)
@@ -340,7 +345,7 @@ def key_of(key: int | str) -> int:
     return int(key) % 2**64
 
 
-def _lot(number: int, seed: int) -> float:
+def _uniform(number: int, seed: int) -> float:
     return float(uniform(np.array([number], dtype=np.uint64), seed)[0])
 
 
@@ -383,7 +388,6 @@ def _rowwise(strategy: str | Strategy) -> tuple[str, Strategy]:
         works = [known for known in STRATEGIES.names() if set(_needs(STRATEGIES[known])) <= ROWWISE]
         raise WeaklabError(
             f"query strategy {name!r} needs the whole pool ({', '.join(beyond)}), and a stream shows one record at a "
-            "time; "
-            f"these work: {', '.join(works)}"
+            f"time; these work: {', '.join(works)}"
         )
     return name, function

@@ -1,4 +1,4 @@
-"""Questions about records that do not exist: made where the model changes its mind, between two real ones."""
+"""Membership query synthesis: new records made between two real ones, near the decision boundary."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     Predict = Callable[[Any], ArrayLike]
 
 HALVINGS = 20
-"""A segment is halved so often: to a millionth of its length."""
+"""Number of times that a segment is halved; the rest is a millionth of its length."""
 ANCHORS = 5
-"""Parents are looked for among so many times the records as were asked for, which bounds the work."""
+"""Nearest neighbours are searched for at most 5 n records, n the number of points to make, which bounds the work."""
 CUTS = 8
-"""So many cut places of each text are tried."""
+"""Number of cut places that are tried in each text."""
 SPARE = 3
-"""So many times the pairs that were asked for are held ready, for those that the model does not take for different."""
+"""For n points, 3 n pairs are collected, because the model may predict the same class for both records of a pair."""
 _BATCH = 1 << 22  # characters of spliced text in one call of the model
 
 
@@ -42,7 +42,7 @@ class Boundary(NamedTuple):
     Attributes
     ----------
     points : float (n, d)
-    parents : int (n, 2), rows of the records on whose segment the point lies
+    parents : int (n, 2), rows of the two records between which the point lies
     t : float (n,) in (0, 1), the point is (1 - t) X[parents[:, 0]] + t X[parents[:, 1]]
     """
 
@@ -57,12 +57,11 @@ class Splice:
 
     Attributes
     ----------
-    id : made from the text, so that the same text is the same record
-    text : ``texts[parents[0]][:cuts[0]] + texts[parents[1]][cuts[1]:]``, with a blank between where neither part has
-        one
+    id : computed from the text, so that equal texts have equal ids
+    text : ``texts[parents[0]][:cuts[0]] + texts[parents[1]][cuts[1]:]``, with a space between if neither part has one
     parents : rows of the two records
-    cuts : where the first is cut off and where the second begins, in characters
-    probabilities : of each class, as the model sees the splice
+    cuts : end of the part of the first text and start of the part of the second, in characters
+    probabilities : probability of each class, predicted for the new text
     """
 
     id: str
@@ -74,15 +73,15 @@ class Splice:
 
 @dataclass(frozen=True)
 class Interpolation:
-    """A record with numbers between those of two real ones.
+    """A record made from two real ones; its numbers are between theirs.
 
     Attributes
     ----------
-    id : made from the values
+    id : computed from the values
     record : column -> value
     parents : rows of the two records
     t : 0 to 1, how far it is from the first to the second
-    probabilities : of each class, as the model sees it
+    probabilities : probability of each class, predicted for the new record
     """
 
     id: str
@@ -93,7 +92,7 @@ class Interpolation:
 
 
 def synthetic_id(content: Any) -> str:
-    """Return the id of a record that was made: ``synthetic-`` and a hash of its text, its columns or its numbers.
+    """Return the id of a synthetic record: ``synthetic-`` and a hash of its text, its columns or its numbers.
 
     >>> synthetic_id("free lunch") == synthetic_id("free lunch"), synthetic_id("free lunch")[:10]
     (True, 'synthetic-')
@@ -109,20 +108,20 @@ def synthetic_id(content: Any) -> str:
 def boundary_points(
     predict_proba: Predict, X: ArrayLike, P: ArrayLike, n: int, seed: int = 0, keys: ArrayLike | None = None
 ) -> Boundary:
-    """Make points where the best two classes are equally probable.
+    """Make points where the best two classes are equally probable, by bisection between two records.
 
-    Pairs of records of different predicted classes, each surer than half of its class and near one another, are joined
-    by a segment, and the segment is halved until it is at the place where the first record's class stops being the
-    best. Where a model jumps, as a tree does, the point is at the jump.
+    A pair are two records near each other, with different predicted classes, each more confident than half of its
+    class. The segment between them is halved until the point is found where the class of the first record stops being
+    the best. If the model is not continuous there, as a decision tree, the point is at the jump.
 
     Parameters
     ----------
-    predict_proba : float (rows, d) -> float (rows, k), such as the method of a scikit-learn classifier; called once a
-        halving
+    predict_proba : float (rows, d) -> float (rows, k), such as the method of a scikit-learn classifier; called once
+        for each halving
     X : float (n_records, d), dense
     P : float (n_records, k), class probabilities of the records
-    n : how many points; fewer come back where there are fewer pairs
-    seed : int, which pairs are looked at first
+    n : number of points; fewer are returned if there are fewer pairs
+    seed : int, determines which pairs are tried first
     keys : uint64 (n_records,), a number made from each record's id, so that the order of the records does not matter
 
     Raises
@@ -132,8 +131,8 @@ def boundary_points(
 
     Notes
     -----
-    Membership queries: Angluin (1988), Queries and concept learning, Machine Learning. Halving the segment between
-    records of different classes: Wang, Hu, Yuan and Lu (2015), Active learning via query synthesis and nearest
+    Membership queries: Angluin (1988), Queries and concept learning, Machine Learning. Bisection between records of
+    different classes: Wang, Hu, Yuan and Lu (2015), Active learning via query synthesis and nearest
     neighbour search, Neurocomputing.
 
     Examples
@@ -164,23 +163,24 @@ def interpolate_records(
     columns: Sequence[str] | None = None,
     id: str = "id",
 ) -> list[Interpolation]:
-    """Make records with numbers, between two real ones, where the best two classes are equally probable.
+    """Make records by interpolation between two real ones, where the best two classes are equally probable.
 
-    As :func:`boundary_points`, in the space of the numeric columns, each divided by its deviation. Columns of whole
-    numbers stay whole, and everything else is taken from the nearer parent; what the model is shown is what comes back.
+    It works as :func:`boundary_points` in the space of the numeric columns, each divided by its standard deviation.
+    Columns of whole numbers stay whole, and all other columns are copied from the nearer parent. The model predicts
+    for exactly the records that are returned.
 
     Parameters
     ----------
     predict_proba : list of dicts -> float (rows, k)
     records : dicts of column -> value, all with the same columns
     P, n, seed, keys : see :func:`boundary_points`
-    columns : the numeric ones, by default all that hold numbers alone, missing ones aside
+    columns : the numeric columns; by default all columns that hold only numbers or missing values
     id : column of the record's id, which is replaced
 
     Raises
     ------
     WeaklabError
-        As :func:`boundary_points`, and where no column holds numbers.
+        As :func:`boundary_points`, and if no column holds numbers.
 
     Examples
     --------
@@ -229,25 +229,25 @@ def interpolate_records(
 def splice_texts(
     predict_proba: Predict, texts: Sequence[str], P: ArrayLike, n: int, seed: int = 0, keys: ArrayLike | None = None
 ) -> list[Splice]:
-    """Make texts of the start of one record and the end of another, of different predicted classes.
+    """Make texts from the start of one record and the end of another record with a different predicted class.
 
-    Both are cut after punctuation where there is any inside, else between words, or after all of a single word. Of
-    several places that leave about as much text as the parents have, the one is taken where the best two classes are
-    closest.
+    Both are cut after punctuation if there is any inside, else between words; a text of one word is used whole.
+    Several pairs of cut places that keep the length of the parents are tried, and the one is used where the best two
+    classes are closest.
 
     Parameters
     ----------
     predict_proba : list of texts -> float (rows, k)
     texts : n_records texts
     P : float (n_records, k), class probabilities of the records
-    n : how many; fewer come back where there are not so many pairs of different texts
-    seed : int, which records are taken
+    n : number of texts; fewer are returned if there are fewer pairs of different texts
+    seed : int, determines which records are used
     keys : uint64 (n_records,), a number made from each record's id, so that the order of the records does not matter
 
     Returns
     -------
     list of Splice
-        None equals a record or another splice. A record is a parent again only when all of its class have been.
+        No splice equals a record or another splice. Each record of a class is used once before one is used again.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def splice_texts(
 
     Notes
     -----
-    Membership queries for text, made by changing real texts and searched for what the model is unsure of: Zarecki and
+    Membership queries for text, made by changing real texts and selected by the uncertainty of the model: Zarecki and
     Markovitch (2020), Textual membership queries, IJCAI.
 
     Examples
@@ -287,7 +287,7 @@ def splice_texts(
 def _best_splices(
     predict_proba: Predict, texts: Sequence[str], pairs: Rows, k: int, known: set[str]
 ) -> Iterator[list[Splice]]:
-    """Yield the best splice of each pair, those of one call of the model at a time."""
+    """Yield the best splice of each pair, one list for each call of the model."""
     batch: list[tuple[tuple[int, int], tuple[int, int], str]] = []
     size = 0
     places: dict[int, list[int]] = {}
@@ -319,14 +319,15 @@ def _closest(batch: list[tuple[tuple[int, int], tuple[int, int], str]], P: Float
     ]
 
 
-_FULL_WIDTH = "。！？；：、，"  # no blank follows these
+_FULL_WIDTH = "。！？；：、，"  # no space follows these
 _CLAUSE_END = re.compile(rf"""[.!?;:,…]+["'”’)\]]*\s+|[{_FULL_WIDTH}]+\s*""")
 _SPACE = re.compile(r"\s+")
 
 
 def cut_places(text: str) -> list[int]:
-    """Return the places inside a text where it may be cut: after punctuation, else after white space, never before a
-    mark.
+    """Return the places inside a text where it may be cut: after punctuation, or after white space if there is none.
+
+    A combining mark is never separated from its character.
 
     >>> cut_places("First this, then that"), cut_places("one two"), cut_places("word")
     ([12], [4], [])
@@ -345,7 +346,7 @@ def _joins(character: str) -> bool:
 
 
 def _cuts(first: list[int], len_first: int, second: list[int], len_second: int) -> list[tuple[int, int]]:
-    """Pair cut places that stand about equally far into their texts; a text without any is taken whole."""
+    """Pair cut places at about the same relative position in their texts; a text without cut places is used whole."""
     ends, starts = first or [len_first], second or [0]
     if not first or not second:
         return [(end, start) for end in _spread(ends) for start in _spread(starts)]
@@ -357,21 +358,21 @@ def _cuts(first: list[int], len_first: int, second: list[int], len_second: int) 
 
 
 def _spread(places: list[int]) -> list[int]:
-    """Take ``CUTS`` of them, evenly."""
+    """Return ``CUTS`` of these places, evenly spaced."""
     if len(places) <= CUTS:
         return places
     return [places[int(place)] for place in np.linspace(0, len(places) - 1, CUTS)]
 
 
 def _joined(start: str, end: str) -> str:
-    parted = start[-1:].isspace() or end[:1].isspace() or start[-1:] in _FULL_WIDTH
-    return start + end if parted else f"{start} {end}"
+    separated = start[-1:].isspace() or end[:1].isspace() or start[-1:] in _FULL_WIDTH
+    return start + end if separated else f"{start} {end}"
 
 
 def _far_pairs(P: Floats, n: int, keys: NDArray[np.uint64], seed: int) -> Rows:
-    """Pair records of different predicted classes, drawn by lot, the surer half of each class first: int (pairs, 2)."""
+    """Pair random records of different predicted classes, the confident half of each class first: int (pairs, 2)."""
     predicted = P.argmax(axis=1)
-    order = np.lexsort((keys, uniform(keys, seed), ~_surer_half(P, predicted)))
+    order = np.lexsort((keys, uniform(keys, seed), ~_confident_half(P, predicted)))
     of_class = {code: order[predicted[order] == code].tolist() for code in np.unique(predicted).tolist()}
     codes = list(of_class)
     turns = {code: itertools.cycle(rows) for code, rows in of_class.items()}
@@ -390,13 +391,14 @@ def _far_pairs(P: Floats, n: int, keys: NDArray[np.uint64], seed: int) -> Rows:
 
 
 def _near_pairs(X: Floats, P: Floats, n: int, keys: NDArray[np.uint64], seed: int) -> Rows:
-    """Pair sure records of different predicted classes that are near one another, each record once if it can be: int
-    (pairs, 2).
+    """Pair confident records of different predicted classes that are near each other: int (pairs, 2).
+
+    A record is used in a second pair only if there are too few pairs without it.
     """
     order = np.argsort(keys, kind="stable")
     P = P[order]
     predicted = P.argmax(axis=1)
-    sure = np.flatnonzero(_surer_half(P, predicted))
+    sure = np.flatnonzero(_confident_half(P, predicted))
     order, predicted = order[sure], predicted[sure]
     X = X[order]
     squares = (X**2).sum(axis=1)
@@ -426,9 +428,7 @@ def _near_pairs(X: Floats, P: Floats, n: int, keys: NDArray[np.uint64], seed: in
 def _bisect(
     predict_proba: Predict, at: Callable[[Rows, Floats], Any], pairs: Rows, n: int, k: int
 ) -> tuple[Rows, Floats]:
-    """Halve the segments of the first n pairs whose ends the model takes for different classes; return them and t,
-    (rows,).
-    """
+    """Bisect the segments of the first n pairs with different predicted classes; return the pairs and t, (rows,)."""
     left = _predicted(predict_proba, at(pairs, np.zeros(len(pairs))), k).argmax(axis=1)
     right = _predicted(predict_proba, at(pairs, np.ones(len(pairs))), k).argmax(axis=1)
     apart = np.flatnonzero(left != right)[:n]
@@ -445,14 +445,13 @@ def _bisect(
     return pairs, (low + high) / 2
 
 
-def _surer_half(P: Floats, predicted: Rows) -> NDArray[np.bool_]:
-    """Return bool (n,), True for records at least as sure as the median of their predicted class."""
+def _confident_half(P: Floats, predicted: Rows) -> NDArray[np.bool_]:
+    """Return bool (n,), True for records at least as confident as the median of their predicted class."""
     codes = np.unique(predicted)
     if len(codes) < 2:
         raise WeaklabError(
             f"all {len(P)} records are predicted to be of class {codes[0]}; what lies between two classes needs "
-            "records of both: "
-            "label some of another class first"
+            "records of both: label some of another class first"
         )
     best = P.max(axis=1)
     sure = np.zeros(len(P), dtype=bool)
@@ -514,7 +513,7 @@ def _present(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 
 
 def _numeric(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None, id: str) -> list[str]:
-    """Return the columns that hold numbers, no truth values among them."""
+    """Return the names of the columns that hold only numbers (not booleans)."""
     names = (
         list(dict.fromkeys(name for record in records for name in record if name != id))
         if columns is None

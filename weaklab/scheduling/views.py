@@ -1,4 +1,4 @@
-"""Features, embeddings and keys of the records, as query strategies see them; computed when first used."""
+"""Features, embeddings and keys of the records for query strategies; each is computed on first use."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 def keys_of(ids: Sequence[str]) -> NDArray[np.uint64]:
-    """Return a number for each id, the same wherever the record stands: uint64 (n,)."""
+    """Return a number for each id that does not depend on the position of the record: uint64 (n,)."""
     import pandas as pd
 
     return np.asarray(pd.util.hash_array(np.array(ids, dtype=object), categorize=False), dtype=np.uint64)
 
 
 def _array(values: Any, kind: Any) -> NDArray[Any]:
-    """Return an array that can be kept on disk, an empty one for None."""
+    """Return an array that can be stored on disk; an empty one for None."""
     return np.zeros((0, 0), dtype=kind) if values is None else np.asarray(values)
 
 
 class Views:
-    """What strategies see of the records beside votes and probabilities; computed when wanted, once.
+    """Features and embeddings of the records, for query strategies; each is computed once, on first use.
 
     Parameters
     ----------
     keys : uint64 (n,), a number made from each record's id
-    features : returns the (n, d) feature matrix, None where there is none
-    keep : takes a name and a function that makes an array, and may return that of an earlier time; optional
-    vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
+    features : function that returns the (n, d) feature matrix; None if there are no features
+    keep : cache: takes a name and a function that makes an array, and returns the array of that name; optional
+    vectors : function from row numbers to a (rows, d) matrix with rows of length 1, to find near-duplicates; optional
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class Views:
     def E(self) -> NDArray[np.float32]:  # noqa: N802 - the name that strategies ask for
         """Return dense embeddings with rows of length 1: float32 (n, at most 64)."""
         if self._E is None:
-            if self.embedding.directions is None:  # the columns come in no order
+            if self.embedding.directions is None:  # columns are not sorted by importance: project again
                 self._E = embed(self.wide(), SIZE, keys=self.keys)
             else:
                 found = np.empty((len(self.keys), min(SIZE, self.embedding.directions.shape[1])), dtype=np.float32)
-                for rows in blocks(len(found)):  # twice as wide for a moment, for few
+                for rows in blocks(len(found)):  # in blocks, because the intermediate array is twice as wide
                     found[rows] = self._projected(rows)
                 self._E = found
         return np.asarray(self._E)
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return some rows of :meth:`E`, without making the others where that can be."""
+        """Return some rows of :meth:`E`; the other rows are not computed if that can be avoided."""
         if self._E is not None or self.embedding.directions is None:
             return self.E()[rows]
         return self._projected(rows)
@@ -87,7 +87,7 @@ class Views:
 
     @property
     def embedding(self) -> Embedding:
-        """What makes embeddings of features; fitted to the records the first time."""
+        """The projection from features to embeddings; fitted to the records on first use."""
         if self._embedding is None:
             features = self._features
             assert features is not None
@@ -103,7 +103,7 @@ class Views:
         return self._embedding
 
     def wide(self) -> NDArray[np.float32]:
-        """Return embeddings to learn from, with rows of length 1: float32 (n, at most 128)."""
+        """Return embeddings for training, with rows of length 1: float32 (n, at most 128)."""
         if self._wide is None:
             assert self._features is not None
             self._wide = self.embedding(self._features())
@@ -111,11 +111,11 @@ class Views:
 
     @property
     def learnable(self) -> Callable[[], NDArray[np.float32]] | None:
-        """What returns the embeddings to learn from; None where there are no features."""
+        """The function that returns the embeddings for training; None if there are no features."""
         return None if self._features is None else self.wide
 
     def pool(self, state: State, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> Pool:
-        """Return what a scheduler chooses from; near-duplicates have the same number in ``groups``, int (n,)."""
+        """Return the pool for a scheduler; near-duplicates have the same number in ``groups``, int (n,)."""
         there = self._features is not None
         return Pool(
             state.P,

@@ -1,7 +1,8 @@
-"""Query strategies: pure functions of arrays, higher scores are asked sooner; put a module here and it is found.
+"""Query strategies: functions that score each record; the records with the highest scores are asked about first.
 
-A strategy names what it needs among :data:`ARGUMENTS` and returns one finite score a record. Query functions of modAL
-become strategies by :func:`as_strategy`.
+A strategy is a pure function of arrays. Its parameters are names from :data:`ARGUMENTS`, and it returns one finite
+score per record. A new module in this package is found without further registration. :func:`as_strategy` turns a
+query function of modAL into a strategy.
 """
 
 from weaklab.strategies.base import (

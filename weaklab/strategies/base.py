@@ -1,4 +1,4 @@
-"""The registry of query strategies and how they are called."""
+"""The registry of query strategies, the function that calls one, and helpers for writing one."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ STRATEGIES: Registry[Strategy] = Registry("query strategy", package="weaklab.str
 ARGUMENTS = {
     "P": "float (n_records, k), class probabilities of the label model",
     "L": "int (n_records, m), votes, -1 abstains",
-    "scores": "column of L -> float (n_records, k), for members that say how sure they are",
+    "scores": "column of L -> float (n_records, k), for members that give probabilities",
     "keys": "uint64 (n_records,), a number made from each record's id",
     "seed": "int, changes from one batch to the next",
     "y": "int (n_records,), manual labels, -1 unlabeled",
     "eligible": "bool (n_records,), True where a record may be asked about",
-    "n": "int, size of the batch; a strategy that names it chooses the batch jointly: the n best eligible scores, in "
-    "order",
+    "n": "int, size of the batch; a strategy with this parameter chooses the whole batch together: the n eligible "
+    "records with the highest scores, in order",
     "X": "float32 (n_records, d), features with rows of length 1 (or 0), scipy sparse or dense",
     "E": "float32 (n_records, d), d at most 64, dense embeddings with rows of length 1 (or 0)",
 }
-"""What a query strategy may ask for by naming a parameter; anything else needs a default."""
+"""The parameters that a query strategy may have, with their meaning. Any other parameter needs a default value."""
 
 FEATURES = ("X", "E")
 CONSTANT = ("seed", "n")
-SAMPLED = 64
-"""One row of so many tells where the highest scores of a large pool begin."""
+SAMPLE_EVERY = 64
+"""In a large pool, every 64th row is sampled to estimate the lowest score among the n best."""
 
 
 def in_drawn_order(strategy: F) -> F:
-    """Mark a strategy whose answer may depend on the order of the rows: ties, sums, greedy choices, samples.
+    """Mark a strategy whose result may depend on the order of the rows: ties, sums, greedy choices, samples.
 
-    :func:`call_strategy` hands it the rows in an order drawn from their keys and the seed and puts the scores back, so
-    that the order of the records never matters, the first of equals is one drawn by lot, and the first rows are a
-    random sample.
+    :func:`call_strategy` shuffles the rows, by their keys and the seed, before the call, and puts the scores back
+    into the original order after it. So the order of the records never matters, ties are broken at random, and the
+    first rows are a random sample.
 
     >>> @in_drawn_order
     ... def first(P):
@@ -67,10 +67,9 @@ def in_drawn_order(strategy: F) -> F:
 
 
 def of_few(strategy: F) -> F:
-    """Mark a strategy that looks at ``E`` by ``E[rows]`` alone, for few rows: embeddings of the other records need not
-    be made.
+    """Mark a strategy that uses ``E`` only as ``E[rows]``, for few rows; the other embeddings are not computed.
 
-    It may not be :func:`in_drawn_order`.
+    It must not be marked :func:`in_drawn_order` as well.
 
     >>> @of_few
     ... def first_column_of_two(P, E):
@@ -83,20 +82,20 @@ def of_few(strategy: F) -> F:
 
 
 def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Call a strategy with the arguments that it names and check its answer: float (n_records,), finite.
+    """Call a strategy with the arguments that it names and check its result: float (n_records,), finite.
 
     Parameters
     ----------
-    name : what to call it in messages
+    name : name of the strategy, for messages
     strategy : a function of some of :data:`ARGUMENTS`
-    pool : the arguments by name; only those that the strategy names are looked up, so a mapping may compute them on
-        demand One with a method ``few`` may give a strategy that is :func:`of_few` something that makes rows as they
-        are looked up.
+    pool : the arguments by name
+        Only those that the strategy names are looked up, so a mapping may compute them on demand. If the mapping has
+        a method ``few``, a strategy marked :func:`of_few` gets its arguments from there.
 
     Raises
     ------
     WeaklabError
-        It asks for something that is not there, or returns something that is not one finite score a record.
+        The strategy needs an argument that the pool does not have, or its result is not one finite score per record.
     """
     wanted: dict[str, Any] = {}
     look_up = getattr(pool, "few", pool.__getitem__) if getattr(strategy, "of_few", False) else pool.__getitem__
@@ -119,7 +118,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
         scores = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
         raise WeaklabError(
-            f"query strategy {name!r} must return one number a record, got {type(answer).__name__}"
+            f"query strategy {name!r} must return one number per record, got {type(answer).__name__}"
         ) from None
     if scores.shape == (len(pool["P"]),) and not _all_finite(scores):
         raise WeaklabError(
@@ -128,7 +127,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
         )
     if scores.shape != (len(pool["P"]),):
         raise WeaklabError(
-            f"query strategy {name!r} must return one finite score a record, shape ({len(pool['P'])},), got shape "
+            f"query strategy {name!r} must return one finite score per record, shape ({len(pool['P'])},), got shape "
             f"{scores.shape}"
         )
     if order is None:
@@ -139,7 +138,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
 
 
 def parameters(strategy: Strategy) -> tuple[inspect.Parameter, ...]:
-    """Return the parameters of a strategy, looked up once for each."""
+    """Return the parameters of a strategy; cached, because reading a signature is slow."""
     try:
         return _parameters(strategy)
     except TypeError:  # an object that cannot be a key
@@ -153,7 +152,7 @@ def _parameters(strategy: Strategy) -> tuple[inspect.Parameter, ...]:
 
 def _all_finite(scores: NDArray[np.float64]) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
-        total = scores.sum()  # finite only if all are, and quicker; an overflow proves nothing
+        total = scores.sum()  # fast: a finite sum proves that all are finite (but finite scores may overflow)
     return bool(np.isfinite(total) or np.isfinite(scores).all())
 
 
@@ -165,8 +164,8 @@ def _missing(name: str, argument: str) -> str:
     if argument in FEATURES:
         return (
             f"query strategy {name!r} needs features of the records, and there are none: give the project text or "
-            "numeric columns,"
-            " or a weak classifier with features of its own; or choose a strategy without, such as 'margin'"
+            "numeric columns, or a weak classifier with features of its own; or choose a strategy without, such as "
+            "'margin'"
         )
     if argument in ARGUMENTS:
         return f"query strategy {name!r} needs {argument!r} ({ARGUMENTS[argument]}), which this pool does not have"
@@ -176,9 +175,10 @@ def _missing(name: str, argument: str) -> str:
 
 
 def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the scores of a batch that was chosen jointly: float (n_records,) in [0, 1].
+    """Return scores for a batch that was chosen as a whole: float (n_records,) in [0, 1].
 
-    The chosen rows score from 1 down to above 0.5 in their order, all others half of ``rest``, which is from 0 to 1.
+    The chosen rows get scores from 1 down to just above 0.5, in their order. Every other row gets half of its value
+    in ``rest``, which is clipped to [0, 1].
 
     >>> in_turn(np.array([2, 0]), np.array([0.0, 1.0, 0.0, 0.2])).tolist()
     [0.75, 0.5, 1.0, 0.1]
@@ -192,7 +192,7 @@ def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64
 
 
 def shortlist(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
-    """Return the ``size`` eligible rows with the highest score, highest first, the first of equals first.
+    """Return the ``size`` eligible rows with the highest scores, highest first; ties keep row order.
 
     >>> shortlist(np.array([0.1, 0.9, 0.5, 0.9]), np.array([True, True, True, False]), 2).tolist()
     [1, 2]
@@ -204,11 +204,10 @@ def shortlist(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], siz
 def drawn_shortlist(
     score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], size: int, keys: NDArray[np.uint64], seed: int
 ) -> NDArray[np.int64]:
-    """Return the ``size`` eligible rows with the highest score, highest first, equals in an order drawn from their
-    keys.
+    """Return the ``size`` eligible rows with the highest scores, highest first; ties in random order.
 
-    As :func:`shortlist` for a strategy that is :func:`in_drawn_order`, without putting all rows of a large pool in
-    order.
+    The order of ties is drawn from the keys and the seed. The result is that of :func:`shortlist` inside a strategy
+    marked :func:`in_drawn_order`, but a large pool need not be shuffled.
 
     >>> rows = drawn_shortlist(np.array([0.1, 0.9, 0.5, 0.9]), np.full(4, True), 3, np.arange(4, dtype=np.uint64), 0)
     >>> sorted(rows[:2].tolist()), rows[2:].tolist()
@@ -220,16 +219,16 @@ def drawn_shortlist(
 
 
 def highest_rows(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
-    """Return the eligible rows that score no less than the n-th highest of them, all of equals, in the order of their
-    numbers.
+    """Return the eligible rows whose score is at least the n-th highest eligible score, in row order.
 
-    One pass over a large pool: a sample of the rows tells from which score on there are enough, but not many more.
+    Ties with the n-th score are all included. To pass over a large pool only once, a sample of the rows first
+    estimates a score that a few more than n rows exceed.
 
     >>> highest_rows(np.array([0.1, 0.9, 0.5, 0.9, 0.5]), np.array([True, True, True, False, True]), 2).tolist()
     [1, 2, 4]
     """
-    sample = score[::SAMPLED][eligible[::SAMPLED]]
-    enough = 2 * (n // SAMPLED) + 8
+    sample = score[::SAMPLE_EVERY][eligible[::SAMPLE_EVERY]]
+    enough = 2 * (n // SAMPLE_EVERY) + 8
     rows = np.empty(0, dtype=np.int64)
     if enough < len(sample):
         least = np.partition(sample, len(sample) - enough)[len(sample) - enough]
@@ -244,7 +243,7 @@ def highest_rows(score: NDArray[np.floating[Any]], eligible: NDArray[np.bool_], 
 
 
 def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
-    """Return numbers in [0, 1) that look random and depend on each key and the seed alone: float (n,).
+    """Return pseudorandom numbers in [0, 1), each determined by its key and the seed: float (n,).
 
     SplitMix64 of Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
 
@@ -258,19 +257,18 @@ def uniform(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
 
 
 def lowest_drawn(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
-    """Return the n eligible rows with the lowest :func:`uniform` number, lowest first: a random sample, in random
-    order.
+    """Return a random sample of n eligible rows: those with the lowest :func:`uniform` numbers, lowest first.
 
     >>> keys = np.arange(4, dtype=np.uint64)
     >>> bool(lowest_drawn(keys, 0, np.full(4, True), 2)[0] == uniform(keys, 0).argmin())
     True
     """
-    open_ = int(np.count_nonzero(eligible))
-    n, limit = min(n, open_), 2**53
+    n_eligible = int(np.count_nonzero(eligible))
+    n, limit = min(n, n_eligible), 2**53
     if n == 0:
         return np.empty(0, dtype=np.int64)
-    if SAMPLED * n < open_:  # nearly always enough; else all are looked at
-        limit = 4 * (n + 4) * 2**53 // open_
+    if SAMPLE_EVERY * n < n_eligible:  # numbers below the limit nearly always include n rows; if not, all are searched
+        limit = 4 * (n + 4) * 2**53 // n_eligible
     while True:
         found = [np.flatnonzero((z < np.uint64(limit)) & eligible[part]) + part.start for part, z in _mixed(keys, seed)]
         rows = np.concatenate(found)
@@ -280,7 +278,7 @@ def lowest_drawn(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_
 
 
 def _mixed(keys: NDArray[np.uint64], seed: int) -> Iterator[tuple[slice, NDArray[np.uint64]]]:
-    """Yield random whole numbers below 2^53 for each key, a block of rows at a time, in an array that is used again."""
+    """Yield blocks of rows with a pseudorandom integer below 2^53 for each key; the array is reused by each block."""
     keys = np.asarray(keys, dtype=np.uint64)
     start = np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
     whole, shifted = np.empty((2, min(len(keys), BLOCK)), dtype=np.uint64)

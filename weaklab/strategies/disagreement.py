@@ -1,4 +1,4 @@
-"""Query strategies that look at how the members of the committee contradict one another."""
+"""Query strategies based on disagreement between the members of the committee."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
 def _soft_votes(
     L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]], k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum of the members' distributions (n, k), how many spoke (n,), and the sum of their entropies (n,)."""
+    """Return, of the members that vote: sum of distributions (n, k), number (n,), sum of entropies (n,)."""
     total, entropies = np.zeros((len(L), k)), np.zeros(len(L))
     for j in range(L.shape[1]):
-        spoke = L[:, j] >= 0
+        voting = L[:, j] >= 0
         if j in scores:
-            p = np.asarray(scores[j], dtype=np.float64)[spoke]
-            total[spoke] += p
-            entropies[spoke] += _entropy(p)
+            p = np.asarray(scores[j], dtype=np.float64)[voting]
+            total[voting] += p
+            entropies[voting] += _entropy(p)
         else:
-            total[spoke, L[spoke, j]] += 1
+            total[voting, L[voting, j]] += 1
     return total, total.sum(axis=1), entropies
 
 
@@ -38,9 +38,10 @@ def _soft_votes(
 def vote_entropy(
     P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
 ) -> NDArray[np.float64]:
-    """Soft vote entropy H(mean of the members' votes) / ln k: 0 where all agree or nobody votes.
+    """Soft vote entropy H(mean of the members' votes) / ln k: 0 where all agree or no member votes.
 
-    A plain vote is a distribution with all its mass on one class, a weak classifier's vote is its probabilities.
+    A plain vote counts as a distribution with all its mass on one class. The vote of a weak classifier is its
+    probabilities.
 
     Dagan and Engelson (1995), Committee-based sampling for training probabilistic classifiers, ICML; soft form: Settles
     (2009), Active learning literature survey, section 3.2.
@@ -49,25 +50,25 @@ def vote_entropy(
     [1.0, 0.0]
     """
     k = P.shape[1]
-    total, spoke, _ = _soft_votes(L, scores, k)
-    return np.asarray(_entropy(total / np.maximum(spoke, 1)[:, None]) / np.log(k))
+    total, voting, _ = _soft_votes(L, scores, k)
+    return np.asarray(_entropy(total / np.maximum(voting, 1)[:, None]) / np.log(k))
 
 
 @STRATEGIES.named("kl_to_consensus")
 def kl_to_consensus(
     P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
 ) -> NDArray[np.float64]:
-    """Mean Kullback-Leibler divergence of the members from their mean: members are sure of different things.
+    """Mean Kullback-Leibler divergence of members from their mean: high where members are sure of different classes.
 
-    (1/C) sum_c KL(p_c || mean p) = H(mean p) - mean H(p_c), in nats; 0 where nobody votes.
+    (1/C) sum_c KL(p_c || mean p) = H(mean p) - mean H(p_c), in nats; 0 where no member votes.
 
     McCallum and Nigam (1998), Employing EM and pool-based active learning for text classification, ICML.
 
     >>> kl_to_consensus(np.full((2, 2), 0.5), np.array([[0, 1], [0, 0]]), {}).round(3).tolist()
     [0.693, 0.0]
     """
-    total, spoke, entropies = _soft_votes(L, scores, P.shape[1])
-    count = np.maximum(spoke, 1)
+    total, voting, entropies = _soft_votes(L, scores, P.shape[1])
+    count = np.maximum(voting, 1)
     return np.maximum(_entropy(total / count[:, None]) - entropies / count, 0)
 
 
@@ -75,9 +76,9 @@ def kl_to_consensus(
 def max_disagreement(
     P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], scores: Mapping[int, NDArray[np.floating[Any]]]
 ) -> NDArray[np.float64]:
-    """max_c KL(p_c || mean p) over the members: one member stands against the others.
+    """Maximum over members c of KL(p_c || mean p): high where one member contradicts the others.
 
-    In nats; 0 where nobody votes. :func:`kl_to_consensus` is the mean of what this is the maximum of.
+    In nats; 0 where no member votes. :func:`kl_to_consensus` is the mean of the same divergences.
 
     McCallum and Nigam (1998), Employing EM and pool-based active learning for text classification, ICML; the maximum in
     place of the mean as in modAL (Danka and Horvath, 2018, arXiv:1805.00979).
@@ -85,8 +86,8 @@ def max_disagreement(
     >>> max_disagreement(np.full((2, 2), 0.5), np.array([[0, 1, 1], [0, 0, 0]]), {}).round(3).tolist()
     [1.099, 0.0]
     """
-    total, spoke, _ = _soft_votes(L, scores, P.shape[1])
-    consensus = total / np.maximum(spoke, 1)[:, None]
+    total, voting, _ = _soft_votes(L, scores, P.shape[1])
+    consensus = total / np.maximum(voting, 1)[:, None]
     surprise = np.log(1 / np.where(consensus > 0, consensus, 1))
     found = np.zeros(len(L))
     for j in range(L.shape[1]):

@@ -1,4 +1,4 @@
-"""Distances, k-means and D² sampling among embeddings, for the query strategies that need them."""
+"""Distances between embeddings, k-means and D² sampling, for the query strategies that use them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 1024
 ZERO = 1e-6
-"""Squared distances below this share of the squared lengths are what float32 makes of equal rows."""
+"""A squared distance below this share of the squared lengths counts as 0: it is float32 rounding between equal rows."""
 MAX_SQUARE = 4.0
-"""The squared distance of two opposite rows of length 1, the largest that there is."""
-ROWS_A_CENTRE = 64
-"""k-means learns its centres from so many rows a centre: Faiss, too, samples, between 39 and 256 a centre."""
+"""The largest squared distance between two rows of length 1: that of opposite rows."""
+ROWS_PER_CENTRE = 64
+"""k-means is fitted to at most this many rows per centre. Faiss also samples, between 39 and 256 rows per centre."""
 ITERATIONS = 20
 
 
 def squares(A: Matrix, B: Matrix) -> Matrix:
-    """Return the squared Euclidean distances of the rows of A to the rows of B, float (a, b); those of equal rows are
-    0.
+    """Return the squared Euclidean distances of the rows of A to the rows of B, float (a, b); exactly 0 for equal rows.
 
     >>> squares(np.eye(2), np.array([[1.0, 0.0]])).tolist()
     [[0.0], [2.0]]
@@ -35,9 +34,9 @@ def squares(A: Matrix, B: Matrix) -> Matrix:
 
 
 def nearest(A: Matrix, B: Matrix) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each row of A which row of B is nearest, and the squared distance: int (a,), float (a,).
+    """Return for each row of A the number of the nearest row of B, and the squared distance: int (a,), float (a,).
 
-    Without any row in B every row is as far as can be: -1 and :data:`MAX_SQUARE`.
+    If B has no rows, every row of A gets -1 and :data:`MAX_SQUARE`.
 
     >>> which, square = nearest(np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]]))
     >>> which.tolist(), square.tolist()
@@ -57,7 +56,7 @@ def nearest(A: Matrix, B: Matrix) -> tuple[NDArray[np.int64], NDArray[np.float64
 
 
 def squares_to_row(A: Matrix) -> Callable[[int], Matrix]:
-    """Return the function from the number of a row of A to the squared distances of all rows of A to it.
+    """Return a function that takes a row number of A and returns the squared distances of all rows of A to that row.
 
     >>> squares_to_row(np.eye(2))(1).tolist()
     [2.0, 0.0]
@@ -79,18 +78,18 @@ def d2_sample(
     rng: np.random.Generator,
     first: int | None = None,
 ) -> list[int]:
-    """Draw n rows one after another, each with a chance proportional to its squared distance to the nearest one before.
+    """Draw n rows in turn, each with probability proportional to its squared distance to the nearest row already drawn.
 
-    Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA. Where all are at distance 0,
-    the first rows that are left are taken.
+    Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA. If all remaining rows are at
+    distance 0, the first of them are taken.
 
     Parameters
     ----------
     nearest_square : float (rows,), squared distance to the nearest record that is labeled already
     squares_to : row -> float (rows,), the squared distances to it
-    n : how many, at most all
-    rng : where the draws come from
-    first : the row to begin with, by default it is drawn, too
+    n : how many rows to draw, at most all
+    rng : random generator
+    first : the first row; drawn like the others by default
     """
     left = np.array(nearest_square, dtype=np.float64)
     free = np.ones(len(left), dtype=bool)
@@ -109,7 +108,7 @@ def d2_sample(
 
 
 def farthest_first(nearest_square: NDArray[np.float64], squares_to: Callable[[int], Matrix], n: int) -> list[int]:
-    """Take n rows one after another, each the farthest from its nearest labeled or taken one; the first of equals.
+    """Take n rows in turn, each time the row farthest from its nearest labeled or taken row; ties go to the first row.
 
     Gonzalez (1985), Clustering to minimize the maximum intercluster distance, Theoretical Computer Science.
     """
@@ -125,15 +124,15 @@ def farthest_first(nearest_square: NDArray[np.float64], squares_to: Callable[[in
 def k_means(X: Matrix, k: int, seed: int, weights: NDArray[np.floating[Any]] | None = None) -> Matrix:
     """Return the centres of at most k clusters, float (at most k, d): Lloyd's iterations from k-means++ centres.
 
-    Learns from the first ``64 k`` rows, so rows must come in no particular order. Lloyd (1982), Least squares
+    It is fitted to the first ``64 k`` rows only, so the rows must be in random order. Lloyd (1982), Least squares
     quantization in PCM, IEEE Transactions on Information Theory.
 
     Parameters
     ----------
     X : float (rows, d)
-    k : clusters; a cluster without rows is left out
+    k : number of clusters; a cluster that ends without rows is left out
     seed : int
-    weights : float (rows,), how much each row pulls its centre, by default all alike
+    weights : float (rows,), weight of each row in the mean of its cluster; equal by default
 
     Examples
     --------
@@ -143,7 +142,7 @@ def k_means(X: Matrix, k: int, seed: int, weights: NDArray[np.floating[Any]] | N
     """
     from scipy import sparse
 
-    X = X[: k * ROWS_A_CENTRE]
+    X = X[: k * ROWS_PER_CENTRE]
     pull = np.ones(len(X), dtype=X.dtype) if weights is None else np.asarray(weights[: len(X)], dtype=X.dtype)
     few = X[: 10 * k]
     centres, before = few[d2_sample(np.ones(len(few)), squares_to_row(few), k, np.random.default_rng(seed))], None
@@ -164,9 +163,9 @@ def k_means(X: Matrix, k: int, seed: int, weights: NDArray[np.floating[Any]] | N
 def cluster_medoids(
     X: Matrix, n: int, seed: int, weights: NDArray[np.floating[Any]] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cluster rows into n clusters and return the row nearest to each centre, and how many rows each cluster has.
+    """Group rows into n clusters; return the row nearest to each centre, and the number of rows in each cluster.
 
-    Fewer come back where rows are equal. The first of equally near rows is taken.
+    Fewer clusters are returned if many rows are equal. Ties go to the first row.
 
     >>> cluster_medoids(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), 2, seed=0)
     (array([0, 1]), array([2, 1]))

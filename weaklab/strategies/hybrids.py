@@ -1,4 +1,4 @@
-"""Query strategies that weigh uncertainty against likeness within the batch."""
+"""Query strategies that combine uncertainty with diversity inside the batch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 UNCERTAIN = 10
-"""The batch is chosen among so many times its size of the most uncertain records, as in Zhdanov (2019)."""
+"""A batch of n is chosen from the 10 n most uncertain records, as in Zhdanov (2019)."""
 
 
 @STRATEGIES.named("uncertainty_diversity")
 @in_drawn_order
 def uncertainty_diversity(P: Probabilities, E: Embeddings, y: Labels, eligible: Mask, n: int) -> NDArray[np.float64]:
-    """(1 - margin) x min_j (1 - cosine(E_i, E_j)) over labeled and taken j, the best again and again: unsure and new.
+    """(1 - margin) x distance to the nearest labeled or chosen record, greedily: uncertain and different.
 
-    Greedy on the 10 n most uncertain records. A product needs no weight between the two.
+    The distance is min_j (1 - cosine(E_i, E_j)). The batch is chosen from the 10 n most uncertain records, one record
+    at a time. A product is used because, unlike a sum, it needs no weight between the two factors.
 
     Brinker (2003), Incorporating diversity in active learning with support vector machines, ICML, whose sum it makes a
     product, as Wu, Lin and Huang (2019), Active learning for regression using greedy sampling, Information Sciences.
@@ -54,10 +55,10 @@ def uncertainty_diversity(P: Probabilities, E: Embeddings, y: Labels, eligible: 
 def shortlist_spread(
     P: Probabilities, E: Embeddings, eligible: Mask, n: int, keys: NDArray[np.uint64], seed: int
 ) -> NDArray[np.float64]:
-    """k-means, weighted by 1 - margin, of the 10 n most uncertain records; the nearest to each centre, most uncertain
-    first.
+    """Cluster the 10 n most uncertain records (k-means weighted by 1 - margin) and ask about the one at each centre.
 
-    Where equal records leave fewer than n clusters, the most uncertain fill the batch.
+    The most uncertain of them come first. If equal records leave fewer than n clusters, the most uncertain remaining
+    records fill the batch.
 
     Zhdanov (2019), Diverse mini-batch active learning, arXiv:1901.05954.
 
@@ -79,11 +80,12 @@ def shortlist_spread(
 @STRATEGIES.named("badge")
 @in_drawn_order
 def badge(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """k-means++ on the gradients (P_i - e_best) x E_i of the log loss at the predicted class: large and different
-    gradients.
+    """k-means++ on the gradients of the log loss at the predicted class: records with large and different gradients.
 
-    The first is the largest gradient, each next one is drawn with a chance proportional to its squared distance to the
-    nearest one before. The (k x d) gradients are never made: <g_i, g_j> = <P_i - e, P_j - e> <E_i, E_j>.
+    The gradient of record i is g_i = (P_i - e_best) x E_i, with e_best the one-hot vector of the predicted class. The
+    record with the largest gradient is first. Each next one is drawn with probability proportional to its squared
+    distance to the nearest one already drawn. The (k x d) gradients are not computed, because distances need only
+    their products: <g_i, g_j> = <P_i - e_best, P_j - e_best> <E_i, E_j>.
 
     Ash, Zhang, Krishnamurthy, Langford and Agarwal (2020), Deep batch active learning by diverse, uncertain gradient
     lower bounds, ICLR.

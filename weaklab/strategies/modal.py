@@ -1,4 +1,4 @@
-"""Query functions of modAL, ``f(classifier, X, n_instances)``, as query strategies."""
+"""Adapter: query functions written for modAL, ``f(classifier, X, n_instances)``, as query strategies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.floating[Any]]
 
 MODELS = {"classifier", "committee", "learner", "model", "estimator", "optimizer", "regressor", "multiclass_classifier"}
-"""What modAL's functions and those written for it call their first argument."""
+"""Names of the first parameter in query functions of modAL and in those written for it."""
 BATCH_SIZE = "n_instances"
 
 
 def is_modal(function: Callable[..., Any]) -> bool:
-    """Whether a function is a query function as modAL has them: of a classifier, a pool X and how many to choose.
+    """Whether a function has the parameters of a modAL query function: a classifier, a pool X and how many to choose.
 
     >>> is_modal(lambda classifier, X, n_instances=1: [0]), is_modal(lambda P: 1 - P.max(axis=1))
     (True, False)
@@ -37,7 +37,7 @@ def is_modal(function: Callable[..., Any]) -> bool:
 
 
 def as_strategy(function: Callable[..., Any]) -> Strategy:
-    """Return a query strategy: a function of modAL's kind adapted, any other as it is.
+    """Return a query strategy: a query function of modAL is adapted, any other function is returned unchanged.
 
     >>> as_strategy(lambda classifier, X, n_instances=1: [0]).__name__
     '<lambda>'
@@ -46,21 +46,22 @@ def as_strategy(function: Callable[..., Any]) -> Strategy:
 
 
 def from_modal(function: Callable[..., Any]) -> Strategy:
-    """Adapt a query function of modAL; the records that it chooses score highest, in its order, all others 0.
+    """Adapt a query function of modAL: the records that it chooses get the highest scores, in its order; others get 0.
 
-    It is called with the features of the eligible records and a :class:`PoolEstimator`, which answers for modAL's
-    learner or committee with the probabilities of the label model and the votes of the members. Its ties and its draws
-    from numpy's global random state depend on the seed alone.
+    It is called with the features of the eligible records and a :class:`PoolEstimator`, which takes the place of
+    modAL's learner or committee and gives the probabilities of the label model and the votes of the members. The seed
+    alone determines ties and draws from numpy's global random state.
 
     Parameters
     ----------
     function : ``f(classifier, X, n_instances)``
-        Returns row numbers of ``X``, or a tuple of them and anything (their values in modAL 0.4.2, the rows in 0.4.1).
+        It returns row numbers of ``X``, or a tuple whose first item is the row numbers. (The second item is ignored:
+        modAL 0.4.2 returns values there, modAL 0.4.1 the rows.)
 
     Raises
     ------
     WeaklabError
-        When the strategy is called: the function refits its classifier, or returns something else.
+        When the strategy is called: the function refits its classifier, or does not return row numbers.
 
     Examples
     --------
@@ -89,7 +90,7 @@ def from_modal(function: Callable[..., Any]) -> Strategy:
         found = np.zeros(len(P))
         if len(pool):
             estimator = PoolEstimator(P, X, y, members(P, L, scores), pool)
-            chosen = pool[_row_numbers(name, _ask(function, estimator, min(n, len(pool)), seed), len(pool))]
+            chosen = pool[_row_numbers(name, _call_seeded(function, estimator, min(n, len(pool)), seed), len(pool))]
             found[chosen] = 1 - np.arange(len(chosen)) / max(len(chosen), 1)
         return found
 
@@ -98,8 +99,8 @@ def from_modal(function: Callable[..., Any]) -> Strategy:
     return strategy
 
 
-def _ask(function: Callable[..., Any], estimator: PoolEstimator, n: int, seed: int) -> Any:
-    """Call a query function with numpy's global random state seeded, and put that state back."""
+def _call_seeded(function: Callable[..., Any], estimator: PoolEstimator, n: int, seed: int) -> Any:
+    """Call a query function with numpy's global random state seeded; restore that state after the call."""
     parameters = inspect.signature(function).parameters.values()
     takes_size = any(p.name == BATCH_SIZE or p.kind is p.VAR_KEYWORD for p in parameters)
     state = np.random.get_state()
@@ -111,15 +112,14 @@ def _ask(function: Callable[..., Any], estimator: PoolEstimator, n: int, seed: i
 
 
 def _row_numbers(name: str, answer: Any, n_pool: int) -> NDArray[np.int64]:
-    """Return the row numbers of the pool in a query function's answer, each once, in its order."""
+    """Return the row numbers that a query function chose, without repetitions, in its order."""
     if isinstance(answer, tuple) and len(answer) == 2 and (np.ndim(answer[0]) or np.ndim(answer[1])):
         answer = answer[0]
     rows = np.ravel(np.asarray(answer))
     if rows.dtype.kind not in "iu" or (rows < 0).any() or (rows >= n_pool).any():
         raise WeaklabError(
             f"query function {name!r} must return row numbers of X, from 0 to {n_pool - 1}, or a tuple of them and "
-            "their values,"
-            f" got {str(answer)[:80]}"
+            f"their values, got {str(answer)[:80]}"
         )
     _, first = np.unique(rows, return_index=True)
     return np.asarray(rows[np.sort(first)], dtype=np.int64)
@@ -128,12 +128,11 @@ def _row_numbers(name: str, answer: Any, n_pool: int) -> NDArray[np.int64]:
 def members(
     P: Matrix, L: NDArray[np.integer[Any]], scores: Mapping[int, Matrix]
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
-    """Return every member's vote, int (n_records, m), and distribution, float (n_records, m, k), also where it
-    abstains.
+    """Return the votes, int (n_records, m), and distributions, float (n_records, m, k), of all members.
 
-    Who abstains takes no side: its distribution is the mean of those who vote, so that the mean stays theirs; its vote
-    stays -1, which is no class. Where nobody votes all say what the label model says, and without members it is the
-    only one.
+    A member that abstains keeps the vote -1. It gets the mean distribution of the members that vote, so that it does
+    not change the mean. Where no member votes, all get the probabilities of the label model. If there are no members,
+    the label model is the only one.
 
     >>> votes, q = members(np.array([[0.8, 0.2]]), np.array([[-1, 1]]), {})
     >>> votes.tolist(), q.tolist()
@@ -155,13 +154,13 @@ def members(
 
 
 class PoolEstimator:
-    """Answers as modAL's learners and committees do, for the records of one pool, whose predictions are known already.
+    """Takes the place of modAL's learner or committee; returns predictions that were computed before, for one pool.
 
     Attributes
     ----------
-    pool : (n_pool, d) features of the eligible records, what a query function gets as ``X``
+    pool : (n_pool, d) features of the eligible records; a query function gets them as ``X``
     classes_ : int (k,), the codes of the labels
-    X_training, y_training : features and manual labels of the labeled records, None where there are none
+    X_training, y_training : features and manual labels of the labeled records, None if no record is labeled
     learner_list : the members of the committee, each an estimator of the same records
     """
 
@@ -174,14 +173,14 @@ class PoolEstimator:
         y: NDArray[np.integer[Any]],
         votes: tuple[NDArray[np.integer[Any]], Matrix] | None,
         pool: NDArray[np.int64],
-        rows: _Rows | None = None,
+        rows: _RowFinder | None = None,
     ) -> None:
         from scipy import sparse
 
         X = sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X)
         self._P, self._X, self._y, self._votes, self._chosen = np.asarray(P, dtype=np.float64), X, y, votes, pool
         self.pool = X[pool] if rows is None else rows.pool
-        self._rows = _Rows(X, self.pool, pool) if rows is None else rows
+        self._rows = _RowFinder(X, self.pool, pool) if rows is None else rows
         self.classes_ = np.arange(P.shape[1])
         labeled = y >= 0
         self.X_training = X[labeled] if labeled.any() else None
@@ -224,19 +223,18 @@ class PoolEstimator:
         return self.predict_proba(X)[:, None] if self._votes is None else self._votes[1][self._rows.of(X)]
 
     def transform_without_estimating(self, X: Any) -> Any:
-        """Return X as it is: features are made already."""
+        """Return X unchanged: it holds features already."""
         return X
 
     @property
     def estimator(self) -> NoReturn:
         raise WeaklabError(
             "this query function refits or looks into its classifier, which a committee cannot offer; use weaklab's "
-            "own strategies,"
-            " such as 'expected_error_reduction' or 'variance_reduction', in its place"
+            "own strategies, such as 'expected_error_reduction' or 'variance_reduction', in its place"
         )
 
     def fit(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: what is known of the records is known already."""
+        """Raise an error: the committee cannot be refitted from a query function."""
         raise WeaklabError(
             "a query function cannot refit the committee; use 'expected_error_reduction' or one that only predicts"
         )
@@ -244,8 +242,8 @@ class PoolEstimator:
     teach = fit
 
 
-class _Rows:
-    """Finds the records of a feature matrix again: by the matrix itself, else by the content of its rows."""
+class _RowFinder:
+    """Finds which records the rows of a feature matrix belong to: by identity of the matrix, else by row content."""
 
     def __init__(self, X: Any, pool: Any, chosen: NDArray[np.int64]) -> None:
         self.X, self.pool, self.chosen = X, pool, chosen
@@ -275,7 +273,7 @@ class _Rows:
 
 
 def _contents(X: Any) -> Iterator[bytes]:
-    """Yield bytes that equal rows share."""
+    """Yield the bytes of each row; equal rows give equal bytes."""
     from scipy import sparse
 
     if sparse.issparse(X):

@@ -1,4 +1,4 @@
-"""Query strategies that look at where the records lie: the middle of crowds, and what no label is near."""
+"""Query strategies based on the positions of the records: dense regions, and regions without labels."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 UNCERTAIN = 10
-"""Representatives are looked for among so many times the batch size of the most uncertain records."""
+"""Representatives are chosen from the 10 n most uncertain records, n the batch size."""
 NEIGHBOURS = 20
 MAX_CLUSTERS = 500
 """Both as in Hacohen, Dekel and Weinshall (2022)."""
 CLUSTER_SAMPLE = 500
-"""Neighbours are looked for among so many records of a cluster, which keeps the cost linear."""
+"""Neighbours are searched among at most this many records of a cluster, which keeps the cost linear."""
 
 
 @STRATEGIES.named("density_weighted")
 @in_drawn_order
 def density_weighted(P: Probabilities, X: Any, beta: float = 1.0) -> NDArray[np.float64]:
-    """H(P_i) / ln k x (mean cosine of record i to all records)^beta: uncertain, and like many others.
+    """H(P_i) / ln k x (mean cosine of record i to all records)^beta: uncertain, and similar to many other records.
 
-    Linear, because the mean of the cosines to all records is the cosine with their mean. Negative means count as 0.
+    The cost is linear, because the mean of the cosines to all records is the product with their mean. A negative mean
+    counts as 0.
 
     Settles and Craven (2008), An analysis of active learning strategies for sequence labeling tasks, EMNLP.
 
@@ -57,10 +58,10 @@ def density_weighted(P: Probabilities, X: Any, beta: float = 1.0) -> NDArray[np.
 @STRATEGIES.named("cluster_representatives")
 @in_drawn_order
 def cluster_representatives(P: Probabilities, E: Embeddings, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """k-means with n clusters on the 10 n most uncertain records; the nearest to each centre, from the largest cluster
-    down.
+    """Cluster the 10 n most uncertain records (k-means); ask about the one at each centre, largest cluster first.
 
-    Uncertainty is 1 - margin. Where equal records leave fewer than n clusters, the most uncertain fill the batch.
+    Uncertainty is 1 - margin. If equal records leave fewer than n clusters, the most uncertain remaining records fill
+    the batch.
 
     Xu, Yu, Tresp, Xu and Wang (2003), Representative sampling for text classification using support vector machines,
     ECIR; Nguyen and Smeulders (2004), Active learning using pre-clustering, ICML.
@@ -85,13 +86,13 @@ def _filled(chosen: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArr
 @STRATEGIES.named("typicality")
 @in_drawn_order
 def typicality(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """1 / mean distance to the 20 nearest neighbours, best of each cluster: large clusters without labels first
-    (TypiClust).
+    """The most typical record of each cluster, from large clusters without labels first (TypiClust).
 
-    k-means with one cluster for each label and each record of the batch, at most 500; clusters are visited from the
-    fewest labels and, among these, the largest on, as often as needed, for their most typical eligible record. Needs no
-    probabilities, hence fit for the first questions of a project. Neighbours are looked for in a sample of 500 records
-    a cluster. Records without features, rows of zeros, are alike for want of content: they come last.
+    Typicality is 1 / mean distance to the 20 nearest neighbours, searched in a sample of 500 records per cluster.
+    k-means makes one cluster for each labeled record and each record of the batch, at most 500. Clusters with few
+    labels come first, larger ones before smaller ones; each gives its most typical eligible record, in rounds, until
+    the batch is full. No probabilities are used, so it suits the first questions of a project. Records without
+    features (rows of zeros) come last: they are close to each other only because they are empty.
 
     Hacohen, Dekel and Weinshall (2022), Active learning on a budget: opposite strategies suit high and low budgets,
     ICML.
@@ -126,7 +127,7 @@ def typicality(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int) -> N
 
 
 def _mean_distance(E: Embeddings, candidates: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean distance of each candidate to its nearest neighbours among the first members, itself left out."""
+    """Return the mean distance of each candidate to its nearest neighbours among the first members, except itself."""
     sample = members[:CLUSTER_SAMPLE]
     found = np.empty(len(candidates))
     count = min(NEIGHBOURS, len(sample) - 1)
@@ -142,7 +143,9 @@ def _mean_distance(E: Embeddings, candidates: NDArray[np.int64], members: NDArra
 @STRATEGIES.named("k_center")
 @in_drawn_order
 def k_center(E: Embeddings, y: Labels, eligible: Mask, n: int) -> NDArray[np.float64]:
-    """argmax_i min_j ||E_i - E_j|| over labeled and taken j, again and again: no record is far from a label (CoreSet).
+    """Repeatedly take the record farthest from all labeled and taken records, so that labels cover the pool (CoreSet).
+
+    Each step takes argmax_i min_j ||E_i - E_j||, with j over the labeled and the taken records.
 
     Sener and Savarese (2018), Active learning for convolutional neural networks: a core-set approach, ICLR; the greedy
     algorithm of Gonzalez (1985).
@@ -159,7 +162,10 @@ def k_center(E: Embeddings, y: Labels, eligible: Mask, n: int) -> NDArray[np.flo
 @STRATEGIES.named("kmeans_plus_plus")
 @in_drawn_order
 def kmeans_plus_plus(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int) -> NDArray[np.float64]:
-    """Drawn with chance ~ min_j ||E_i - E_j||^2 over labeled and taken j, again and again: spread, outliers or not.
+    """Draw records far from all labeled and drawn records: as ``k_center``, but random, and with fewer outliers.
+
+    Each step draws record i with probability proportional to min_j ||E_i - E_j||^2, with j over the labeled and the
+    drawn records.
 
     Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA.
 
@@ -173,8 +179,9 @@ def kmeans_plus_plus(E: Embeddings, y: Labels, eligible: Mask, n: int, seed: int
 
 
 def _distances(E: Embeddings, y: Labels, eligible: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64], Any]:
-    """Return the eligible rows, everybody's squared distance to the nearest label, and the function to one eligible
-    row.
+    """Return the eligible rows, the squared distance of every row to the nearest label, and a distance function.
+
+    The function takes a position among the eligible rows and returns the squared distances of these rows to it.
     """
     rows = np.flatnonzero(eligible)
     return rows, nearest(E, E[y >= 0])[1], squares_to_row(E[rows])
@@ -183,10 +190,10 @@ def _distances(E: Embeddings, y: Labels, eligible: Mask) -> tuple[NDArray[np.int
 @STRATEGIES.named("exploration")
 @in_drawn_order
 def exploration(E: Embeddings, y: Labels) -> NDArray[np.float64]:
-    """1 - max cosine to a labeled record: the region that no label has explored.
+    """1 - max cosine to a labeled record: high in regions without labels.
 
-    It is half the squared distance to the nearest labeled record, so a row of zeros is at 0.5 from any other. Without
-    labels all records are equally unexplored.
+    It is half the squared distance to the nearest labeled record, so a row of zeros is at 0.5 from any other row. If
+    there are no labels, all records get the same score.
 
     Bondu, Lemaire and Boullé (2010), Exploration vs. exploitation in active learning: a Bayesian approach, IJCNN.
 

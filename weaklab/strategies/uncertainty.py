@@ -1,4 +1,4 @@
-"""Query strategies that look at the label model's probabilities."""
+"""Query strategies based on the uncertainty of the label model, and random sampling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @STRATEGIES.named("least_confidence")
 def least_confidence(P: Probabilities) -> NDArray[np.float64]:
-    """1 - max_k P_ik: the best class is improbable.
+    """1 - max_k P_ik: high where even the best class is improbable.
 
     Lewis and Gale (1994), A sequential algorithm for training text classifiers, SIGIR.
 
@@ -32,7 +32,7 @@ def least_confidence(P: Probabilities) -> NDArray[np.float64]:
 
 @STRATEGIES.named("margin")
 def margin(P: Probabilities) -> NDArray[np.float64]:
-    """1 - (best - second best): two classes compete.
+    """1 - (best - second best probability): high where two classes are close.
 
     Scheffer, Decomain and Wrobel (2001), Active hidden Markov models for information extraction, IDA.
 
@@ -49,7 +49,7 @@ def margin(P: Probabilities) -> NDArray[np.float64]:
 
 @STRATEGIES.named("entropy")
 def entropy(P: Probabilities) -> NDArray[np.float64]:
-    """H(P_i) / ln k, one minus the confidence: any class may be right.
+    """H(P_i) / ln k, which is 1 - confidence: high where many classes are possible.
 
     Shannon (1948), A mathematical theory of communication.
 
@@ -61,7 +61,7 @@ def entropy(P: Probabilities) -> NDArray[np.float64]:
 
 @STRATEGIES.named("random")
 def random(keys: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:
-    """Uniform in [0, 1), from the record's id and the seed: every record has the same chance.
+    """Uniform in [0, 1), computed from the record's id and the seed: every record is equally likely to be asked about.
 
     >>> random(np.array([1, 2, 3], dtype=np.uint64), seed=0).shape
     (3,)

@@ -1,4 +1,4 @@
-"""Query strategies that look at vote patterns: all records on which the committee voted alike."""
+"""Query strategies based on vote patterns: groups of records with exactly the same votes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 def error_mass(
     P: NDArray[np.floating[Any]], L: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]], eligible: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """M / (1 + labels + j), M = sum of 1 - max_k P over a vote pattern: one answer speaks for many doubtful records.
+    """Expected errors among the records with the same votes, per label that they have: one answer serves many records.
 
-    A vote pattern is a row of ``L``; M is the number of errors to be expected among its records without a label,
-    ``labels`` how many have one. Its j-th eligible record, j = 0, 1, ... from the least sure on, gets the score, so
-    that a batch asks about a pattern again only where even its share is larger than the mass of others.
+    A vote pattern is a row of ``L``. M = sum of 1 - max_k P over its records without a label is the expected number
+    of errors among them, and ``labels`` the number of its records with a label. Its j-th eligible record, j = 0, 1,
+    ... from the least confident on, gets the score M / (1 + labels + j). So a batch takes several records of one
+    pattern only where M is large compared with that of other patterns.
 
-    Highest averages, the rule of D'Hondt (1882), Système pratique et raisonné de représentation proportionnelle, over
-    the clusters of Dasgupta and Hsu (2008), Hierarchical sampling for active learning, ICML, with vote patterns for
-    clusters.
+    Questions are shared out among patterns as seats among parties by the highest averages method: D'Hondt (1882),
+    Système pratique et raisonné de représentation proportionnelle. To sample from clusters according to their error
+    follows Dasgupta and Hsu (2008), Hierarchical sampling for active learning, ICML; here the clusters are vote
+    patterns.
 
     >>> P, L = np.array([[0.6, 0.4]] * 3 + [[0.5, 0.5]]), np.array([[0], [0], [0], [1]])
     >>> error_mass(P, L, np.full(4, -1), np.full(4, True)).round(2).tolist()
@@ -44,7 +46,7 @@ def error_mass(
 
 
 def pattern_ids(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return a number for each row of votes that equal rows share, int (n_records,), from 0 without gaps.
+    """Return the number of each row's vote pattern, int (n_records,), from 0 without gaps; equal rows share a number.
 
     >>> pattern_ids(np.array([[0, 1], [-1, 1], [0, 1]])).tolist()
     [1, 0, 1]
