@@ -1,8 +1,13 @@
-r"""Regular expressions as finite automata that read UTF-8 once and never go back.
+r"""Regular expressions as finite automata that read UTF-8 once and never backtrack.
 
-Only whether there is a match is asked, so that greedy and lazy repeats and groups make no difference. What a set of
-characters holds is asked of ``re`` itself. Expressions that are no regular language, or a large one, have no automaton
-and are left to ``re``.
+The only question is whether there is a match, so greedy and lazy repeats and groups make no difference. ``re`` itself
+says which characters a set holds. An expression that is not a regular language, or needs too many states, has no
+automaton; ``re`` searches it.
+
+Why they are here: against ``re`` on the same candidate rows they save half of the CPU time or more. Measured on texts
+of about 139 characters, medians of 5: 1.9 times for the twenty declared functions of the benchmark ``lf_declared`` (2.0
+to 2.4 for ``Committee.vote`` as a whole), 4.2 for its six patterns alone, 3.4 for twenty patterns, 2.3 for one edited
+pattern. On a long text they also need no process that can be killed.
 """
 
 from __future__ import annotations
@@ -23,36 +28,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PLACES = 1_000
-"""Places in an expression, its counted repeats written out."""
+"""Most positions in an expression, with its counted repeats written out."""
 MAX_CELLS = 20_000
-"""States times kinds of characters, 4 bytes each."""
+"""Most table cells, states times kinds of characters, 4 bytes each."""
 MAX_WORK = 200_000
-"""Places looked at for all cells together, each a fraction of a microsecond, so that giving up takes some 50 ms."""
+"""Most positions looked at for all cells together, each a fraction of a microsecond: giving up takes about 50 ms."""
 MAX_WIDE = 256
-"""Characters beyond ASCII that an expression may name."""
+"""Most characters outside ASCII that an expression may name."""
 
 _GROUPS = (range(0x4E00, 0x5000), range(0x660, 0x66A), range(0x2000, 0x200B), range(0x2190, 0x2400))
-"""Some characters of each group of :func:`groups`; none has another case."""
+"""Some characters of each group of :func:`character_groups`; none has another case."""
 _BEGIN = _END = -1
-"""What stands before the first character and after the last."""
+"""The symbol before the first character and after the last."""
 
 MANY_ROWS = 2_000
-"""Rows that were searched for an expression, at 1 to 10 us each, before its automaton is made, which takes 1 to 50
-ms."""
+"""An automaton is built, in 1 to 50 ms, after its expression was searched on this many rows, at 1 to 10 us each."""
 MAX_KNOWN = 500
-"""Automata that are kept, of at most 80 kB each."""
+"""Most automata that are kept, at most 80 kB each."""
 
 ACCEPT, DEAD = 0, 1
-"""States that nothing leaves: a match was found, none can be found."""
+"""Final states: a match was found; no match can be found any more."""
 
 
 class _NoAutomatonError(Exception):
-    """The expression is left to ``re``."""
+    """The expression has no automaton, so ``re`` searches it."""
 
 
 @dataclass
 class Automaton:
-    """A deterministic automaton; a state is a row of ``table``, given by where it begins there.
+    """A deterministic automaton; a state is a row of ``table``, identified by the index of its first cell.
 
     Attributes
     ----------
@@ -72,14 +76,14 @@ class Automaton:
     start: int
 
     def search(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell in which of some rows of UTF-8 there is a match, bool (rows,)."""
+        """Return whether each of these rows of UTF-8 holds a match, bool (rows,)."""
         import numpy as np
 
         from weaklab.voting import kernels
 
         found = np.zeros(len(rows), dtype=np.bool_)
         kernels.run_automaton(
-            data, offsets, rows, self.table, self.kinds, self.extra, groups(), self.width, self.start, found
+            data, offsets, rows, self.table, self.kinds, self.extra, character_groups(), self.width, self.start, found
         )
         return found
 
@@ -105,30 +109,30 @@ _lock = threading.Lock()
 
 
 def automaton_for(regex: re.Pattern[str], n_rows: int, at_once: bool) -> Automaton | None:
-    """Return the automaton of an expression that is about to be searched in some rows; the first time only if that
-    pays.
+    """Return the automaton of an expression that is about to be searched in ``n_rows`` rows; None where there is none.
 
-    ``at_once`` says that it pays however few rows there are. What was made is kept for all committees of the process.
+    It is built once the expression was searched on :data:`MANY_ROWS` rows, or now where ``at_once`` is true, and kept
+    for all committees of this process.
     """
     with _lock:
         if regex not in _known:
             _rows[regex] = n_rows = n_rows + _rows.get(regex, 0)
             if n_rows < MANY_ROWS and not at_once:
                 return None
-            for book in (_known, _rows):
-                if len(book) >= MAX_KNOWN:
-                    book.pop(next(iter(book)))
+            for kept in (_known, _rows):
+                if len(kept) >= MAX_KNOWN:
+                    kept.pop(next(iter(kept)))
             _known[regex] = automaton(regex)
         return _known[regex]
 
 
 def known_automaton(regex: re.Pattern[str]) -> Automaton | None:
-    """Return the automaton of an expression where it was made before."""
+    """Return the automaton of an expression if it was built before, else None."""
     return _known.get(regex)
 
 
 @cache
-def groups() -> NDArray[np.uint8]:
+def character_groups() -> NDArray[np.uint8]:
     r"""Return uint8 (0x110000,): 0 for ``\w`` without ``\d``, 1 for ``\d``, 2 for ``\s``, 3 for any other character."""
     import numpy as np
 

@@ -1,4 +1,6 @@
-"""The passes over the bytes of a text column, compiled; imported only where a batch is large enough to pay for it."""
+"""Compiled loops over the bytes of a text column; imported only for batches that are large enough to repay the
+import.
+"""
 
 from __future__ import annotations
 
@@ -241,14 +243,14 @@ def find_bytes(data, offsets, table, bits, hits):  # type: ignore[no-untyped-def
 
 @njit(nogil=True, cache=True)
 def run_automaton(data, offsets, rows, table, kinds, extra, groups, width, start, found):  # type: ignore[no-untyped-def]  # arrays, see below
-    """Tell in which of some rows an automaton finds a match, see :class:`weaklab.voting.automata.Automaton`.
+    """Write whether an automaton finds a match in each row, see :class:`weaklab.voting.automata.Automaton`.
 
     Parameters
     ----------
     data, offsets : uint8 and int64 (n + 1,), UTF-8 of n rows
     rows : int64, the rows to read
     table, kinds, extra, width, start : of the automaton
-    groups : uint8 (0x110000,), see :func:`weaklab.voting.automata.groups`
+    groups : uint8 (0x110000,), see :func:`weaklab.voting.automata.character_groups`
     found : bool (rows,), written to
     """
     for i in range(len(rows)):

@@ -1,4 +1,4 @@
-"""Words of many lists in one table, so that a text is read once for all of them."""
+"""Looks up the words of many keyword lists in one hash table, so that a text is read once for all lists."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _hash(letters: Sequence[int]) -> int:
 
 
 def fits(word: str) -> bool:
-    r"""Tell whether a word is one token, that is, of ``\w`` only, and not too long.
+    r"""Whether a word is a single token (``\w`` only) and not too long for the hash table.
 
     >>> fits("prize"), fits("c++"), fits("free entry")
     (True, False, False)
@@ -54,7 +54,7 @@ def fits(word: str) -> bool:
 
 @dataclass
 class Words:
-    """Word lists that vote.
+    """Keyword lists compiled into one hash table; each list votes on the rows that hold one of its words.
 
     Parameters
     ----------
@@ -108,5 +108,5 @@ class Words:
 
 
 def _ends(lengths: object) -> NDArray[np.int64]:
-    """Return where each of some pieces begins when they stand one after the other, and where the last ends."""
+    """Return the offsets of concatenated pieces with these lengths: where each begins, and where the last ends."""
     return np.concatenate([[0], np.cumsum(list(lengths), dtype=np.int64)]).astype(np.int64)  # type: ignore[call-overload]
