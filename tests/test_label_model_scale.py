@@ -40,14 +40,14 @@ def kernels(monkeypatch):
     from weaklab.label_models import kernels
 
     monkeypatch.setattr(patterns, "compiled", lambda cells: kernels)
-    for name in ("base", "votes", "voters", "weighted", "hierarchical"):
+    for name in ("base", "votes", "vote_weights", "weighted", "hierarchical"):
         monkeypatch.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: kernels)
     return kernels
 
 
 def without_kernels(monkeypatch, work):
     with monkeypatch.context() as plain:
-        for name in ("patterns", "base", "votes", "voters", "weighted", "hierarchical"):
+        for name in ("vote_patterns", "base", "votes", "vote_weights", "weighted", "hierarchical"):
             plain.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: None)
         return work()
 
@@ -83,7 +83,7 @@ def test_compiled_loops_give_what_numpy_gives_bit_for_bit(seed, n, m, k, silent)
         plain = without_kernels(patch, work)
         from weaklab.label_models import kernels
 
-        for name in ("patterns", "votes", "voters", "hierarchical"):
+        for name in ("vote_patterns", "votes", "vote_weights", "hierarchical"):
             patch.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: kernels)
         for expected, found in zip(plain, work(), strict=True):
             np.testing.assert_array_equal(found, expected)

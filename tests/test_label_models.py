@@ -161,7 +161,7 @@ ROWS = np.array([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])
             r"scores\[1\] holds -1\.5, .* pass logits through a softmax",
         ),
         ({"scores": {1: np.array([[np.inf, 0], [0.5, 0.5], [0, 1]])}}, r"scores\[1\] holds NaN or infinity"),
-        ({"features": ROWS * 1.01}, r"length 1\.01; .* weaklab\.embeddings\.unit_rows"),
+        ({"features": ROWS * 1.01}, r"length 1\.01; .* weaklab\.features\.embeddings\.unit_rows"),
         ({"features": np.float32(ROWS * 1e30)}, "features have a row of length"),
         ({"features": np.where(ROWS == 1, np.inf, ROWS)}, "features hold NaN or infinity"),
     ],

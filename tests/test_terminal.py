@@ -125,7 +125,7 @@ def test_a_notebook_and_a_prompt_of_python_get_no_direction_marks(nasty):
 def test_errors_warnings_and_faults_are_safe_in_python_too():
     assert str(WeaklabError(f"a\n{NASTY}")).count("\n") == 1
     assert not RAW.search(str(WeaklabError(NASTY)).replace("\n", ""))
-    assert not RAW.search(str(weaklab.core.errors.Fault(NASTY, "E", NASTY, NASTY, (NASTY,))))
+    assert not RAW.search(str(weaklab.core.faults.Fault(NASTY, "E", NASTY, NASTY, (NASTY,))))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         weaklab.core.errors.warn(NASTY)
