@@ -561,6 +561,96 @@ def explain(
         show(held.explain(record).table())
 
 
+@app.command(name="show", epilog="Example: `weaklab show spam --search prize --label ham -n 5`; `weaklab show spam 17`")
+def show_records(
+    project: Folder,
+    record: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Id of one record, of which all is shown.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Condition on columns, such as 'n > 3 and \"prize\" in text', or 'col(\"my column\") > 3'."),
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="Text that occurs in the records, capital or small.")] = None,
+    regex: Annotated[bool, typer.Option("--regex", help="--search is a regular expression (RE2).")] = False,
+    label: Annotated[str | None, typer.Option(help="Manual or most probable label.")] = None,
+    heuristic: Annotated[str | None, typer.Option(help="Heuristic that votes on the record.")] = None,
+    vote: Annotated[str | None, typer.Option(help="Label that --heuristic votes; by default any.")] = None,
+    conflicts: Annotated[bool, typer.Option("--conflicts", help="Heuristics vote for different labels.")] = False,
+    manual: Annotated[
+        bool | None,
+        typer.Option("--manual/--no-manual", help="Whether there is a manual label.", show_default=False),
+    ] = None,
+    below: Annotated[float | None, typer.Option(help="Confidence below this, 0 to 1.")] = None,
+    above: Annotated[float | None, typer.Option(help="Confidence above this, 0 to 1.")] = None,
+    sort: Annotated[str | None, typer.Option(help="confidence, label, id or a column.")] = None,
+    descending: Annotated[bool, typer.Option("--descending", help="Sort from the largest to the smallest.")] = False,
+    n: Annotated[int, typer.Option("-n", help="How many; 0 for all.", min=0)] = 20,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """Show records with votes, label, confidence and what decided; options leave only those that fit all of them."""
+    from weaklab.cli.records import print_json, select
+
+    with opened(project, run_code=not no_code) as held:
+        tell_faults_of_files(held)
+        chosen = select(
+            held.records,
+            where=where,
+            search=search,
+            regex=regex,
+            label=label,
+            heuristic=heuristic,
+            vote=vote,
+            conflicts=conflicts,
+            manual=manual,
+            below=below,
+            above=above,
+            sort=sort,
+            descending=descending,
+        )
+        if record is not None:
+            found = chosen[record]
+            if json_:
+                print_json([found.to_dict()])
+            else:
+                for table in found.tables():
+                    show(table)
+        elif json_:
+            print_json(chosen[:n] if n else chosen)
+        else:
+            show(chosen.table(n or len(chosen)))
+
+
+@app.command(epilog="Example: `weaklab history spam --annotator ann --label ham --since 2026-01-31`")
+def history(
+    project: Folder,
+    annotator: Annotated[str | None, typer.Option(help="Who answered.")] = None,
+    label: Annotated[str | None, typer.Option(help="The label that was given.")] = None,
+    record: Annotated[str | None, typer.Option(help="Id of the record.")] = None,
+    kind: Annotated[str | None, typer.Option(help="label, skip, requeue or undo; by default all.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="First day or time, UTC, such as 2026-01-31 or 2026-01-31T14:30.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Last day or time.")] = None,
+    standing: Annotated[bool, typer.Option("--standing", help="Leave out what was undone.")] = False,
+    n: Annotated[int, typer.Option("-n", help="How many, the newest; 0 for all.", min=0)] = 20,
+    json_: Annotated[bool, typer.Option("--json", help="All as one JSON object a line, for other programs.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """List what people answered: who, when, which record and label; undone answers, too."""
+    from weaklab.cli.records import answer_rows, answer_table, print_json
+
+    with opened(project, run_code=not no_code) as held:
+        found = held.answers(
+            annotator=annotator, label=label, record=record, kind=kind, since=since, until=until, standing=standing
+        )
+        if json_:
+            print_json(answer_rows(found))
+        else:
+            show(answer_table(found, n))
+
+
 @app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
 def export(
     project: Folder,

@@ -105,7 +105,7 @@ def _ask_python(condition: Expression, table: Table, rows: list[int], box: Ballo
     )  # not to be taken
     few = len(rows) < len(table) // 2 and not views
     columns = Columns(table.batch.take(rows)) if few else table.columns
-    read = _reader(columns)
+    read = reader_of(columns)
     with np.errstate(all="ignore"):
         for place, row in enumerate(rows):
             try:
@@ -115,7 +115,7 @@ def _ask_python(condition: Expression, table: Table, rows: list[int], box: Ballo
                 box.fault(row, error)
 
 
-def _reader(columns: Any) -> Callable[[int], Callable[[str], Any]]:
+def reader_of(columns: Any) -> Callable[[int], Callable[[str], Any]]:
     """Return a function from a row to the reader of its columns, which looks for a missing column once only."""
     missing: dict[str, KeyError] = {}
 

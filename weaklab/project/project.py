@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from weaklab.evaluation.precision import PrecisionLabels
     from weaklab.evaluation.preview import Preview
     from weaklab.evaluation.reliability import Reliability
+    from weaklab.project.records import RecordTable
     from weaklab.project.session import Session
     from weaklab.scheduling.scheduler import Scheduler
     from weaklab.scheduling.stream import StreamSampler
@@ -414,6 +415,15 @@ class Project:
     def __len__(self) -> int:
         self._refresh_corpus()
         return len(self._rows)
+
+    @property
+    def records(self) -> RecordTable:
+        """The records with votes, labels and what decided, to filter and search, see
+        :class:`weaklab.project.records.RecordTable`.
+        """
+        from weaklab.project.records import all_records
+
+        return all_records(self)
 
     # ---- heuristics
 
@@ -1070,6 +1080,12 @@ class Project:
         names = ["id", *(name for name in Event.__dataclass_fields__ if name != "id")]
         frame = pd.DataFrame([vars(event) for event in self._store.events()], columns=names)
         return frame.astype({"undoes": "Int64"})
+
+    def answers(self, **filters: Any) -> pd.DataFrame:
+        """Return the events that fit; takes what :func:`weaklab.project.answers.answers` takes."""
+        from weaklab.project.answers import answers
+
+        return answers(self, **filters)
 
     # ---- results
 
