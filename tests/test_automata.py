@@ -99,6 +99,8 @@ def test_most_expressions_have_an_automaton():
 @example(r"$\n", 0, ["\n", "a\n", "\n\n", ""])
 @example(r"(?m)^$", 0, ["\n", "a\n", "a\n\nb", "a"])
 @example(r"(?:\b(?:st|k)i){2,3}s", re.I, ["KiſTi s", "kikis", "Kİkıs"])
+@example(r"((?a:\W))", 0, ["²", "é", "!"])
+@example(r"(?u:\w)", re.A, ["é", "a"])
 @example(r"(?:a{0,3}b){1,3}c", 0, ["aaabaaac", "aaaabc", "abababc", "aaaac"])
 def test_an_automaton_finds_what_re_finds(source, flags, values):
     try:

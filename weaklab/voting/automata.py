@@ -189,6 +189,9 @@ class _Places:
             return self.place("set", self.set_of(name, value, flags), after)
         if name == "SUBPATTERN":
             _, add, remove, nodes = value
+            # re.search reads a set at the beginning by the flags outside the group, so that (?a:\W) finds no "²".
+            if add & (re.ASCII | re.UNICODE):
+                raise _NoAutomatonError
             return self.sequence(nodes, combined_flags(flags, add, remove), after)
         if name == "BRANCH":
             return self.place("split", [self.sequence(nodes, flags, after) for nodes in value[1]], after)
