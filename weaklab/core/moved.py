@@ -6,12 +6,12 @@ import importlib
 import sys
 import types
 import warnings
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
 
 MOVED = {
     "weaklab.analysis": ("weaklab.evaluation.analysis",),
@@ -55,9 +55,13 @@ class _OldName(types.ModuleType):
         )
 
 
-class _Finder(MetaPathFinder, Loader):
+class _Finder:
+    # No subclass of MetaPathFinder and Loader: importlib.abc takes as long to load as all the rest of weaklab's import.
+
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self, is_package=fullname == "weaklab.engines") if fullname in MOVED else None
+        if fullname not in MOVED:
+            return None
+        return ModuleSpec(fullname, cast("Loader", self), is_package=fullname == "weaklab.engines")
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         return _OldName(spec.name)
