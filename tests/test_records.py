@@ -115,7 +115,7 @@ def test_a_filter_leaves_the_table_it_was_made_from_as_it_is(unchanged):
     [
         (lambda r: r.where(col("m") > 3), CorpusError, "no column 'm'; there are id, text, n, truth"),
         (lambda r: r.where("trut == 'ham'"), CorpusError, "did you mean 'truth'"),
-        (lambda r: r.where(3), weaklab.WeaklabError, "needs a condition"),
+        (lambda r: r.where(3), HeuristicError, "needs a condition"),
         (lambda r: r.where(col("n") + 1), weaklab.WeaklabError, "needs a condition"),
         (lambda r: r.where(col("text") > 3).ids(), CorpusError, "for record 'a': TypeError"),
         (lambda r: r.where(3 / (col("n") - 1) > 1).ids(), CorpusError, "for record 'a': ZeroDivisionError"),
@@ -356,6 +356,13 @@ def test_a_table_that_other_records_came_after_says_so(project):
     project.add_records([{"id": "x", "text": "late"}], quiet=True)
     with pytest.raises(ProjectError, match=r"take project\.records again"):
         before.label("spam").ids()
+
+
+def test_a_heuristic_that_was_written_to_a_file_meanwhile_is_there(project, tmp_path):
+    assert len(project.records.label("ham")) == 4
+    code = 'from weaklab import keywords\nwins = keywords("spam", ["win"], name="wins")\n'
+    (tmp_path / "p" / "labeling_functions" / "wins.py").write_text(code)
+    assert project.records.heuristic("wins").ids() == ["a"]
 
 
 def test_streams_and_blocks_give_the_same(tmp_path):

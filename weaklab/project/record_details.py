@@ -95,7 +95,11 @@ def details(project: Project, record: dict[str, Any]) -> RecordDetails:
     explanation = None
     with contextlib.suppress(WeaklabError):  # not every label model adds up what its members say
         explanation = project.explain(record["id"])
-    given = answers(project, record=record["id"], kind="label", standing=True)
-    return RecordDetails(
-        **record, answers=dict(zip(given["annotator"], given["label"], strict=True)), explanation=explanation
-    )
+    given = _labels_by(project, record["id"]) if record["manual"] else {}
+    return RecordDetails(**record, answers=given, explanation=explanation)
+
+
+def _labels_by(project: Project, record: str) -> dict[str, str]:
+    """Return annotator -> the last label of theirs that stands."""
+    given = answers(project, record=record, kind="label", standing=True)
+    return dict(zip(given["annotator"], given["label"], strict=True))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.errors import CorpusError, ProjectError, WeaklabError, did_you_mean, is_number
+from weaklab.core.errors import CorpusError, HeuristicError, ProjectError, WeaklabError, did_you_mean, is_number
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, clean, counted
 from weaklab.corpus.records import Columns
@@ -90,7 +90,7 @@ class RecordTable:
         """
         found: Any = expression_from_text(condition) if isinstance(condition, str) else condition
         if not isinstance(found, Expression) or found.kind not in (None, "truth"):
-            raise WeaklabError(f"where() needs a condition, such as col('n') > 3, got {shortened(condition)}")
+            raise HeuristicError(f"where() needs a condition, such as col('n') > 3, got {shortened(condition)}")
         for name in found.columns():
             self._check_column(name)
         roles = self._values.roles
@@ -152,7 +152,8 @@ class RecordTable:
         vote : the label that it votes, by default any; :data:`weaklab.ABSTAIN` for the records on which it abstains
         """
         values = self._values
-        values.check_heuristic(name, values.project.committee.names)
+        if name not in values.project.committee.names:  # a file may have been edited since it was loaded
+            values.check_heuristic(name, values.opinions.votes.names or values.project.committee.names)
         if vote is None:
             return self._filtered(lambda values: values.column(name) != ABSTAIN, f"{name} votes")
         labels = values.project.label_names
