@@ -7,7 +7,7 @@
 Read from the source, nothing is imported:
 
 modules in the root : ``.py`` files beside ``__init__.py`` in the folder of the package
-rooms : these modules and the packages; ``weaklab/__init__.py`` is a list of names and no room
+rooms : these modules and the packages; ``weaklab/__init__.py`` and ``.pyi`` are lists of names and no room
 arrows : pairs of rooms of which one imports the other. All forms count: ``import weaklab.x``, ``from weaklab import
     x``, relative ones, those inside functions and for type checking, ``import_module("weaklab.x")``, and names used as
     ``weaklab.name``. A public name counts for the room that it comes from.
@@ -66,7 +66,7 @@ def imported(path: Path, package: Path) -> Iterator[tuple[str, str | None]]:
     """Yield (module, name or None) of all that a file imports from the package, wherever in the file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     own = module_name(path, package).split(".")
-    base = own if path.name == "__init__.py" else own[:-1]
+    base = own if path.stem == "__init__" else own[:-1]
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     whole = {alias.asname or alias.name for node in statements for alias in node.names}
     for node in ast.walk(tree):
@@ -93,7 +93,8 @@ def module_graph(package: Path) -> Graph:
     def home(module: str, name: str | None) -> str:
         return f"{module}.{name}" if f"{module}.{name}" in files else module
 
-    public = {name: home(module, name) for module, name in imported(files[NAME], package)}
+    stub = files[NAME].with_suffix(".pyi")
+    public = {name: home(module, name) for module, name in imported(stub if stub.exists() else files[NAME], package)}
 
     def target(module: str, name: str | None) -> str:
         found = home(module, name)

@@ -40,6 +40,12 @@ def test_every_form_of_import_is_an_arrow(package):
     }
 
 
+def test_public_names_may_stand_in_a_stub(package):
+    (package / "__init__.pyi").write_text((package / "__init__.py").read_text().replace("weaklab.one", ".one"))
+    (package / "__init__.py").write_text("import lazy_loader")
+    assert structure.room_graph(structure.module_graph(package))["two"] == {"one"}
+
+
 def test_the_source_is_counted(package):
     found = structure.read_source(package)
     assert found["modules in the root"] == "3"
