@@ -217,8 +217,7 @@ pd.Series(history[0]).round(3)
 #
 # `ask` picks the records that are worth a person's time, and says why.
 # The first ten are typical of groups of similar headlines. After that they are those on which the committee cannot
-# decide:
-# functions disagree, or nobody votes. A few are always drawn at random, as a fair sample.
+# decide: functions disagree, or no heuristic votes. A few are always drawn at random, as a fair sample.
 
 # %%
 asks = project.ask(10)

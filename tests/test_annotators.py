@@ -9,7 +9,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.core.events import Event
 from weaklab.crowd.annotators import annotator_table, dispute_table, settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*items of the crowd are no record")
+pytestmark = pytest.mark.filterwarnings("ignore:.*items of the crowd are not records")
 
 
 def opinions(*answers):
@@ -197,7 +197,7 @@ def test_a_crowd_that_does_not_fit_the_project_is_refused(project):
 def test_items_of_a_crowd_that_are_no_record_are_told(tmp_path):
     with wl.Project(tmp_path / "p", labels=["a", "b"]) as project:
         project.add_records([{"id": "1", "text": "one"}])
-        with pytest.warns(UserWarning, match="1 of the 2 items of the crowd are no record"):
+        with pytest.warns(UserWarning, match="1 of the 2 items of the crowd are not records"):
             project.add_crowd([{"item": "1", "worker": "w", "label": "a"}, {"item": "77", "worker": "w", "label": "b"}])
 
 

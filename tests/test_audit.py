@@ -180,7 +180,7 @@ def test_precision_looks_at_the_records_voted_on_alone():
         (lambda: estimate_accuracy([1, 2], Sample(9, [True] * 2, [0, 1])), "from 0 .wrong. to 1"),
         (lambda: estimate_accuracy([1], Sample(9, [True] * 2, [0, 1])), "one number for each of 2"),
         (lambda: estimate_precision([1, 1], [True], 5, Sample(9, [True] * 2, [0, 1])), "each of 2 labeled records"),
-        (lambda: acceptance_bias([True], [True, False]), "one entry an answer"),
+        (lambda: acceptance_bias([True], [True, False]), "one entry per answer"),
         (lambda: forecast([(0, 0.5, 0.1)], [10]), "labels >= 1"),
         (lambda: forecast([(10, 0.5, 0.0)], [10]), "standard error > 0"),
         (lambda: kappa([1], [1, 2]), "same records"),

@@ -455,7 +455,7 @@ def test_records_of_a_group_are_held_out_together():
     fold = folds_of(np.arange(60) % 2, names(60), 5, groups)
     assert all(len({f for f, g in zip(fold, groups, strict=True) if g == group}) == 1 for group in set(groups))
     assert np.bincount(fold).min() >= 8
-    with pytest.raises(WeaklabError, match="one group a record, 60 in all, got 1"):
+    with pytest.raises(WeaklabError, match="one group per record, 60 in all, got 1"):
         folds_of(np.zeros(60), names(60), 5, ["g"])
 
 

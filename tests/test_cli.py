@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import weaklab
-from weaklab.cli.terminal import Answers, label_in_terminal
+from weaklab.cli.terminal import LineReader, label_in_terminal
 from weaklab.core.labels import LabelNames
 
 ROOT = Path(__file__).parent.parent
@@ -183,7 +183,7 @@ def test_every_way_to_answer(project):
 
 
 def answers(*names):
-    return Answers(LabelNames(names))
+    return LineReader(LabelNames(names))
 
 
 def test_what_a_line_means():

@@ -107,7 +107,7 @@ def test_a_count_is_pythons_on_any_text(name, listed, block):
     batch = table({"text": listed})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "_BLOCK_BYTES", block)
-        found = vectors.Table(batch).values(expression)
+        found = vectors.ExpressionBatch(batch).values(expression)
     assert found.data.tolist() == [python(text) for text in listed]
     assert found.known is None
     assert found.doubt is None
@@ -132,7 +132,7 @@ def test_counts_in_one_reading_are_those_in_several(rows, cut):
     pytest.importorskip("numba")
     columns = dict(zip(("text", "title"), map(list, zip(*rows, strict=True)), strict=True))
     batch = table({**columns, "title": pa.array(columns["title"], pa.string())}).slice(min(cut, len(rows) - 1))
-    together, apart = vectors.Table(batch), vectors.Table(batch)
+    together, apart = vectors.ExpressionBatch(batch), vectors.ExpressionBatch(batch)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "_FEW_BYTES", 0)
         together.count_together([(count >= 2) & (X.count("!") == count) for count in TOGETHER])

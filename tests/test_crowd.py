@@ -210,7 +210,7 @@ def test_the_confusion_of_a_worker_counts_what_was_given_for_what():
     ("call", "message"),
     [
         (lambda: annotator_quality([[0]], [[1.0, 0.0]], level=95), "level must be between 0 and 1"),
-        (lambda: annotator_quality([[0], [1]], [[1.0, 0.0]]), "P must hold a row a record, 2 in all"),
+        (lambda: annotator_quality([[0], [1]], [[1.0, 0.0]]), "P must hold one row per record, 2 in all"),
         (lambda: annotator_quality([[0]], [[1.0, 0.0]], names=["a", "b"]), "names must name each of the 1"),
     ],
 )

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weaklab.core.errors import WeaklabError
-from weaklab.features.near_duplicates import MIN_SHINGLES, SHINGLE, _must_agree, near_duplicates, normalised
+from weaklab.features.near_duplicates import (
+    MIN_SHINGLES,
+    SHINGLE,
+    _number_and_negation_hash,
+    near_duplicates,
+    normalised,
+)
 
 
 def shingles(reading):
@@ -18,7 +24,7 @@ def are_duplicates(one, other, similarity):
     if a == b:
         return True
     A, B = shingles(a), shingles(b)
-    if min(len(A), len(B)) < MIN_SHINGLES or _must_agree(a) != _must_agree(b):
+    if min(len(A), len(B)) < MIN_SHINGLES or _number_and_negation_hash(a) != _number_and_negation_hash(b):
         return False
     return len(A & B) / len(A | B) >= similarity
 
@@ -191,8 +197,8 @@ def test_hostile_texts_are_taken():
         ({"texts": ["a", None]}, "got NoneType in row 1"),
         ({"texts": ["a"], "similarity": 0}, "similarity"),
         ({"texts": ["a"], "similarity": 1.1}, "similarity"),
-        ({"texts": ["a"], "keys": [1, 2]}, "keys must be one whole number a record"),
-        ({"texts": ["a"], "keys": [0.5]}, "keys must be one whole number a record"),
+        ({"texts": ["a"], "keys": [1, 2]}, "keys must be one whole number per record"),
+        ({"texts": ["a"], "keys": [0.5]}, "keys must be one whole number per record"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

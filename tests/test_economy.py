@@ -619,7 +619,7 @@ def test_the_loop_says_what_is_wrong_with_labels_and_votes():
     loop = Loop(np.eye(4), ["a", "b"])
     with pytest.raises(WeaklabError, match="2 is not a label"):
         loop.label([0], [2])
-    with pytest.raises(WeaklabError, match="one label a record"):
+    with pytest.raises(WeaklabError, match="one label per record"):
         loop.label([0, 1], [1])
     with pytest.raises(WeaklabError, match="rows must be from 0 to 3"):
         loop.label([-1], [1])
@@ -627,5 +627,5 @@ def test_the_loop_says_what_is_wrong_with_labels_and_votes():
         WeaklabError, match="X holds 1 value that is missing or infinite, the first in row 0, column 1: nan"
     ):
         Loop([[1.0, float("nan")]], ["a", "b"])
-    with pytest.raises(WeaklabError, match="one row a record"):
+    with pytest.raises(WeaklabError, match="one row per record"):
         Loop(np.eye(4), ["a", "b"], L=np.zeros((3, 2), dtype=int))

@@ -375,7 +375,7 @@ def test_votes_of_the_wrong_number_are_a_fault_of_the_whole_batch(made):
     found = ballot(labeling_function(batch=True)(lambda frame: made), ("a", "b", "c"))
     assert found.votes.tolist() == [-1, -1, -1]
     assert [fault.count for fault in found.faults] == [3]
-    assert "one vote a record, 3 in all" in found.faults[0].message
+    assert "one vote per record, 3 in all" in found.faults[0].message
 
 
 def test_an_unknown_batch_form_is_refused():

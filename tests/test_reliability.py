@@ -22,7 +22,7 @@ from weaklab.core.thresholds import (
     slices,
     threshold_for,
 )
-from weaklab.evaluation.precision import audited_reliability, promise
+from weaklab.evaluation.precision import audited_reliability, labels_at_precision
 from weaklab.evaluation.reliability import reliability
 from weaklab.label_models import CoverageVote, MajorityVote
 
@@ -163,7 +163,7 @@ def test_bounds_are_those_of_the_binomial_tails(n, data):
 
 def test_tied_records_get_no_label_and_do_not_count_against_the_others():
     audit = np.array([[0.9, 0.1]] * 90 + [[0.5, 0.5]] * 40)
-    found = promise(audit, np.full(130, -1), audit, np.zeros(130, dtype=int), 0.95, ["a", "b"])
+    found = labels_at_precision(audit, np.full(130, -1), audit, np.zeros(130, dtype=int), 0.95, ["a", "b"])
     assert (found.threshold.n, found.threshold.n_audit) == (90, 90)
     assert found.labels == ["a"] * 90 + [None] * 40
 

@@ -1,4 +1,4 @@
-"""Weak classifiers: any scikit-learn classifier as a voter that learns from the manual labels."""
+"""Weak classifiers: heuristics that learn from the manual labels, built on any scikit-learn classifier."""
 
 from weaklab.classifiers.folds import FOLDS, by_id, folds_of
 from weaklab.classifiers.models import CLASSIFIERS

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: temperature scaling, and thresholds that keep a promised precision."""
+"""Calibration of weak classifiers: temperature scaling of scores, and thresholds that reach a given precision."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALIBRATE_LABELS = 20
-"""From so many labels on: with fewer, each of the five models that score them has learned from less than sixteen, and
-says little about one that has learned from all."""
+"""Scores are calibrated from this number of labels on. With fewer, each of the five out-of-fold models has fewer than
+sixteen labels and differs too much from the model that is trained on all."""
 LEVEL = 0.8
-"""How sure a promise of precision is, for each class. Measured on four text corpora with 50 to 200 labels and a promise
-of 0.9, 85 to 100% of the classes that were voted for kept it on the other records, and 27 to 49% of these got a
-vote."""
+"""Confidence level of the precision guarantee, for each class. On four text corpora with 50 to 200 labels and a
+required precision of 0.9, 85 to 100% of the classes with votes reached it on the other records, and 27 to 49% of these
+records got a vote."""
 FLOOR = 1e-3
-"""A class that got no probability is given this much, so that one classifier cannot rule it out alone."""
+"""Probability that replaces 0, so that no single classifier can exclude a class."""
 PRIOR = 0.1
-"""Ridge penalty on the log temperature: a tenfold temperature costs a quarter of a nat, less than one record that is
-wrongly sure, so that the labels decide from the start."""
+"""Ridge penalty on the log temperature. It is weak: a tenfold temperature costs a quarter of a nat, less than one
+record with high confidence in a wrong class."""
 TIED = 1e-6
-"""Scores that differ by less are equal: eight times the precision of float32."""
+"""Scores that differ by less count as equal: eight times the precision of float32."""
 LOWEST, HIGHEST = 0.05, 1e5
-"""Temperatures that are looked at."""
+"""Range of temperatures that is searched."""
 
 
 def softmax(Z: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
@@ -70,8 +70,8 @@ def _logistic(Z: NDArray[Any], temperature: float) -> NDArray[Any]:
 def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = None) -> NDArray[np.float32]:
     """Return the probabilities of two classes, float32 (n, 2), from the log-odds (n,) of the second against the first.
 
-    What :func:`softmax` gives, or :func:`tempered` where ``n_labels`` is given, for a large pool. Every row is worked
-    out by itself.
+    It equals :func:`softmax`, or :func:`tempered` if ``n_labels`` is given, but is faster for a large pool. Each row is
+    independent of the others.
 
     >>> import numpy as np
     >>> binary(np.log(np.array([3.0]))).round(2).tolist(), binary(np.array([-50.0]), n_labels=18).round(2).tolist()
@@ -82,7 +82,7 @@ def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = 
     from weaklab.core.rows import blocks
 
     P = np.empty((len(odds), 2), dtype=np.float32, order="F")
-    with np.errstate(over="ignore"):  # infinite odds are a probability of 0
+    with np.errstate(over="ignore"):  # infinite odds give a probability of 0
         for part in blocks(len(odds)):
             p = odds[part] * (-1 / temperature)
             np.exp(p, out=p)
@@ -99,7 +99,7 @@ def binary(odds: NDArray[Any], temperature: float = 1.0, n_labels: int | None = 
 
 
 def finite(Z: NDArray[Any]) -> NDArray[Any]:
-    """Return log-scores (n, k) where a class without any stands :data:`FLOOR` below the whole, and below all others.
+    """Return finite log-scores (n, k): -inf is replaced by a low score, that of probability :data:`FLOOR` or less.
 
     >>> import numpy as np
     >>> np.exp(finite(np.array([[np.log(0.25), np.log(0.75), -np.inf]]))).round(3).tolist()
@@ -123,11 +123,12 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
 
         -sum_i log tempered(Z, e^t, n)[i, y_i] + PRIOR / 2 t^2
 
-    The prior is weak: scores that tell nothing of the labels get a high temperature, which makes them uniform.
+    Scores that are unrelated to the labels get a high temperature, which makes the probabilities uniform. The prior is
+    weak and hardly changes that.
 
     Parameters
     ----------
-    Z : float (n, k), log-scores of records that the classifier has not seen, finite
+    Z : float (n, k), finite log-scores of records on which the classifier was not trained
     y : int (n,), their labels
 
     References
@@ -145,9 +146,8 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
 
     n, k = Z.shape
     own = y[:, None] == np.arange(k)
-    gaps = (
-        (np.asarray(Z, dtype=np.float64) - Z[own][:, None])[~own].reshape(n, k - 1).T
-    )  # of each other class to the own one
+    # gaps[c, i]: log-score of another class minus that of the true class, so that p(true) = 1 / (1 + sum_c e^gap)
+    gaps = (np.asarray(Z, dtype=np.float64) - Z[own][:, None])[~own].reshape(n, k - 1).T
 
     def loss(t: NDArray[np.float64]) -> NDArray[np.float64]:
         shrink, total = np.exp(-t)[:, None], np.ones((len(t), n))
@@ -156,8 +156,8 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
         return np.asarray(-np.log((n / total + 1) / (n + k)).sum(axis=1) + PRIOR / 2 * t**2)
 
     low, high = np.log(LOWEST), np.log(HIGHEST)
-    with np.errstate(over="ignore"):  # a class that is sure to be wrong
-        for _ in range(4):  # each time a tenth as wide as before
+    with np.errstate(over="ignore"):  # a gap may be huge
+        for _ in range(4):  # each pass searches an interval of a tenth of the width
             t = np.linspace(low, high, 21)
             best = t[int(np.argmin(loss(t)))]
             low, high = best - (t[1] - t[0]), best + (t[1] - t[0])
@@ -165,12 +165,11 @@ def fit_temperature(Z: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def tempered(Z: NDArray[Any], temperature: float, n_labels: int) -> NDArray[Any]:
-    """Return calibrated probabilities (n, k) of finite log-scores: (n_labels softmax(Z / temperature) + 1) / (n_labels
-    + k).
+    """Return calibrated probabilities (n, k) of finite log-scores.
 
-    Each class is given one label beside those that there are, the rule of succession of Laplace (1774), Memoire sur la
-    probabilite des causes par les evenemens: however well the classifier did on n labels, it may err on the next
-    record.
+    They are (n_labels softmax(Z / temperature) + 1) / (n_labels + k). Each class gets one additional label: the rule of
+    succession of Laplace (1774), Memoire sur la probabilite des causes par les evenemens. So no probability is 0 or 1,
+    because a classifier that was always right on n labels may still be wrong on the next record.
 
     >>> import numpy as np
     >>> tempered(np.array([[50.0, 0.0]]), 1.0, 18).round(2).tolist()
@@ -183,17 +182,17 @@ def tempered(Z: NDArray[Any], temperature: float, n_labels: int) -> NDArray[Any]
 
 
 def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float) -> NDArray[np.float64]:
-    """Return for each class the lowest probability from which on its votes keep a promised precision: float (k,).
+    """Return for each class the lowest probability from which its votes reach a precision: float (k,).
 
-    Of the votes for a class, the surest first, the longest run is taken whose precision is at least ``precision`` by
-    the one-sided lower bound of Clopper and Pearson at :data:`LEVEL`. A class gets inf where no run is: with a promise
-    of 0.9 that takes 16 votes without an error, or 29 with one.
+    The votes for a class are sorted by probability, highest first. The longest run from the start is chosen whose
+    one-sided lower bound of Clopper and Pearson, at :data:`LEVEL`, is at least ``precision``. If there is none, the
+    class gets inf. For example, a precision of 0.9 needs 16 votes without an error, or 29 with one.
 
     Parameters
     ----------
     scores : float (n, k), out-of-fold probabilities of labeled records
     y : int (n,), their labels
-    precision : share of votes that shall be right, 0 to 1
+    precision : required share of right votes, 0 to 1
 
     References
     ----------
@@ -211,7 +210,7 @@ def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float
 
     from weaklab.core.rows import is_tied
 
-    tied = is_tied(scores, TIED)  # these are no votes
+    tied = is_tied(scores, TIED)  # on a tie the classifier does not vote
     scores, y = scores[~tied], y[~tied]
     vote, best = scores.argmax(axis=1), scores.max(axis=1).astype(np.float64)
     thresholds = np.full(scores.shape[1], np.inf)
@@ -219,10 +218,10 @@ def precision_thresholds(scores: NDArray[Any], y: NDArray[Any], precision: float
         rows = np.flatnonzero(vote == code)
         rows = rows[np.argsort(-best[rows], kind="stable")]
         right = np.cumsum(y[rows] == code)
-        keeps = lower_bound(right, np.arange(1, len(rows) + 1)) >= precision
-        keeps[:-1] &= best[rows][1:] < best[rows][:-1]  # a threshold takes all of several equal probabilities or none
-        if keeps.any():
-            thresholds[code] = best[rows[np.flatnonzero(keeps)[-1]]]
+        enough = lower_bound(right, np.arange(1, len(rows) + 1)) >= precision
+        enough[:-1] &= best[rows][1:] < best[rows][:-1]  # equal probabilities are all above a threshold, or all below
+        if enough.any():
+            thresholds[code] = best[rows[np.flatnonzero(enough)[-1]]]
     return thresholds
 
 

@@ -1,4 +1,4 @@
-"""Which labeled records are held out together."""
+"""Assignment of labeled records to folds for out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FOLDS = 5
 
 
 def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[Any] | None = None) -> NDArray[np.int64]:
-    """Deal records to folds, class by class, in an order that depends on their ids alone: int (n,).
+    """Assign records to stratified folds that depend only on their ids and classes: int (n,).
 
-    Neither the order of the records nor that of the classes, nor what groups are called, changes which records share a
+    The order of the records, the order of the classes and the names of groups have no effect on which records share a
     fold.
 
     Parameters
     ----------
     y : int (n,) codes
-    ids : of the n records
-    folds : how many, at most one a record
-    groups : n names, optional; records of one group, such as paraphrases or near-duplicates, share a fold
+    ids : ids of the n records
+    folds : number of folds, at most n
+    groups : n group names, optional; records of one group, such as paraphrases or near-duplicates, share a fold
 
     Examples
     --------
@@ -42,22 +42,22 @@ def folds_of(y: NDArray[Any], ids: Sequence[str], folds: int, groups: Sequence[A
 
     codes, names = [int(code) for code in y], [_digest(str(name)) for name in ids]
     if groups is None:
-        return _dealt(codes, names, folds)
+        return _stratified(codes, names, folds)
     if len(groups) != len(y):
-        raise WeaklabError(f"groups must name one group a record, {len(y)} in all, got {len(groups)}")
-    leader: dict[Any, int] = {}  # the record of a group whose id comes first stands for it
+        raise WeaklabError(f"groups must name one group per record, {len(y)} in all, got {len(groups)}")
+    leader: dict[Any, int] = {}  # a group is represented by its record with the first id
     for row, group in enumerate(groups):
         row_before = leader.setdefault(group, row)
         if names[row] < names[row_before]:
             leader[group] = row
     rows = list(leader.values())
-    dealt = _dealt([codes[row] for row in rows], [names[row] for row in rows], folds)
+    dealt = _stratified([codes[row] for row in rows], [names[row] for row in rows], folds)
     fold_of = dict(zip(leader, dealt.tolist(), strict=True))
     return np.array([fold_of[group] for group in groups], dtype=np.int64)
 
 
 def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
-    """Return an order of records that depends on their ids alone and looks random: row numbers, int (n,).
+    """Return a pseudorandom order of records that depends only on their ids: row numbers, int (n,).
 
     >>> by_id(["a", "b", "c"]).tolist(), by_id(["c", "a", "b"]).tolist()
     ([2, 0, 1], [0, 1, 2])
@@ -70,22 +70,20 @@ def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
 
 @functools.lru_cache(maxsize=2**16)
 def _digest(name: str) -> bytes:
-    """Return a hash of an id; labeled records come again at every training."""
+    """Return a hash of an id; cached, because the same records are used in every training."""
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _dealt(codes: Sequence[int], names: Sequence[bytes], folds: int) -> NDArray[np.int64]:
+def _stratified(codes: Sequence[int], names: Sequence[bytes], folds: int) -> NDArray[np.int64]:
     import numpy as np
 
     if not len(codes):
         return np.empty(0, dtype=np.int64)
-    digests = np.frombuffer(b"".join(names), ">u8").astype(np.uint64)  # ordered as their bytes are
+    digests = np.frombuffer(b"".join(names), ">u8").astype(np.uint64)  # same order as the bytes
     classes, place = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
     first = np.full(len(classes), np.iinfo(np.uint64).max)
     np.minimum.at(first, place, digests)
-    order = np.lexsort(
-        (digests, place, first[place])
-    )  # classes come in the order of their first ids, not of their codes
+    order = np.lexsort((digests, place, first[place]))  # classes are ordered by their first ids, not by their codes
     fold = np.empty(len(codes), dtype=np.int64)
     fold[order] = np.arange(len(codes)) % max(1, min(folds, len(codes)))
     return fold

@@ -1,6 +1,4 @@
-"""The two classifiers of every turn, with the arithmetic that lets them learn and score a large pool in
-milliseconds.
-"""
+"""Fast Naive Bayes and logistic regression: training with all folds, and scoring a large pool, in milliseconds."""
 
 from __future__ import annotations
 
@@ -18,17 +16,18 @@ if TYPE_CHECKING:
     Rows = Any  # (n, d), sparse or dense
 
 NO_FOLD = -1
-"""The fold of rows that are trained on in every fold and never held out."""
+"""Fold number of rows that are used for training in every fold and are never held out."""
 
 
 class LinearModel:
-    """A classifier whose log-scores are ``X @ coef_.T + intercept_``, up to a number that is the same for all classes.
+    """Base class of linear classifiers: log-scores are ``X @ coef_.T + intercept_``, up to a constant per row.
 
-    What it learned is kept for the columns that some labeled row holds; all other columns have one coefficient a class.
+    Coefficients are stored only for columns that are not 0 in some labeled row; all other columns share one coefficient
+    per class.
 
     Attributes
     ----------
-    classes_ : int (k,), the codes that it has seen
+    classes_ : int (k,), the codes that occurred in training
     coef_ : float (k, d)
     intercept_ : float (k,)
     """
@@ -49,13 +48,11 @@ class LinearModel:
         return coef
 
     def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Fit on all rows; return log-scores (n, k) of each row by a fit without its fold, -inf for classes not in
-        there.
-        """
+        """Fit on all rows; return out-of-fold log-scores (n, k), -inf for classes that only the held-out fold has."""
         raise NotImplementedError
 
     def fit(self, X: Rows, y: NDArray[Any], sample_weight: Floats | None = None) -> Self:
-        """Fit on ``X`` (n, d), sparse or dense, and codes ``y`` int (n,)."""
+        """Fit to ``X`` (n, d), sparse or dense, and codes ``y`` int (n,); return self."""
         import numpy as np
 
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -63,7 +60,7 @@ class LinearModel:
         return self
 
     def log_odds(self, X: Rows, code: int) -> NDArray[Any]:
-        """Return the log-scores of a class less those of the first one: (n,), float32 or float64 as ``X``."""
+        """Return the log-scores of a class minus those of the first class: (n,), float32 or float64 as ``X``."""
         import numpy as np
 
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -74,11 +71,11 @@ class LinearModel:
         return np.asarray(odds)
 
     def log_scores(self, X: Rows) -> NDArray[np.float32]:
-        """Return log-scores (n, k) less those of the first class: float32, or float64 for a float64 ``X``.
+        """Return log-scores (n, k) minus those of the first class: float32, or float64 for a float64 ``X``.
 
-        Only differences count, so that k - 1 products of the matrix with a vector are enough; SciPy does these several
-        times faster than one with a matrix of k columns. The result is in Fortran order: whatever is done to it next is
-        done to one class after the other.
+        Only differences matter, so that k - 1 products of the matrix with a vector are enough; in SciPy these are
+        several times faster than one product with a matrix of k columns. The result is in Fortran order, because the
+        next steps process one class after the other.
         """
         import numpy as np
 
@@ -97,7 +94,7 @@ class LinearModel:
 
 
 def compact(X: Rows) -> tuple[Any, NDArray[np.int64]]:
-    """Return the rows as CSR (n, d_seen) float64 with only the columns that hold anything, and which these are.
+    """Return the rows as CSR (n, d_seen) float64 with only those columns that are not all 0, and their numbers.
 
     >>> import numpy as np
     >>> rows, seen = compact(np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 3.0]]))
@@ -118,13 +115,13 @@ def compact(X: Rows) -> tuple[Any, NDArray[np.int64]]:
 
 
 class NaiveBayes(LinearModel):
-    """Multinomial Naive Bayes with equal class priors: what ``MultinomialNB(alpha=alpha, fit_prior=False)`` computes.
+    """Multinomial Naive Bayes with equal class priors, as ``MultinomialNB(alpha=alpha, fit_prior=False)``.
 
-    Counts are summed by fold in one pass; the fit without a fold is the sum of all less that of the fold.
+    Counts are summed by fold in one pass; the counts without a fold are the total minus those of the fold.
 
     Parameters
     ----------
-    alpha : added to every count (Lidstone smoothing)
+    alpha : number that is added to every count (Lidstone smoothing)
 
     Examples
     --------
@@ -149,7 +146,7 @@ class NaiveBayes(LinearModel):
         self.classes_, code = np.unique(y, return_inverse=True)
         k, d, folds = len(self.classes_), X.shape[1], int(fold.max()) + 1
         row_of = np.repeat(np.arange(len(y)), np.diff(rows.indptr))
-        cell = ((fold * k + code)[row_of] % ((folds + 1) * k)) * len(seen) + rows.indices  # no fold is the last one
+        cell = ((fold * k + code)[row_of] % ((folds + 1) * k)) * len(seen) + rows.indices  # NO_FOLD is the last one
         sums = np.bincount(cell, weights=rows.data * weight[row_of], minlength=(folds + 1) * k * len(seen))
         sums = sums.reshape(folds + 1, k, len(seen))
         whole = sums.sum(axis=0)
@@ -166,7 +163,7 @@ class NaiveBayes(LinearModel):
         return np.where(absent[fold], -np.inf, Z)
 
     def _log_probability(self, counts: NDArray[np.float64], d: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return log P(column | class) of the seen columns (..., k, d_seen), and of any other column (..., k)."""
+        """Return log P(column | class) for the seen columns, (..., k, d_seen), and for any other column, (..., k)."""
         import numpy as np
 
         log_total = np.log(counts.sum(axis=-1, keepdims=True) + self.alpha * d)
@@ -174,18 +171,18 @@ class NaiveBayes(LinearModel):
 
 
 class LogisticRegression(LinearModel):
-    """Logistic regression with balanced classes: the optimum of scikit-learn's, found on what the labeled rows hold.
+    """Logistic regression with balanced classes; the same optimum as scikit-learn's, computed much faster.
 
-    The penalty keeps the coefficients in the span of the labeled rows (the representer theorem: Kimeldorf and Wahba,
-    1971, Some results on Tchebycheffian spline functions, J. Math. Anal. Appl. 33). With fewer rows than columns the
-    problem is therefore solved in coordinates of that span, the rows of the Cholesky factor of ``X @ X.T``, and the
-    coefficients of columns that no labeled row holds are 0. All folds are solved at once, starting from the solution of
-    all rows.
+    With the L2 penalty, the optimal coefficients are a linear combination of the labeled rows (representer theorem:
+    Kimeldorf and Wahba, 1971, Some results on Tchebycheffian spline functions, J. Math. Anal. Appl. 33). Labeled rows
+    are few and columns are many. So, with fewer rows than columns, the problem is solved in coordinates of the span of
+    the rows, which are the rows of the Cholesky factor of ``X @ X.T``. Coefficients of columns that are 0 in all
+    labeled rows are 0. All folds are solved at once, starting from the solution for all rows.
 
     Parameters
     ----------
     C : inverse of the penalty, as in scikit-learn
-    tol : largest entry of the gradient, of a loss that is a mean over rows, at which the search ends
+    tol : the search ends when no entry of the gradient is larger; the loss is a mean over rows
 
     Examples
     --------
@@ -196,12 +193,12 @@ class LogisticRegression(LinearModel):
     """
 
     MOST_NEWTON = 300
-    """Up to so many unknowns a problem of two classes is solved by Newton's method, whose steps are dear and few."""
+    """Up to this number of unknowns, a two-class problem is solved by Newton's method: few, but expensive steps."""
     MOST_DUAL = 600
-    """Up to so many rows, fewer than columns, a problem of two classes is solved with one unknown a row, by Newton's
-    method as well."""
+    """Up to this number of rows, if there are more columns, a two-class problem is solved by Newton's method with one
+    unknown per row."""
     MOST_SPAN = 1000
-    """With more rows than this, a dense square matrix of them costs more than it saves."""
+    """With more rows than this, the (n, n) matrix of the span costs more than it saves."""
 
     def __init__(self, C: float = 10.0, tol: float = 1e-4) -> None:
         self.C, self.tol = C, tol
@@ -214,7 +211,7 @@ class LogisticRegression(LinearModel):
         n, d = len(y), X.shape[1]
         self.classes_, code = np.unique(y, return_inverse=True)
         k = len(self.classes_)
-        columns = 1 if k == 2 else k  # of two classes, the second against the first
+        columns = 1 if k == 2 else k  # for two classes: the log-odds of the second against the first
         self._n_columns, self._seen, self._of_others = d, seen, np.zeros(k)
         folds = int(fold.max()) + 1
         inside = weight[:, None] * (fold[:, None] != np.arange(folds))
@@ -242,12 +239,10 @@ class LogisticRegression(LinearModel):
         inside: NDArray[np.float64],
         present: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """Do what :meth:`fit_out_of_fold` does for two classes, with one unknown a row; what is learned is a sum of
-        rows.
-        """
+        """As :meth:`fit_out_of_fold`, for two classes, in dual form: the unknowns are the weights of the rows."""
         import numpy as np
 
-        K = (rows @ rows.T).toarray()
+        K = (rows @ rows.T).toarray()  # inner products of all rows; a fold only needs a part of it
         weights = np.concatenate([weight[:, None], inside], axis=1)
         scales = self.C * self._balanced(code, weights, 2)
         ridges = 1 / np.maximum(scales.sum(axis=0), 1e-300)
@@ -269,7 +264,7 @@ class LogisticRegression(LinearModel):
         return np.where(present[fold], _both(Z[:, None], axis=1), -np.inf)
 
     def _balanced(self, code: NDArray[np.int64], weight: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-        """Weigh the rows of every problem so that its classes weigh the same: float (n, problems)."""
+        """Scale the row weights of every problem so that all its classes have the same total: float (n, problems)."""
         import numpy as np
 
         by_class = np.stack([weight[code == j].sum(axis=0) for j in range(k)])
@@ -284,20 +279,20 @@ class LogisticRegression(LinearModel):
         V0: NDArray[np.float64],
         b0: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Minimise, for each column of ``weight`` (n, p), C sum_i weight_i loss_i + |V|^2 / 2; return V (r, p, c) and b
-        (p, c).
+        """Minimise, for each column of ``weight`` (n, p), C sum_i weight_i loss_i + |V|^2 / 2.
 
-        The problems do not touch one another, so they are solved as one whose variables are those of all.
+        Return V (r, p, c) and b (p, c). The p problems are independent, so that they can be solved together, as one
+        problem with the variables of all.
         """
         import numpy as np
         from scipy.optimize import minimize
 
         n, (r, p, c) = len(code), V0.shape
         k = int(code.max()) + 1
-        held = np.stack(
-            [weight[code == j].any(axis=0) for j in range(k)], axis=1
-        )  # (p, k): a class without rows takes no part
+        # (p, k): a class without rows is left out of a problem
+        held = np.stack([weight[code == j].any(axis=0) for j in range(k)], axis=1)
         scale = self.C * self._balanced(code, weight, k) * (held.sum(axis=1) > 1)
+        # divided by the sum of the weights, each loss is a mean over rows, and one tolerance fits all problems
         size = np.maximum(scale.sum(axis=0), 1e-300)
         scale, ridge = scale / size, np.repeat(1 / size, c)
         if c == 1 and r <= self.MOST_NEWTON:
@@ -336,13 +331,13 @@ def _dual_newton(
     b: float,
     tol: float,
 ) -> tuple[NDArray[np.float64], float]:
-    """Minimise sum_i scale_i loss_i(K a + b) + ridge / 2 a' K a over a (n,) and b by Newton's method, halving steps
-    that lead uphill.
+    """Minimise sum_i scale_i loss_i(K a + b) + ridge / 2 a' K a over a (n,) and b by Newton's method.
 
-    ``K`` (n, n) holds the inner products of the rows. The steps are solved as in algorithm 3.1 of Rasmussen and
-    Williams (2006), Gaussian processes for machine learning: with H the second derivatives over the ridge, the matrix
-    to factor is 1 + H^1/2 K H^1/2, which is never near singular. Ends where the gradient in the space of the columns is
-    no longer than ``tol``.
+    A step that increases the loss is halved. ``K`` (n, n) contains the inner products of the rows. It may be singular,
+    so the equations of a step are not solved with K itself, but as in algorithm 3.1 of Rasmussen and Williams (2006),
+    Gaussian processes for machine learning: with H the second derivatives divided by ``ridge``, the matrix
+    1 + H^1/2 K H^1/2 is factored, which is always well conditioned. The search ends when the length of the gradient, in
+    the space of the columns, is at most ``tol``.
     """
     import numpy as np
     from scipy.linalg.lapack import dposv
@@ -360,8 +355,9 @@ def _dual_newton(
     for _ in range(100):
         P = expit(odds)
         slope = scale * (P - code)
-        left = slope + ridge * a
-        if left @ (K @ left) <= tol**2 and abs(slope.sum()) <= tol:
+        # the gradient for the coefficients X' a is X' residual; its squared length is residual' K residual
+        residual = slope + ridge * a
+        if residual @ (K @ residual) <= tol**2 and abs(slope.sum()) <= tol:
             break
         h = scale * P
         h *= 1 - P
@@ -375,7 +371,7 @@ def _dual_newton(
         u, v = q[:, 0] - root * solved[:, 0], q[:, 1] - root * solved[:, 1]
         total = v.sum()
         step_b = float(u.sum() / total) if total > 0 else 0.0
-        u -= step_b * v  # the unknowns where the step leads
+        u -= step_b * v  # the new a after a full step
         Ku, size = K @ u, 1.0
         while True:
             there, K_there, b_there = (
@@ -398,11 +394,10 @@ def _newton(
     start: NDArray[np.float64],
     tol: float,
 ) -> NDArray[np.float64]:
-    """Minimise for each column of ``scale`` (n, p) its two-class loss by Newton's method, halving steps that lead
-    uphill.
+    """Minimise the two-class loss of each column of ``scale`` (n, p) by Newton's method.
 
-    ``A`` is (n, r) and ``start`` (r + 1, p), intercepts last; returns the like of it. Ends where no entry of a gradient
-    exceeds ``tol``.
+    A step that increases the loss is halved. ``A`` is (n, r). ``start`` and the result are (r + 1, p), with the
+    intercepts last. The search ends when no entry of a gradient is larger than ``tol``.
     """
     import numpy as np
     from scipy.special import expit
@@ -425,10 +420,10 @@ def _newton(
         if not len(open_):
             break
         step = np.zeros_like(T)
-        bend = scale * P * (1 - P)
+        curvature = scale * P * (1 - P)
         for j in open_.tolist():
-            ridges = pull[:, j] + 1e-12 * ridge[j]  # an intercept that no row holds stays where it is
-            step[:, j] = _newton_step(B, single, np.sqrt(bend[:, j]), ridges, gradient[:, j])
+            ridges = pull[:, j] + 1e-12 * ridge[j]  # a tiny ridge on the intercept, in case a problem has no rows
+            step[:, j] = _newton_step(B, single, np.sqrt(curvature[:, j]), ridges, gradient[:, j])
         size = np.ones(T.shape[1])
         while True:
             new = T - size * step
@@ -449,8 +444,9 @@ def _newton_step(
     ridge: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Solve ((root B)' (root B) + diag(ridge)) x = gradient, in single precision where that will do: the gradient says
-    when to stop.
+    """Solve ((root B)' (root B) + diag(ridge)) x = gradient, in single precision if the matrix allows it.
+
+    Single precision is enough for a step, because the search ends by the gradient, which is exact.
     """
     import numpy as np
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -471,16 +467,14 @@ def _newton_step(
 
 
 def _both(Z: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return log-scores of all classes; those of the second of two classes against the first are shared out between
-    them.
-    """
+    """Return log-scores of all classes; log-odds z of two classes become -z / 2 and z / 2."""
     import numpy as np
 
     return np.concatenate([-Z / 2, Z / 2], axis=axis) if Z.shape[axis] == 1 else Z
 
 
 def _two_class_loss(code: NDArray[np.int64]) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the function from log-odds (n, p, 1) to losses (n, p) and their derivatives (n, p, 1)."""
+    """Return a function from log-odds (n, p, 1) to losses (n, p) and their derivatives (n, p, 1)."""
     import numpy as np
 
     sign = (2.0 * code - 1)[:, None]
@@ -498,8 +492,9 @@ def _two_class_loss(code: NDArray[np.int64]) -> Callable[[NDArray[Any]], tuple[N
 def _softmax_loss(
     code: NDArray[np.int64], shut: NDArray[Any]
 ) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the function from log-scores (n, p, k) to losses (n, p), 0 for a class that is shut, and their
-    derivatives.
+    """Return a function from log-scores (n, p, k) to losses (n, p) and derivatives (n, p, k).
+
+    ``shut`` (p, k) is -inf for classes that are left out of a problem, else 0; rows of these classes have loss 0.
     """
     import numpy as np
 
@@ -519,8 +514,9 @@ def _softmax_loss(
 
 
 def _span(rows: Any) -> NDArray[np.float64]:
-    """Return a lower triangular (n, n) whose rows have the inner products of ``rows``, equal rows made apart by a
-    trifle.
+    """Return a lower triangular (n, n) matrix with the same inner products between rows as ``rows``.
+
+    A tiny ridge makes the Cholesky factorisation possible if rows are equal.
     """
     import numpy as np
 

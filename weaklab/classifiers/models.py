@@ -1,4 +1,4 @@
-"""The weak classifiers that have a name: each trains on few labels, with classes that weigh the same."""
+"""The named weak classifiers; each is set up for few labels, with balanced classes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from weaklab.core.registry import Registry
 
 CLASSIFIERS: Registry[Callable[[int], Any]] = Registry("weak classifier", group="weaklab.classifiers")
-"""Ready-made classifiers by name; each is a function of a seed that returns an unfitted classifier."""
+"""Classifiers by name; each is a function that takes a seed and returns an unfitted classifier."""
 
 SMALLEST_LEAF = 2
-"""A leaf of a single record is a memory of it."""
+"""Minimum number of records in a leaf; a leaf with a single record would only memorise it."""
 
 
 @CLASSIFIERS.named("naive_bayes", "nb")
@@ -29,7 +29,7 @@ def naive_bayes(seed: int) -> Any:
 def complement_naive_bayes(seed: int) -> Any:
     """Complement Naive Bayes, for classes of very different size; counts or TF-IDF.
 
-    Balanced by what it counts, all that is not of a class, and by equal priors.
+    Balanced by its counts, which are those of all other classes, and by equal priors.
     """
     from sklearn.naive_bayes import ComplementNB
 
@@ -60,7 +60,7 @@ def logistic_regression(seed: int) -> Any:
 
 @CLASSIFIERS.named("linear_svm", "svm")
 def linear_svm(seed: int) -> Any:
-    """Linear support vector machine; any features, TF-IDF above all.
+    """Linear support vector machine; any features, best with TF-IDF.
 
     Balanced by class weights.
     """
@@ -71,7 +71,7 @@ def linear_svm(seed: int) -> Any:
 
 @CLASSIFIERS.named("kernel_svm")
 def kernel_svm(seed: int) -> Any:
-    """Support vector machine with a Gaussian kernel, for curved borders in columns and embeddings; any features.
+    """Support vector machine with a Gaussian kernel, for curved boundaries in columns and embeddings; any features.
 
     Balanced by class weights.
     """
@@ -82,9 +82,9 @@ def kernel_svm(seed: int) -> Any:
 
 @CLASSIFIERS.named("k_nearest_neighbors", "knn")
 def k_nearest_neighbors(seed: int) -> Any:
-    """The five nearest labeled records by cosine, the nearer the heavier; any features.
+    """Vote of the five nearest labeled records by cosine, weighted by closeness; any features.
 
-    Balanced by sample weights: a neighbour counts the less, the more records its class has.
+    Balanced by sample weights: a neighbour of a frequent class has less weight.
     """
     from weaklab.classifiers.plain import Neighbors
 
@@ -93,7 +93,7 @@ def k_nearest_neighbors(seed: int) -> Any:
 
 @CLASSIFIERS.named("decision_tree", "tree")
 def decision_tree(seed: int) -> Any:
-    """Decision tree, for few columns with sharp borders; any features.
+    """Decision tree, for few columns with sharp boundaries; any features.
 
     Balanced by class weights.
     """
@@ -117,7 +117,7 @@ def random_forest(seed: int) -> Any:
 
 @CLASSIFIERS.named("perceptron")
 def perceptron(seed: int) -> Any:
-    """Perceptron, a linear border found one mistake at a time; any features.
+    """Perceptron, a linear boundary that is corrected after each error; any features.
 
     Balanced by class weights.
     """
@@ -128,10 +128,10 @@ def perceptron(seed: int) -> Any:
 
 @CLASSIFIERS.named("multilayer_perceptron", "mlp")
 def multilayer_perceptron(seed: int) -> Any:
-    """Neural network with one hidden layer of 50; any features, embeddings above all.
+    """Neural network with one hidden layer of 50 units; any features, best with embeddings.
 
-    Balanced by oversampling: records of smaller classes are repeated. Wide features are projected on the labeled
-    records.
+    Balanced by oversampling: records of smaller classes are repeated. Features with many columns are projected on the
+    span of the labeled records.
     """
     from weaklab.classifiers.plain import Network
 

@@ -1,4 +1,4 @@
-"""Classifiers of scikit-learn that need a hand with sparse features, unequal classes or few records."""
+"""Variants of scikit-learn classifiers that also work with sparse features, unbalanced classes or few records."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 def balanced(y: NDArray[Any], weight: Floats | None = None) -> NDArray[np.float64]:
-    """Return sample weights (n,) with which every class weighs the same, and whose sum is that of ``weight``, by
-    default n.
+    """Return sample weights (n,) with the same total for every class; their sum is that of ``weight``, by default n.
 
     >>> import numpy as np
     >>> balanced(np.array([0, 0, 0, 1])).round(2).tolist()
@@ -31,15 +30,15 @@ def balanced(y: NDArray[Any], weight: Floats | None = None) -> NDArray[np.float6
 
 
 class GaussianBayes:
-    """Gaussian Naive Bayes (scikit-learn's ``GaussianNB``) with equal class priors, for sparse features, too.
+    """Gaussian Naive Bayes (scikit-learn's ``GaussianNB``) with equal class priors, also for sparse features.
 
-    A column that no labeled record holds has mean 0 and the smallest variance in every class, so that it tells none
-    from another; the others alone are densified, for the labeled records. A pool is scored by products with its own
+    A column that is 0 in all labeled records has mean 0 and the smallest variance in every class, so it has no effect.
+    Only the other columns are made dense, and only for the labeled records. A pool is scored with products of its
     values and their squares, and stays sparse.
 
     Parameters
     ----------
-    var_smoothing : share of the largest variance of a column that is added to all variances
+    var_smoothing : this share of the largest column variance is added to all variances
     """
 
     def __init__(self, var_smoothing: float = 1e-3) -> None:
@@ -58,7 +57,7 @@ class GaussianBayes:
         return self
 
     def log_scores(self, X: Any) -> NDArray[np.float64]:
-        """Return log p(x | class) (n, k), less what is the same for all classes."""
+        """Return log p(x | class) (n, k), without terms that are the same for all classes."""
         import numpy as np
         from scipy import sparse
 
@@ -74,15 +73,15 @@ class GaussianBayes:
 
 
 class Neighbors:
-    """The nearest labeled records by cosine, weighted by 1 / distance and so that classes weigh the same.
+    """Vote of the nearest labeled records by cosine, weighted by 1 / distance, with balanced classes.
 
     Parameters
     ----------
-    n_neighbors : how many; all, where there are fewer
+    n_neighbors : number of neighbours; all records if there are fewer
     """
 
     NEAREST = 1e-3
-    """A record at distance 0 weighs as one at this, so that one copy does not silence all the others."""
+    """Lower limit of the distance, so that one identical record does not outweigh all others."""
 
     def __init__(self, n_neighbors: int = 5) -> None:
         self.n_neighbors = n_neighbors
@@ -112,20 +111,19 @@ class Neighbors:
 
 
 class Network:
-    """scikit-learn's ``MLPClassifier`` with one hidden layer, trained on coordinates in the span of the labeled
-    records.
+    """scikit-learn's ``MLPClassifier`` with one hidden layer, trained in the span of the labeled records.
 
-    What lies outside this span never changes a weight, so that features wider than there are labels lose nothing.
-    Records are repeated in proportion to their weights, those of small classes more often.
+    Directions outside this span do not change any weight in training, so that nothing is lost if there are more columns
+    than labels. Records are repeated in proportion to their weights, more often for small classes.
 
     Parameters
     ----------
-    seed : of the first weights
-    hidden : units
+    seed : seed of the initial weights
+    hidden : number of hidden units
     """
 
     MOST_COPIES = 20
-    """A record is repeated at most so often."""
+    """A record is repeated at most this often."""
 
     def __init__(self, seed: int = 0, hidden: int = 50) -> None:
         self.seed, self.hidden = seed, hidden
@@ -165,5 +163,5 @@ def _basis(X: Any) -> NDArray[np.float64]:
     rows = sparse.csr_array(X, dtype=np.float64)
     values, vectors = np.linalg.eigh((rows @ rows.T).toarray())
     held = values > max(values[-1], np.finfo(float).tiny) * 1e-9
-    held[-1] = True  # rows of zeros alone still need a column
+    held[-1] = True  # if all rows are 0, one column is still needed
     return np.asarray(rows.T @ (vectors[:, held] / np.sqrt(np.maximum(values[held], np.finfo(float).tiny))))

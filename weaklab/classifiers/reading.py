@@ -1,6 +1,4 @@
-"""Log-scores of any scikit-learn classifier, whatever it gives: probabilities, a decision function or bare
-predictions.
-"""
+"""Training any scikit-learn classifier, and converting whatever it predicts to log-scores of the classes."""
 
 from __future__ import annotations
 
@@ -17,13 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK_ROWS = 4096
-"""Rows that are scored at once by classifiers that hold a number for each labeled record, or are given dense rows."""
+"""Number of rows that are scored at once by classifiers whose memory per row is large."""
 CHUNK_CELLS = 1 << 24
-"""Dense rows are made for at most so many cells at once, 128 MB."""
+"""Dense rows are made for at most this many cells at once, 128 MB."""
 
 
 def check_estimator(estimator: Any, names: list[str]) -> None:
-    """Raise a HeuristicError if this is nothing that can be trained to classify."""
+    """Raise a HeuristicError if the estimator is not a classifier that can be trained."""
     wanted = f"an unfitted scikit-learn classifier, or one of {', '.join(names)}"
     if isinstance(estimator, type):
         raise HeuristicError(
@@ -39,10 +37,10 @@ def check_estimator(estimator: Any, names: list[str]) -> None:
 
 
 def fit(model: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64]) -> Any:
-    """Fit an estimator, on dense rows of the columns that are used if it takes no sparse ones.
+    """Fit an estimator and return it; if it does not accept sparse matrices, it gets dense rows of the used columns.
 
-    Where all weights are 1 it is not given any. One that takes no sample weights is given the rows that weigh at least
-    a half.
+    Weights are passed only if some are not 1. An estimator without sample weights gets only the rows with a weight of
+    at least a half.
     """
     import numpy as np
     from sklearn.utils.validation import has_fit_parameter
@@ -63,7 +61,7 @@ def fit(model: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64]) -> Any
 
 
 class Dense:
-    """An estimator that takes dense rows only, with the columns that some labeled record holds."""
+    """Adapter for an estimator that accepts only dense rows; columns that are 0 in all labeled records are left out."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -75,7 +73,7 @@ class Dense:
         import numpy as np
 
         _, self._seen = compact(X)
-        if not len(self._seen):  # records without features still need one column
+        if not len(self._seen):  # if all columns are 0, one is still needed
             self._seen = np.zeros(1, dtype=np.int64)
         self.model.fit(self._rows(X), y, **given)
         return self
@@ -99,11 +97,11 @@ class Dense:
 
 
 def log_scores(model: Any, X: Any, k: int) -> NDArray[Any]:
-    """Return log-scores float (n, k) of any fitted classifier; -inf where it knows nothing of a class or gives it no
-    chance.
+    """Return log-scores float (n, k) of any fitted classifier; -inf for classes that it does not know or excludes.
 
-    They are log-probabilities up to a number for each row: of ``predict_proba``, raised to at least :data:`FLOOR`; or
-    of the softmax (of two classes, the logistic function) of ``decision_function``; or 0 for what ``predict`` names.
+    They are log-probabilities up to a constant per row. They come from ``predict_proba``, with :data:`FLOOR` as the
+    lowest probability; else from ``decision_function``, through a softmax (or the logistic function for two classes);
+    else from ``predict``, with 0 for the predicted class.
     """
     import numpy as np
 
@@ -118,7 +116,7 @@ def log_scores(model: Any, X: Any, k: int) -> NDArray[Any]:
 
 
 def spread(Z: NDArray[Any], classes: NDArray[Any], k: int) -> NDArray[Any]:
-    """Return (n, k) of log-scores (n, seen) of the classes with these codes, -inf for the others."""
+    """Return log-scores (n, k) from log-scores (n, seen) of the classes with these codes; -inf for other classes."""
     import numpy as np
 
     if len(classes) == k:
@@ -129,7 +127,7 @@ def spread(Z: NDArray[Any], classes: NDArray[Any], k: int) -> NDArray[Any]:
 
 
 def gives_only_votes(model: Any) -> bool:
-    """Whether a classifier names a class and no more."""
+    """Whether a classifier only predicts classes, without probabilities or a decision function."""
     return not any(hasattr(model, method) for method in ("log_scores", "predict_proba", "decision_function"))
 
 
@@ -165,6 +163,6 @@ def _check_width(model: Any, scores: NDArray[Any], k: int) -> None:
     if scores.shape[1:] != (len(_classes(model, k)),):
         raise WeaklabError(
             f"{type(getattr(model, 'model', model)).__name__} gave scores of shape {scores.shape} for "
-            f"{len(_classes(model, k))} classes; "
-            "wanted one column a class (of an SVC, decision_function_shape='ovr')"
+            f"{len(_classes(model, k))} classes; wanted one column per class (of an SVC, "
+            "decision_function_shape='ovr')"
         )

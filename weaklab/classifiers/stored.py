@@ -1,6 +1,4 @@
-"""The classifiers that a project folder can make weaklab construct: a closed list of scikit-learn's own, with plain
-settings.
-"""
+"""Storing classifiers in a project, safely: only listed scikit-learn classes with simple settings are restored."""
 
 from __future__ import annotations
 
@@ -37,15 +35,13 @@ SCIKIT_LEARN = {
     "sklearn.svm": ("LinearSVC", "NuSVC", "SVC"),
     "sklearn.tree": ("DecisionTreeClassifier", "ExtraTreeClassifier"),
 }
-"""Public module -> the names of its classifiers that are made from a stored project; no other class ever is."""
+"""Public module -> names of the classifiers that may be created from a stored project; no other class is allowed."""
 PLAIN = (bool, int, float, str, type(None))
-"""Types of a setting that JSON holds as one value; no list, no table, no other object."""
+"""Allowed types of settings: single JSON values, no lists, mappings or other objects."""
 
 
 def estimator_spec(estimator: Any) -> Any:
-    """Return JSON for a name, or for a classifier of :data:`SCIKIT_LEARN` with plain settings; None for anything
-    else.
-    """
+    """Return JSON for a name, or for a classifier of :data:`SCIKIT_LEARN` with plain settings; None for others."""
     if isinstance(estimator, str):
         return estimator
     kind = type(estimator)
@@ -61,13 +57,12 @@ def estimator_spec(estimator: Any) -> Any:
 
 
 def estimator_from_spec(spec: Any) -> Any:
-    """Return the estimator of an :func:`estimator_spec`; nothing is imported or made that is not on the list.
+    """Return the estimator that an :func:`estimator_spec` describes; nothing else is imported or created.
 
     Raises
     ------
     HeuristicError
-        It names anything but a classifier of :data:`SCIKIT_LEARN`, or a setting that this has not or that is no plain
-        value.
+        The class is not in :data:`SCIKIT_LEARN`, or a setting does not exist or is not a plain value.
 
     Examples
     --------
@@ -88,8 +83,7 @@ def estimator_from_spec(spec: Any) -> Any:
     if not isinstance(name, str) or name not in SCIKIT_LEARN.get(public, ()):
         raise HeuristicError(
             f"will not make {_short(f'{module}.{name}')} from a stored project: only scikit-learn's own classifiers "
-            "with plain settings "
-            "are made; register it again in your code"
+            "with plain settings are made; register it again in your code"
         )
     kind = getattr(import_module(public), name, None)
     if kind is None:
@@ -108,9 +102,7 @@ def estimator_from_spec(spec: Any) -> Any:
 
 
 def _public(module: str) -> str:
-    """Return the public module of a private one, as older projects stored it: ``sklearn.svm`` for
-    ``sklearn.svm._classes``.
-    """
+    """Return ``sklearn.svm`` for ``sklearn.svm._classes``; older projects stored private modules."""
     return ".".join(module.split(".")[:2])
 
 

@@ -1,6 +1,4 @@
-"""Pipelines that make their own features of texts, such as
-``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
-"""
+"""Support for pipelines that read texts, such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``."""
 
 from __future__ import annotations
 
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
 
 
 def reads_texts(estimator: Any) -> bool:
-    """Whether an estimator holds one of scikit-learn's text vectorizers, at any depth, and so wants texts in the place
-    of features.
+    """Whether an estimator contains a text vectorizer of scikit-learn, at any depth, so that it needs texts.
 
     >>> from sklearn.feature_extraction.text import CountVectorizer
     >>> from sklearn.naive_bayes import MultinomialNB
@@ -38,14 +35,13 @@ def reads_texts(estimator: Any) -> bool:
     if any(type(part).__name__ == "ColumnTransformer" for part in [estimator, *parts]):
         raise HeuristicError(
             "a pipeline with a ColumnTransformer takes a table, and a weak classifier gives it the text of a record; "
-            "use the vectorizer "
-            'alone in a pipeline, or a classifier with features=["tfidf", "columns"]'
+            'use the vectorizer alone in a pipeline, or a classifier with features=["tfidf", "columns"]'
         )
     return True
 
 
 class Texts(Features):
-    """The texts themselves, as an array of objects (n, 1), for pipelines that make their own features."""
+    """A feature "matrix" of the texts themselves, an array of objects (n, 1), for pipelines with a vectorizer."""
 
     def reads(self) -> frozenset[str]:
         return frozenset()
@@ -68,7 +64,7 @@ class Texts(Features):
 
 
 class OnTexts:
-    """An estimator that is given texts, from the array of :class:`Texts`."""
+    """Adapter for an estimator that takes a list of texts; it gets them from the array of :class:`Texts`."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

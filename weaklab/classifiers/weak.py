@@ -1,4 +1,4 @@
-"""The weak classifier: a voter of the committee that learns from the manual labels."""
+"""The weak classifier: a member of the committee that learns from the manual labels."""
 
 from __future__ import annotations
 
@@ -39,50 +39,51 @@ if TYPE_CHECKING:
 
 MIN_LABELS = 10
 AUTO = "auto"
-"""The estimator that is chosen by the features: see :func:`chosen`."""
+"""Name for an estimator that is chosen according to the features, see :func:`chosen`."""
 MIN_PER_CLASS = 2
 
 
 class WeakClassifier(Heuristic):
-    """A classifier that trains on the manual labels and votes beside the labeling functions.
+    """A classifier that is trained on the manual labels and votes together with the labeling functions.
 
-    On a record that it trained on it votes out-of-fold, with a model that has not seen that record, so that nobody is
-    misled by how well it remembers. It abstains where it is unsure, and everywhere until it has enough labels.
+    For a record that it was trained on, it votes out-of-fold: with a model that was trained without this record. So its
+    measured accuracy is not inflated by memorised labels. It abstains if it is not confident, and on all records until
+    it has enough labels.
 
     Parameters
     ----------
     estimator : str or scikit-learn classifier
         A name (``naive_bayes``, ``logistic_regression``, ...) or any unfitted classifier with ``predict_proba``,
-        ``decision_function`` or ``predict``. Bare predictions get the probabilities that the out-of-fold confusion
-        gives them. ``auto``, the default, is Naive Bayes on counts and TF-IDF, logistic regression on numeric columns
-        and embeddings. A pipeline with a text vectorizer is given the texts themselves.
+        ``decision_function`` or ``predict``. If it has only ``predict``, probabilities are taken from its out-of-fold
+        confusion matrix. ``auto``, the default, is Naive Bayes for counts and TF-IDF, and logistic regression for
+        numeric columns and embeddings. A pipeline with a text vectorizer gets the texts themselves.
     features : name, list, table, :class:`~weaklab.features.Features` or object with ``transform``
-        What it sees of a record, see :func:`weaklab.features.features`; ``auto`` is TF-IDF for text, numeric columns
+        The features of a record, see :func:`weaklab.features.features`; ``auto`` is TF-IDF for text, numeric columns
         otherwise.
     name : str, optional
     min_probability : float, optional
-        Abstain where the best class has less; by default a fifth of the way from guessing (1 / k) to certainty. The
-        ``committee`` label model weighs the probabilities themselves, those of an unsure classifier included.
+        Abstain if the best class has a lower probability; by default a fifth of the way from 1 / k to 1. The
+        ``committee`` label model uses the probabilities themselves, even where the classifier abstains.
     min_precision : float, optional
-        The share of its votes for a class that shall be right, such as 0.9: a class is voted for only from the
-        probability on where the out-of-fold votes show that this is so
-        (:func:`~weaklab.classifiers.calibration.precision_thresholds`), and not at all if it is so nowhere.
-        ``min_probability`` holds as well.
+        The required precision of its votes for each class, such as 0.9. Each class gets a threshold, the lowest
+        probability for which the out-of-fold votes show this precision
+        (:func:`~weaklab.classifiers.calibration.precision_thresholds`). If there is none, it never votes for the class.
+        ``min_probability`` applies as well.
     calibrate : bool
-        Scale the scores with a temperature found on the out-of-fold scores, from 20 manual labels on. A classifier that
-        only remembers gets a high one, which makes its scores uniform.
+        From 20 manual labels on, scale the scores with a temperature that is fitted to the out-of-fold scores. A
+        classifier that only memorises gets a high temperature, which makes its scores uniform.
     min_labels : int
-        Abstain wholly below so many manual labels, or while fewer than two classes have two labels each.
+        Abstain on all records below this number of manual labels, or until two classes have two labels each.
     seed : int
 
     Attributes
     ----------
-    out_of_fold_ : record id -> float32 (k,), the scores of the records that it trained on
-    temperature_ : float, None while there are too few labels for one
-    thresholds_ : float (k,), the least probability with which it votes for each class; inf for a class that it never
+    out_of_fold_ : record id -> float32 (k,), out-of-fold scores of the records that it was trained on
+    temperature_ : float, the temperature; None if there are too few labels for it
+    thresholds_ : float (k,), the lowest probability with which it votes for each class; inf for classes that it never
         votes for
-    trained_on_ : int, manual labels
-    chosen_ : name of the classifier that ``auto`` chose, None with any other estimator
+    trained_on_ : int, number of manual labels
+    chosen_ : name of the classifier that ``auto`` chose; None for any other estimator
 
     Examples
     --------
@@ -142,7 +143,7 @@ class WeakClassifier(Heuristic):
         }
 
     show: Callable[[], Any] | None = None
-    """What to show in a notebook, set by the project that it is registered in."""
+    """The preview to show in a notebook; set by the project in which it is registered."""
 
     def __repr__(self) -> str:
         chosen = f" ({self.chosen_})" if self.estimator == AUTO and self.is_ready else ""
@@ -155,7 +156,7 @@ class WeakClassifier(Heuristic):
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the settings; what it learned is in :attr:`trained_on_` and not kept between runs."""
+        """A hash of the settings; it does not include what was learned, which is not stored between runs."""
         estimator = self.estimator if isinstance(self.estimator, str) else fingerprint.of_value(self.estimator)
         return fingerprint.digest("classifier", estimator, self.features.fingerprint, repr(self._settings()))
 
@@ -173,13 +174,13 @@ class WeakClassifier(Heuristic):
     # ---- training
 
     def fit(self, corpus: Corpus, y: Sequence[int] | NDArray[Any], labels: LabelNames) -> WeakClassifier:
-        """Fit features and classifier on a corpus: ``y`` int (n,), -1 is unlabeled."""
+        """Fit features and classifier to a corpus: ``y`` int (n,), -1 is unlabeled; return self."""
         import numpy as np
 
         self.features.fit(corpus)
         codes = np.asarray(y, dtype=np.int64)
         if codes.shape != (len(corpus),):
-            raise WeaklabError(f"y must hold one code a record, {len(corpus)} in all, got shape {codes.shape}")
+            raise WeaklabError(f"y must hold one code per record, {len(corpus)} in all, got shape {codes.shape}")
         rows = np.flatnonzero(codes != ABSTAIN)
         ids = corpus.ids.to_pylist()
         return self.train(
@@ -196,17 +197,19 @@ class WeakClassifier(Heuristic):
         also: Any = None,
         groups: Sequence[Any] | None = None,
     ) -> WeakClassifier:
-        """Train on labeled rows; learn the model for unseen records, and the out-of-fold scores of these ones by id.
+        """Train on labeled rows; return self.
+
+        It fits the model for new records, and computes the out-of-fold scores of these records.
 
         Parameters
         ----------
-        X : (n, d) features, sparse or dense, finite numbers; float16 is computed with as float32
+        X : (n, d) features, sparse or dense, finite numbers; float16 is converted to float32
         y : int (n,) codes
-        ids : of the n records
+        ids : ids of the n records
         labels : label names
         also : (X2, y2) or (X2, y2, weights), optional
-            Further rows to train on, such as pseudo-labels and synthetic records, in the model and in every fold of it.
-            They are never scored, and neither count as labels nor calibrate anything.
+            Further rows for training, such as pseudo-labels and synthetic records, used in the model and in every fold.
+            They are not scored, do not count as labels, and are not used for calibration.
         groups : n names, optional
             Records of one group, such as near-duplicates, are held out together.
         """
@@ -227,11 +230,11 @@ class WeakClassifier(Heuristic):
             X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")
         order = by_id(
             ids
-        )  # sums, seeds and ties of what is fitted shall not depend on the order in which records came in
+        )  # a fixed order, so that rounding, seeds and ties in training do not depend on the order of the records
         X, y, fold = X[order], y[order], folds_of(y, ids, FOLDS, groups)[order]
         rows, codes, weight, folds = _joined(X, y, fold, also, len(labels))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a weak classifier on a handful of labels need not converge
+            warnings.simplefilter("ignore")  # with a few labels, convergence is not needed
             Z = self._learn(rows, codes, weight, folds)[: len(y)]
         scores = self._calibrated(Z, y)
         held_out = np.empty_like(scores)
@@ -242,7 +245,7 @@ class WeakClassifier(Heuristic):
         return self
 
     def wanting(self, y: NDArray[Any], labels: LabelNames) -> str | None:
-        """Say which labels are missing before it can vote, None if there are enough: ``y`` int (n,), -1 is unlabeled.
+        """Describe which labels are missing before it can vote; None if there are enough. ``y`` is int (n,).
 
         >>> import numpy as np
         >>> WeakClassifier().wanting(np.array([0, 0, 0, 1]), LabelNames(["ham", "spam"]))
@@ -266,12 +269,12 @@ class WeakClassifier(Heuristic):
 
     @property
     def reads_texts(self) -> bool:
-        """Whether it looks at texts and not at features, so that nobody else can use what it looks at."""
+        """Whether it reads texts instead of features; then other members cannot share its features."""
         return isinstance(self.features, Texts)
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has labels enough to vote."""
+        """Whether it was trained with enough labels to vote."""
         return getattr(self, "model_", None) is not None
 
     def _new(self) -> Any:
@@ -285,9 +288,7 @@ class WeakClassifier(Heuristic):
     def _learn(
         self, X: Any, y: NDArray[np.int64], weight: NDArray[np.float64], fold: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Fit the model; return out-of-fold log-scores (n, k), -inf for a class that the rest of the folds does not
-        hold.
-        """
+        """Fit the model; return out-of-fold log-scores (n, k), -inf for classes that are only in the held-out fold."""
         import numpy as np
 
         k = len(self.labels_)
@@ -296,7 +297,7 @@ class WeakClassifier(Heuristic):
             Z = model.fit_out_of_fold(X, y, weight, fold)
             self.model_ = model
             Z = reading.spread(Z, model.classes_, k)
-            Z[np.isfinite(Z).sum(axis=1) < 2] = 0  # trained on one class alone it knows nothing
+            Z[np.isfinite(Z).sum(axis=1) < 2] = 0  # a model of one class has no information
             return np.asarray(Z)
         self.model_ = reading.fit(model, X, y, weight)
         Z = np.zeros((len(y), k))
@@ -308,14 +309,15 @@ class WeakClassifier(Heuristic):
         return Z
 
     def _calibrated(self, Z: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Find the temperature, or the confusion of bare predictions, on out-of-fold log-scores; return what they
-        become.
+        """Fit the calibration to out-of-fold log-scores and return their probabilities.
+
+        The calibration is a temperature, or a confusion matrix if the classifier only predicts classes.
         """
         import numpy as np
 
         if reading.gives_only_votes(self.model_):
             counts = np.ones((len(self.labels_), len(self.labels_)))
-            told = _tells(Z)
+            told = _prefers_a_class(Z)
             np.add.at(counts, (Z[told].argmax(axis=1), y[told]), 1)
             self.confusion_ = counts / counts.sum(axis=1, keepdims=True)
         elif self.calibrate and len(y) >= CALIBRATE_LABELS:
@@ -323,12 +325,12 @@ class WeakClassifier(Heuristic):
         return self._probabilities(Z)
 
     def _probabilities(self, Z: NDArray[Any]) -> NDArray[np.float32]:
-        """Turn log-scores (n, k) into probabilities float32 (n, k); ``Z`` is not to be used any more."""
+        """Return probabilities float32 (n, k) of log-scores (n, k); ``Z`` is overwritten."""
         import numpy as np
 
         if self.confusion_ is not None:
             P = np.full(Z.shape, 1 / Z.shape[1])
-            told = _tells(Z)
+            told = _prefers_a_class(Z)
             P[told] = self.confusion_[Z[told].argmax(axis=1)]
             return np.asarray(P, dtype=np.float32)
         P = softmax(Z) if self.temperature_ is None else tempered(finite(Z), self.temperature_, self.trained_on_)
@@ -337,7 +339,7 @@ class WeakClassifier(Heuristic):
     # ---- voting
 
     def score(self, X: Any) -> NDArray[np.float32]:
-        """Return the class probabilities of records it has not seen: ``X`` (n, d) to float32 (n, k)."""
+        """Return class probabilities, float32 (n, k), for features ``X`` (n, d) of records it was not trained on."""
         import numpy as np
 
         k = len(self.labels_)
@@ -351,7 +353,7 @@ class WeakClassifier(Heuristic):
         return self._probabilities(reading.log_scores(self.model_, X, k))
 
     def scores(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
-        """Return float32 (n, k) for a batch, out-of-fold for the records that it trained on."""
+        """Return class probabilities, float32 (n, k), for a batch; out-of-fold for records that it was trained on."""
         return self._honest(self.score(transform_once(batch, self.features)), ids_of(batch))
 
     def _honest(self, scores: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float32]:
@@ -369,44 +371,45 @@ class WeakClassifier(Heuristic):
         return self.ballot(self.scores(batch))
 
     def _least(self, k: int) -> float:
-        """Return the least probability with which it votes at all."""
+        """Return the lowest probability with which it votes."""
         return 1 / k + 0.2 * (1 - 1 / k) if self.min_probability is None else float(self.min_probability)
 
     def ballot(self, scores: NDArray[np.float32]) -> Ballot:
-        """Turn scores float32 (n, k) into votes that abstain below :attr:`thresholds_`."""
+        """Return the votes for scores float32 (n, k); it abstains below :attr:`thresholds_`."""
         import numpy as np
 
         from weaklab.core.rows import blocks
 
         n, k = scores.shape
         least = np.asarray(getattr(self, "thresholds_", np.full(k, self._least(k))), dtype=np.float32)
-        least = np.maximum(least, np.float32(1 / k + TIED))  # and never at evens
+        least = np.maximum(least, np.float32(1 / k + TIED))  # never vote if all classes are equal
         votes = np.zeros(n, dtype=np.int8)
         for rows in blocks(n):
             part, vote = scores[rows], votes[rows]
             np.greater(part[:, 1], part[:, 0], out=vote.view(bool))
             best, second = np.maximum(part[:, 0], part[:, 1]), np.minimum(part[:, 0], part[:, 1])
-            for code in range(2, k):  # several times faster on a large pool than argmax over rows of a few numbers
+            for code in range(2, k):  # several times faster than argmax over short rows
                 np.putmask(vote, part[:, code] > best, np.int8(code))
                 np.maximum(second, np.minimum(best, part[:, code]), out=second)
                 np.maximum(best, part[:, code], out=best)
             silent = best < (least[0] if (least == least[0]).all() else least[vote])
-            if k > 2:  # the order of the classes does not break ties
+            if k > 2:  # abstain on ties; two classes are covered by the lowest threshold
                 silent |= best - second < np.float32(TIED)
-            vote |= -silent.view(np.int8)  # -1 has all bits set
+            vote |= -silent.view(np.int8)  # sets -1, in which all bits are set
         return Ballot(votes, scores=scores)
 
 
-def _tells(Z: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return whether log-scores (n, k) prefer any class: bool (n,)."""
+def _prefers_a_class(Z: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether the log-scores (n, k) of each row are not all equal: bool (n,)."""
     import numpy as np
 
     return np.asarray(Z.max(axis=1) > Z.min(axis=1))
 
 
 def chosen(X: Any) -> str:
-    """Return the name of the classifier that suits features (n, d): sparse ones are counts or TF-IDF, dense ones
-    numbers or embeddings.
+    """Return the name of the classifier for features (n, d): Naive Bayes if sparse, logistic regression if dense.
+
+    Sparse features are counts or TF-IDF, dense ones numbers or embeddings.
 
     >>> import numpy as np
     >>> chosen(np.array([[0.1, -2.0]]))
@@ -418,14 +421,13 @@ def chosen(X: Any) -> str:
 
 
 def _texts_for(estimator: Any, what: Any) -> Any:
-    """Return the features for an estimator: texts where it makes its own of them."""
+    """Return the features for an estimator; the texts themselves if it has a text vectorizer."""
     if not reads_texts(estimator):
         return what
     if what != "auto" and not isinstance(what, Texts):
         raise HeuristicError(
             "the estimator is a pipeline with a text vectorizer, which makes its own features of the texts; leave "
-            "features out, or give "
-            "its classifier alone"
+            "features out, or give its classifier alone"
         )
     return Texts()
 
@@ -433,7 +435,7 @@ def _texts_for(estimator: Any, what: Any) -> Any:
 def _joined(
     X: Any, y: NDArray[np.int64], fold: NDArray[np.int64], also: Any, k: int
 ) -> tuple[Any, NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return rows, codes, weights and folds of the labeled records and then of those that are only trained on."""
+    """Return rows, codes, weights and folds: first the labeled records, then the further rows for training."""
     import numpy as np
     from scipy import sparse
 
@@ -445,7 +447,7 @@ def _joined(
     weight = np.asarray(also[2] if len(also) == 3 else np.ones(len(more)), dtype=np.float64)
     if also[0].shape != (len(more), X.shape[1]) or weight.shape != more.shape:
         raise WeaklabError(
-            f"also must hold one row of {X.shape[1]} features, one code and one weight a record, "
+            f"also must hold one row of {X.shape[1]} features, one code and one weight per record, "
             f"got {also[0].shape} features, {more.shape} codes and {weight.shape} weights"
         )
     if len(more) and not 0 <= more.min() <= more.max() < k:

@@ -1,4 +1,4 @@
-"""The command line: a skin over :class:`weaklab.Project`."""
+"""The command line ``weaklab``; it calls :class:`weaklab.Project` and has no logic of its own."""
 
 from weaklab.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The commands of ``weaklab``; each calls the library and prints what it returns."""
+"""The commands of ``weaklab``; each one calls the library and prints the result."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from weaklab.project.summary import Summary
 
 OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a mistake, told on stderr; wrong usage; done, but a labeling function is broken; stopped with
-Ctrl-C."""
+"""Exit codes: success; an error, described on stderr; wrong usage; success, but with faults of labeling functions;
+interrupted with Ctrl-C."""
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 a mistake (told on stderr), 2 wrong usage, 3 done but with faults in labeling functions "
+    "Exit codes: 0 done, 1 an error (see stderr), 2 wrong usage, 3 done but with faults in labeling functions "
     "(run, lfs and batch), 130 interrupted."
 )
 
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[2]
-"""``ClickException``, wherever this version of typer has it from."""
+"""``ClickException`` of the library that this version of typer uses."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,12 +49,14 @@ Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project fol
 Encoding = Annotated[str, typer.Option(help="Encoding of text files.")]
 Sep = Annotated[
     str | None,
-    typer.Option(help="What stands between two values of a CSV file, such as ';' or '\\t'. By default what fits."),
+    typer.Option(help="Separator of values in a CSV file, such as ';' or '\\t'. By default it is detected."),
 ]
 Quote = Annotated[
-    str | None, typer.Option(help="What stands around values of a CSV file; '' where quotes are part of the text.")
+    str | None, typer.Option(help="Quote character around values in a CSV file; '' if quotes are part of the text.")
 ]
-Escape = Annotated[str | None, typer.Option(help="What makes a quote part of a text in a CSV file, such as '\\'.")]
+Escape = Annotated[
+    str | None, typer.Option(help="Escape character before a quote inside a text in a CSV file, such as '\\'.")
+]
 Header = Annotated[
     bool | None,
     typer.Option("--header/--no-header", help="Whether the first line names the columns.", show_default=False),
@@ -66,13 +68,13 @@ NoCode = Annotated[
     bool,
     typer.Option(
         "--no-code",
-        help="Do not run the project's labeling functions; votes of them that are kept count, others are missing.",
+        help="Do not run the project's labeling functions; their stored votes are used, others are missing.",
     ),
 ]
 
 
 def main() -> None:
-    """Run the command line and leave with an exit code."""
+    """Run the command line and exit with an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -89,7 +91,7 @@ def main() -> None:
     except KeyboardInterrupt:
         say("interrupted; all that was answered is stored")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # the reader of the pipe has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
     except (OSError, MemoryError) as error:
@@ -97,8 +99,8 @@ def main() -> None:
 
 
 def _wrong_usage(error: Any) -> None:
-    """Say what is wrong with a command line, which may hold anything, and leave."""
-    if type(error).__name__ == "NoArgsIsHelpError":  # that is help, and no error
+    """Print what is wrong with a command line and exit; arguments may contain anything, so the message is cleaned."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # this shows the help and is not an error
         error.show()
         sys.exit(error.exit_code)
     context = getattr(error, "ctx", None)
@@ -117,15 +119,16 @@ def say(message: str) -> None:
 
 
 def fail(message: str) -> None:
-    """Print an error and leave."""
+    """Print an error and exit."""
     say(f"error: {message}")
     sys.exit(MISTAKE)
 
 
 @contextlib.contextmanager
 def opened(folder: Path, **options: Any) -> Iterator[Project]:
-    """Open a project that must be there; warnings go to standard error, one line each, faults by
-    :func:`tell_faults`.
+    """Open an existing project; warnings are printed to standard error, one line each.
+
+    Faults are left to :func:`tell_faults`.
     """
     from weaklab.project.project import Project
     from weaklab.project.stored_members import NO_CODE
@@ -143,7 +146,7 @@ def opened(folder: Path, **options: Any) -> Iterator[Project]:
 
 
 def tell_faults(project: Project) -> bool:
-    """Name on stderr each file that failed to load and each kind of fault; return whether there was any."""
+    """Print each file that failed to load and each kind of fault to standard error; return whether there were any."""
     for message in project.load_errors:
         say(f"error: {message}")
     for fault in project.faults:
@@ -152,14 +155,14 @@ def tell_faults(project: Project) -> bool:
 
 
 def tell(message: str) -> None:
-    """Print a line to standard output, safe to show."""
+    """Print a line to standard output, cleaned of control characters."""
     from weaklab.core.tables import clean
 
     print(clean(message, None))
 
 
 def show(table: Table) -> None:
-    """Print a table that fits the terminal, 80 columns where its width is not known."""
+    """Print a table that fits the terminal, or 80 columns if its width is not known."""
     print(table.fitted())
 
 
@@ -174,10 +177,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Handle the options before a command."""
 
 
 @app.command(epilog="Example: `weaklab init spam --labels spam,ham --classifier naive_bayes`")
@@ -194,11 +197,11 @@ def init(
         list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none.")
     ] = None,
     label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
-    retrain_every: Annotated[int, typer.Option(help="Retrain after so many labels; 0 on demand only.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    retrain_every: Annotated[int, typer.Option(help="Retrain after this many labels; 0 for on demand only.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     no_code: NoCode = False,
 ) -> None:
-    """Make a project folder; its settings stand in PROJECT/weaklab.toml."""
+    """Create a project folder; its settings are in PROJECT/weaklab.toml."""
     from weaklab.project.project import Project
     from weaklab.project.settings import FILE
 
@@ -233,7 +236,7 @@ def file_options(
     columns: str | None,
     sheet: str | None,
 ) -> FileKeywords:
-    """Return how files are to be read, as the functions of the library want it."""
+    """Return the options for reading files as keyword arguments for the library."""
     return {
         "encoding": encoding,
         "sep": "\t" if sep in ("\\t", "tab") else sep,
@@ -246,7 +249,7 @@ def file_options(
 
 
 def tell_faults_of_files(project: Project) -> bool:
-    """Name each file of labeling functions that failed to load; return whether there was any."""
+    """Print each file of labeling functions that failed to load; return whether there were any."""
     for message in project.load_errors:
         say(f"error: {message}")
     return bool(project.load_errors)
@@ -294,9 +297,9 @@ def import_(
     ] = None,
     no_code: NoCode = False,
 ) -> None:
-    """Copy records into the project, and show what was taken for what: text, id, labels, data, and what is left out.
+    """Copy records into the project, and show how each column is used: text, id, labels, data or left out.
 
-    A folder of text files holds one file a label (spam.txt, ham.txt) and dataset.txt, a record a line.
+    A folder of text files has one file per label (spam.txt, ham.txt) and dataset.txt, with one record per line.
     """
     from weaklab.core.label_reader import parse_map
 
@@ -331,8 +334,9 @@ def adopt(
     ] = None,
     no_code: NoCode = False,
 ) -> None:
-    """Take in imports that the database does not know, as after an older one was put back; opening the project names
-    them.
+    """Add imports that are missing in the database, for example after an older database was restored.
+
+    Opening the project shows their names.
     """
     with opened(project, run_code=not no_code) as held:
         count = held.adopt(folder)
@@ -341,8 +345,9 @@ def adopt(
 
 @app.command(epilog="Example: `weaklab salvage spam`, where weaklab.db is damaged and there is no backup of it")
 def salvage(project: Folder) -> None:
-    """Make a new database of the rows of a damaged one that are whole, and say how many are lost; the damaged file is
-    kept.
+    """Make a new database from the intact rows of a damaged one, and show how many are lost.
+
+    The damaged file is kept.
     """
     from weaklab.project import database
     from weaklab.project.database import DATABASE
@@ -365,7 +370,7 @@ def lfs(
 ) -> None:
     """List the heuristics: file and line, coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults.
 
-    What is new or edited votes first. Exit code 3 where a file cannot be loaded or a function has faults.
+    New and edited heuristics vote first. The exit code is 3 if a file cannot be loaded or a function has faults.
     """
     with opened(project, run_code=not no_code) as held:
         if len(held):
@@ -410,7 +415,7 @@ def run(
         bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Let every heuristic vote anew, not only what is new or edited.")
+        bool, typer.Option("--fresh", help="Let all heuristics vote again, not only new and edited ones.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
     no_code: NoCode = False,
@@ -439,7 +444,7 @@ def ask(
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Show the records that a person should label next, with the suggestion and why each was picked."""
+    """Show the records to label next, each with its suggestion and the reason why it was picked."""
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         asks = held.ask(n, again=again, strategy=strategy, lease=False)
@@ -461,7 +466,7 @@ def ask(
 def label(
     project: Folder,
     n: Annotated[
-        int | None, typer.Option("-n", help="Stop after so many records; by default go on until q.", min=1)
+        int | None, typer.Option("-n", help="Stop after this many records; by default go on until q.", min=1)
     ] = None,
     batch: Annotated[int, typer.Option(help="How many records are picked at a time.", min=1)] = 10,
     strategy: Annotated[
@@ -479,7 +484,7 @@ def label(
 ) -> None:
     """Label in the terminal: Enter accepts the suggestion, a digit or a name corrects it.
 
-    s skips, b puts the record back in the queue, u undoes the last answer, q leaves. Every answer is on disk before the
+    s skips, b puts the record back in the queue, u undoes the last answer, q quits. Every answer is on disk before the
     next record is shown.
     """
     from weaklab.cli.terminal import label_in_terminal
@@ -520,9 +525,9 @@ def _status_text(value: Any) -> str:
 
 @app.command(epilog="Example: `weaklab evaluate spam`")
 def evaluate(project: Folder, no_code: NoCode = False) -> None:
-    """Estimate how right the labels are, from the records that were drawn at random, and what more answers would bring.
+    """Estimate the accuracy of the labels, from the records that were drawn at random, and forecast it for more labels.
 
-    Also tells whether labeling may stop, and whether people agree more often with a suggestion that they see.
+    It also shows whether labeling may stop, and whether people agree more often with a suggestion that they see.
     """
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
@@ -536,9 +541,7 @@ def reliability(
     plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
     no_code: NoCode = False,
 ) -> None:
-    """Show how often labels are right, by how probable the committee says they are; judged by the records drawn at
-    random.
-    """
+    """Show the share of right labels by predicted probability, measured on the records that were drawn at random."""
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         found = held.reliability(bins)
@@ -555,7 +558,7 @@ def explain(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
     no_code: NoCode = False,
 ) -> None:
-    """Show why a record got its label: what each heuristic adds to its log-odds against the next label."""
+    """Show why a record got its label: the contribution of each heuristic to its log-odds against the next label."""
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         show(held.explain(record).table())
@@ -660,7 +663,7 @@ def export(
     min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
     precision: Annotated[
         float | None,
-        typer.Option(help="Leave labels empty so that at least this share of the others is right, such as 0.95."),
+        typer.Option(help="Leave labels empty so that at least this share of the other labels is right, such as 0.95."),
     ] = None,
     include: Annotated[
         list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")
@@ -673,7 +676,7 @@ def export(
     ] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Write id, label, one probability a class, confidence, and whether the label is manual."""
+    """Write id, label, the probability of each class, confidence, and whether the label is manual."""
     with opened(project, run_code=not no_code) as held:
         tell_faults_of_files(held)
         count = held.export(
@@ -716,7 +719,9 @@ def simulate(
             help="Weak classifier by name; repeat for several; 'none' for none. By default one that suits the data."
         ),
     ] = None,
-    features: Annotated[str, typer.Option(help="Of the weak classifiers; see `weaklab list features`.")] = "auto",
+    features: Annotated[
+        str, typer.Option(help="Features of the weak classifiers; see `weaklab list features`.")
+    ] = "auto",
     label_model: Annotated[
         str | None, typer.Option(help="See `weaklab list label-models`; by default committee.")
     ] = None,
@@ -731,7 +736,7 @@ def simulate(
     batch: Annotated[int, typer.Option(help="Questions between two trainings.", min=1)] = 10,
     seeds: Annotated[int, typer.Option(help="How often each strategy is run.", min=1)] = 5,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for curves and finished runs; the same command goes on there.")
+        Path | None, typer.Option(help="Folder for curves and finished runs; the same command continues there.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes to spread the runs over.", min=1)] = 1,
     encoding: Encoding = "utf-8",
@@ -744,9 +749,9 @@ def simulate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Compare query strategies on records whose labels are known: learning curves over several seeds.
+    """Compare query strategies on records with known labels: learning curves over several seeds.
 
-    Every run starts without labels, asks, is answered from the gold column, retrains and is measured.
+    Every run starts without labels, asks for a batch, gets the answers from the gold column, retrains and is measured.
     """
     from weaklab.cli.simulate import run_simulation, told
     from weaklab.core.label_reader import parse_map
@@ -826,20 +831,20 @@ def batch(
     rows_per_part: Annotated[int, typer.Option(help="Rows of the input that make a part.", min=1)] = 100_000,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     engine: Annotated[str, typer.Option(help="local or spark.")] = "local",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where OUT holds another batch.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again if OUT contains another batch.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
     ] = False,
     progress: Annotated[
-        bool, typer.Option("--progress", help="Show progress even where stderr is no terminal.")
+        bool, typer.Option("--progress", help="Show progress even if stderr is not a terminal.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Label files of any size with the committee as it is; nothing is added to the project.
+    """Label files of any size with the current committee; nothing is added to the project.
 
-    Writes row, id, label, one probability a class, confidence, whether the label is manual, and faults. Each part is
-    there whole or not at all.
+    Writes row, id, label, the probability of each class, confidence, whether the label is manual, and faults. Each part
+    is written completely or not at all.
     """
     from weaklab.cli.batch import run_batch
 
@@ -887,7 +892,7 @@ LISTS = {
 def list_(
     what: Annotated[str, typer.Argument(help="strategies, label-models, classifiers or features.", show_default=False)],
 ) -> None:
-    """List what can be chosen by name."""
+    """List strategies, label models, classifiers or features that can be chosen by name."""
     from importlib import import_module
 
     from weaklab.core.tables import Table
@@ -908,11 +913,9 @@ def demo(
     ),
     labels: Annotated[int, typer.Option(help="How many answers to replay.", min=1)] = 60,
     batch: Annotated[int, typer.Option(help="How many at a time.", min=1)] = 10,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
 ) -> None:
-    """Label the bundled headlines with labeling functions alone, then let a replayed person answer from the gold
-    column.
-    """
+    """Label the bundled headlines: first with labeling functions only, then with simulated answers from gold labels."""
     from weaklab.cli.demo import run_demo
 
     run_demo(folder, labels, batch, seed)

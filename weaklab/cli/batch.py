@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_batch(project: Project, source: str, out: Path, say: Callable[[str], None], **settings: Any) -> BatchSummary:
-    """Label files as :func:`weaklab.batch.label_files` does, and say what cannot vote and how fast it was."""
+    """Label files with :func:`weaklab.batch.label_files`; report heuristics that cannot vote, and the speed."""
     from weaklab.batch import label_files
 
     lost = [h.name for h in project.committee.heuristics if isinstance(h, MissingHeuristic)]

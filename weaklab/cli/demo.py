@@ -1,4 +1,4 @@
-"""The main job on the bundled headlines, from nothing to exported labels."""
+"""``weaklab demo``: the whole workflow on the bundled headlines, from a new project to exported labels."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_SEEDS = 5
-"""The demo replays both orders so many times, as one replay says little."""
+"""Number of seeds for each order of questions; a single run would be too noisy."""
 _MARK = ".made-by-weaklab-demo"
 
 
 def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
-    """Make a project in ``folder``, replay answers by schedule and, in copies, in random order, and export the
-    labels.
-    """
+    """Make a project in ``folder``, simulate scheduled and (in copies) random answers, and export the labels."""
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise ProjectError(f"{folder} is there and was not made by the demo; name another folder: weaklab demo FOLDER")
     shutil.rmtree(folder, ignore_errors=True)
@@ -58,8 +56,9 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
 def compare(
     project: Project, frame: pd.DataFrame, gold: dict[str, str], n_labels: int, batch: int, seeds: range
 ) -> None:
-    """Replay both orders with every seed and print the mean of each round; the first scheduled replay is the project's
-    own.
+    """Simulate scheduled and random questions with every seed, and print the mean of each round.
+
+    The first scheduled run is on the project itself, the others are on copies.
     """
     orders = f"scheduled, and in random order (mean of {counted(len(seeds), 'seed')})"
     print(f"\nA person answers {counted(n_labels, 'question')}, {batch} at a time:\n{orders}\n")

@@ -1,4 +1,4 @@
-"""``weaklab simulate``: compare query strategies on records whose labels are known."""
+"""``weaklab simulate``: compare query strategies on records with known labels."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from weaklab.core.errors import FaultWarning, WeaklabError
 from weaklab.simulation.simulate import Simulation, simulate
 
 SAMPLE = "headlines"
-"""Names the bundled headlines where there is no file of that name."""
+"""Name for the bundled headlines, if there is no file with this name."""
 
 
 @contextlib.contextmanager
 def told(say: Any) -> Iterator[None]:
-    """Say every warning of weaklab at once, in one line."""
+    """Context manager that prints every warning of weaklab immediately, in one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
 
@@ -40,7 +40,7 @@ def run_simulation(
     run_code: bool = True,
     **settings: Any,
 ) -> Simulation:
-    """Simulate on a file, a WRENCH folder, the bundled headlines, or a project with its own committee."""
+    """Run a simulation on a file, a WRENCH folder, the bundled headlines, or a project with its committee."""
     from weaklab.project.settings import FILE
 
     names = [name.strip() for name in labels.split(",")] if labels else None

@@ -1,4 +1,4 @@
-"""Labeling in a terminal, one line an answer."""
+"""Labeling in a terminal, with one input line per answer."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COMMANDS = {"s": "skip", "b": "back in the queue", "u": "undo", "q": "quit", "?"
 MAX_SHOWN = 2000
 
 
-class Answers:
-    """What a typed line means.
+class LineReader:
+    """Interprets a typed line as a label or a command.
 
-    An empty line accepts the suggestion. A label's name, a beginning of it that fits no other, or its number gives that
-    label. A name always wins over a command: where a label is called ``s``, skipping is ``:s``.
+    An empty line accepts the suggestion. A label is given by its name, an unambiguous beginning of the name, or its
+    number. Names have priority over commands: if a label is called ``s``, the command to skip is ``:s``.
     """
 
     def __init__(self, labels: LabelNames) -> None:
@@ -67,7 +67,7 @@ class Answers:
         return "  ".join(clean(name, 40) for name in self.labels)
 
     def help(self) -> str:
-        """Return the line of commands."""
+        """Return the line that explains the commands."""
         return "Enter accepts   " + "   ".join(
             f"{key} {COMMANDS[command]}" for key, command in self.keys.items() if command != "?"
         )
@@ -84,14 +84,13 @@ def label_in_terminal(
     read: Callable[[str], str] = input,
     out: TextIO | None = None,
 ) -> int:
-    """Show records one by one and store what the person types; return how many labels were given.
+    """Show records one by one and store the answers; return the number of labels given.
 
-    Ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer is
-    on disk before the next record is shown.
+    It ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer
+    is on disk before the next record is shown.
 
-    With ``ahead`` the committee trains and the next batch is picked while the person reads this one. Only an answer
-    that comes sooner waits for it, and every batch is picked without knowing the answers to the one before it, however
-    fast these come.
+    With ``ahead``, the committee is trained and the next batch is picked while the person works on the current one. The
+    person waits only if this is not finished in time. Every batch is picked without the answers to the batch before it.
     """
     project.must_be_writable()
     out = out or sys.stdout
@@ -109,11 +108,11 @@ def label_in_terminal(
 
 
 class _Screen:
-    """Shows the records of a session and passes on what is typed."""
+    """Shows the records of a session and executes what is typed."""
 
     def __init__(self, session: Session, n: int | None, read: Callable[[str], str], out: TextIO) -> None:
         self.session, self.n, self.read, self.out = session, n, read, out
-        self.answers = Answers(session.project.label_names)
+        self.answers = LineReader(session.project.label_names)
         self.given = 0
 
     def say(self, text: str = "") -> None:
@@ -135,7 +134,7 @@ class _Screen:
         return self.given
 
     def _one(self, ask: Ask) -> bool:
-        """Show a record and do what is typed until it is dealt with; False to leave."""
+        """Show a record and execute typed lines until it is answered or skipped; return False to quit."""
         self._show(ask)
         start = time.monotonic()
         while True:

@@ -1,4 +1,4 @@
-"""Labels of several people for the same records: their consensus, and how good each person is."""
+"""Labels that several people gave the same records: their consensus, and the accuracy of each person."""
 
 from weaklab.crowd.crowd import Crowd, annotator_quality
 

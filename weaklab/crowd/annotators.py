@@ -1,4 +1,4 @@
-"""Several people who label the same records: whose label stands, how good each of them is, and a crowd as one voter."""
+"""Several annotators of one project: consensus labels, accuracy of each annotator, and a crowd as a heuristic."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from weaklab.crowd.crowd import Crowd
 
     Opinions = Mapping[str, Mapping[str, Event]]
-    """Record -> annotator -> the label event of theirs that stands."""
+    """Record -> annotator -> the latest valid label event of this annotator."""
 
 EQUAL = 1e-6
-"""Labels whose probabilities differ by less are equally probable."""
+"""Labels with probabilities that differ by less count as equally probable."""
 
 
 def settle(opinions: Opinions) -> dict[str, str]:
-    """Return record -> label: the consensus of those who labeled it, the latest label where that does not tell.
+    """Return record -> label: the consensus of its annotators; where that is tied, the latest of the tied labels.
 
-    Who is more often right is learned from all records that several people labeled, by the label model for annotators
-    in its form with one accuracy a person (:class:`weaklab.label_models.HierarchicalDawidSkene`, ``form="accuracy"``):
-    two people who agree on nothing but each other's records are equally good, and the later label wins.
+    The accuracy of each annotator is estimated from all records that several people labeled. The label model is
+    :class:`weaklab.label_models.HierarchicalDawidSkene` with one accuracy per person (``form="accuracy"``). For
+    example, if two people labeled only the same records, they get the same accuracy, and where they disagree the later
+    label is used.
 
     Parameters
     ----------
-    opinions : record -> annotator -> event; every record has one at least
+    opinions : record -> annotator -> event; every record has at least one
     """
     found = {record: max(mine.values(), key=lambda event: event.id).label or "" for record, mine in opinions.items()}
     disputed = [record for record, mine in opinions.items() if len({event.label for event in mine.values()}) > 1]
@@ -54,9 +55,7 @@ def settle(opinions: Opinions) -> dict[str, str]:
 
 
 def _matrix(opinions: Opinions) -> tuple[list[str], list[str], NDArray[np.int8], dict[str, int]]:
-    """Return label names, annotators, the labels (n, m) of the records that several people labeled, and the row of each
-    of these.
-    """
+    """Return label names, annotators, the label matrix (n, m) of records with several annotators, and record -> row."""
     import numpy as np
 
     shared = [record for record, mine in opinions.items() if len(mine) > 1]
@@ -71,9 +70,7 @@ def _matrix(opinions: Opinions) -> tuple[list[str], list[str], NDArray[np.int8],
 
 
 def _judged(opinions: Opinions) -> tuple[list[str], NDArray[np.float64], dict[str, int]]:
-    """Return label names, probabilities (n, k) of the records that several people labeled, and the row of each of
-    these.
-    """
+    """Return label names, probabilities (n, k) of the records with several annotators, and record -> row."""
     from weaklab.label_models import HierarchicalDawidSkene
 
     names, _, L, rows = _matrix(opinions)
@@ -82,12 +79,12 @@ def _judged(opinions: Opinions) -> tuple[list[str], NDArray[np.float64], dict[st
 
 
 def annotator_table(opinions: Opinions) -> pd.DataFrame:
-    """Return one row an annotator: ``annotator``, ``labels``, ``shared``, ``agreement``, ``accuracy``, ``low`` and
-    ``high``.
+    """Return a table of the annotators, one row per person.
 
-    ``labels`` are the records that they labeled, ``shared`` those of them that others labeled, too. ``agreement`` is
-    the share of the others' labels on these that are the same; accuracy with its 95% interval is that of
-    :func:`weaklab.crowd.crowd.annotator_quality`. All three are missing where nothing is shared.
+    Its columns are ``annotator``; ``labels``, the number of records that the person labeled; ``shared``, the number of
+    these that others labeled, too; ``agreement``, the share of the others' labels on these that are the same; and
+    ``accuracy`` with its 95% interval from ``low`` to ``high``, see :func:`weaklab.crowd.crowd.annotator_quality`.
+    Agreement and accuracy are missing if no record is shared.
     """
     import numpy as np
     import pandas as pd
@@ -114,8 +111,9 @@ def annotator_table(opinions: Opinions) -> pd.DataFrame:
 
 
 def dispute_table(opinions: Opinions, settled: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row for each record that was labeled differently: ``record``, ``label`` that stands, ``opinions``
-    (annotator -> label).
+    """Return a table of the records with different labels: ``record``, its settled ``label``, and ``opinions``.
+
+    ``opinions`` maps each annotator of the record to a label.
     """
     import pandas as pd
 
@@ -128,16 +126,16 @@ def dispute_table(opinions: Opinions, settled: Mapping[str, str]) -> pd.DataFram
 
 
 class CrowdVotes(Heuristic):
-    """What a crowd says of each record, as one voter: the consensus label, with its probability as the confidence.
+    """A crowd as one heuristic: its vote is the consensus label, with the probability of it as the confidence.
 
-    However many people agree, that is one vote, weighed like any other: three labeling functions that agree on
-    something else can outvote it. Where each worker should count, give a label model their columns (``crowd.L``) beside
-    the functions'.
+    The whole crowd has one vote, however many people agree, and three labeling functions can outvote it. If each
+    worker should have a vote, give a label model the columns of the crowd (``crowd.L``) together with those of the
+    functions.
 
     Parameters
     ----------
-    name : of the heuristic
-    crowd : its items are ids of records; its labels are among those of the project
+    name : name of the heuristic
+    crowd : a crowd with record ids as items, and with labels of the project
     """
 
     def __init__(self, name: str, crowd: Crowd) -> None:
@@ -172,7 +170,7 @@ def crowd_probability(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def check_items(crowd: Crowd, known: Mapping[str, Any]) -> None:
-    """Raise a WeaklabError if none of the items of a crowd is a record, and warn if some are none."""
+    """Raise a WeaklabError if no item of a crowd is a record id; warn if some items are not."""
     if not any(item in known for item in crowd.items):
         raise WeaklabError(
             f"none of the {len(crowd.items):,} items is the id of a record (the first is {crowd.items[0]!r}); wanted a "
@@ -181,6 +179,6 @@ def check_items(crowd: Crowd, known: Mapping[str, Any]) -> None:
     strange = [item for item in crowd.items if item not in known]
     if strange:
         warn(
-            f"{len(strange):,} of the {len(crowd.items):,} items of the crowd are no record (the first is "
+            f"{len(strange):,} of the {len(crowd.items):,} items of the crowd are not records (the first is "
             f"{strange[0]!r}) and were left out"
         )

@@ -1,4 +1,4 @@
-"""Labels of many annotators, a row a label, as a label matrix; and how good each annotator is."""
+"""Labels of many annotators: reading them into a label matrix, their consensus, and the accuracy of each annotator."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
     from weaklab.label_models import LabelModel
 
 MODEL = "hierarchical_dawid_skene"
-"""The label model for annotators: many of them, and few labels of each."""
+"""The default label model for annotators; it suits many annotators with few labels each."""
 
 
 class Crowd:
-    """The labels of many annotators as a label matrix with a column each, read from a table with a row for each label.
+    """The labels of many annotators as a label matrix with one column per annotator, read from a table of labels.
 
-    Somebody who labeled an item several times gave one opinion, not several that are independent: the label given most
-    often is taken, the last one of those that are tied, with the share of the labels that agree with it as its
-    confidence.
+    If a person labeled an item several times, these are not independent opinions. They become one label: the most
+    frequent one, or the last of the tied ones. Its confidence is the share of the person's labels that agree with it.
 
     Parameters
     ----------
-    data : what :func:`weaklab.read` reads: a pandas, polars or Arrow table, the path of a CSV, JSONL or Parquet file, a
-        list of dicts
+    data : table with one row per label
+        Anything that :func:`weaklab.read` reads: a pandas, polars or Arrow table, the path of a CSV, JSONL or Parquet
+        file, a list of dicts.
     item, worker, label : names of the columns
-    labels : the label names in the order of their codes; by default those that occur, numbers by size and others by
-        name
-    map : value -> label name, for values of the label column that are none of ``labels``, such as
+    labels : the label names in the order of their codes; by default the names that occur, numbers sorted by value,
+        then other names sorted alphabetically
+    map : value -> label name, for values of the label column that are not in ``labels``, such as
         ``{"1": "spam", "0": "ham"}``
-    options : how a file is to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
+    options : options for reading a file, such as ``encoding`` and ``sep``; see :func:`weaklab.read`
 
     Attributes
     ----------
     items, workers : list of str, in the order in which they first occur
     labels : LabelNames
     L : int8 (n_items, n_workers), codes of the labels, -1 where a worker did not label an item
-    confidence : column -> float (n_items,) in (0, 1], for workers who labeled some item differently from time to time
-    n_labels : int, rows of the table
-    n_repeated : int, pairs of item and worker with more than one label
-    n_contradicted : int, those of them whose labels differ
+    confidence : column -> float (n_items,) in (0, 1], for workers who gave the same item different labels
+    n_labels : int, number of labels
+    n_repeated : int, number of (item, worker) pairs with more than one label
+    n_contradicted : int, number of those pairs with different labels
 
     Raises
     ------
     WeaklabError
-        A column is missing, a cell is empty, a label is none of ``labels``, or there are no two labels to tell apart.
+        A column is missing, a cell is empty, a label is not in ``labels``, or there are fewer than two labels.
 
     Examples
     --------
@@ -110,9 +110,8 @@ class Crowd:
         cells, place, times = np.unique(i * m + j, return_inverse=True, return_counts=True)
         tally, last = np.zeros((len(cells), k)), np.zeros((len(cells), k))
         np.add.at(tally, (place, codes), 1)
-        np.maximum.at(
-            last, (place, codes), np.arange(len(codes)) / len(codes)
-        )  # under 1, so it decides between ties alone
+        # later labels get a higher fraction; it is below 1, the step between two counts, so it only breaks ties
+        np.maximum.at(last, (place, codes), np.arange(len(codes)) / len(codes))
         taken = (tally + last).argmax(axis=1)
         share = tally.max(axis=1) / times
         self.L = np.full((n, m), ABSTAIN, dtype=np.int8)
@@ -122,10 +121,12 @@ class Crowd:
         self.confidence = _Shares(n, cells[doubted] // m, cells[doubted] % m, share[doubted])
 
     def fit(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> LabelModel:
-        """Return a label model that is fitted to the labels, and to the true codes ``y`` int (n_items,), -1 unknown, if
-        any are known.
+        """Return a label model that is fitted to the labels.
 
-        A model that is given is left as it is; the one returned has its settings.
+        Parameters
+        ----------
+        model : name of a label model, or one with the wanted settings; it is copied, not changed
+        y : int (n_items,), true codes where they are known, -1 elsewhere
         """
         from sklearn.base import clone
 
@@ -135,10 +136,10 @@ class Crowd:
         return found.fit(self.L, y, confidence=self.confidence)
 
     def consensus(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
-        """Return one row an item: item, label, one probability a label, ``confidence`` from 0 to 1, and ``n_labels``.
+        """Return a table with one row per item: item, label, probability of each label, ``confidence``, ``n_labels``.
 
-        ``label`` is None where nothing tells the best two apart. Items whose true code in ``y`` int (n_items,) is known
-        get it.
+        ``confidence`` is from 0 to 1. ``label`` is None if the best two labels are equally probable. Items with a
+        known code in ``y`` int (n_items,) get this label.
         """
         import numpy as np
         import pandas as pd
@@ -168,19 +169,19 @@ class Crowd:
         return P
 
     def quality(self, model: str | LabelModel = MODEL, level: float = 0.95, y: ArrayLike | None = None) -> pd.DataFrame:
-        """Return how often each worker is right, with intervals: see :func:`annotator_quality`.
+        """Return the accuracy of each worker with an interval; see :func:`annotator_quality`.
 
         Parameters
         ----------
-        model : name of a label model, or one with settings of its own
-        level : of the intervals
-        y : int (n_items,), true codes where they are known, -1 elsewhere; where all items of a worker are known the
-            interval is exact
+        model : name of a label model, or one with the wanted settings
+        level : level of the intervals
+        y : int (n_items,), true codes where they are known, -1 elsewhere
+            If they are known for all items of a worker, the interval has no uncertainty about the truth.
         """
         return annotator_quality(self.L, self.probabilities(model, y), self.workers, level)
 
     def confusion(self, worker: str, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
-        """Return how many items of each class (rows) a worker is expected to have given each label (columns)."""
+        """Return the confusion matrix of a worker: expected counts of items by class (rows) and label (columns)."""
         import numpy as np
         import pandas as pd
 
@@ -212,9 +213,7 @@ class Crowd:
 
 
 class _Shares(Mapping[int, "NDArray[np.float64]"]):
-    """Column -> float (n,), 1 but for some rows: memory in proportion to these; a column is made whenever it is looked
-    up.
-    """
+    """Sparse mapping from column to float (n,): 1 except in some rows. A column is expanded when it is looked up."""
 
     def __init__(
         self, n: int, rows: NDArray[np.int64], columns: NDArray[np.int64], shares: NDArray[np.float64]
@@ -250,31 +249,32 @@ class _Shares(Mapping[int, "NDArray[np.float64]"]):
 def annotator_quality(
     L: ArrayLike, P: ArrayLike, names: Sequence[str] | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    r"""Return one row an annotator: ``worker``, ``n_labels``, ``accuracy``, ``low`` and ``high``.
+    r"""Return the accuracy of each annotator: a table with ``worker``, ``n_labels``, ``accuracy``, ``low``, ``high``.
 
-    With p_i the probability of the label that an annotator gave record i and m their mean, accuracy is that of a Beta
-    distribution, Beta(1/2 + e m, 1/2 + e (1 - m)), its median, and ``low`` and ``high`` are its quantiles. Here
+    Let p_i be the probability of the label that an annotator gave record i, and m the mean of the p_i. If the truth
+    were known for all n records, Jeffreys' interval would be given by the Beta distribution
+    Beta(1/2 + n m, 1/2 + n (1 - m)). Uncertain truth carries less information. Therefore n is replaced by the
+    effective number of labels
 
         e = n - sum_i p_i (1 - p_i) / (v (1 - v)),   v = (n m + 1/2) / (n + 1)
 
-    is how many labels of which one is told whether they are right say as much as these n. Where classes are certain, e
-    = n: Jeffreys' interval. The accuracy v is that of this interval, never quite 0 or 1, so what is nearly certain
-    counts like what is.
+    ``accuracy`` is the median of Beta(1/2 + e m, 1/2 + e (1 - m)), and ``low`` and ``high`` are its quantiles. If all
+    classes are certain, e = n. The accuracy v is never exactly 0 or 1, so that the division is safe.
 
     Parameters
     ----------
     L : int (n, m), labels, -1 where there is none
-    P : float (n, k), the probabilities of the classes; a row with a 1 is known
-    names : of the annotators, by default their numbers
-    level : of the intervals, between 0 and 1
+    P : float (n, k), the probabilities of the classes; a row with a 1 has a known class
+    names : names of the annotators; by default their numbers
+    level : level of the intervals, between 0 and 1
 
     Notes
     -----
-    e follows from the missing information principle: observed information is complete less missing information. Orchard
+    e follows from the missing information principle: observed = complete - missing information. Orchard
     and Woodbury (1972), A missing information principle, Berkeley Symposium 6; Louis (1982), Finding the observed
     information matrix when using the EM algorithm, JRSS B 44. The interval is that of Brown, Cai and DasGupta (2001),
-    Interval estimation for a binomial proportion, Statistical Science 16. P is taken as it is: mistakes that all
-    annotators share do not show.
+    Interval estimation for a binomial proportion, Statistical Science 16. P is assumed to be right: errors that all
+    annotators share are not visible.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def annotator_quality(
     probabilities = np.asarray(P, dtype=np.float64)
     votes = check_votes(L, probabilities.shape[1] if probabilities.ndim == 2 else None)
     if probabilities.ndim != 2 or len(probabilities) != len(votes):
-        raise WeaklabError(f"P must hold a row a record, {len(votes):,} in all, got shape {probabilities.shape}")
+        raise WeaklabError(f"P must hold one row per record, {len(votes):,} in all, got shape {probabilities.shape}")
     m = votes.shape[1]
     workers = list(range(m)) if names is None else list(names)
     if len(workers) != m:
@@ -301,11 +301,11 @@ def annotator_quality(
     i, j = np.nonzero(votes != ABSTAIN)
     p = probabilities[i, votes[i, j]]
     n = np.bincount(j, minlength=m)
-    sure = np.bincount(j, p, minlength=m)
-    mean, inner = sure / np.maximum(n, 1), (sure + 0.5) / (n + 1)
-    doubt = np.bincount(j, p * (1 - p), minlength=m)
-    told = np.clip(n - doubt / (inner * (1 - inner)), 0, n)
-    right, wrong = 0.5 + told * mean, 0.5 + told * (1 - mean)
+    expected_right = np.bincount(j, p, minlength=m)
+    mean, v = expected_right / np.maximum(n, 1), (expected_right + 0.5) / (n + 1)
+    truth_variance = np.bincount(j, p * (1 - p), minlength=m)
+    effective = np.clip(n - truth_variance / (v * (1 - v)), 0, n)
+    right, wrong = 0.5 + effective * mean, 0.5 + effective * (1 - mean)
     low, middle, high = (betaincinv(right, wrong, q) for q in ((1 - level) / 2, 0.5, (1 + level) / 2))
     return pd.DataFrame({"worker": workers, "n_labels": n, "accuracy": middle, "low": low, "high": high})
 
@@ -313,13 +313,13 @@ def annotator_quality(
 def _read(
     data: Any, columns: tuple[str, str, str], options: FileKeywords
 ) -> tuple[list[str], list[str], list[str], str]:
-    """Return three columns of a table as texts, and what messages call the table."""
+    """Return three columns of a table as texts, and the name of the table for messages."""
     if len(set(columns)) < 3:
         raise WeaklabError(f"item, worker and label must be three columns, got {', '.join(map(repr, columns))}")
     source = source_of(data, **options)
     source.text_columns = (columns[1], columns[2])
     source.label_columns = (columns[2],)
-    source.id_column = columns[0]  # an item may be a record, whose ids 1, 1.0 and '1' are one
+    source.id_column = columns[0]  # items may be record ids, for which 1, 1.0 and '1' are the same
     source.needed = frozenset(columns)
     found: tuple[list[str], ...] = ([], [], [])
     for batch in source:
@@ -353,9 +353,7 @@ def _names(
 
 
 def _order(name: str) -> tuple[bool, float, str]:
-    """Sort finite numbers by size and before other names; "nan" is a name, for it is neither above nor below
-    anything.
-    """
+    """Return a sort key: finite numbers first, by value, then other names; "nan" is a name, because it has no order."""
     try:
         number = float(name)
     except ValueError:

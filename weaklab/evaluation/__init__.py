@@ -1,1 +1,1 @@
-"""How good labels are: accuracy with intervals, reliability, precision, comparisons, plots."""
+"""Evaluation of labels: accuracy with intervals, reliability, precision thresholds, comparison of models, plots."""

@@ -1,4 +1,4 @@
-"""What heuristics cover, where they contradict one another, and how often they are right."""
+"""Statistics of heuristics: coverage, overlaps, conflicts and accuracy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Z_95 = 1.959963984540054
 
 
 def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """Return the interval of a share, (nan, nan) for n = 0.
+    """Return the Wilson confidence interval of a share; (nan, nan) for n = 0.
 
     Wilson (1927), Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
 
@@ -55,21 +55,22 @@ def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
 def summary(
     L: ArrayLike, y: ArrayLike | None = None, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Return one row a heuristic.
+    """Return a table of statistics with one row per heuristic.
 
     Parameters
     ----------
     L : int (n, m), votes, -1 abstains
     y : int (n,), manual labels, -1 is unlabeled
-    names : the m heuristics
-    labels : the k label names, for the polarity
+    names : names of the m heuristics
+    labels : the k label names, for the column ``polarity``
 
     Returns
     -------
     DataFrame
-        ``polarity`` (labels it votes), ``coverage``, ``overlaps`` and ``conflicts`` (shares of all records: votes;
-        votes where another one votes; votes where another one votes otherwise), ``accuracy`` on the ``n_labels`` manual
-        labels that it votes on, with its 95% Wilson interval ``accuracy_low`` to ``accuracy_high``.
+        ``polarity``: the labels that it votes for. ``coverage``, ``overlaps`` and ``conflicts``: the share of all
+        records on which it votes, on which it and another heuristic vote, and on which another one votes for a
+        different label. ``accuracy``: its accuracy on the ``n_labels`` records with a manual label on which it votes,
+        with the 95% Wilson interval ``accuracy_low`` to ``accuracy_high``.
 
     Examples
     --------
@@ -110,8 +111,7 @@ def summary(
 
 
 def expected_accuracy(P: NDArray[np.floating[Any]], y: ArrayLike) -> float:
-    """Return the share of rows that ``P`` gets right, ties counted by their chance of falling right; rows with y = -1
-    are left out.
+    """Return the share of rows that ``P`` gets right; a tie of t classes counts 1 / t. Rows with y = -1 are left out.
 
     >>> expected_accuracy(np.array([[0.5, 0.5], [0.9, 0.1]]), [0, 0])
     0.75
@@ -124,14 +124,14 @@ def expected_accuracy(P: NDArray[np.floating[Any]], y: ArrayLike) -> float:
 
 
 def label_shares(P: NDArray[np.floating[Any]], labels: Sequence[str]) -> dict[str, float]:
-    """Return the expected share of each label, the mean of ``P`` float (n, k)."""
+    """Return the expected share of each label: the mean over the rows of ``P``, float (n, k)."""
     return dict(zip(labels, np.asarray(P, dtype=np.float64).mean(axis=0).tolist(), strict=True))
 
 
 def shared_answers(groups: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return for each record without a label the row of a labeled near-duplicate, -1 where there is none: int (n,).
+    """Return for each record without a label the row of a labeled near-duplicate, -1 if there is none: int (n,).
 
-    A group whose manual labels contradict one another shares none.
+    In a group with different manual labels, no label is shared.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
-"""How right labels are over all records, estimated from the records that were asked about at random.
+"""Estimates of the accuracy of labels over all records, from the records that were drawn at random.
 
-A scheduler asks about hard records, so the share of answers that a heuristic gets right says little about the corpus.
-Some questions are drawn at random, though: the audit picks. They and the order of the labels are enough for an honest
-estimate.
+The scheduler prefers hard records, so the accuracy on all answers is biased. But a part of the questions is drawn at
+random: the audit picks. Together with the order of the labels they give an unbiased estimate.
 """
 
 from __future__ import annotations
@@ -20,39 +19,38 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 LEAST_ANSWERS = 10
-"""A figure is shown from so many random answers on; even if all agree, fewer leave more than a quarter of the scale
-open."""
+"""An estimate is shown from this number of random answers on. With fewer, the interval is wider than 0.25 even if all
+answers agree."""
 WIDEST = 0.7
-"""No figure is shown whose 95% interval is wider, such as where most records came after the last random answer."""
+"""An estimate with a wider 95% interval is not shown, for example if most records came after the last random answer."""
 NOT_KNOWN = "not known yet"
-"""What is shown in the place of a figure; the one wording for all tables, lines and commands."""
+"""Text that is shown in place of an estimate in all tables, lines and commands."""
 
 
 class Sample:
-    """The labeled records of a corpus and how each came to be labeled; arrays with one entry a labeled record, in any
-    order.
+    """The labeled records of a corpus, and how each was chosen; the arrays have one entry per labeled record.
 
     Parameters
     ----------
-    n_records : N, all records, labeled or not
-    at_random : bool (n,), True for audit picks, drawn uniformly from the records that had no label at their turn
-    turn : int (n,), when the batch of the record was put together, a batch number or an event id: equal for the picks
-        of one batch, higher for every later batch, and for labels that nobody asked for lower than that of the first
-        batch
-    labeled_at : int (n,), optional, when the label was given, on the clock of ``turn``: the record was known at turn t
-        if ``labeled_at <= t``. By default it was known if its turn was before t, as when each batch is answered before
-        the next.
+    n_records : N, number of all records, labeled or not
+    at_random : bool (n,), True for audit picks, drawn uniformly from the records without a label at that time
+    turn : int (n,), time when the record was picked, as a batch number or an event id
+        It is equal for all picks of one batch and higher for later batches. For labels that were not asked for, it is
+        lower than for the first batch.
+    labeled_at : int (n,), optional, time when the label was given, on the same scale as ``turn``
+        At turn t, the record had its label if ``labeled_at <= t``. By default a record has its label in all turns
+        after its own, as if each batch were answered before the next one is picked.
 
     Attributes
     ----------
     turns : int (T,), the turns with audit picks
-    drawn : int (T,), r_t, the audit picks of each
-    unlabeled : int (T,), u_t, records without a label at each
+    drawn : int (T,), r_t, number of audit picks in each
+    unlabeled : int (T,), u_t, number of records without a label at each
 
     Notes
     -----
-    Records that had no label and yet were not in the pool (skipped, in front of another person, added to the corpus
-    later) are taken to be like those in the pool. A label that replaces another one keeps the time of the first.
+    Unlabeled records that could not be picked (skipped, shown to another person, added later) are assumed to be like
+    those that could. A label that replaces an earlier one keeps the time of the first.
 
     Examples
     --------
@@ -81,8 +79,7 @@ class Sample:
         if len(known):
             raise WeaklabError(
                 f"audit pick {known[0]} has labeled_at = {self.labeled_at[known[0]]}, not after its turn "
-                f"{self.turn[known[0]]};"
-                " a record that had a label when it was asked about is not an audit pick"
+                f"{self.turn[known[0]]}; a record that had a label when it was asked about is not an audit pick"
             )
         self.turns, self.drawn = np.unique(self.turn[self.at_random], return_counts=True)
         self.unlabeled = self.n_records - np.searchsorted(np.sort(self.labeled_at), self.turns, side="right")
@@ -91,18 +88,21 @@ class Sample:
         return len(self.turn)
 
     def among(self, chosen: ArrayLike, n_chosen: int) -> Sample:
-        """Return the sample of a part of the corpus whose size is known, such as the records that a heuristic votes on.
+        """Return the sample for a part of the corpus, such as the records that a heuristic votes on.
 
-        Audit picks that fall into the part are a uniform draw from its unlabeled records, so nothing is lost.
+        The audit picks in the part are a uniform draw from the unlabeled records of the part, so that the estimates
+        remain valid.
 
         Parameters
         ----------
         chosen : bool (n,), which labeled records belong to the part
-        n_chosen : how many of all records do
+        n_chosen : number of all records in the part
         """
         mine = np.asarray(chosen, dtype=bool)
         if mine.shape != (len(self),):
-            raise WeaklabError(f"the part must be told for each of {len(self)} labeled records, got shape {mine.shape}")
+            raise WeaklabError(
+                f"chosen must hold one entry for each of {len(self)} labeled records, got shape {mine.shape}"
+            )
         return Sample(n_chosen, self.at_random[mine], self.turn[mine], self.labeled_at[mine])
 
 
@@ -112,10 +112,11 @@ class Estimate:
 
     Attributes
     ----------
-    value : 0 to 1, nan if nothing was drawn at random; look at :attr:`known` before it is shown
-    low, high : 0 to 1, the interval; without an audit pick what is certain, because it is labeled
-    n_audit : audit picks that it rests on
-    n_eff : so many draws with replacement would tell as much; infinite if every record is labeled
+    value : 0 to 1, nan if no record was drawn at random; check :attr:`known` before you show it
+    low, high : 0 to 1, the interval; without audit picks, the bounds that follow from the labeled records alone
+    n_audit : number of audit picks that were used
+    n_eff : effective sample size: a simple random sample of this size has the same variance; infinite if every record
+        is labeled
 
     Examples
     --------
@@ -133,8 +134,10 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether there is a figure to show: every record is labeled, or enough random answers leave an interval that
-        says something.
+        """Whether the estimate is precise enough to be shown.
+
+        This is the case if every record is labeled, or if there are :data:`LEAST_ANSWERS` random answers and the
+        interval is not wider than :data:`WIDEST`.
         """
         if np.isinf(self.n_eff):
             return not np.isnan(self.value)
@@ -142,14 +145,12 @@ class Estimate:
 
     @property
     def cells(self) -> tuple[str, str, str]:
-        """The value and the bounds of its interval as texts; :data:`NOT_KNOWN` and nothing where there is no figure to
-        show.
-        """
+        """The value and the bounds of its interval as texts; :data:`NOT_KNOWN` and empty texts if it is not known."""
         return (f"{self.value:.1%}", f"{self.low:.1%}", f"{self.high:.1%}") if self.known else (NOT_KNOWN, "", "")
 
     @property
     def short(self) -> str:
-        """The value with its interval and the number of random answers for a cell of a table."""
+        """The value with its interval and the number of random answers, as a short text for a table cell."""
         if not self.known:
             return NOT_KNOWN
         if np.isinf(self.n_eff):
@@ -175,43 +176,46 @@ def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
 
     Parameters
     ----------
-    correct : float (n,) in [0, 1], whether each labeled record is right, a tie by its chance; of anything that learns
-        from the labels as it would be without the label of that very record (out-of-fold)
-    sample : how the n records came to be labeled
-    learned : weigh late turns more, for a weak classifier; see the notes
+    correct : float (n,) in [0, 1], 1 if the label under test is right for a labeled record; a tie of t classes is 1 / t
+        For anything that learns from the labels, it must be out-of-fold: computed without the label of that record.
+    sample : how the n labeled records were chosen
+    learned : give later turns more weight, for a weak classifier; see the notes
 
     Returns
     -------
     Estimate
-        nan with certain bounds if no record was drawn at random, exact if every record is labeled.
+        The value is nan, with bounds that are certain, if no record was drawn at random. It is exact if every record
+        is labeled.
 
     Notes
     -----
-    At turn t, K_t of the records labeled so far are right, u_t = N - n_t have no label, and r_t of those are drawn at
-    random, with mean correctness x_t. The total T of all N is K_t plus that of the u_t, so given all that happened
-    before turn t,
+    What is estimated is T, the number of correct records among all N. At turn t, K_t of the n_t records labeled so far
+    are correct, u_t = N - n_t have no label, and r_t of these are drawn at random, with mean correctness x_t. Only the
+    unlabeled part has to be estimated. So, given everything before turn t,
 
         T_t = K_t + u_t x_t   has mean T and variance   u_t (u_t - r_t) / r_t  s_t^2,
 
-    however the other picks are chosen. T^ = sum_t W_t T_t with sum_t W_t = 1 is unbiased, too, and the errors of
-    different turns are uncorrelated, as each has mean 0 given the ones before. W_t is proportional to r_t / (u_t (u_t -
-    r_t)), the inverse variances for equal s_t: a late turn knows more and guesses less. If every pick is random, T^ / N
-    is the plain mean; if r_t = 1, it is the estimator R_LURE of Farquhar, Gal and Rainforth (2021), On statistical bias
-    in active learning: how and when to fix it, ICLR, here with part of each batch chosen at will. The expansion u_t /
-    r_t is that of Horvitz and Thompson (1952), A generalization of sampling without replacement from a finite universe,
-    JASA 47, 663-685.
+    however the other picks are chosen. The factor u_t / r_t is that of Horvitz and Thompson (1952), A generalization of
+    sampling without replacement from a finite universe, JASA 47, 663-685.
 
-    With A = sum_t W_t K_t and B = sum_t W_t u_t, T^ = A + B q, where q is a share of audit picks with variance
-    q (1 - q) / n_eff and n_eff = B^2 / sum_t W_t^2 u_t (u_t - r_t) / r_t. The interval of q is :func:`mid_p_interval`.
-    T lies between the right records that are labeled and those plus all unlabeled; estimate and bounds are clipped to
-    that.
+    Each turn gives such an unbiased estimate, so a weighted mean T^ = sum_t W_t T_t with sum_t W_t = 1 is unbiased.
+    The errors of different turns are uncorrelated, because each has mean 0 given the turns before. Therefore the best
+    weights are the inverse variances; for equal s_t, W_t is proportional to r_t / (u_t (u_t - r_t)). Later turns get
+    more weight: more records are labeled and fewer are estimated. If every pick is random, T^ / N is the plain mean; if
+    r_t = 1, it is the estimator R_LURE of Farquhar, Gal and Rainforth (2021), On statistical bias in active learning:
+    how and when to fix it, ICLR, here with a part of each batch chosen freely.
 
-    All this holds for correctness that does not depend on the labels, as that of a labeling function. A member that
-    learns is judged out-of-fold, by what it would be without a label that later questions took for granted: the
-    estimate for it is too low, the more so the earlier the pick. With ``learned``, W_t is also proportional to 1 + n_t,
-    which stays unbiased where the above is, and costs a quarter of n_eff. It is for members that learn from the labels
-    alone; a committee that stands on labeling functions loses more than it gains (`benchmarks.audit`). Many folds, such
-    as 20, help all.
+    For the interval, T^ is written as A + B q, with A = sum_t W_t K_t and B = sum_t W_t u_t. Here q is a weighted share
+    of correct audit picks. Its variance is q (1 - q) / n_eff with n_eff = B^2 / sum_t W_t^2 u_t (u_t - r_t) / r_t.
+    So it is treated as a share in n_eff draws, with the interval of :func:`mid_p_interval`. T is at least the number of
+    correct labeled records, and at most that plus the number of unlabeled records; estimate and bounds are clipped to
+    this range.
+
+    All this requires that correctness does not depend on the labels, as for a labeling function. A member that learns
+    is judged out-of-fold, without a label that later questions already built on. So its estimate is too low, most for
+    early picks. With ``learned``, W_t is also proportional to 1 + n_t, which remains unbiased where the above is, and
+    costs a quarter of n_eff. It is meant for members that learn from the labels only; a committee with labeling
+    functions loses more than it gains (`benchmarks.audit`). Many folds, such as 20, help in all cases.
     """
     x = _checked(correct, sample)
     known, N, r = float(x.sum()), sample.n_records, sample.drawn.astype(np.float64)
@@ -223,6 +227,7 @@ def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
     if not len(r):
         return Estimate(float("nan"), known / N, (known + rest) / N, 0, 0.0)
     u = sample.unlabeled.astype(np.float64)
+    # K_t: number of correct records among those that had their label at turn t
     by_time = np.argsort(sample.labeled_at, kind="stable")
     right = np.concatenate([[0.0], np.cumsum(x[by_time])])[N - sample.unlabeled]
     place = np.searchsorted(sample.turns, sample.turn[sample.at_random])
@@ -238,9 +243,10 @@ def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
 
 
 def estimate_exported(correct: ArrayLike, sample: Sample, *, learned: bool = False) -> Estimate:
-    """Estimate the accuracy of labels among which a manual label replaces what the committee would say, and is right.
+    """Estimate the accuracy of exported labels: manual labels, which count as right, and the committee's elsewhere.
 
-    Takes what :func:`estimate_accuracy` takes: ``correct`` (n,) is what the committee says without the manual label.
+    The parameters are those of :func:`estimate_accuracy`. ``correct`` (n,) is for the committee without the manual
+    label; each wrong one among the labeled records is replaced by a right manual label.
 
     >>> found = estimate_exported([1, 0, 0, 1], Sample(8, at_random=[True, False, True, False], turn=[1, 1, 2, 2]))
     >>> round(found.value, 2), found.low, found.known
@@ -248,9 +254,8 @@ def estimate_exported(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
     """
     found = estimate_accuracy(correct, sample, learned=learned)
     gain = (len(sample) - float(_checked(correct, sample).sum())) / max(sample.n_records, 1)
-    value, low, high = (
-        float(np.minimum(1.0, share + gain)) for share in (found.value, found.low, found.high)
-    )  # nan stays nan
+    # np.minimum, because it keeps nan
+    value, low, high = (float(np.minimum(1.0, share + gain)) for share in (found.value, found.low, found.high))
     return Estimate(value, low, high, found.n_audit, found.n_eff)
 
 
@@ -261,16 +266,16 @@ def estimate_precision(
 
     Parameters
     ----------
-    correct : float (n,), whether its vote on each labeled record is right; anything where it abstains
-    voted : bool (n,), where it votes among the labeled records
-    n_voted : on how many of all records it votes
-    sample : how the n records came to be labeled
+    correct : float (n,), whether its vote on each labeled record is right; ignored where it abstains
+    voted : bool (n,), whether it votes on each labeled record
+    n_voted : number of all records on which it votes
+    sample : how the n labeled records were chosen
     learned : True for a weak classifier, see :func:`estimate_accuracy`
 
     Notes
     -----
-    The number of records that it votes on is known, so the share is estimated within them: an audit pick among them is
-    a uniform draw from those of them that have no label.
+    The set of records that it votes on is known. The audit picks among them are a uniform draw from the unlabeled ones
+    of this set, so that the accuracy is estimated inside it, see :meth:`Sample.among`.
 
     Examples
     --------
@@ -300,14 +305,14 @@ def _around(q: float, n: float) -> tuple[float, float, float]:
 
 
 def mid_p_interval(right: float, n: float) -> tuple[float, float]:
-    """Return the 95% interval of a share, (0, 1) for n = 0; ``right`` and ``n`` may be fractions, as effective sizes
-    are.
+    """Return the mid-p 95% interval of a share, (0, 1) for n = 0; ``right`` and ``n`` may be fractions.
 
-    The interval of Clopper and Pearson (1934), counting half of the chance of what was seen: Lancaster (1961),
-    Significance tests in discrete distributions, JASA 56, 223-234. After one or two draws the Wilson interval misses a
-    share near 1 too often, and after many it is longer than this one. Binomial tails are continued to fractions by the
-    incomplete beta function, as in Korn and Graubard (1998), Confidence intervals for proportions with small expected
-    number of positive counts estimated from survey data, Survey Methodology 24, 193-201.
+    It is the interval of Clopper and Pearson (1934), but the probability of the observed count itself is counted half:
+    Lancaster (1961), Significance tests in discrete distributions, JASA 56, 223-234. The Wilson interval is not used:
+    after one or two draws it often misses a share near 1, and after many it is longer than this one. Effective sample
+    sizes are fractions, so binomial tails are extended to fractions with the incomplete beta function, as in Korn and
+    Graubard (1998), Confidence intervals for proportions with small expected number of positive counts estimated from
+    survey data, Survey Methodology 24, 193-201.
 
     >>> [round(bound, 3) for bound in mid_p_interval(9, 10)]
     [0.597, 0.995]
@@ -316,7 +321,7 @@ def mid_p_interval(right: float, n: float) -> tuple[float, float]:
 
 
 def _mid_p_low(x: float, n: float) -> float:
-    """Solve (P(X >= x) + P(X > x)) / 2 = 2.5% for the share."""
+    """Return the share p that solves (P(X >= x) + P(X > x)) / 2 = 2.5% for a binomial X with n draws."""
     from scipy.optimize import brentq
     from scipy.special import betainc
 
@@ -332,15 +337,14 @@ def _mid_p_low(x: float, n: float) -> float:
 
 @dataclass(frozen=True, repr=False)
 class Bias:
-    """How much oftener people agree with a suggestion that they see.
+    """Acceptance bias: how much more often people agree with a suggestion if they see it.
 
     Attributes
     ----------
-    shown, blind : share of answers equal to the suggestion, where it was shown and where it was hidden; nan if there is
-        none
+    shown, blind : share of answers equal to the suggestion if it was shown, and if it was hidden; nan without answers
     gap : shown - blind
     low, high : 95% interval of the gap, -1 to 1
-    n_shown, n_blind : answers of each kind
+    n_shown, n_blind : number of answers with the suggestion shown, and hidden
     """
 
     shown: float
@@ -353,15 +357,14 @@ class Bias:
 
     @property
     def known(self) -> bool:
-        """Whether there are enough answers of both kinds for a figure."""
+        """Whether there are enough answers of both kinds for an estimate."""
         return min(self.n_shown, self.n_blind) >= LEAST_ANSWERS
 
     def __str__(self) -> str:
         if not self.known:
             return (
                 f"{NOT_KNOWN} ({counted(self.n_shown, 'answer')} with the suggestion in view, {self.n_blind:,} "
-                "without; "
-                f"a figure takes {LEAST_ANSWERS} of both kinds)"
+                f"without; a figure takes {LEAST_ANSWERS} of both kinds)"
             )
         bounds = f"{100 * self.low:+.1f} to {100 * self.high:+.1f}, 95 % interval"
         seen = f"{100 * self.shown:.1f} % of {self.n_shown} answers agree with the suggestion in view"
@@ -371,10 +374,10 @@ class Bias:
 
 
 def acceptance_bias(agreed: ArrayLike, shown: ArrayLike) -> Bias:
-    """Compare how often answers equal the suggestion when it is shown and when it is hidden.
+    """Estimate the acceptance bias: how often answers equal a suggestion that is shown, minus one that is hidden.
 
-    The gap is the pull of the suggestion if chance decides what is hidden; otherwise it mixes in how the records
-    differ.
+    The gap is the effect of the suggestion only if suggestions are hidden at random. Otherwise it also contains
+    differences between the records.
 
     Parameters
     ----------
@@ -384,7 +387,7 @@ def acceptance_bias(agreed: ArrayLike, shown: ArrayLike) -> Bias:
     Notes
     -----
     Method 10 of Newcombe (1998), Interval estimation for the difference between independent proportions, Statistics in
-    Medicine 17, 873-890: the Wilson bounds of both shares, joined by their squared distances from the shares.
+    Medicine 17, 873-890: the distances of the Wilson bounds from both shares are combined as a root of squares.
 
     Examples
     --------
@@ -395,7 +398,7 @@ def acceptance_bias(agreed: ArrayLike, shown: ArrayLike) -> Bias:
     same, seen = np.asarray(agreed, dtype=bool), np.asarray(shown, dtype=bool)
     if same.ndim != 1 or same.shape != seen.shape:
         raise WeaklabError(
-            f"agreed and shown must hold one entry an answer each, got shapes {same.shape} and {seen.shape}"
+            f"agreed and shown must hold one entry per answer each, got shapes {same.shape} and {seen.shape}"
         )
     n1, n2 = int(seen.sum()), int((~seen).sum())
     a, b = int(same[seen].sum()), int(same[~seen].sum())

@@ -1,4 +1,4 @@
-"""Which label model suits the votes at hand, told by the labels that are known."""
+"""Comparison of label models on the votes at hand: each is fitted with some known labels and tested on the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weaklab.label_models.base import Columns, Soft
 
 FIGURES = (*MEASURES, "seconds")
-"""What is measured of each run; every figure has a standard error."""
+"""The quantities that are measured in each run."""
 DEFAULT_BUDGET = 100
 _PERCENT = frozenset({"accuracy", "f1", "ece"})
 _HEADINGS = {
@@ -52,38 +52,39 @@ def compare_label_models(
     n_classes: int | None = None,
     covered: bool = False,
 ) -> Comparison:
-    """Measure label models on labels that they were not given.
+    """Compare label models: fit each with some of the known labels and measure it on the others.
 
-    For each budget and seed, so many of the labeled rows are drawn at random, the same ones for every model. A model is
-    fitted on the votes of all rows with these as manual labels, and measured on the other labeled rows. Without manual
-    labels, budget 0, there is nothing to draw, and one run tells all.
+    For each budget and seed, that number of labeled rows is drawn at random, the same ones for every model. A model is
+    fitted on the votes of all rows with these as manual labels, and measured on the other labeled rows. With budget 0
+    nothing is drawn, so one run is enough.
 
     Parameters
     ----------
     L : int (n, m), votes, -1 abstains
-    y : int (n,), true or manual labels, -1 where unknown; rows drawn at random give figures that hold for all of them
+    y : int (n,), true or manual labels, -1 where unknown
+        The labeled rows should be a random sample; otherwise the results are biased.
     scores : column of ``L`` -> float (n, k), class probabilities of weak classifiers, out-of-fold on all labeled rows
     confidence : column of ``L`` -> float (n,) in (0, 1]
     features : float (n, d), dense embeddings of the records with rows of length 1, see
         :meth:`weaklab.label_models.LabelModel.fit`
-    models : names of label models, unfitted models, or a mapping of names of your own to either; by default all
-        registered ones
-    exclude : names to leave out; ``"snorkel"`` takes most of the time
+    models : names of label models, unfitted models, or a mapping from your own names to either; by default all
+        registered models
+    exclude : names of models to leave out, such as the slowest one, ``"snorkel"``
     budgets : numbers of manual labels; by default 0 and 100, or half of the labels if there are fewer than 200
-    seeds : how many draws, or the seeds
+    seeds : number of draws, or a list of seeds
     n_classes : k; by default one more than the highest code in ``L`` and ``y``, at least 2
-    covered : leave out the rows without any vote, as published tables do
+    covered : leave out rows without any vote, as published tables do
 
     Returns
     -------
     Comparison
-        A table, best first; ``to_pandas()`` has the figures.
+        It is shown as a table, best model first; ``to_pandas()`` returns the numbers.
 
     Raises
     ------
     WeaklabError
-        There are no labels, a budget leaves none to measure on, a name is no label model's, or the input has a wrong
-        shape. A model that fails is no error here: its row says why.
+        There are no labels, a budget leaves none to measure on, a label model does not exist, or the input has a wrong
+        shape. If one model fails, no error is raised: its row contains the reason.
 
     Examples
     --------
@@ -117,15 +118,14 @@ def compare_label_models(
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """What :func:`compare_label_models` found; shows as a table, the most accurate first and the best figures with a
-    star.
+    """The result of :func:`compare_label_models`, shown as a table: most accurate model first, best values with a star.
 
     Attributes
     ----------
-    rows : for each model and budget ``model``, ``budget``, ``runs``, the figures as fractions, means over the runs,
-        with their standard errors as ``accuracy_se`` and so on, and ``error``, None if nothing failed
-    n_rows : rows that the models were fitted on
-    n_labeled : those with a label
+    rows : one dict for each model and budget: ``model``, ``budget``, ``runs``, the means of the measures over the runs
+        (as fractions), their standard errors (``accuracy_se`` and so on), and ``error``, None if the model did not fail
+    n_rows : number of rows that the models were fitted on
+    n_labeled : number of these rows with a label
     """
 
     rows: tuple[Mapping[str, Any], ...]
@@ -133,7 +133,7 @@ class Comparison:
     n_labeled: int
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row for each model and budget; figures are NaN where the model failed."""
+        """Return one row for each model and budget; the measures are NaN where the model failed."""
         import pandas as pd
 
         return pd.DataFrame([dict(row) for row in self.rows])
@@ -144,7 +144,7 @@ class Comparison:
         Raises
         ------
         WeaklabError
-            There is no such figure or budget, or all models failed.
+            There is no such metric or budget, or all models failed.
         """
         at = max(row["budget"] for row in self.rows) if budget is None else budget
         rows = [row for row in self.rows if row["budget"] == at and row["error"] is None]
@@ -153,7 +153,7 @@ class Comparison:
         return str(min(rows, key=lambda row: _cost(row, metric))["model"])
 
     def table(self) -> Table:
-        """Return the figures as a table, one block for each budget."""
+        """Return the results as a table, one block for each budget."""
         cells: list[list[Any]] = []
         for budget in sorted({row["budget"] for row in self.rows}):
             block = sorted(
@@ -189,7 +189,7 @@ class Comparison:
 
 
 def _cost(row: Mapping[str, Any], figure: str) -> float:
-    """Return a number that is lower for the better; last of all what failed."""
+    """Return a number to sort by, lower is better; infinite if the model failed."""
     if row["error"] is not None:
         return math.inf
     return float(-row[figure] if figure in HIGHER_IS_BETTER else row[figure])
@@ -213,7 +213,7 @@ def _row(
     soft: Soft,
     masks: Sequence[NDArray[np.int64]],
 ) -> dict[str, Any]:
-    """Return the figures of one model and budget; ``masks`` are the rows whose labels are given, one array a draw."""
+    """Return the results of one model and budget; ``masks`` holds, per draw, the rows of which the labels are given."""
     found: dict[str, Any] = {"model": name, "budget": budget, "runs": len(masks)}
     try:
         runs = [_run(model, k, L, y, soft, given) for given in masks]
@@ -248,7 +248,7 @@ def _run(
 
 
 def _drawn(y: NDArray[np.int64], known: NDArray[np.int64], budget: int, seed: int) -> NDArray[np.int64]:
-    """Return the rows whose labels are given; a larger budget of the same seed holds those of a smaller one."""
+    """Return the rows of which the labels are given; with the same seed, a larger budget includes a smaller one."""
     return np.asarray(np.random.default_rng(seed).permutation(known)[:budget])
 
 
@@ -257,13 +257,11 @@ def _standard_error(values: NDArray[np.float64]) -> float:
 
 
 def _models(given: Any, exclude: Iterable[str] | str) -> dict[str, LabelModel]:
-    """Return name -> unfitted model; one that comes without a name is called by its repr, which shows the settings that
-    differ.
-    """
+    """Return name -> unfitted model; a model without a name is named by its repr, which shows its settings."""
     out = {exclude} if isinstance(exclude, str) else set(exclude)
     for name in out:
         if not isinstance(given, Mapping) or name not in given:
-            LABEL_MODELS[name]  # a name that is none is a slip
+            LABEL_MODELS[name]  # raises for an unknown name
     if given is None:
         given = LABEL_MODELS.names()
     elif isinstance(given, (str, LabelModel)):
@@ -326,7 +324,7 @@ def _seeds(given: int | Iterable[int]) -> list[int]:
 
 
 def _whole(given: Any) -> list[int]:
-    """Return one or more whole numbers as a list, empty where there is anything else."""
+    """Return one or more whole numbers as a list; an empty list if anything else was given."""
     try:
         return [operator.index(number) for number in (given if isinstance(given, Iterable) else [given])]
     except TypeError:

@@ -1,4 +1,4 @@
-"""How good a project's labels are, what more answers would bring, and whether suggestions sway the answers."""
+"""Evaluation of a project: accuracy of its labels, forecast for more labels, and effect of suggestions on answers."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
     from weaklab.training.trainer import More, State, Trainer
 
 PREFIXES = (0.4, 0.6, 0.8, 1.0)
-"""The learning curve is drawn through the committees that these shares of the labels make."""
+"""The learning curve is fitted to committees that are trained on these shares of the labels."""
 ROUNDS_BACK = 3
 AHEAD = (50, 100, 200)
-"""The curve is continued to so many further labels."""
+"""The accuracy is forecast for these numbers of further labels."""
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What :meth:`weaklab.Project.evaluate` found.
+    """The result of :meth:`weaklab.Project.evaluate`.
 
     Attributes
     ----------
-    accuracy : of the labels as they are exported, where manual ones count as right
-    committee : accuracy of what the committee would say of every record, without its manual label
-    heuristics : name -> accuracy on the records that it votes on
-    forecast : accuracy of the committee at further labels
+    accuracy : accuracy of the exported labels, among which manual labels count as right
+    committee : accuracy of the committee on all records, without their manual labels
+    heuristics : name -> accuracy on the records that the heuristic votes on
+    forecast : expected accuracy of the committee with more labels
     stopping : whether labeling may stop, and why
-    acceptance_bias : how much oftener people agree with a suggestion that they see
-    n_labels : manual labels that it rests on
+    acceptance_bias : how much more often people agree with a suggestion if they see it
+    n_labels : number of manual labels that were used
     """
 
     accuracy: Estimate
@@ -66,7 +66,7 @@ class Evaluation:
     n_labels: int
 
     def table(self) -> Table:
-        """Return what to show."""
+        """Return the result as a table for display."""
         rows = [["labels as exported", *_cells(self.accuracy)], ["committee alone", *_cells(self.committee)]]
         rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
         notes = [
@@ -98,7 +98,7 @@ def _cells(estimate: Estimate) -> list[Any]:
 
 
 def _rests_on(accuracy: Estimate) -> str:
-    """Say what the figures rest on, or what is missing for any."""
+    """Return a sentence about the answers that the estimates use, or about what is missing for an estimate."""
     n = accuracy.n_audit
     drawn = f"{n:,} random answer{'s' * (n != 1)}"
     if accuracy.known:
@@ -117,20 +117,20 @@ def _rests_on(accuracy: Estimate) -> str:
 
 
 def _labels(P: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the codes that a project gives: a tie is no label, so that the order of the classes decides nothing."""
+    """Return the label codes; ABSTAIN for a tie, so that the order of the classes has no effect."""
     return np.where(is_tied(P), ABSTAIN, row_argmax(P))
 
 
 class Answers:
-    """The manual labels of a project in the order in which they were given, and how each record came to be asked about.
+    """The manual labels of a project in the order in which they were given, and how each record was picked.
 
     Attributes
     ----------
-    rows : int (n,), row numbers
-    codes : int (n,)
-    at_random : bool (n,), drawn at random
-    among_all : bool (n,), drawn at random when the first ``covered`` records were all there, and one of them
-    covered : how many records, from the first on, ``among_all`` speaks for; the others came later and are unknown
+    rows : int (n,), row numbers of the labeled records
+    codes : int (n,), their labels
+    at_random : bool (n,), whether the record was drawn at random
+    among_all : bool (n,), the answers that are a random sample of the first ``covered`` records of the corpus
+    covered : number of these records; nothing is known about the records after them
     strata : int, the row numbers at which the strata of the corpus end
     """
 
@@ -151,9 +151,9 @@ class Answers:
         self.at_random = np.array(at_random, dtype=bool)
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
         self.given = given = [event.id for event in events]
-        asked = self._asked(events, turn, imports)
-        self.among_all, self.covered = self._speaking(np.array(asked, dtype=object), imports, len(rows))
-        # a near-duplicate of a labeled record leaves the pool with it
+        asked = self._picked_after(events, turn, imports)
+        self.among_all, self.covered = self._random_sample(np.array(asked, dtype=object), imports, len(rows))
+        # when a record gets a label, its near-duplicates share it and leave the pool at the same time
         place = {int(row): i for i, row in enumerate(self.rows)}
         self.mate_rows = np.flatnonzero(shared >= 0)
         self.mates = np.array([place[source] for source in shared[self.mate_rows].tolist()], dtype=np.int64)
@@ -164,12 +164,13 @@ class Answers:
         if self.strata[-1] != len(rows):
             self.strata = np.array([len(rows)])
 
-    def _asked(self, events: Sequence[Event], turn: Sequence[int], imports: Sequence[tuple[int, str]]) -> list[str]:
-        """Return for each answer the latest UTC time that it was surely not asked for before: answers may come long
-        after an import.
+    def _picked_after(
+        self, events: Sequence[Event], turn: Sequence[int], imports: Sequence[tuple[int, str]]
+    ) -> list[str]:
+        """Return for each answer a UTC time after which its record was certainly picked, as late as possible.
 
-        It was asked for after the answers that were known then, and after an import that its record came in, or without
-        which the pool would have been smaller than it was.
+        A record is picked after the answers that were known then. It is also picked after an import that contained it,
+        and after an import without which the pool could not have been as large as it was.
         """
         known = np.searchsorted(self.given, turn, side="right")
         times = ["", *(event.at for event in events)]
@@ -183,15 +184,14 @@ class Answers:
             end += records
         return asked
 
-    def _speaking(
+    def _random_sample(
         self, asked: NDArray[Any], imports: Sequence[tuple[int, str]], n: int
     ) -> tuple[NDArray[np.bool_], int]:
-        """Return which answers are a random sample of the first records up to the end of an import, and how many
-        records those are.
+        """Return which answers are a random sample of the first records of the corpus, and the number of these records.
 
-        A later import speaks for more records, an earlier one has more answers. Taken is where the share of records
-        that are unknown and the error of the sample, 1 / sqrt(answers), are smallest together; no label is looked at
-        for that.
+        These records end with an import. If a later import is chosen, more records are covered; if an earlier one is
+        chosen, the sample has more answers. The choice minimizes the share of records that are not covered plus the
+        error of the sample, 1 / sqrt(answers). It does not depend on any label.
         """
         ends = np.cumsum([records for records, _ in imports]).tolist()
         times = [at for _, at in imports]
@@ -208,12 +208,12 @@ class Answers:
     def parts(self, among: NDArray[np.bool_] | None = None) -> list[tuple[int, NDArray[np.bool_], Sample]]:
         """Return for each stratum its number of records, which of :attr:`all_rows` are in it, and its sample.
 
-        Records that were imported after records had been drawn never had a chance to be, so they are a stratum of their
+        Records that were imported after random draws could not be drawn then. Therefore they are a stratum of their
         own.
 
         Parameters
         ----------
-        among : bool (n,), the records to look at, by default all
+        among : bool (n,), the records to use; all by default
         """
         found = []
         for low, high in pairwise([0, *self.strata.tolist()]):
@@ -227,7 +227,7 @@ class Answers:
 
     @property
     def all_rows(self) -> NDArray[np.int64]:
-        """The labeled rows, and behind them those of the near-duplicates that share an answer."""
+        """The labeled rows, followed by the rows of near-duplicates that share an answer."""
         return np.concatenate([self.rows, self.mate_rows])
 
     @property
@@ -236,14 +236,14 @@ class Answers:
         return np.concatenate([self.codes, self.codes[self.mates]])
 
     def first(self, count: int, n: int) -> NDArray[np.int64]:
-        """Return the codes int (n,) as they were after so many answers, -1 is unlabeled."""
+        """Return the codes after the first ``count`` answers: int (n,), -1 is unlabeled."""
         y = np.full(n, ABSTAIN, dtype=np.int64)
         y[self.rows[:count]] = self.codes[:count]
         return y
 
 
 FEW_FOLDS = 5
-"""Folds for what the committee was in earlier rounds, of which only the trend is wanted."""
+"""Number of folds for committees of earlier rounds; fewer are enough, because only the trend is needed."""
 
 
 def evaluate(
@@ -254,16 +254,16 @@ def evaluate(
     more: Callable[[int], More | None],
     progress: bool = False,
 ) -> Evaluation:
-    """Judge a committee by the answers given so far, without judging anything by what it was trained on.
+    """Evaluate a committee with the answers given so far; everything that learns is judged out-of-fold.
 
     Parameters
     ----------
-    trainer : of the project
-    answers : its manual labels
-    events : its history
-    every : how many labels make a round
-    more : returns the labeled records outside the corpus as of an event
-    progress : whether to show progress where it takes longer than a moment
+    trainer : trainer of the project
+    answers : manual labels of the project
+    events : all events of the project
+    every : number of labels per round
+    more : function that takes an event id and returns the labeled records outside the corpus at that time
+    progress : whether to show a progress bar
     """
     n, total = trainer.n, len(answers.rows)
     wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
@@ -293,10 +293,10 @@ def evaluate(
 
 
 def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> NDArray[np.float64]:
-    """Return whether the committee is right on each record with an answer, ties by their chance, as if it did not know
-    the label.
+    """Return how right the committee is on each record with an answer, out-of-fold; a tie of t classes counts 1 / t.
 
-    A near-duplicate is as its source: the committee has been trained on the same words.
+    A near-duplicate gets the value of the record that it shares the answer with: for its own text, the committee would
+    not be out-of-fold.
     """
     right = hits_of(held_out(trainer, state, answers.rows, folds), answers.codes)
     return np.concatenate([right, right[answers.mates]])
@@ -322,8 +322,9 @@ def _estimated(
     exported: bool = False,
     learned: bool = False,
 ) -> Estimate:
-    """Estimate a share over the strata of the corpus, or over some of its records: ``correct`` is for
-    ``answers.all_rows``.
+    """Combine the estimates of all strata, for all records or those in ``among``.
+
+    ``correct`` has one entry for each of ``answers.all_rows``.
     """
     parts = [part for part in answers.parts(among) if part[0]]
     found = []
@@ -338,12 +339,13 @@ def _estimated(
 
 
 def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
-    """Return the estimate over strata from (number of records, estimate) of each.
+    """Combine estimates of strata, given as (number of records, estimate), into one for all records.
 
-    Intervals of independent estimates are joined by the squared distances of their bounds: Zou and Donner (2008),
-    Construction of confidence limits about effect measures: a general approach, Statistics in Medicine. Of a stratum
-    without a random pick, such as records that came after the last one, only what is certain is known: it widens the
-    interval by its share, and is taken to be like the rest for the value, as far as that is possible.
+    The distances of the interval bounds from the values are combined as a root of squares, because the estimates are
+    independent: Zou and Donner (2008), Construction of confidence limits about effect measures: a general approach,
+    Statistics in Medicine. A stratum without random picks, such as records that were imported after the last one, has
+    only certain bounds. They widen the interval by its share. For the value, such a stratum is assumed to be like the
+    others, within its bounds.
 
     >>> combined([(10, Estimate(1.0, 1.0, 1.0, 0, float("inf"))), (10, Estimate(0.5, 0.2, 0.8, 9, 9.0))]).low
     0.6
@@ -353,8 +355,9 @@ def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
     total = sum(size for size, _ in parts)
     if len(parts) == 1 or not total:
         return parts[0][1] if parts else Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
-    told = sum(size for size, one in parts if not np.isnan(one.value))
-    typical = sum(size * one.value for size, one in parts if not np.isnan(one.value)) / told if told else float("nan")
+    estimated = [(size, one) for size, one in parts if not np.isnan(one.value)]
+    n_estimated = sum(size for size, _ in estimated)
+    typical = sum(size * one.value for size, one in estimated) / n_estimated if n_estimated else float("nan")
     low = high = value = below = above = 0.0
     for size, one in parts:
         share = size / total
@@ -375,13 +378,14 @@ def combined(parts: Sequence[tuple[int, Estimate]]) -> Estimate:
 
 
 def strata_of(imports: Sequence[tuple[int, str]], drawn: Sequence[str]) -> NDArray[np.int64]:
-    """Return the row numbers at which the strata end: a new one begins with each import before which records were
-    drawn.
+    """Return the row numbers at which the strata end.
+
+    A new stratum begins with an import if records were drawn at random since the import before it.
 
     Parameters
     ----------
-    imports : (records, UTC time), oldest first
-    drawn : UTC times at which random picks were drawn
+    imports : (number of records, UTC time) of each import, oldest first
+    drawn : UTC times of the random draws
 
     >>> strata_of([(100, "2026-01-01"), (50, "2026-01-02"), (10, "2026-01-04")], ["2026-01-03"]).tolist()
     [150, 160]

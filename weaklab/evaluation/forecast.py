@@ -1,4 +1,4 @@
-"""What more labels would bring, and when to stop labeling."""
+"""Forecast of the accuracy with more labels, and a criterion for when to stop labeling."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 FIRST = 10
-"""Labels at which the part that is still to be learned is called b: a weak classifier votes from so many on."""
+"""The parameter b of the curve is the loss at this number of labels, from which weak classifiers vote."""
 TYPICAL_LOSS = 0.2
-"""Prior mean of b: what a committee has to gain after ten labels; `benchmarks.active_learning` gains 16 points by the
-hundredth."""
+"""Prior mean of b, the accuracy still to be gained after ten labels; in `benchmarks.active_learning` it is 16 points
+from the tenth to the hundredth label."""
 SLOWEST, FASTEST = 0.1, 2.0
-"""Range of the exponent c: a slower curve is flat within any budget, a faster one has reached its end after twenty
-labels."""
+"""Range of the exponent c: a lower value gives a flat curve for any realistic budget, a higher one a curve that has
+ended after twenty labels."""
 WIDER = 1.5
-"""The interval is drawn so many times wider than the fit says: points that are measured on the same records err
-together, and with a correlation of a half the plain interval holds 81 to 86 % of slow curves; this one 97 to 98 %
+"""Factor by which the interval is widened. The points are measured on the same records, so their errors are correlated.
+With a correlation of 0.5 the plain interval contains 81 to 86 % of slow curves, the widened one 97 to 98 %
 (`benchmarks.promises`)."""
-HOLDS_STILL = 0.99
+STABLE_KAPPA = 0.99
 ROUNDS = 3
-"""Predictions hold still when kappa from round to round was at least that for so many rounds: the values of Bloodgood
-and Vijay-Shanker."""
+"""Predictions are stable if kappa between successive rounds was at least ``STABLE_KAPPA`` for this number of rounds;
+both values are from Bloodgood and Vijay-Shanker."""
 EXTRA = 50
 WORTH_IT = 0.005
-"""Labeling on is worth it while so many labels are expected to bring at least this much accuracy."""
+"""More labels are recommended while ``EXTRA`` labels are expected to raise the accuracy by at least ``WORTH_IT``."""
 
 
 @dataclass(frozen=True, repr=False)
 class Forecast:
-    """A learning curve continued.
+    """A learning curve that was fitted to measured points and extended to more labels.
 
     Attributes
     ----------
     at : int (q,), numbers of labels
-    value : float (q,), accuracy at each, the median of what the points allow, nan without any point
+    value : float (q,), forecast accuracy (posterior median); nan if there are no points
     low, high : float (q,), 95% interval of the curve
-    n_points : points that it was fitted to
-    n_labels : labels of the last of them, 0 without any
+    n_points : number of points that it was fitted to
+    n_labels : number of labels of the last point; 0 if there are no points
     """
 
     at: NDArray[np.int64]
@@ -58,15 +58,16 @@ class Forecast:
     )
 
     def gain(self, extra: int) -> float:
-        """Return how much accuracy ``extra`` labels more than ``n_labels`` are expected to bring, nan unless two points
-        tell a slope.
+        """Return the expected gain in accuracy with ``extra`` labels more than ``n_labels``.
+
+        It is nan unless there are points at two different numbers of labels.
         """
         if extra < 0:
             raise WeaklabError(f"extra must be 0 labels or more, got {extra}")
         if self._posterior is None:
             return float("nan")
         weight, b, c = self._posterior
-        return float(np.sum(weight * b * (_left(self.n_labels, c) - _left(self.n_labels + extra, c))))
+        return float(np.sum(weight * b * (_remaining(self.n_labels, c) - _remaining(self.n_labels + extra, c))))
 
     def __str__(self) -> str:
         if not self.n_points:
@@ -82,37 +83,38 @@ class Forecast:
 
 
 def forecast(points: Sequence[tuple[float, float, float]], at: ArrayLike) -> Forecast:
-    """Continue a learning curve.
+    """Fit a learning curve to measured accuracies and extend it to more labels.
 
     Parameters
     ----------
-    points : (labels, accuracy 0 to 1, standard error) each, such as cross-validated refits on the first labels
-    at : numbers of labels to tell the accuracy for
+    points : (number of labels, accuracy 0 to 1, standard error) of each, such as cross-validated refits on the first
+        labels
+    at : numbers of labels for which to forecast the accuracy
 
     Returns
     -------
     Forecast
-        Without a point all nan. With points at one number of labels only, flat, and between its lower bound and 1: the
-        slope is unknown, and so is the gain.
+        All values are nan if there are no points. If all points have the same number of labels, the slope is unknown:
+        the forecast is flat, with an interval up to 1, and the gain is nan.
 
     Raises
     ------
     WeaklabError
-        A point is without labels, not a share, or has no positive standard error.
+        A point has no labels, an accuracy outside 0 to 1, or a standard error that is not positive.
 
     Notes
     -----
     The curve is the inverse power law of Figueroa, Zeng-Treitler, Kandula and Ngo (2012), Predicting sample size
     required for classification performance, BMC Medical Informatics and Decision Making 12:8, that Viering and Loog
-    (2022), The shape of learning curves: a review, IEEE TPAMI, count among the best supported:
+    (2022), The shape of learning curves: a review, IEEE TPAMI, name among the best supported:
 
         acc(n) = a - b (n / 10)^-c,   a <= 1,   b in [0, 1],   c in [0.1, 2]
 
-    The fit is weighted least squares with a penalty, as a posterior: normal errors, c even on a logarithmic scale, b
-    exponential with mean ``TYPICAL_LOSS``, a even. a is integrated out in closed form, b and c on a grid, so no start
-    value and no seed matters, and a few noisy points leave a wide interval rather than a steep curve. The fit takes
-    errors of points as independent; those of points measured on the same records are not, so the interval is drawn
-    ``WIDER``.
+    A few noisy points fit many curves, so the result is the posterior over all curves and not a single best one. Errors
+    are normal. The priors are: a uniform, b exponential with mean ``TYPICAL_LOSS``, log c uniform. Given b and c, the
+    posterior of a is normal and is integrated in closed form. b and c are integrated on a grid, so that the result
+    does not depend on start values or a seed. Errors of the points are taken to be independent. They are not, because
+    the points are measured on the same records; therefore the interval is widened by ``WIDER``.
 
     Examples
     --------
@@ -130,8 +132,7 @@ def forecast(points: Sequence[tuple[float, float, float]], at: ArrayLike) -> For
     ):
         raise WeaklabError(
             "a point is (labels >= 1, accuracy 0 to 1, standard error > 0) and a forecast is for 1 label or more, got "
-            f"{list(points)}"
-            f" and {wanted.tolist()}; leave out what was measured without labels or is nan"
+            f"{list(points)} and {wanted.tolist()}; leave out what was measured without labels or is nan"
         )
     if not len(n):
         nothing = np.full(len(wanted), np.nan)
@@ -145,28 +146,30 @@ def forecast(points: Sequence[tuple[float, float, float]], at: ArrayLike) -> For
     return Forecast(wanted, value, low, high, len(n), int(n[-1]), (weight, b, c))
 
 
-def _left(n: ArrayLike, c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return which part of b is still to be learned after n labels."""
+def _remaining(n: ArrayLike, c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the loss b that remains after n labels, (n / 10)^-c."""
     return np.asarray((np.asarray(n, dtype=np.float64) / FIRST) ** -c)
 
 
 def _posterior(
     n: NDArray[np.float64], y: NDArray[np.float64], s: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-    """Return the weight, b and c of each cell of a grid, and mean and deviation of a there, before a <= 1 cuts it
-    off.
+    """Return weight, b, c and the mean of a for each cell of a grid, and the standard deviation of a.
+
+    Mean and deviation of a are those of its normal posterior before it is truncated to a <= 1.
     """
     from scipy.special import log_ndtr
 
-    root = (
-        np.arange(200) + 0.5
-    ) / 200  # b = root^2: fine where losses are small, and its density is even in b times root
+    # the grid is uniform in root, with b = root^2: it is fine where losses are small
+    root = (np.arange(200) + 0.5) / 200
     b, c = (axis.ravel() for axis in np.meshgrid(root**2, np.geomspace(SLOWEST, FASTEST, 31)))
-    risen = y + b[:, None] * _left(n, c[:, None])
+    # given b and c, each point is a measurement of a: y + b (n / 10)^-c, with standard error s
+    risen = y + b[:, None] * _remaining(n, c[:, None])
     precision = s**-2
     error = float(precision.sum() ** -0.5)
     top = risen @ precision * error**2
     misfit = ((risen - top[:, None]) ** 2) @ precision
+    # likelihood, probability that a <= 1, prior of b, and the density of the grid: db = 2 root d(root) ~ b^(1/2)
     log_weight = -misfit / 2 + log_ndtr((1 - top) / error) - b / TYPICAL_LOSS + np.log(b) / 2
     weight = np.exp(log_weight - log_weight.max())
     kept = weight > 1e-6
@@ -181,12 +184,12 @@ def _at(
     top: NDArray[np.float64],
     error: float,
 ) -> tuple[float, float, float]:
-    """Return median and 95% interval of the curve at n, from 20 quantiles of a in each cell."""
+    """Return median and 95% interval of the curve at n; each grid cell contributes 20 quantiles of a."""
     from scipy.special import ndtr, ndtri
 
     share = np.linspace(0.025, 0.975, 20)
     a = top[:, None] + error * ndtri(np.maximum(share * ndtr((1 - top) / error)[:, None], 1e-300))
-    curve = np.clip(a - (b * _left(n, c))[:, None], 0, 1).ravel()
+    curve = np.clip(a - (b * _remaining(n, c))[:, None], 0, 1).ravel()
     each = np.repeat(weight / len(share), len(share))
     order = np.argsort(curve)
     place = np.searchsorted(np.cumsum(each[order]), [0.5, 0.025, 0.975]).clip(max=len(curve) - 1)
@@ -195,11 +198,10 @@ def _at(
 
 
 def kappa(a: ArrayLike, b: ArrayLike) -> float:
-    """Return how far two codings of the same records agree beyond chance: 1 wholly, 0 as by chance; nan without a
-    record.
+    """Return Cohen's kappa, the agreement of two codings beyond chance: 1 complete, 0 as by chance; nan if empty.
 
     Cohen (1960), A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20, 37-46.
-    Two codings that are equal agree wholly, even if they know one class only.
+    Equal codings have kappa 1, even if they contain only one class.
 
     >>> round(kappa([0, 0, 1, 1], [0, 0, 1, 0]), 2)
     0.5
@@ -217,7 +219,7 @@ def kappa(a: ArrayLike, b: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Signal:
-    """Whether labeling may stop, and why, in a sentence."""
+    """Whether labeling may stop, and the reason as a sentence."""
 
     stop: bool
     reason: str
@@ -227,20 +229,20 @@ class Signal:
 
 
 def stopping_signal(agreements: Sequence[float], gain: float | None = None) -> Signal:
-    """Tell whether more labels would still change much.
+    """Decide whether labeling may stop: predictions are stable, and little gain is expected from more labels.
 
     Parameters
     ----------
-    agreements : :func:`kappa` of the predictions on the unlabeled records after each round and after the round before
-        it, oldest first
-    gain : what the next 50 labels are expected to bring, :meth:`Forecast.gain`; None to go by the predictions alone,
-        nan if there is no forecast yet, which is no reason to stop
+    agreements : :func:`kappa` between the predictions on the unlabeled records after each round and after the round
+        before it, oldest first
+    gain : expected gain of the next 50 labels, :meth:`Forecast.gain`; nan if there is no forecast yet, which prevents
+        stopping; None to decide by the predictions alone
 
     Notes
     -----
     Bloodgood and Vijay-Shanker (2009), A method for stopping active learning based on stabilizing predictions and the
-    need for user-adjustable stopping, CoNLL. Predictions that hold still may still be wrong in the same way: the
-    forecast asks for more.
+    need for user-adjustable stopping, CoNLL. Stable predictions may still be wrong; therefore the forecast is used as
+    a second criterion.
 
     Examples
     --------
@@ -254,11 +256,11 @@ def stopping_signal(agreements: Sequence[float], gain: float | None = None) -> S
         return Signal(
             False, f"Go on: {len(last)} of the {ROUNDS} rounds that are needed to see whether predictions hold still."
         )
-    if not all(each >= HOLDS_STILL for each in last):
+    if not all(each >= STABLE_KAPPA for each in last):
         seen = ", ".join("unknown" if np.isnan(each) else f"{each:.3f}" for each in last)
         return Signal(
             False,
-            f"Go on: predictions still change from round to round (kappa {seen}; wanted {HOLDS_STILL} in each of "
+            f"Go on: predictions still change from round to round (kappa {seen}; wanted {STABLE_KAPPA} in each of "
             f"{ROUNDS} rounds).",
         )
     still = f"predictions have held still for {ROUNDS} rounds (kappa at least {min(last):.3f})"

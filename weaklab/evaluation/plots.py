@@ -1,4 +1,4 @@
-"""Learning curves and reliability diagrams, drawn with matplotlib where it is installed."""
+"""Plots of learning curves and reliability diagrams, with matplotlib (optional)."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 NO_MATPLOTLIB = "plots need matplotlib: pip install 'weaklab[plot]'"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that colour-blind readers tell apart, without the yellow that is pale on white: Okabe and Ito (2008), Color
-universal design."""
+"""Colours that colour-blind readers can distinguish: Okabe and Ito (2008), Color universal design. Yellow is left out,
+because it is hardly visible on white."""
 GREY = "#808080"
 MOST_IN_ONE = len(COLOURS)
-"""With more curves than colours, each gets a panel of its own."""
+"""If there are more curves than colours, each curve gets its own panel."""
 SUFFIXES = (".png", ".svg")
 STYLE: Any = {"svg.hashsalt": "weaklab", "svg.fonttype": "path", "font.family": "DejaVu Sans", "text.parse_math": False}
-"""The salt and the bundled font make the same curves the same file."""
+"""A fixed salt and the bundled font make files reproducible."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What some runs measured.
+    """A learning curve measured in several runs.
 
     Attributes
     ----------
-    x : float (t,), manual labels
-    Y : float (s, t), a row a seed
+    x : float (t,), numbers of manual labels
+    Y : float (s, t), the measured values, one row per seed
     """
 
     x: NDArray[np.float64]
@@ -72,7 +72,7 @@ def learning_curves(
     ----------
     curves : name -> :class:`Curve`
     baseline : name of the curve that is drawn grey and dashed
-    most : no axis goes beyond it, as for percentages; None for small numbers without such a bound
+    most : upper limit of the vertical axis, such as 100 for percentages; None for no limit
 
     Raises
     ------
@@ -103,15 +103,14 @@ def learning_curves(
 
 
 def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
-    """Draw how often labels are right against how probable they are, and below how many records there are of each;
-    return a Figure.
+    """Draw a reliability diagram, accuracy by predicted probability, with a histogram below; return a Figure.
 
-    Each point stands at the mean probability of its bin, with the exact 95% interval of the share that is right. On the
-    dashed line probabilities are what they say; below it the committee is too sure of itself.
+    Each point is at the mean probability of its bin, with the exact 95% interval of the share that is right. Points on
+    the dashed line are calibrated; below it the committee is overconfident.
 
     Parameters
     ----------
-    found : what :func:`weaklab.evaluation.reliability.reliability` returned
+    found : result of :func:`weaklab.evaluation.reliability.reliability`
 
     Raises
     ------
@@ -160,7 +159,7 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
 
 
 def _limits(curves: Sequence[Curve], most: float | None) -> tuple[float, float]:
-    """Return an axis that holds all means, and bands as far as they are possible values."""
+    """Return axis limits that contain all means, and the bands as far as their values are possible."""
     low = min(float(np.nanmin(curve.mean - curve.spread)) for curve in curves)
     high = max(float(np.nanmax(curve.mean + curve.spread)) for curve in curves)
     margin = 0.04 * max(high - low, 1e-3)
@@ -183,10 +182,10 @@ def _frame(axes: Any, limits: tuple[float, float], x: float) -> None:
 
 
 def _one_panel(axes: Any, curves: Mapping[str, Curve], baseline: str, limits: tuple[float, float], digits: int) -> None:
-    """Draw all curves over one another, each named at its right end."""
+    """Draw all curves in one panel, each with its name at the right end."""
     colours = dict(zip((name for name in curves if name != baseline), COLOURS, strict=False))
     ends = {}
-    for name, curve in reversed(list(curves.items())):  # the best comes last and lies on top
+    for name, curve in reversed(list(curves.items())):  # the best curve is drawn last, on top
         style = {"linestyle": (0, (4, 2)), "linewidth": 1.5} if name == baseline else {"linewidth": 2.0}
         _draw(axes, curve, colours.get(name, GREY), **style)
         ends[name] = float(curve.mean[-1])
@@ -203,7 +202,7 @@ def _one_panel(axes: Any, curves: Mapping[str, Curve], baseline: str, limits: tu
 def _panels(
     figure: Any, curves: Mapping[str, Curve], named: Mapping[str, Curve], baseline: str, limits: tuple[float, float]
 ) -> Any:
-    """Draw a grid of small panels, one a curve, best first, each against the baseline."""
+    """Draw a grid of small panels, one per curve, best first, each with the baseline."""
     columns = 4 if len(named) <= 16 else 6
     rows = -(-len(named) // columns)
     drawn = figure(figsize=(2.5 * columns + 0.5, 1.9 * rows + 0.8), layout="constrained")
@@ -233,7 +232,7 @@ def _short(name: str) -> str:
 
 
 def spaced(values: Sequence[float], limits: tuple[float, float], gap: float) -> list[float]:
-    """Move values apart until neighbours are ``gap`` from one another, as little as that takes, within the limits.
+    """Move values apart until neighbours are at least ``gap`` apart, as little as possible and within the limits.
 
     >>> [round(place, 6) for place in spaced([1.0, 5.0, 1.0], (0.0, 6.0), 1.0)]
     [0.5, 5.0, 1.5]
@@ -256,12 +255,12 @@ def spaced(values: Sequence[float], limits: tuple[float, float], gap: float) -> 
 
 
 def write_figure(figure: Any, path: str | Path) -> Path:
-    """Write a figure as PNG or SVG, by the suffix; the same figure gives the same bytes.
+    """Write a figure as PNG or SVG, according to the suffix; the same figure gives the same bytes.
 
     Raises
     ------
     WeaklabError
-        The suffix is neither.
+        The suffix is another one.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:

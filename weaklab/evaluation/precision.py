@@ -1,6 +1,4 @@
-"""What a committee may promise of its labels, judged by records that were drawn at random and as if it did not know
-their labels.
-"""
+"""Labels that reach a given precision, and reliability of probabilities, both judged out-of-fold on random records."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int = FOLDS) -> NDArray[np.float64]:
-    """Return what a committee says of some rows as if it did not know their labels: float (len(rows), k)."""
+    """Return out-of-fold probabilities of some labeled rows, without using their labels: float (len(rows), k)."""
     P = state.P[rows].copy()
     known = np.flatnonzero(state.y != ABSTAIN)
     inside = state.y[rows] != ABSTAIN
@@ -39,16 +37,16 @@ def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int
 
 @dataclass(frozen=True, repr=False)
 class PrecisionLabels:
-    """Labels that keep a promise of precision; the other records have none.
+    """Labels that reach a given precision; records without enough confidence have no label.
 
     Attributes
     ----------
     codes : int (n,), -1 where there is no label
-    given : bool (n,), labels that a person gave, or shared from a near-duplicate; they stand whatever is promised
-    threshold : from which confidence on the committee's labels count, and what that rests on
+    given : bool (n,), labels from a person, directly or shared by a near-duplicate; they need no confidence
+    threshold : the confidence from which labels of the committee are used, with the evidence for it
     names : the label names
-    ids : of the records; by default their row numbers
-    notes : what else to know
+    ids : ids of the records; by default their row numbers
+    notes : further notes, shown below the table
     """
 
     codes: NDArray[np.int64]
@@ -63,7 +61,7 @@ class PrecisionLabels:
 
     @property
     def labels(self) -> list[str | None]:
-        """The label of each record, None where there is none."""
+        """The label of each record; None if it has none."""
         return [None if code == ABSTAIN else self.names[code] for code in self.codes.tolist()]
 
     @property
@@ -72,14 +70,14 @@ class PrecisionLabels:
         return float((self.codes != ABSTAIN).mean()) if len(self) else 0.0
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a record: ``id``, ``label`` (None for no label) and ``manual``, whether a person gave it."""
+        """Return one row per record: ``id``, ``label`` (None for no label) and ``manual``, whether a person gave it."""
         import pandas as pd
 
         ids = range(len(self)) if self.ids is None else self.ids
         return pd.DataFrame({"id": ids, "label": pd.Series(self.labels, dtype=object), "manual": self.given})
 
     def table(self) -> Table:
-        """Return what to show."""
+        """Return a table for display."""
         labeled = int((self.codes != ABSTAIN).sum())
         labels = f"{labeled:,} of {counted(len(self), 'record')} {'gets' if labeled == 1 else 'get'} a label"
         title = f"{labels} ({self.coverage:.1%}), {int(self.given.sum()):,} of them from a person"
@@ -93,7 +91,7 @@ class PrecisionLabels:
         return self.table()._repr_html_()
 
 
-def promise(
+def labels_at_precision(
     P: NDArray[np.float64],
     given: NDArray[np.int64],
     audit: NDArray[np.float64],
@@ -105,23 +103,23 @@ def promise(
     notes: Sequence[str] = (),
     covered: int | None = None,
 ) -> PrecisionLabels:
-    """Return labels that keep a promise of precision.
+    """Return labels of which at least a share ``precision`` is right; the other records get none.
 
     Parameters
     ----------
-    P : float (n, k), what a committee says of all records
-    given : int (n,), labels that stand, -1 elsewhere
-    audit : float (r, k), what it says of a random sample of the records without knowing their labels
-    truth : int (r,), these labels
+    P : float (n, k), probabilities of the committee for all records
+    given : int (n,), manual labels, which are always used; -1 elsewhere
+    audit : float (r, k), out-of-fold probabilities for a random sample of the records
+    truth : int (r,), the manual labels of this sample
     precision : between 0 and 1
     names, ids, notes : see :class:`PrecisionLabels`
-    covered : how many records, from the first on, the sample was drawn from, by default all; the others came later,
-        nothing is known of them, and only labels that stand are theirs
+    covered : number of records, from the first on, that the sample was drawn from; by default all
+        The others were imported later. The sample says nothing about them, so they get only manual labels.
 
     Notes
     -----
-    Records that were labeled before some were drawn are not among those drawn; they only make the labels better than
-    promised.
+    Records that had a label before the sample was drawn cannot be in the sample. Their labels are manual, so that the
+    true precision is only higher.
     """
     one = np.flatnonzero(~is_tied(audit)) if len(audit) else np.zeros(0, dtype=np.int64)
     threshold = threshold_for(confidence(audit[one]), audit[one].argmax(axis=1) == truth[one], precision)
@@ -151,14 +149,16 @@ def audited_reliability(
     P: NDArray[np.float64] | None = None,
     covered: int | None = None,
 ) -> Reliability:
-    """Return :func:`reliability` on a random sample: ``audit`` float (r, k), made without knowing its labels ``truth``
-    int (r,).
+    """Return :func:`reliability` on a random sample of the records.
 
     Parameters
     ----------
-    P : float (n, k), what the committee says of all records
-    covered : how many of them, from the first on, the sample was drawn from; the intervals allow for the others as if
-        all or none of them were right
+    audit : float (r, k), out-of-fold probabilities for the sample
+    truth : int (r,), the manual labels of the sample
+    bins, notes : see :func:`reliability`
+    P : float (n, k), probabilities of the committee for all records
+    covered : number of records, from the first on, that the sample was drawn from
+        The intervals allow for all or none of the other records being right.
 
     Raises
     ------
@@ -168,8 +168,7 @@ def audited_reliability(
     if not len(truth):
         raise WeaklabError(
             "no record that was drawn at random has a label, and the others were picked for being hard, so they would "
-            "mislead; "
-            "get random answers with ask(n, strategy='random')"
+            "mislead; get random answers with ask(n, strategy='random')"
         )
     if len(truth) < LEAST_ANSWERS:
         more = LEAST_ANSWERS - len(truth)

@@ -1,4 +1,4 @@
-"""What a weak classifier would do to the corpus, before anybody relies on it."""
+"""Preview of a weak classifier: its accuracy, its votes on the corpus, and its most surprising votes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ MOST_SURPRISING = 10
 
 @dataclass
 class Preview:
-    """What a classifier does: how well on the manual labels, how much on the corpus, and where nobody expected it.
+    """The result of :func:`preview`: accuracy on manual labels, number of votes, and the most surprising votes.
 
     Attributes
     ----------
-    classes : a row a label: records labeled, precision and recall out-of-fold, threshold, votes and their share of all
-        votes
-    surprises : the most surprising votes, most surprising first
+    classes : table with one row per label: labeled records, precision and recall out-of-fold, threshold, number of
+        votes, and their share of all votes
+    surprises : table of the most surprising votes, most surprising first
     accuracy, accuracy_low, accuracy_high : float, out-of-fold, with the 95% Wilson interval; None before it is trained
-    n_votes, n_records : int, records of the corpus that it votes on, and all
-    missing : which labels it waits for, None once it is trained
+    n_votes, n_records : int, number of records on which it votes, and of all records
+    missing : description of the labels that are missing for training; None if it is trained
     """
 
     name: str
@@ -54,9 +54,7 @@ class Preview:
         self._tables = [self.classes] if self.missing else [self.classes, self.surprises]
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the surprising votes: ``row``, ``text``, ``vote``, ``probability``, ``committee``, ``manual``,
-        ``surprise``.
-        """
+        """Return the surprising votes as a DataFrame with the columns :data:`SURPRISE_COLUMNS`."""
         return self.surprises.to_pandas()
 
     def __repr__(self) -> str:
@@ -74,19 +72,19 @@ def preview(
     y: ArrayLike,
     labels: LabelNames,
 ) -> Preview:
-    """Return what a classifier would do to a corpus of n records.
+    """Return a preview of a classifier on a corpus of n records, before it is used.
 
-    A vote surprises by how far the classifier's probabilities are from what was known: half the sum of the differences
-    to the manual label where there is one, else to what the committee says. Only votes that name another class are
-    shown.
+    The surprise of a vote is the total variation distance (half of the sum of absolute differences) between the
+    probabilities of the classifier and what was known before: the manual label, or the probabilities of the committee
+    if there is none. Only votes for a different class are shown.
 
     Parameters
     ----------
-    classifier : trained by :meth:`~weaklab.WeakClassifier.train`
-    texts : returns the texts of the records at some row numbers
-    scores : float (n, k), what it gives every record, out-of-fold where there is a manual label; None where it is not
-        ready
-    P : float (n, k), what the committee says, or None
+    classifier : a classifier that was trained with :meth:`~weaklab.WeakClassifier.train`
+    texts : function from row numbers to the texts of these records
+    scores : float (n, k), its probabilities for all records, out-of-fold where there is a manual label; None if it is
+        not trained
+    P : float (n, k), probabilities of the committee, or None
     y : int (n,), manual labels, -1 is unlabeled
     labels : label names
 
@@ -110,7 +108,7 @@ def preview(
     for name, matrix in (("scores", given), ("P", known)):
         if matrix is not None and matrix.shape != (len(codes), len(labels)):
             raise WeaklabError(
-                f"{name} must be of shape {(len(codes), len(labels))}, a row a record and a column a label, got "
+                f"{name} must be of shape {(len(codes), len(labels))}, one row per record, one column per label, got "
                 f"{matrix.shape}"
             )
     votes = classifier.ballot(given).votes.astype(np.int64)

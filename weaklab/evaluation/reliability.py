@@ -1,4 +1,4 @@
-"""How often labels are right, by how probable the committee says they are."""
+"""Reliability (calibration): the share of right labels among records with similar predicted probability."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BINS = 15
 
 
 def hits_of(P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return how right each row of ``P`` (n, k) is, float (n,): 1, 0, or 1 / t for the truth among t tied classes.
+    """Return how right each row of ``P`` (n, k) is, float (n,): 1, 0, or 1 / t if the truth is among t tied classes.
 
     >>> hits_of(np.array([[0.9, 0.1], [0.5, 0.5]]), np.array([0, 1])).tolist()
     [1.0, 0.5]
@@ -37,17 +37,17 @@ def hits_of(P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]]) -> NDArra
 
 @dataclass(frozen=True, repr=False)
 class Reliability:
-    """How often the most probable class is right, by how probable it is.
+    """Share of right labels in bins of the largest predicted probability.
 
     Attributes
     ----------
-    low, high : float (b,), the range of the largest probability in each bin; bins without a record are left out
-    n : int (b,), records
-    confidence : float (b,), the mean largest probability
-    right : float (b,), the share that is right, ties by their chance
-    right_low, right_high : float (b,), its exact 95% interval
+    low, high : float (b,), the range of the largest probability in each bin; bins without records are left out
+    n : int (b,), number of records
+    confidence : float (b,), mean of the largest probability
+    right : float (b,), share of records that are right; a tie of t classes counts 1 / t
+    right_low, right_high : float (b,), exact 95% interval of this share
     ece : expected calibration error, see :func:`weaklab.core.metrics.ece`
-    notes : what the figures rest on
+    notes : notes on the data, shown below the table
     """
 
     low: NDArray[np.float64]
@@ -62,20 +62,18 @@ class Reliability:
 
     @property
     def gap(self) -> NDArray[np.float64]:
-        """Share right less mean probability, float (b,): below 0 the committee is too sure of itself."""
+        """Share of right labels minus mean probability, float (b,): below 0 the committee is overconfident."""
         return self.right - self.confidence
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a row a bin: ``low``, ``high``, ``n``, ``confidence``, ``right``, ``right_low``, ``right_high``,
-        ``gap``.
-        """
+        """Return one row per bin with the attributes ``low`` to ``right_high`` and the ``gap``."""
         import pandas as pd
 
         names = ("low", "high", "n", "confidence", "right", "right_low", "right_high", "gap")
         return pd.DataFrame({name: getattr(self, name) for name in names})
 
     def table(self) -> Table:
-        """Return what to show."""
+        """Return the bins as a table for display."""
         ranges = [f"{low:.2f} to {high:.2f}" for low, high in zip(self.low, self.high, strict=True)]
         figures = [
             array.tolist() for array in (self.n, self.confidence, self.right, self.right_low, self.right_high, self.gap)
@@ -107,24 +105,24 @@ class Reliability:
 
 
 def reliability(P: ArrayLike, y: ArrayLike, bins: int = BINS, notes: Sequence[str] = ()) -> Reliability:
-    """Compare how probable the most probable class is with how often it is right.
+    """Compare the probability of the most probable class with the share of records in which it is right.
 
     Parameters
     ----------
-    P : float (n, k), probabilities of something that does not know ``y``
+    P : float (n, k), probabilities that were computed without ``y``
     y : int (n,), the truth, -1 is unknown
-    bins : bins of equal width from 0 to 1
-    notes : lines to show under the table
+    bins : number of bins of equal width from 0 to 1
+    notes : lines to show below the table
 
     Raises
     ------
     WeaklabError
-        A shape or a code is wrong, no row has a truth, or there are no bins.
+        A shape or a code is wrong, y = -1 in all rows, or there are no bins.
 
     Notes
     -----
-    The diagram of Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML; intervals by
-    :func:`clopper_pearson`, each for its bin alone.
+    The diagram is that of Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML. The
+    intervals are those of :func:`clopper_pearson`, for each bin separately.
 
     Examples
     --------
@@ -134,7 +132,7 @@ def reliability(P: ArrayLike, y: ArrayLike, bins: int = BINS, notes: Sequence[st
     0.60 to 0.80        2  0.800  0.500  0.013  0.987  -0.300
     0.80 to 1.00        1  0.900  1.000  0.025  1.000   0.100
     """
-    error = ece(P, y, bins)  # checks what came in
+    error = ece(P, y, bins)  # also checks P and y
     p, codes = np.asarray(P, dtype=np.float64), np.asarray(y)
     known = codes != ABSTAIN
     p, codes = p[known], codes[known]

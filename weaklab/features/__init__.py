@@ -1,4 +1,4 @@
-"""Features for weak classifiers: fitted on a corpus without labels, then one row of numbers a record."""
+"""Features for weak classifiers: turn each record into a row of numbers; they are fitted on a corpus without labels."""
 
 from weaklab.features.base import FEATURES, Features, sharing, transform_once
 from weaklab.features.caching import fit_cached

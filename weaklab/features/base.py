@@ -1,4 +1,4 @@
-"""What every feature set is, and the registry of their names."""
+"""The base class of feature sets, and the registry of their names."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FEATURES: Registry[type[Features]] = Registry("feature set", group="weaklab.feat
 
 
 class Features(abc.ABC):
-    """What turns records into a matrix.
+    """A feature set: turns records into a feature matrix.
 
-    :meth:`fit` reads the corpus once, :meth:`transform` takes one batch; both are deterministic for a seed.
+    :meth:`fit` reads the whole corpus once, :meth:`transform` takes one batch. Both are deterministic for a seed.
     """
 
     @property
@@ -34,11 +34,11 @@ class Features(abc.ABC):
         return fingerprint.of_value([type(self).__qualname__, self.settings()])
 
     def settings(self) -> dict[str, Any]:
-        """Return what ``features(name, **settings)`` needs to make this again."""
+        """Return the settings with which ``features(name, **settings)`` makes an equal feature set."""
         return {k: v for k, v in vars(self).items() if not k.startswith("_") and not k.endswith("_")}
 
     def reads(self) -> frozenset[str] | None:
-        """Return the columns that it reads beside the text, once it is fitted; None if that may be any."""
+        """Return the columns that it reads in addition to the text, after it is fitted; None if it may read any."""
         return None
 
     @abc.abstractmethod
@@ -62,11 +62,11 @@ class Features(abc.ABC):
         return self.fit(corpus).transform_corpus(corpus)
 
     def state(self) -> dict[str, Any] | None:
-        """Return what :meth:`fit` learned, as arrays and JSON values by name; None if it cannot be written down."""
+        """Return what :meth:`fit` learned, as arrays and JSON values by name; None if it cannot be stored."""
         return None
 
     def restore(self, state: Mapping[str, Any]) -> Features:
-        """Take over what :meth:`state` of a fitted feature set with the same settings returned; return self."""
+        """Set the state that :meth:`state` of a fitted feature set with the same settings returned; return self."""
         raise NotImplementedError(f"{type(self).__name__} gives no state")
 
 
@@ -83,10 +83,10 @@ _SHARED: ContextVar[dict[tuple[int, int], tuple[Any, Any, Any]] | None] = Contex
 
 @contextmanager
 def sharing() -> Iterator[None]:
-    """Within this, :func:`transform_once` keeps what it computes; what it kept goes at the end.
+    """Context manager inside which :func:`transform_once` caches its results; at the end the cache is dropped.
 
-    Wrap it around the votes of several classifiers on one batch, not around many batches: it holds a matrix for each.
-    Nothing is to be fitted within, and threads that are started within have nothing to share.
+    Use it around the votes of several classifiers on one batch, not around many batches, because it keeps a matrix for
+    each. Do not fit features inside it. Threads that are started inside it do not share the cache.
 
     Examples
     --------
@@ -105,15 +105,14 @@ def sharing() -> Iterator[None]:
 
 
 def transform_once(batch: pa.RecordBatch, features: Features) -> Matrix:
-    """Return ``features.transform(batch)``, computed once within :func:`sharing`.
+    """Return ``features.transform(batch)``; inside :func:`sharing` it is computed only once.
 
-    Once for the same batch and the same feature set, both as objects. The matrix is one for all that ask: it is not to
-    be changed.
+    The cache compares batch and feature set by identity. All callers get the same matrix and must not change it.
     """
     held = _SHARED.get()
     if held is None:
         return features.transform(batch)
     key = id(batch), id(features)
     if key not in held:
-        held[key] = features.transform(batch), batch, features  # which live as long, so that their numbers stay theirs
+        held[key] = features.transform(batch), batch, features  # kept alive, so that their ids are not reused
     return held[key][0]

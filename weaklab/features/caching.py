@@ -1,4 +1,4 @@
-"""Fitted features of a corpus on disk: one file each, without pickle, written whole or not at all."""
+"""Cache of fitted features and their matrices on disk: one file each, without pickle, written atomically."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from weaklab.features.base import Features, Matrix
 
 _FORMAT = "2"
-"""Change it when what a feature set computes changes, so that files of before are not read."""
+"""Version of the cache files; change it when a feature set computes different values, to ignore old files."""
 
 
 def fit_cached(
     features: Features, corpus: Corpus, key: str, folder: Path, *, write: bool = True
 ) -> tuple[Features, Matrix]:
-    """Return features fitted on a corpus and its matrix, from a file of ``folder`` where they are there already.
+    """Return features fitted on a corpus, and the matrix of the corpus; both are read from a cache file if possible.
 
-    Features that cannot be written down (a transformer of your own) are fitted anew each time. A file that is damaged,
-    or was made for other records, is made again with a warning; one that cannot be written is a warning, too.
+    Features that cannot be stored (your own transformer objects) are fitted again each time. A file that is damaged, or
+    that was made for other records, is replaced, with a warning. If a file cannot be written, there is a warning.
 
     Parameters
     ----------
     features : unfitted feature set
     corpus : the records
-    key : what changes whenever the records change, such as the names of a project's imports
-    folder : where the files are; it is made if need be
+    key : text that changes whenever the records change, such as the names of a project's imports
+    folder : folder of the cache; it is created if needed
     write : whether a file may be written
 
     Returns
@@ -121,7 +121,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return what :func:`_write` wrote; raises whatever a damaged file makes its readers raise."""
+    """Return the content that :func:`_write` wrote; a damaged file may raise any error of its readers."""
     import zipfile
 
     import numpy as np
@@ -131,7 +131,7 @@ def _read(path: Path) -> dict[str, Any]:
         for entry in file.infolist():
             with file.open(entry) as stream:
                 arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
-                if stream.read(1):  # a checksum is compared only at the very end
+                if stream.read(1):  # read to the end, where the checksum is compared
                     raise DamagedError("one of its arrays is longer than it says")
     held: dict[str, Any] = _unflatten(json.loads(arrays["tree"].tobytes()), arrays)
     return held

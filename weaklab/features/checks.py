@@ -1,4 +1,4 @@
-"""Feature matrices as they come in: which numbers they may hold, and the message where they hold others."""
+"""Checks of feature matrices: they must contain finite numbers that are not too large."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ if TYPE_CHECKING:
     from weaklab.features.base import Matrix
 
 LARGEST = 1e18
-"""The square of a larger number is beyond float32, in which lengths and distances are worked out."""
+"""Largest allowed number: the square of a larger one overflows float32, in which lengths and distances are computed."""
 
 
 def feature_matrix(X: Any, name: str = "X", record: Callable[[int], str] = "row {}".format) -> Matrix:
-    """Return features as a matrix of float32 or float64, sparse (CSR) as sparse and dense as dense.
+    """Return features as a float32 or float64 matrix: sparse input as CSR, dense input dense.
 
-    float32 and float64 stay as they are. float16 becomes float32, because its 11 bits are too few to add numbers up in;
-    whole numbers and booleans become float64.
+    float16 becomes float32, because its 11 bits are too few for sums. Integers and booleans become float64.
 
     Parameters
     ----------
     X : (n, d) numbers: array, list of lists, frame or sparse matrix
-    name : what to call it in a message
-    record : row number -> what to call a record in a message
+    name : name of the matrix for messages
+    record : function from a row number to the name of a record for messages
 
     Raises
     ------
     WeaklabError
-        It is no matrix of numbers, or one of them is missing (NaN), infinite or beyond 1e18; the first such place is
-        named.
+        It is not a matrix of numbers, or a value is missing (NaN), infinite or beyond 1e18; the message names the
+        first one.
 
     Examples
     --------
@@ -91,9 +90,7 @@ def _array(X: Any, name: str) -> NDArray[Any]:
 
 
 def _numbers(values: NDArray[Any], X: Any, name: str) -> NDArray[Any]:
-    """Return numbers as float32 or float64, or raise: text that looks like numbers, dates and complex numbers are
-    none.
-    """
+    """Return numbers as float32 or float64; raise for others, such as text, dates and complex numbers."""
     import numpy as np
 
     if values.dtype in (np.float32, np.float64):
@@ -118,18 +115,17 @@ def _numbers(values: NDArray[Any], X: Any, name: str) -> NDArray[Any]:
         wrong = values.ravel()[0] if values.size else values.dtype
     raise WeaklabError(
         f"{name} must hold numbers, shape (records, features), got {type(X).__name__} of {values.dtype} with "
-        f"{str(wrong)[:40]!r}; "
-        "turn text, dates and categories into numbers first"
+        f"{str(wrong)[:40]!r}; turn text, dates and categories into numbers first"
     )
 
 
 def _in_range(values: NDArray[Any]) -> bool:
-    """Whether all numbers are finite and none is too large; NaN makes both comparisons false."""
+    """Whether all numbers are finite and not too large; comparisons with NaN are false."""
     return not values.size or bool(values.max() <= LARGEST and values.min() >= -LARGEST)
 
 
 def _place(X: Matrix, wrong: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return row and column of the first wrong number; of a sparse matrix ``wrong`` tells of its data."""
+    """Return row and column of the first wrong number; for a sparse matrix, ``wrong`` is a mask of its ``data``."""
     import numpy as np
     from scipy import sparse
 

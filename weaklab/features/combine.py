@@ -1,4 +1,4 @@
-"""Feature sets by name, with settings, side by side, and of objects that are not weaklab's."""
+"""Making feature sets from names and settings, joining several, and wrapping transformers of other libraries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Combined(Features):
-    """Several feature sets side by side."""
+    """Several feature sets, their columns joined into one matrix."""
 
     def __init__(self, parts: Sequence[Features]) -> None:
         self._parts = list(parts)
@@ -66,9 +66,9 @@ class Combined(Features):
 
 
 class Transformer(Features):
-    """Any object with ``fit`` and ``transform`` (or only ``transform`` or ``encode``) over a list of texts.
+    """A feature set from any object with ``transform`` or ``encode`` over a list of texts, and optionally ``fit``.
 
-    What it returns is one row of finite numbers a text, dense or sparse; float16 becomes float32.
+    The object must return one row of finite numbers per text, dense or sparse; float16 becomes float32.
     """
 
     def __init__(self, transformer: Any) -> None:
@@ -99,18 +99,18 @@ class Transformer(Features):
         )
         if found.shape[0] != batch.num_rows:
             raise WeaklabError(
-                f"{kind} returns {found.shape[0]} rows for {batch.num_rows} texts; wanted one row of features a text"
+                f"{kind} returns {found.shape[0]} rows for {batch.num_rows} texts; wanted one row of features per text"
             )
         return found
 
 
 @FEATURES.named("auto")
 class Auto(Features):
-    """TF-IDF of words and of characters where the corpus has text, its numeric columns where it has none.
+    """TF-IDF of words and of characters if the corpus has text, else its numeric columns.
 
     Parameters
     ----------
-    text : feature sets to put side by side where there is text
+    text : feature sets to join if there is text
     """
 
     def __init__(self, text: Sequence[str] = ("tfidf", "characters")) -> None:
@@ -153,10 +153,10 @@ def features(what: Any = "auto", **settings: Any) -> Features:
     Parameters
     ----------
     what : name, list, table, :class:`Features`, or object with ``transform`` or ``encode`` over a list of texts
-        Names are those of ``weaklab list features``; ``auto`` takes TF-IDF of words and characters where there is text
-        and the numeric columns where there is none. A name has settings as ``["word2vec", {"size": 50}]`` or
-        ``{"name": "word2vec", "size": 50}``. Any other list puts its parts side by side.
-    settings : of the named feature set
+        Names are shown by ``weaklab list features``; ``auto`` is TF-IDF of words and characters if there is text, else
+        the numeric columns. A name with settings is written ``["word2vec", {"size": 50}]`` or
+        ``{"name": "word2vec", "size": 50}``. Any other list joins its parts into one feature set.
+    settings : settings of the named feature set
 
     Examples
     --------
@@ -198,7 +198,7 @@ def features(what: Any = "auto", **settings: Any) -> Features:
 
 
 def feature_spec(what: Features) -> Any:
-    """Return JSON from which a feature set can be made again, None if only its code can do that."""
+    """Return JSON from which :func:`features_from_spec` makes the feature set again; None if that is not possible."""
     if isinstance(what, Combined):
         parts = [feature_spec(part) for part in what._parts]
         return None if None in parts else parts
@@ -207,7 +207,7 @@ def feature_spec(what: Features) -> Any:
 
 
 def features_from_spec(spec: Any) -> Features:
-    """Make the feature set of a :func:`feature_spec`.
+    """Return the feature set that is described by a :func:`feature_spec`.
 
     >>> made = features(["tfidf", "columns"])
     >>> features_from_spec(feature_spec(made)).fingerprint == made.fingerprint

@@ -1,4 +1,4 @@
-"""Short dense vectors of records, for strategies that need distances."""
+"""Embeddings: short dense vectors of records, made from features, for query strategies that need distances."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIZE = 64
-"""Dimensions for distances."""
+"""Number of dimensions for distances."""
 WIDE = 128
-"""Dimensions to learn from."""
+"""Number of dimensions for training."""
 LEAST_ROWS = 3
 MOST_COLUMNS = 20_000
 SAMPLE_ROWS = 20_000
-"""Directions are found on so many rows at most; all rows are then projected."""
+"""The projection is fitted to at most this many rows; all rows are then projected."""
 
 
 def unit_rows(X: Any) -> Any:
-    """Return X with rows of length 1, sparse as sparse and dense as dense, float32; rows of zeros stay zeros.
+    """Return X as float32 with rows scaled to length 1, sparse or dense as before; rows of zeros stay zeros.
 
     >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).round(1).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
@@ -41,12 +41,12 @@ def unit_rows(X: Any) -> Any:
 
 
 class Embedding:
-    """Projects feature vectors on few directions: rows of float32, of length 1 or 0.
+    """A fitted projection of feature vectors to few dimensions; embeddings are float32 rows of length 1 or 0.
 
     Parameters
     ----------
-    columns : int (c,), the features that are looked at, None for all
-    directions : float (c, size), None where vectors are only scaled
+    columns : int (c,), the features that are used; None for all
+    directions : float (c, size), the projection; None if vectors are only scaled to length 1
     """
 
     def __init__(self, columns: NDArray[np.int64] | None, directions: NDArray[np.float32] | None) -> None:
@@ -54,7 +54,7 @@ class Embedding:
 
     @classmethod
     def fit(cls, X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> Embedding:
-        """Find the directions; parameters as in :func:`embed`."""
+        """Fit the projection; the parameters are those of :func:`embed`."""
         from scipy import sparse
         from sklearn.utils.extmath import randomized_svd
 
@@ -62,9 +62,8 @@ class Embedding:
         if n == 0 or d <= size:
             return cls(None, None)
         sample = X
-        if (
-            keys is not None or n > SAMPLE_ROWS
-        ):  # in the order of the draw, so that the order of the records does not matter
+        if keys is not None or n > SAMPLE_ROWS:
+            # the rows are put into a random order that depends on keys only, so that their own order has no effect
             drawn = uniform(np.arange(n, dtype=np.uint64) if keys is None else keys, seed)
             sample = X[np.argsort(drawn, kind="stable")[:SAMPLE_ROWS]]
         sample = unit_rows(sample)
@@ -76,7 +75,7 @@ class Embedding:
             if len(columns) <= size:
                 columns = np.sort(np.argsort(-occurs, kind="stable")[:MOST_COLUMNS])
             sample = sample[:, columns]
-        # not transposed, so that the random matrix goes by the columns and the order of the records does not matter
+        # transpose=False: the random start matrix has a row per column of X, so the order of the records has no effect
         with one_thread():
             _, _, directions = randomized_svd(
                 sample, min(size, *sample.shape), n_iter=3, random_state=seed, transpose=False
@@ -84,7 +83,7 @@ class Embedding:
         return cls(columns, np.ascontiguousarray(directions.T, dtype=np.float32))
 
     def __call__(self, X: Any) -> NDArray[np.float32]:
-        """Return the embeddings of the rows of X, (n, d) as in ``fit``: float32 (n, size)."""
+        """Return the embeddings of the rows of X, with the same features as in ``fit``: float32 (n, size)."""
         from scipy import sparse
 
         rows = unit_rows(X)
@@ -99,17 +98,17 @@ def embed(X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | No
     """Return dense embeddings of the rows of a feature matrix: float32 (n, at most ``size``), rows of length 1 or 0.
 
     Wide matrices are projected on their first right singular vectors (latent semantic analysis: Deerwester and others,
-    1990, Indexing by latent semantic analysis, JASIS), found on a sample of the rows by the randomised method of Halko,
-    Martinsson and Tropp (2011), Finding structure with randomness, SIAM Review. Features that fewer than three records
-    of the sample have are left out, and all but the 20,000 most frequent. Narrow dense ones are only scaled. An
-    :class:`Embedding` does the same for records that come later.
+    1990, Indexing by latent semantic analysis, JASIS). These are computed from a sample of the rows by the randomised
+    method of Halko, Martinsson and Tropp (2011), Finding structure with randomness, SIAM Review. Only the 20,000 most
+    frequent features are used, and only those that occur in at least three records of the sample. Narrow dense matrices
+    are only scaled. Use an :class:`Embedding` to do the same for later records.
 
     Parameters
     ----------
     X : (n, d) sparse or dense
-    size : dimensions
-    seed : of the sample and the projection
-    keys : uint64 (n,), a number for each record, by which the sample is drawn whatever the order of the records
+    size : number of dimensions
+    seed : seed of the sample and the projection
+    keys : uint64 (n,), a number for each record, so that the sample does not depend on the order of the records
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Counts of n-grams as scikit-learn's ``CountVectorizer`` has them, to the last bit, by compiled loops."""
+"""Fast counts of n-grams with compiled loops; results are identical to those of scikit-learn's ``CountVectorizer``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 SIGNS = "!?%$€£#@…"
 WORDS = rf"(?u)\b\w+\b|[{SIGNS}]"
-"""What counts as a word: letters and digits, and the signs that give a tone away."""
+"""Pattern of a word: letters and digits, or one of the signs that show the tone of a text."""
 FEW_TEXTS = 3000
-"""Up to so many short texts scikit-learn's loops in Python take half a second, less than it takes to load the compiled
-ones."""
+"""For fewer texts scikit-learn is used: its Python loops take half a second, less than loading the compiled loops."""
 _ROOM = 1 << 12
 
 
 @cache
 def _kinds() -> NDArray[np.uint8]:
-    """Return what each character is, uint8 (0x110000,), as Python's own ``re`` and ``str.split`` see it."""
+    """Return the kind of each Unicode character, uint8 (0x110000,), as in Python's ``re`` and ``str.split``."""
     import numpy as np
 
     from weaklab.features.kernels import SIGN, SPACE, WORD
@@ -37,19 +36,19 @@ def _kinds() -> NDArray[np.uint8]:
 
 
 def _buffer(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return texts in UTF-8, one after the other, and where the first starts and where each ends."""
+    """Return all texts joined in UTF-8, and offsets: the start of the first text and the end of each."""
     import numpy as np
     import pyarrow as pa
 
     _, ends, text = pa.array(texts, pa.large_string()).buffers()
     held = np.frombuffer(ends, dtype=np.int64)[: len(texts) + 1]
     data = np.frombuffer(text or b"\0", dtype=np.uint8)[: held[-1]]
-    held.flags.writeable = data.flags.writeable = False  # always of one type, so that one compile does
+    held.flags.writeable = data.flags.writeable = False  # always the same array type, so that one compilation is enough
     return data, held
 
 
 def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
-    """Return a copy with room for ``more`` numbers, and at least twice as long, so that a long run costs few copies."""
+    """Return a copy with room for ``more`` numbers; it is at least twice as long, so that copies are rare."""
     import numpy as np
 
     longer = np.zeros(max(len(array) + more, 2 * len(array)), dtype=array.dtype)
@@ -58,16 +57,16 @@ def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
 
 
 class Grams:
-    """Counts the n-grams of texts that are in lower case already.
+    """Counts the n-grams of texts, which must be in lower case.
 
     Parameters
     ----------
     ngrams : (int, int), shortest and longest n-gram, 1 or more
     by_word : bool
-        N-grams of words (:data:`WORDS`), or of the characters of words with a space before and after, a word being what
-        has no white space in it (the analyzers ``word`` and ``char_wb``).
+        True for n-grams of words as in :data:`WORDS` (the analyzer ``word`` of scikit-learn). False for n-grams of
+        characters inside words between white space, with a space before and after each word (``char_wb``).
     vocabulary : n-grams, each once, optional
-        The columns, in this order; without it they are learned.
+        The n-grams to count, in the order of the columns; by default they are learned.
 
     Examples
     --------
@@ -87,7 +86,11 @@ class Grams:
             self._count(vocabulary, whole=True, learn=True)
 
     def _count(self, texts: Sequence[str], *, whole: bool = False, learn: bool = False) -> Any:
-        """Return float32 counts, CSR, columns in order."""
+        """Return the counts as float32 CSR matrix with sorted columns.
+
+        Arrays are allocated here, because the compiled loop cannot enlarge them: it stops at a text for which there is
+        no room, and continues with larger arrays.
+        """
         import numpy as np
         from scipy import sparse
 
@@ -134,7 +137,7 @@ class Grams:
         return sparse.csr_array((counts[:used], indices[:used], indptr.astype(np.int32)), shape=(len(texts), self._d))
 
     def _tallies(self, learn: bool) -> tuple[NDArray[Any], ...]:
-        """Return zeros: a number for each column that may come, a bit for each, and one for each 64."""
+        """Return work arrays of zeros: a counter per possible column, a bit per column, and a bit per 64 columns."""
         import numpy as np
 
         d = len(self._keys) if learn else self._d
@@ -157,11 +160,11 @@ class Grams:
             kernels.place(self._keys, self._column, self._size, self._slots)
 
     def counts(self, texts: Sequence[str]) -> Any:
-        """Return the counts of the columns that are there, float32 CSR (n, d), sorted by column."""
+        """Return the counts of the known n-grams, float32 CSR (n, d), sorted by column."""
         return self._count(texts)
 
     def learn(self, texts: Sequence[str]) -> Any:
-        """Return the counts of all n-grams, float32 CSR (n, d), new ones becoming columns at the end."""
+        """Return the counts of all n-grams, float32 CSR (n, d); new n-grams are added as columns at the end."""
         return self._count(texts, learn=True)
 
     def vocabulary(self) -> Any:
@@ -181,19 +184,19 @@ class Grams:
 def learned(
     batches: Iterable[Sequence[str]], ngrams: tuple[int, int], by_word: bool, min_df: int, max_features: int | None
 ) -> tuple[list[str], Any]:
-    """Return the vocabulary that ``CountVectorizer.fit`` learns of texts, in the order of its columns, and the counts.
+    """Return the vocabulary that ``CountVectorizer.fit`` would learn, in column order, and the counts of the texts.
 
     Parameters
     ----------
     batches : lists of texts in lower case
     ngrams, by_word : see :class:`Grams`
-    min_df : int, how many texts must hold an n-gram
-    max_features : int or None, keep the most frequent, of equally frequent ones those that scikit-learn keeps
+    min_df : int, number of texts that must contain an n-gram
+    max_features : int or None, number of the most frequent n-grams to keep; ties as in scikit-learn
 
     Returns
     -------
     (list of d str, CSR matrix of float32 (n, d))
-        An empty vocabulary where no n-gram is left.
+        The vocabulary is empty if no n-gram is left.
 
     Examples
     --------
@@ -209,9 +212,7 @@ def learned(
     parts = [grams.learn(texts) for texts in batches if texts]
     terms = grams.vocabulary()
     d = len(terms)
-    order = pc.sort_indices(
-        terms
-    ).to_numpy()  # UTF-8 in order of its bytes is in order of its characters, as Python sorts
+    order = pc.sort_indices(terms).to_numpy()  # the byte order of UTF-8 is the order of code points, as in Python
     holding = np.zeros(d, dtype=np.int64)
     for part in parts:
         holding += np.bincount(part.indices, minlength=d)
@@ -222,7 +223,7 @@ def learned(
             total[: part.shape[1]] += part.sum(axis=0)
         order = order[
             np.sort((-total[order]).argsort()[:max_features])
-        ]  # not stable: ties fall as they do in scikit-learn
+        ]  # not stable, so that ties are broken as in scikit-learn
     new = np.full(d, -1, dtype=np.int32)
     new[order] = np.arange(len(order), dtype=np.int32)
     X = sparse.vstack([_chosen(part, new, len(order)) for part in parts], format="csr")
@@ -231,7 +232,7 @@ def learned(
 
 
 def _chosen(part: Any, new: NDArray[np.int32], d: int) -> Any:
-    """Return the columns that have a new number."""
+    """Return the columns that are kept, renumbered."""
     import numpy as np
     from scipy import sparse
 

@@ -1,8 +1,9 @@
-"""Compiled loops that count the n-grams of texts; imported only where there are texts enough to pay for the compiler.
+"""Compiled loops that count the n-grams of texts; imported only for many texts, because loading the compiler is slow.
 
-N-grams are kept in one trie. An edge of it is a *symbol*: one character of UTF-8, or four bytes of a word, in the low
-32 bits of a number; bit 32 says that a word starts there. The trie is a hash table from (parent, symbol), 64 bits in
-all, to the child, so that a look-up compares whole n-grams and never mere hashes. Node 0 is the root.
+All n-grams are stored in one trie. An edge of the trie is a *symbol*: one character, or up to four bytes of a word, in
+the low 32 bits of a number; bit 32 is set if a word starts there. The trie is stored as a hash table from (parent,
+symbol), together 64 bits, to the child. Keys are exact, so that two n-grams with equal hashes are never confused. Node
+0 is the root.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from numba import njit
 
 WORD, SIGN, SPACE = 1, 2, 3
-"""What a character may be: part of a word, a word of its own, or white space; 0 is anything else."""
+"""Kinds of characters: part of a word, a sign that is a word by itself, white space; 0 is any other character."""
 _STARTS = np.uint64(1 << 32)
 _PARENT = np.uint64(33)
 _LOW = np.uint64((1 << 33) - 1)
@@ -30,7 +31,7 @@ _NODE = np.uint64((1 << 32) - 1)
 
 @njit(nogil=True, cache=True)
 def _bytes(text, start, stop):  # type: ignore[no-untyped-def]
-    """Return at most four bytes as the symbol they make."""
+    """Return the symbol of at most four bytes."""
     symbol = np.uint64(0)
     for k in range(start, stop):
         symbol |= np.uint64(text[k]) << np.uint64(8 * (k - start))
@@ -39,7 +40,7 @@ def _bytes(text, start, stop):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _character(text, at):  # type: ignore[no-untyped-def]
-    """Return the code point of UTF-8 that starts at ``at``, and how many bytes it has."""
+    """Return the code point that starts at byte ``at`` of a UTF-8 text, and its number of bytes."""
     lead = np.int64(text[at])
     if lead < 0x80:
         return lead, 1
@@ -52,7 +53,7 @@ def _character(text, at):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _words(text, at, stop, kinds, symbols, units):  # type: ignore[no-untyped-def]
-    """Write the symbols of all words, and where each word starts among them; return how many words there are."""
+    """Write the symbols of all words, and the start of each word among them; return the number of words."""
     n_symbols, n_units = 0, 0
     while at < stop:
         start = at
@@ -77,8 +78,9 @@ def _words(text, at, stop, kinds, symbols, units):  # type: ignore[no-untyped-de
 
 @njit(nogil=True, cache=True)
 def _characters(text, at, stop, kinds, whole, symbols, units):  # type: ignore[no-untyped-def]
-    """Write the characters of the next word, a space before and after it, or of the whole text; return where it ends,
-    and how many.
+    """Write the characters of the next word with a space before and after it, or of the whole text.
+
+    Return the end of the word in the text, and the number of characters.
     """
     n = 0
     if not whole:
@@ -108,7 +110,7 @@ def _characters(text, at, stop, kinds, whole, symbols, units):  # type: ignore[n
 
 @njit(nogil=True, cache=True)
 def _slot(slots, key):  # type: ignore[no-untyped-def]
-    """Return where a key is, or the empty slot where it would be."""
+    """Return the slot of a key, or the empty slot for it if it is not in the table."""
     mixed = key * _MIX
     mask = np.uint64(len(slots) - 1)
     at = (mixed ^ (mixed >> _HALF)) & mask
@@ -119,7 +121,7 @@ def _slot(slots, key):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def place(keys, column, size, slots):  # type: ignore[no-untyped-def]
-    """Enter all nodes in empty slots."""
+    """Insert all nodes into empty slots."""
     for node in range(1, size):
         at = _slot(slots, keys[node])
         slots[at, 0], slots[at, 1] = keys[node], np.uint64(node) | np.uint64(column[node] + 1) << _HALF
@@ -127,7 +129,7 @@ def place(keys, column, size, slots):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _lowest(bits):  # type: ignore[no-untyped-def]
-    """Return the place of the lowest bit that is set."""
+    """Return the position of the lowest bit that is set."""
     return np.int64(_PLACE[((bits & (~bits + np.uint64(1))) * _DE_BRUIJN) >> _SIX])
 
 
@@ -136,35 +138,36 @@ def count(  # type: ignore[no-untyped-def]
     text, ends, row, kinds, by_word, shortest, longest, whole, learn, slots, keys, column, size, n_columns,
     symbols, units, nodes, tally, marks, above, indices, counts, indptr,
 ):  # fmt: skip
-    """Count the n-grams of texts from ``row`` on, as far as there is room for nodes and numbers.
+    """Count the n-grams of texts from ``row`` on, until all are read or the arrays are full.
 
     Parameters
     ----------
-    text : uint8, all texts in UTF-8, one after the other
-    ends : int64 (n + 1,), where the first starts and where each ends
+    text : uint8, all texts joined in UTF-8
+    ends : int64 (n + 1,), start of the first text and end of each text
     row : int, the first text to read
-    kinds : uint8 (0x110000,), what each character is
-    by_word : bool, n-grams of words, or of the characters of words with a space before and after
-    shortest, longest : int
-    whole : bool, every text is one n-gram, whatever its length
-    learn : bool, n-grams that are new become columns, in the order in which they are met; or they are left out
-    slots, keys, column, size, n_columns : the trie: uint64 (s, 2), key, and node beside column + 1 in the high bits, a
-        power of two of them, some of them empty; uint64 key of every node; int32 column of every node or -1; how many
-        nodes and columns there are
-    symbols, units, nodes : uint64, int64 and uint64, to work in, room for the longest text
-    tally, marks, above : int32, uint64 and uint64, zeros: a number for each column, a bit for each, and one for each 64
+    kinds : uint8 (0x110000,), kind of each character
+    by_word : bool, True for n-grams of words, False for n-grams of characters of words with a space before and after
+    shortest, longest : int, lengths of the n-grams
+    whole : bool, whether every text is one n-gram of any length
+    learn : bool, whether new n-grams become columns, in order of first occurrence; otherwise they are ignored
+    slots, keys, column, size, n_columns : the trie
+        Hash table uint64 (s, 2), s a power of two, with the key, and the node in the low and column + 1 in the high
+        bits; key of every node, uint64; column of every node or -1, int32; number of nodes and of columns.
+    symbols, units, nodes : uint64, int64 and uint64, work arrays with room for the longest text
+    tally, marks, above : int32, uint64 and uint64, work arrays of zeros
+        A counter per column; one bit per column with a count above 0; one bit per element of ``marks`` that is not 0.
     indices, counts, indptr : int32, float32 and int64 (n + 1,), the matrix in CSR form, filled up to ``row``
 
     Returns
     -------
     (row, size, n_columns, most)
-        The row is n when all texts are read; otherwise ``most`` says how much room that row may want.
+        ``row`` is n if all texts were read. Otherwise ``most`` is the room that this row may need.
     """
     used = indptr[row]
     most, n_units = 0, 0
     while row < len(ends) - 1:
         at, stop = ends[row], ends[row + 1]
-        most = 2 * (stop - at) + 2  # characters of words of one byte, each with two spaces
+        most = 2 * (stop - at) + 2  # upper limit: words of one byte, each with two spaces
         if by_word:
             n_units = _words(text, at, stop, kinds, symbols, units)
             most = units[n_units]
@@ -176,13 +179,14 @@ def count(  # type: ignore[no-untyped-def]
                 at = stop
             else:
                 at, n_units = _characters(text, at, stop, kinds, whole, symbols, units)
-            least = n_units if whole else shortest if by_word else min(shortest, n_units)  # a short word counts once
+            # as in scikit-learn, a word that is shorter than the shortest n-gram is counted once
+            least = n_units if whole else shortest if by_word else min(shortest, n_units)
             starts = min(n_units, 1) if whole else n_units
             for start in range(starts):
                 nodes[start] = 0
-            for level in range(
-                min(longest, n_units)
-            ):  # not one start after the other: look-ups that do not wait for each other
+            # Level by level and not start by start: then successive look-ups are independent, and the processor need
+            # not wait for the memory access of one before the next.
+            for level in range(min(longest, n_units)):
                 for start in range(min(starts, n_units - level)):
                     node = nodes[start]
                     if level > 0 and node == 0:
@@ -212,7 +216,7 @@ def count(  # type: ignore[no-untyped-def]
                     tally[number] += 1
                     marks[number >> 6] |= np.uint64(1) << np.uint64(number & 63)
                     above[number >> 12] |= np.uint64(1) << np.uint64(number >> 6 & 63)
-        for high in range(len(above)):  # by the bits that are set, and so in order
+        for high in range(len(above)):  # visits only columns with a count, in order, by their bits
             upper, above[high] = above[high], np.uint64(0)
             while upper != 0:
                 middle = high << 6 | _lowest(upper)
@@ -230,12 +234,10 @@ def count(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def spell(nodes, keys):  # type: ignore[no-untyped-def]
-    """Return the n-grams that nodes stand for, UTF-8 in a row, a space between words, and where each ends: uint8, int64
-    (n + 1,).
-    """
+    """Return the n-grams of nodes: joined UTF-8 text with a space between words, uint8, and offsets, int64 (n + 1,)."""
     ends = np.zeros(len(nodes) + 1, np.int64)
     text = np.empty(0, np.uint8)
-    for writes in (False, True):  # lengths first
+    for writes in (False, True):  # first pass: lengths only
         for n in range(len(nodes)):
             node, at = np.int64(nodes[n]), ends[n + 1] if writes else np.int64(0)
             while node != 0:

@@ -1,4 +1,4 @@
-"""Near-duplicate records, which one answer may serve."""
+"""Detection of near-duplicate records, which can share one answer."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]
 
 SIMILARITY = 0.9
-"""Jaccard similarity from which two records count as one."""
+"""Jaccard similarity from which two records are near-duplicates."""
 SHINGLE = 5
-"""Characters of a shingle."""
+"""Number of characters in a shingle (character n-gram)."""
 MIN_SHINGLES = 20
-"""A text with fewer shingles is a duplicate only of what reads the same: one word is too much of it."""
+"""A text with fewer shingles is a duplicate only of equal normalised texts, because one word is a large part of it."""
 MISS = 1e-4
-"""The chance that two records exactly as similar as asked for never meet in a bucket; more similar ones meet more
-surely."""
+"""Probability that two records with exactly the requested similarity share no bucket; it is lower for more similar
+records."""
 LEADERS = 32
-"""In a bucket, records are compared with so many of smallest key: all pairs of a small one, linear in the size of a
-large one."""
-_CHUNK = 1 << 21  # shingles worked on at a time, which bounds the memory beside the result
+"""Each record of a bucket is compared with the 32 records of smallest key in it: all pairs in a small bucket, and a
+cost that is linear in the size of a large one."""
+_CHUNK = 1 << 21  # number of shingles that are processed at a time, to limit the memory
 
 _DROPPED = dict.fromkeys(map(ord, "'`´‘’‚‛ʼ＇"), "")
 _SPACED = dict.fromkeys(map(ord, '.,!"-_*~«»“”„‟‐‑‒–—―−…·•。、，！'), " ")
@@ -42,41 +42,43 @@ _NEGATIONS = re.compile(
     r"\b(?:not?|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|hardly|barely"
     r"|(?:ai|are|ca|could|did|does|do|had|has|have|is|might|must|need|should|was|were|wo|would)nt)\b"
 )
-"""English negations, apostrophes gone."""
+"""English negations, without apostrophes."""
 
 
 def near_duplicates(
     texts: Sequence[str], keys: ArrayLike | None = None, similarity: float = SIMILARITY, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Return the row of each record's representative: int64 (n,), its own row where it is nobody's duplicate.
+    """Return the row of each record's representative: int64 (n,); a record without duplicates is its own.
 
-    Two records are duplicates when they read the same after :func:`normalised`. They are near-duplicates when the
-    Jaccard similarity |A & B| / |A | B| of their sets of character 5-grams reaches ``similarity``, both have at least
-    20 of them, and numbers and English negations are the same and in the same order in both: "flight 12" is not "flight
-    13", nor "I do like it" "I do not like it".
+    Two records are duplicates if their :func:`normalised` texts are equal. They are near-duplicates if three conditions
+    hold: the Jaccard similarity |A & B| / |A | B| of their sets of character 5-grams is at least ``similarity``; both
+    have at least 20 of these; and both contain the same numbers and English negations in the same order, so that
+    "flight 12" and "flight 13", or "I do like it" and "I do not like it", are different.
 
-    Every member of a group is compared with its representative, the record of smallest key; there are no chains.
+    Every member of a group is a near-duplicate of its representative, the record of smallest key. So similarity is not
+    passed on along chains of records.
 
     Parameters
     ----------
     texts : n texts
     keys : uint64 (n,), a number made from each record's id, so that the order of the records does not matter; by
-        default the first of a group represents it
-    similarity : above 0 and up to 1; 1 leaves records that read the same or have the same 5-grams
-    seed : int, of the hash functions
+        default the first record of a group represents it
+    similarity : above 0 and up to 1; with 1, only equal normalised texts or equal sets of 5-grams are duplicates
+    seed : int, seed of the hash functions
 
     Raises
     ------
     WeaklabError
-        A text is no string, the keys are not one a record, or the similarity is out of range.
+        A text is not a string, there is not one key per record, or the similarity is out of range.
 
     Notes
     -----
-    Time and memory are linear in the number of characters. Similar pairs are found by their MinHashes, which agree with
-    the chance of their Jaccard similarity: Broder (1997), On the resemblance and containment of documents, SEQUENCES.
-    Bands of MinHashes make the buckets: Indyk and Motwani (1998), Approximate nearest neighbors: towards removing the
-    curse of dimensionality, STOC. What shares a bucket is verified on the sets themselves, so that a pair may be missed
-    (one in 10,000 of those just as similar as asked for), but none is found that is not similar.
+    Comparing all pairs would be quadratic. Instead, candidates are found with MinHashes: those of two sets are equal
+    with a probability that is their Jaccard similarity. Broder (1997), On the resemblance and containment of
+    documents, SEQUENCES. Records that agree in a whole band of MinHashes share a bucket: Indyk and Motwani (1998),
+    Approximate nearest neighbors: towards removing the curse of dimensionality, STOC. Time and memory are linear in the
+    number of characters. Each candidate pair is then verified on the sets themselves. So a pair may be missed (one in
+    10,000 of those with exactly the requested similarity), but no wrong pair is found.
 
     Examples
     --------
@@ -99,7 +101,7 @@ def near_duplicates(
         [row for reading, row in first.items() if len(reading) >= SHINGLE + MIN_SHINGLES - 1], dtype=np.int64
     )
     if len(rows) > 1:
-        near = _star(len(rows), _similar_pairs([readings[row] for row in rows.tolist()], similarity, seed))
+        near = _representatives(len(rows), _similar_pairs([readings[row] for row in rows.tolist()], similarity, seed))
         onto = np.arange(n)
         onto[rows] = rows[near]
         representative = onto[representative]
@@ -107,10 +109,11 @@ def near_duplicates(
 
 
 def normalised(text: str) -> str:
-    """Return how a text reads: NFKC, case folded, white space and the plainer punctuation one space, apostrophes gone.
+    """Return a text in normal form, in which duplicates are equal.
 
-    Question marks, brackets, colons and other signs stay: they tell tones apart. A text of nothing but punctuation
-    stays.
+    It is NFKC, case folded, without apostrophes; white space and most punctuation become one space. Question marks,
+    brackets, colons and other signs are kept, because they show the tone of a text. A text that is only punctuation is
+    kept.
 
     >>> normalised("It’s   GREAT!!"), normalised("it's great"), normalised("..."), normalised("Great :(")
     ('its great', 'its great', '...', 'great :(')
@@ -120,7 +123,7 @@ def normalised(text: str) -> str:
 
 
 def check_texts(texts: Sequence[Any]) -> None:
-    """Raise a WeaklabError that names the first of ``texts`` that is no string."""
+    """Raise a WeaklabError with the first row of ``texts`` that is not a string."""
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise WeaklabError(f"texts must be strings, got {type(text).__name__} in row {row}")
@@ -132,28 +135,26 @@ def _by_key(keys: ArrayLike | None, n: int) -> Rows:
     numbers = np.asarray(keys)
     if numbers.shape != (n,) or numbers.dtype.kind not in "iu":
         raise WeaklabError(
-            f"keys must be one whole number a record, shape ({n},), got {numbers.dtype} of shape {numbers.shape}"
+            f"keys must be one whole number per record, shape ({n},), got {numbers.dtype} of shape {numbers.shape}"
         )
     return np.argsort(numbers, kind="stable")
 
 
-def _must_agree(reading: str) -> int:
-    """Return a number that differs where numbers or negations differ."""
+def _number_and_negation_hash(reading: str) -> int:
+    """Return a hash of the numbers and negations in a text; near-duplicates must have the same."""
     said = repr((_DIGITS.findall(reading), _NEGATIONS.findall(reading))).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little")
 
 
 def _chunks(sizes: Rows) -> Iterator[tuple[int, int]]:
-    """Cut rows into stretches of about ``_CHUNK`` in size, at least one row each."""
+    """Yield ranges of rows with a total size of about ``_CHUNK``, at least one row each."""
     part = (np.cumsum(sizes) - sizes) // _CHUNK
     cuts = np.flatnonzero(np.diff(part, prepend=-1))
     yield from zip(cuts.tolist(), [*cuts[1:].tolist(), len(sizes)], strict=True)
 
 
 def _shingles(readings: Sequence[str]) -> tuple[Hashes, Rows]:
-    """Return the hashes of all 5-grams, text after text, repeats included, and where each text begins: (total,),
-    (n,).
-    """
+    """Return the hashes of all 5-grams of all texts, with repeats, (total,), and the start of each text, (n,)."""
     codes = np.frombuffer("".join(readings).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     sizes = np.array([len(reading) for reading in readings])
     rolled = np.zeros(len(codes) - SHINGLE + 1, dtype=np.uint64)
@@ -168,15 +169,17 @@ def _shingles(readings: Sequence[str]) -> tuple[Hashes, Rows]:
 
 
 def _mix(z: Hashes) -> Hashes:
-    """Spread 64-bit numbers, one to one: the finaliser of Steele, Lea and Flood (2014), SplitMix64."""
+    """Mix the bits of 64-bit numbers, one to one: the finaliser of Steele, Lea and Flood (2014), SplitMix64."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 def _bands(similarity: float) -> tuple[int, int]:
-    """Return rows of a band and number of bands: a pair just similar enough meets in half of the bands, in one almost
-    surely.
+    """Return the number of MinHashes per band and the number of bands.
+
+    A pair with exactly this similarity agrees in a band with probability of about a half or more, and in none of the
+    bands with probability :data:`MISS`.
 
     >>> _bands(0.9)
     (6, 13)
@@ -191,7 +194,7 @@ def _buckets(readings: Sequence[str], similarity: float, seed: int) -> Hashes:
     rows, bands = _bands(similarity)
     draws = _mix(np.arange(2 * rows * bands, dtype=np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64))
     factors = (draws >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
-    agree = np.array([_must_agree(reading) for reading in readings], dtype=np.uint64)
+    agree = np.array([_number_and_negation_hash(reading) for reading in readings], dtype=np.uint64)
     found = np.repeat(_mix(agree)[None], bands, axis=0)
     sizes = np.array([len(reading) for reading in readings])
     for start, stop in _chunks(sizes):
@@ -208,20 +211,20 @@ def _buckets(readings: Sequence[str], similarity: float, seed: int) -> Hashes:
 
 
 def _similar_pairs(readings: Sequence[str], similarity: float, seed: int) -> Rows:
-    """Return pairs of rows that are similar and found by the hashes, the smaller row first: int (pairs, 2)."""
+    """Return the candidate pairs that are similar, the smaller row first: int (pairs, 2)."""
     candidates = _candidates(_buckets(readings, similarity, seed))
     rows, local = np.unique(candidates, return_inverse=True)
     if not len(rows):
         return candidates
     involved = [readings[row] for row in rows.tolist()]
-    agree = np.array([_must_agree(reading) for reading in involved], dtype=np.uint64)
+    agree = np.array([_number_and_negation_hash(reading) for reading in involved], dtype=np.uint64)
     left, right = local.reshape(-1, 2).T
     similar: NDArray[np.bool_] = (agree[left] == agree[right]) & (_jaccard(involved, left, right) >= similarity)
     return candidates[similar]
 
 
 def _candidates(buckets: Hashes) -> Rows:
-    """Return the pairs of rows to be compared, each once, the smaller row first: int (pairs, 2)."""
+    """Return the pairs of rows to compare, each only once, the smaller row first: int (pairs, 2)."""
     bands, n = buckets.shape
     whole = np.zeros((bands, n), dtype=bool)
     found = [np.empty((0, 2), dtype=np.int64)]
@@ -235,6 +238,7 @@ def _candidates(buckets: Hashes) -> Rows:
         for leader in range(min(LEADERS, int(sizes.max()) - 1)):
             follows = place > leader
             pairs = np.column_stack([order[begin[follows] + leader], order[follows]])
+            # a pair was compared before if it shared a bucket of an earlier band in which all pairs were compared
             known = np.zeros(len(pairs), dtype=bool)
             for earlier in range(band):
                 same = buckets[earlier, pairs[:, 0]] == buckets[earlier, pairs[:, 1]]
@@ -244,9 +248,7 @@ def _candidates(buckets: Hashes) -> Rows:
 
 
 def _jaccard(readings: Sequence[str], left: Rows, right: Rows) -> NDArray[np.float64]:
-    """Return |A & B| / |A | B| of the sets of 5-grams, float (pairs,), 0 where one of them is too small to be
-    judged.
-    """
+    """Return |A & B| / |A | B| of the sets of 5-grams, float (pairs,); 0 if a set is smaller than MIN_SHINGLES."""
     from scipy import sparse
 
     counts = np.array([len(reading) - SHINGLE + 1 for reading in readings])
@@ -264,10 +266,8 @@ def _jaccard(readings: Sequence[str], left: Rows, right: Rows) -> NDArray[np.flo
     return np.where(enough, shared / (sizes[left] + sizes[right] - shared), 0.0)
 
 
-def _star(n: int, pairs: Rows) -> Rows:
-    """Return the representative of each of n rows: the first of those representatives that it is similar to, int
-    (n,).
-    """
+def _representatives(n: int, pairs: Rows) -> Rows:
+    """Return the representative of each of n rows, int (n,): the first representative that it is similar to."""
     near = list(range(n))
     for earlier, row in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))].tolist():
         if near[row] == row and near[earlier] == earlier:

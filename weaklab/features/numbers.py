@@ -1,4 +1,4 @@
-"""Features of tabular records: numeric, boolean and embedding columns."""
+"""Features from data columns: numbers, booleans and embeddings (lists of numbers)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class NumericColumns(Features):
     """Numeric, boolean and embedding columns, standardised to mean 0 and deviation 1; missing values become the mean.
 
-    NaN and infinity count as missing; while it is fitted, a warning names the columns that hold infinity. Numbers of
-    any type, float16 included, are worked out in float64.
+    NaN and infinity count as missing; fitting warns about columns with infinity. Numbers of any type are computed in
+    float64.
 
     Parameters
     ----------
@@ -51,13 +51,15 @@ class NumericColumns(Features):
         count, total, squares, shift, infinite = 0.0, 0.0, 0.0, None, _Infinite(self._names, self._widths)
         for batch in corpus.batches():
             raw = self._raw(batch)
-            infinite.look_at(raw, batch)
+            infinite.add(raw, batch)
             known = np.isfinite(raw)
-            if shift is None:  # squares of numbers around 0 keep the digits that those of a time or an id lose
+            if (
+                shift is None
+            ):  # subtract a typical value first: squares of large numbers, such as times or ids, lose digits
                 shift = np.where(known, raw, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
             raw = np.where(known, raw - shift, 0)
             count, total, squares = count + known.sum(axis=0), total + raw.sum(axis=0), squares + (raw**2).sum(axis=0)
-        infinite.tell()
+        infinite.warn()
         count = np.maximum(count, 1)
         self._mean = total / count + (0 if shift is None else shift)
         deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
@@ -65,7 +67,7 @@ class NumericColumns(Features):
         return self
 
     def _found_widths(self, corpus: Corpus) -> list[int]:
-        """Return how many numbers a record has in each column: 1, or as many as the first list of it has."""
+        """Return the number of values per record in each column: 1, or the length of the first list."""
         found = dict.fromkeys(self._names, 1)
         open_ = set(self._names)
         for batch in corpus.batches():
@@ -118,13 +120,13 @@ class NumericColumns(Features):
 
 
 class _Infinite:
-    """Which columns hold infinity, in how many records, and in which one first."""
+    """Counts infinite values while features are fitted, to warn about them per column."""
 
     def __init__(self, names: Sequence[str], widths: Sequence[int]) -> None:
         self._names = [name for name, width in zip(names, widths, strict=True) for _ in range(width)]
         self._found: dict[str, tuple[int, str]] = {}
 
-    def look_at(self, raw: NDArray[np.float64], batch: pa.RecordBatch) -> None:
+    def add(self, raw: NDArray[np.float64], batch: pa.RecordBatch) -> None:
         import numpy as np
 
         wrong = np.isinf(raw)
@@ -137,18 +139,17 @@ class _Infinite:
             count, first = self._found.get(name, (0, ids[rows[0]]))
             self._found[name] = count + len(rows), first
 
-    def tell(self) -> None:
+    def warn(self) -> None:
         for name, (count, first) in self._found.items():
             warn(
                 f"column {name!r} holds infinity in {count:,} record{'' if count == 1 else 's'}, the first with id "
-                f"{first!r}; "
-                "as a feature that counts as missing, and missing values become the mean: put a number there if it "
-                "means one"
+                f"{first!r}; as a feature that counts as missing, and missing values become the mean: put a number "
+                "there if it means one"
             )
 
 
 def _odd_one(values: Sequence[Any], width: int, ids: Sequence[str]) -> str:
-    """Say which value is no number, or no list of so many."""
+    """Return ``: record 'id' has value`` for the first value that is not a number or a list of ``width`` numbers."""
     import numpy as np
 
     for value, name in zip(values, ids, strict=True):

@@ -1,4 +1,4 @@
-"""Dense features of text: word and document vectors, trained by gensim on the corpus itself."""
+"""Dense features of text: word and document vectors that gensim trains on the corpus."""
 
 from __future__ import annotations
 
@@ -34,16 +34,14 @@ def tokens(text: str) -> list[str]:
 
 
 def _hash(text: str) -> int:
-    """A hash that is the same in every process, which Python's own is not."""
+    """Return a hash that is the same in every process, unlike Python's own."""
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def _in_any_order(corpus: Corpus) -> list[list[str]]:
-    """Return the words of every text, in an order that looks random and depends on the texts alone, not on that of the
-    records.
+def _shuffled_words(corpus: Corpus) -> list[list[str]]:
+    """Return the words of every text; the texts are in a random order that does not depend on the order of the records.
 
-    What gensim learns depends on the order in which it sees the texts; in alphabetical order those alike would come
-    together.
+    The result of gensim depends on the order of the texts. Alphabetical order would put similar texts together.
     """
     return [tokens(text) for text in sorted(texts_of(corpus), key=lambda text: (_hash(text), text))]
 
@@ -56,7 +54,7 @@ def _unit_rows(rows: NDArray[Any]) -> Floats:
 
 
 def _gensim(model: Callable[..., Any], corpus: Corpus, **settings: Any) -> Any:
-    """Train a gensim model in one thread, which makes it the same for the same seed."""
+    """Train a gensim model in one thread, so that the same seed gives the same model."""
     try:
         return model(workers=1, hashfxn=_hash, **settings)
     except RuntimeError as error:
@@ -66,12 +64,12 @@ def _gensim(model: Callable[..., Any], corpus: Corpus, **settings: Any) -> Any:
 
 
 class WordVectors(Features):
-    """A text is the mean of the vectors of its words, each weighted by the word's inverse document frequency.
+    """Base class: a text is the mean of the vectors of its words, weighted by inverse document frequency.
 
-    The weight of a word that is in df of n texts is ln((1 + n) / (1 + df)) + 1. From the mean the direction is taken
-    away that the texts of the corpus have most in common; what is left has length 1, or is 0 where no word is known.
-    This is the baseline of Arora, Liang and Ma (2017), A simple but tough-to-beat baseline for sentence embeddings,
-    ICLR, with the weights of TF-IDF.
+    The weight of a word that occurs in df of n texts is ln((1 + n) / (1 + df)) + 1. The mean vectors of all texts share
+    one main direction that says nothing about their differences; it is removed. The rest is scaled to length 1; it is 0
+    if no word is known. This is the baseline of Arora, Liang and Ma (2017), A simple but tough-to-beat baseline for
+    sentence embeddings, ICLR, with the weights of TF-IDF.
     """
 
     size: int
@@ -86,7 +84,7 @@ class WordVectors(Features):
     def fit(self, corpus: Corpus) -> WordVectors:
         import numpy as np
 
-        sentences = _in_any_order(corpus)
+        sentences = _shuffled_words(corpus)
         vectors = self._train(sentences, corpus)
         seen = Counter(word for sentence in sentences for word in set(sentence))
         df = np.array([seen[word] for word in vectors.index_to_key])
@@ -102,7 +100,7 @@ class WordVectors(Features):
         return self
 
     def _of_unseen(self, word: str) -> Floats | None:
-        """Return the weighted vector of a word that is not in the vocabulary, None if there is none."""
+        """Return the weighted vector of a word that is not in the vocabulary; None if it cannot be made."""
         return None
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
@@ -112,7 +110,7 @@ class WordVectors(Features):
         return _unit_rows(rows - np.outer(rows @ self._common, self._common))
 
     def _means(self, texts: Sequence[str]) -> Floats:
-        """Return the weighted means (n, size) with length 1."""
+        """Return the weighted means (n, size), scaled to length 1."""
         import numpy as np
         from scipy import sparse
 
@@ -147,12 +145,13 @@ class WordVectors(Features):
 class Word2Vec(WordVectors):
     """Mean of gensim Word2Vec vectors, weighted by inverse document frequency; trained on the corpus itself.
 
-    One thread and a seed, so that the same corpus gives the same vectors. Words that are in no record have none.
+    It is trained in one thread with a seed, so that the same corpus gives the same vectors. Words that are not in the
+    corpus are ignored.
 
     Parameters
     ----------
-    size : numbers a word
-    window : words on either side that a word is to predict
+    size : number of dimensions
+    window : number of words on either side that are predicted from a word
     min_count : leave out words that occur less often
     epochs, seed : int
 
@@ -182,17 +181,16 @@ class Word2Vec(WordVectors):
 
 @FEATURES.named("fasttext")
 class FastText(WordVectors):
-    """Mean of gensim FastText vectors, weighted by inverse document frequency; unseen words are made of their subwords.
+    """Mean of gensim FastText vectors, weighted by inverse document frequency; also for words outside the corpus.
 
-    One thread and a seed, so that the same corpus gives the same vectors. A word that is in no record, a misspelt one,
-    is the mean of the character n-grams that it shares with words that are.
+    It is trained in one thread with a seed, so that the same corpus gives the same vectors. A word that is not in the
+    corpus, such as a misspelt one, gets the mean of the vectors of those of its character n-grams that are.
 
     Parameters
     ----------
     size, window, min_count, epochs, seed : see :class:`Word2Vec`
     ngrams : (int, int), shortest and longest character n-gram
-    buckets : n-grams are hashed to so many vectors; gensim's two million would take 800 MB for what a corpus of labels
-        needs
+    buckets : number of vectors that n-grams are hashed to; gensim's default of two million would take 800 MB
 
     References
     ----------
@@ -229,9 +227,7 @@ class FastText(WordVectors):
             max_n=self.ngrams[1],
             bucket=self.buckets,
         ).wv
-        trained = np.unique(
-            np.concatenate(list(vectors.buckets_word)).astype(np.int64)
-        )  # the others are as random as at the start
+        trained = np.unique(np.concatenate(list(vectors.buckets_word)).astype(np.int64))  # the others were not trained
         self._take_ngrams(trained, vectors.vectors_ngrams[trained] * np.float32(np.log(1 + len(sentences)) + 1))
         return vectors
 
@@ -258,17 +254,17 @@ class FastText(WordVectors):
 
 @FEATURES.named("doc2vec")
 class Doc2Vec(Features):
-    """Document vectors of gensim's Doc2Vec (distributed bag of words), inferred for every text on its own.
+    """Document vectors of gensim's Doc2Vec (distributed bag of words), inferred for each text separately.
 
-    It was found of little use for short texts: with 100 labels it was behind TF-IDF, and behind the mean of word
-    vectors, on all of four text corpora.
+    It is of little use for short texts: with 100 labels it was worse than TF-IDF and worse than the mean of word
+    vectors on all of four text corpora.
 
-    The vector of a text depends on the text, the corpus and the seed alone: every inference starts from random numbers
-    that the text itself seeds.
+    The vector of a text depends only on the text, the corpus and the seed, because inference starts from random numbers
+    that are seeded by the text.
 
     Parameters
     ----------
-    size : numbers a text
+    size : number of dimensions
     min_count : leave out words that occur less often
     epochs : passes over the corpus, and over each text when its vector is inferred
     seed : int
@@ -297,7 +293,7 @@ class Doc2Vec(Features):
         from gensim.models import Doc2Vec as Gensim
         from gensim.models.doc2vec import TaggedDocument
 
-        documents = [TaggedDocument(words, [place]) for place, words in enumerate(_in_any_order(corpus))]
+        documents = [TaggedDocument(words, [place]) for place, words in enumerate(_shuffled_words(corpus))]
         model = _gensim(Gensim, corpus, documents=documents, **self._settings())
         words = list(model.wv.index_to_key)
         counts = [int(model.wv.get_vecattr(word, "count")) for word in words]
@@ -326,8 +322,9 @@ class Doc2Vec(Features):
         return _unit_rows(rows)
 
     def _infer(self, words: list[str]) -> Floats:
-        """Return what gensim's ``infer_vector`` would, were it not seeded by Python's hash, another one in every
-        process.
+        """Return the inferred vector of a text, as gensim's ``infer_vector``, but reproducible.
+
+        gensim seeds it with Python's hash, which differs between processes.
         """
         import numpy as np
         from gensim.models.doc2vec_inner import train_document_dbow

@@ -1,4 +1,4 @@
-"""Sparse features of text: counts of words and of characters."""
+"""Sparse features of text: TF-IDF of words or characters, and hashed character n-grams."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
     from weaklab.features.base import Matrix
 
 MOST_OF_A_TEXT, MOST_CHARACTERS = 1_000_000, 20_000
-"""So many characters of a text are looked at for words, and for parts of words: one huge record must not hold up
-all."""
+"""Only this many first characters of a text are used for word and for character n-grams, so that one huge record does
+not slow down all others."""
 
 
 @FEATURES.named("tfidf")
 class Tfidf(Features):
-    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``), of the first million
-    characters of a text.
+    """TF-IDF of word n-grams with sublinear counts (scikit-learn's ``TfidfVectorizer``).
+
+    Only the first million characters of a text are used.
 
     Parameters
     ----------
     ngrams : (int, int), shortest and longest n-gram
-    min_df : int, how many records must hold an n-gram
-    max_features : int or None, keep the most frequent
+    min_df : int, number of records that must contain an n-gram
+    max_features : int or None, number of the most frequent n-grams to keep
     """
 
     def __init__(self, ngrams: Sequence[int] = (1, 2), min_df: int = 1, max_features: int | None = 200_000) -> None:
@@ -75,8 +76,9 @@ class Tfidf(Features):
         return self.fit(corpus).transform_corpus(corpus) if counts is None else self._weighed(counts)
 
     def _learn(self, corpus: Corpus) -> Matrix | None:
-        """Fit to many texts; return their counts. None where scikit-learn is to do it: for few texts, or to say what is
-        wrong.
+        """Fit to many texts and return their counts.
+
+        Return None to leave it to scikit-learn: for few texts, or if its error message is needed.
         """
         from sklearn.feature_extraction.text import TfidfTransformer
 
@@ -91,7 +93,7 @@ class Tfidf(Features):
         return counts
 
     def _range(self) -> tuple[int, int] | None:
-        """Return the n-grams where all settings are of the kind that the compiled loops know."""
+        """Return the n-gram lengths if the compiled loops support all settings, else None."""
         numbers: tuple[object, ...] = (*self.ngrams, self.min_df, 1 if self.max_features is None else self.max_features)
         plain = (
             len(self.ngrams) == 2
@@ -132,15 +134,15 @@ class Tfidf(Features):
 
 @FEATURES.named("characters")
 class Characters(Tfidf):
-    """TF-IDF of character n-grams within words, sublinear counts: endings, spellings, parts of compounds.
+    """TF-IDF of character n-grams inside words, sublinear counts: captures endings, spellings, parts of compounds.
 
-    Of a long text, the first 20,000 characters count.
+    Only the first 20,000 characters of a text are used.
 
     Parameters
     ----------
     ngrams : (int, int), shortest and longest n-gram, in characters; a word has a space before and after it
-    min_df : int, how many records must hold an n-gram
-    max_features : int or None, keep the most frequent
+    min_df : int, number of records that must contain an n-gram
+    max_features : int or None, number of the most frequent n-grams to keep
     """
 
     _by_word, _most = False, MOST_CHARACTERS
@@ -150,7 +152,7 @@ class Characters(Tfidf):
 
 
 def _is_large(corpus: Corpus) -> bool:
-    """Tell whether there are :data:`FEW_TEXTS` records, without reading more of them."""
+    """Whether there are at least :data:`FEW_TEXTS` records, without reading more than needed."""
     rows = 0
     return any((rows := rows + batch.num_rows) >= FEW_TEXTS for batch in corpus.batches())
 
@@ -161,9 +163,7 @@ def _beginning(text: str, length: int) -> str:
 
 @FEATURES.named("hashing")
 class Hashing(Features):
-    """Hashed character n-grams within words (scikit-learn's ``HashingVectorizer``); nothing to fit, memory is
-    bounded.
-    """
+    """Hashed character n-grams inside words (``HashingVectorizer`` of scikit-learn): no fitting, limited memory."""
 
     def __init__(self, ngrams: Sequence[int] = (3, 5), n_features: int = 1 << 18) -> None:
         self.ngrams, self.n_features = tuple(ngrams), n_features

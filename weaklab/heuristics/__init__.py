@@ -1,4 +1,4 @@
-"""Heuristics: labeling functions in every form, and the base class of all voters."""
+"""Heuristics: labeling functions in every form, and the base class of all committee members."""
 
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
 from weaklab.heuristics.conditions import Condition, where

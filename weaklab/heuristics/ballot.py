@@ -1,4 +1,4 @@
-"""What a heuristic says about a batch, and the base class of all heuristics."""
+"""The base class of all heuristics, and the ballot: the votes of one heuristic on a batch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 FaultRow = tuple[int, str, str]
-"""A row of a batch, the exception's name and its message."""
+"""(row of a batch, name of the exception, its message)"""
 
 
 @dataclass
@@ -31,14 +31,14 @@ class Ballot:
     Attributes
     ----------
     votes : int8 (n,), codes, -1 abstains
-    confidence : float32 (n,) in (0, 1], how sure each vote is; None where all are plain votes
-    scores : float32 (n, k), the class probabilities of a weak classifier, rows of NaN-free numbers that sum to 1;
-        None for labeling functions
-    faults : what went wrong, merged by kind
-    fault_rows : (row of the batch, exception name, message) of every record on which something went wrong, in row
-        order; empty in the ballot of a whole corpus
-    kills : rows of the batch on which its process was stopped or ended, in order
-    seconds : CPU seconds that voting took in a child process, 0 where nobody measured
+    confidence : float32 (n,) in (0, 1], confidence of each vote; None if all votes are plain
+    scores : float32 (n, k), class probabilities of a weak classifier, without NaN, rows sum to 1; None for labeling
+        functions
+    faults : the faults, merged by kind
+    fault_rows : (row of the batch, exception name, message) of every record with a fault, in row order; empty in the
+        ballot of a whole corpus
+    kills : rows of the batch on which its process was killed or died, in order
+    seconds : CPU seconds for voting in a child process; 0 if not measured
     """
 
     votes: NDArray[np.int8]
@@ -58,16 +58,16 @@ class Ballot:
 
 
 class Heuristic(abc.ABC):
-    """A voter of the committee.
+    """A member of the committee: votes for a label on each record, or abstains.
 
-    A subclass gives ``name``, ``fingerprint`` (equal if and only if it votes the same) and :meth:`evaluate`.
+    A subclass defines ``name``, ``fingerprint`` (equal if and only if it votes the same) and :meth:`evaluate`.
 
     Attributes
     ----------
-    name : unique in a committee
-    location : ``file:line`` where it was written, for messages
-    keeps : False where its votes must not be kept for the next time
-    opaque : True where it runs code that may hang or kill its process, so that it runs in a killable one
+    name : name, unique in a committee
+    location : ``file:line`` where it is defined, for messages
+    keeps : False if its votes must not be stored for later runs
+    opaque : True if it runs user code that may hang or kill its process; then it runs in a child process
     """
 
     name: str
@@ -76,32 +76,32 @@ class Heuristic(abc.ABC):
     opaque: bool = False
     examples: Any = None
     named: bool = True
-    """False where its name was made up and another one may be better."""
+    """Whether the user gave the name; if False, the name was generated and may be replaced by a better one."""
 
     @property
     @abc.abstractmethod
     def fingerprint(self) -> str:
-        """A hash of all that decides the votes."""
+        """A hash of everything that determines the votes."""
 
     @abc.abstractmethod
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        """Vote on a batch; never raises for what a record does to it, but leaves a fault.
+        """Vote on a batch; an exception on a record becomes a fault in the ballot and is not raised.
 
-        ``watch`` is told which row is next, so that a watchdog knows where a heuristic hangs, and names rows to leave
-        out.
+        The heuristic reports each next row to ``watch``, so that a watchdog knows where it hangs. ``watch`` also names
+        rows to skip.
         """
 
     def vote(self, batch: pa.RecordBatch, labels: LabelNames) -> NDArray[np.int8]:
-        """Return the votes alone: int8 (n,), -1 abstains."""
+        """Return only the votes: int8 (n,), -1 abstains."""
         return self.evaluate(batch, labels).votes
 
     def reads(self) -> frozenset[str] | None:
-        """Return the columns that it may read, beside ids and the text; None if that may be any, as for a function."""
+        """Return the columns that it may read in addition to ids and text; None if unknown, as for a function."""
         return None
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """What it uses that cannot be compared by its content, in words; then it votes anew at every run."""
+        """Descriptions of what it uses and cannot be compared by content; if any exist, it votes anew in each run."""
         return ()
 
     def modules(self) -> Mapping[str, Module]:
@@ -109,16 +109,16 @@ class Heuristic(abc.ABC):
         return {}
 
     def fingerprint_parts(self) -> Any:
-        """Return what decides its votes, for the fingerprint of a function that captures it."""
+        """Return the data that determine its votes, for the fingerprint of a function that captures it."""
         return self.fingerprint
 
     def spec(self) -> dict[str, Any] | None:
-        """Return JSON from which the heuristic can be made again, None if only its code can do that."""
+        """Return JSON from which the heuristic can be made again; None if that needs its code."""
         return None
 
     @property
     def where(self) -> str:
-        """Its location, or in a word what it is where it has none."""
+        """Its location; if it has none, a word for its kind."""
         return self.location or re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
 
     def __repr__(self) -> str:
@@ -126,9 +126,9 @@ class Heuristic(abc.ABC):
 
 
 def faults_of(heuristic: Heuristic, fault_rows: Sequence[FaultRow], ids: Sequence[Any]) -> list[Fault]:
-    """Merge the fault rows of a batch by kind: the message of the first, the ids of the first few, the count of all.
+    """Merge the fault rows of a batch by kind: message of the first, ids of the first few, count of all.
 
-    In row order, so that the faults of a corpus are the same wherever its batches end.
+    They are merged in row order, so that the result for a corpus does not depend on the batch size.
     """
     found: dict[str, tuple[str, list[str], int]] = {}
     for row, kind, message in fault_rows:
@@ -144,13 +144,13 @@ def faults_of(heuristic: Heuristic, fault_rows: Sequence[FaultRow], ids: Sequenc
 
 @dataclass
 class Watch:
-    """Where a watchdog follows a heuristic row by row.
+    """Progress of a heuristic inside a batch, for a watchdog that kills a process that hangs.
 
     Attributes
     ----------
-    at : called with the row that comes next, -1 for the whole batch
-    skip : rows that are not to be tried again, because the heuristic hung or died there
-    mark : its first item is the row that comes next; a loop that cannot afford a call writes it there
+    at : function that is called with the next row, -1 for the whole batch
+    skip : rows to skip, because the heuristic hung or died there before
+    mark : its first item is the next row; fast loops write it there instead of calling ``at``
     """
 
     at: Callable[[int], None] = lambda row: None

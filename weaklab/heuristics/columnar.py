@@ -1,7 +1,7 @@
-"""Column expressions over whole batches, in numpy and Arrow.
+"""Fast evaluation of column expressions on whole batches, with numpy and Arrow.
 
-What is done here must be what :meth:`Expression.python` does; a row for which that is not certain (a type that fits
-nothing, a division by zero, an integer too large for the processor) is marked as doubtful and left to it.
+The results must equal those of :meth:`Expression.python`. Rows for which this is not certain (an unexpected type, a
+division by zero, an integer that is too large) are marked as doubtful, and are evaluated there.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ WHITE_SPACE = (
     + "".join(map(chr, range(0x2000, 0x200B)))
     + "\u2028\u2029\u202f\u205f\u3000"
 )
-"""The characters at which ``str.split`` splits and that ``str.strip`` takes away."""
+"""The characters at which ``str.split`` splits and that ``str.strip`` removes."""
 
 _WIDE_SPACES = [
     int.from_bytes(character.encode().ljust(3, b"\0"), "big") for character in WHITE_SPACE if not character.isascii()
 ]
-"""Those beyond ASCII, as the number that their two or three bytes of UTF-8 make."""
+"""White space beyond ASCII; each character as the number of its two or three bytes in UTF-8."""
 _BLOCK_BYTES = 1 << 18
-"""Text is counted in blocks of this size, so that a block and its masks stay in the processor's cache and
-in memory that the allocator does not give back between them."""
+"""Text is processed in blocks of this size, so that a block and its masks fit into the processor's cache, and the
+allocator can reuse their memory."""
 _FEW_BYTES = 1 << 20
-"""Text that is counted fast enough, in some milliseconds, without kernels."""
+"""Up to this size, text is counted in some milliseconds without compiled kernels."""
 _EXACT_FLOAT = 2**53
-"""Integers up to this are floats, too."""
+"""Integers up to this limit can be represented exactly as floats."""
 _SAFE_INTEGER = 2**62
-"""Two integers below this add up to one of 64 bits."""
+"""The sum of two integers below this limit fits into 64 bits."""
 
 
 @dataclass
@@ -53,9 +53,9 @@ class Values:
 
     Attributes
     ----------
-    data : bool, int64 or float64 (n,), or texts; a scalar for a constant; None where every row is doubtful
-    known : bool (n,), False where the value is missing; None where none is
-    doubt : bool (n,), True where Python itself must be asked; None where it need not
+    data : bool, int64 or float64 (n,), or texts; a scalar for a constant; None if every row is doubtful
+    known : bool (n,), False where the value is missing; None if no value is missing
+    doubt : bool (n,), True where :meth:`Expression.python` must be used; None if nowhere
     """
 
     data: Any
@@ -64,7 +64,7 @@ class Values:
 
 
 class Texts:
-    """The texts of n records as they lie in memory: UTF-8 bytes and where each text starts."""
+    """The texts of n records in Arrow's memory layout: UTF-8 bytes, and the start of each text."""
 
     def __init__(self, array: pa.LargeStringArray) -> None:
         self.array = array
@@ -84,14 +84,14 @@ class Texts:
 
     @cached_property
     def wide(self) -> Ints:
-        """The rows with a character beyond ASCII."""
+        """The rows that contain characters beyond ASCII."""
         used = self.data[self.starts[0] : self.starts[-1]]
         if not len(used) or used.max() < 128:
             return np.empty(0, np.int64)
         return np.flatnonzero(count_marked(self, lambda data, firsts: data >= 128))
 
     def blocks(self) -> Iterator[tuple[int, int, Bytes, Ints]]:
-        """Yield the first and last row of a block, its bytes, and where its texts start in them."""
+        """Yield, for each block, its first and last row, its bytes, and the starts of its texts in the bytes."""
         starts = self.starts
         cuts = np.searchsorted(starts, np.arange(starts[0], starts[-1], _BLOCK_BYTES))
         bounds = np.unique([0, *cuts.tolist(), len(self)]).tolist()
@@ -99,8 +99,8 @@ class Texts:
             yield first, last, self.data[starts[first] : starts[last]], starts[first : last + 1] - starts[first]
 
 
-class Table:
-    """One batch on which expressions are evaluated; what two of them share is worked out once."""
+class ExpressionBatch:
+    """A batch on which expressions are evaluated; results that several expressions share are computed once."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = batch
@@ -119,10 +119,10 @@ class Table:
         return found
 
     def count_together(self, expressions: Iterable[Expression]) -> None:
-        """Work out all plain counts that the expressions hold, four at a time in one reading of a column.
+        """Compute all simple counts in the expressions, up to four in one pass over a column.
 
-        This is done for a large batch only, and where numba is loaded anyway, since loading it takes as long as
-        counting 100 MB.
+        This is done only for a large batch and if numba is already loaded, because loading it takes as long as counting
+        100 MB.
         """
         if "numba" not in sys.modules:
             return
@@ -140,7 +140,7 @@ class Table:
                         self._found[expression.key] = Values(numbers, values.known, values.doubt)
 
     def answers(self, expression: Expression) -> tuple[Mask, Mask]:
-        """Return bool (n,) where a condition holds, and where Python must be asked."""
+        """Return where a condition holds, bool (n,), and where :meth:`Expression.python` must be used, bool (n,)."""
         yes, _, doubt = self._truth(self.values(expression))
         return yes & ~doubt, doubt
 
@@ -213,7 +213,7 @@ class Table:
         return self._doubtful()
 
     def _truth(self, values: Values) -> tuple[Mask, Mask, Mask]:
-        """Return where a condition holds, where it does not, and where that is doubtful."""
+        """Return three masks: where a condition is true, where it is false, and where that is doubtful."""
         n = len(self)
         known = np.ones(n, bool) if values.known is None else values.known
         doubt = np.zeros(n, bool) if values.doubt is None else np.broadcast_to(values.doubt, n)
@@ -247,7 +247,7 @@ def _reduced(join: Any, masks: Iterable[Mask | None]) -> Mask | None:
 
 
 def _apply(op: str, values: list[Any], parameters: tuple[Any, ...]) -> tuple[Any, Mask | None]:
-    """Return the values of one operation and the rows in doubt; None for values where all rows are."""
+    """Return the values of one operation and the mask of doubtful rows; values are None if all rows are doubtful."""
     if op in COMPARISONS:
         return _compare(op, *values)
     if op not in METHODS:
@@ -272,7 +272,7 @@ def _compare(op: str, left: Any, right: Any) -> tuple[Any, Mask | None]:
             ">=": "greater_equal",
         }
         return _numpy(pc.call_function(names[op], [_arrow(left), _arrow(right)])), None
-    if any(texts):  # text and a number differ, and neither is the smaller
+    if any(texts):  # text and a number are not equal, and have no order
         n = max(len(side) if isinstance(side, Texts) else np.size(side) for side in (left, right))
         return (np.full(n, op == "!="), None) if op in ("==", "!=") else (None, None)
     doubt = None
@@ -304,7 +304,7 @@ def _compute(op: str, left: Any, right: Any) -> tuple[Any, Mask | None]:
 
 
 def _beyond(numbers: Any, limit: int) -> Mask | None:
-    """Return where numbers are ``limit`` or more from zero, None where none is."""
+    """Return where absolute values are ``limit`` or more; None if nowhere."""
     if numbers.dtype == bool or not numbers.size or (numbers.max() < limit and numbers.min() > -limit):
         return None
     return np.asarray((numbers >= limit) | (numbers <= -limit))
@@ -340,9 +340,9 @@ def _numpy(found: Any) -> Any:
 def count_marked(texts: Texts, mark: Callable[[Bytes, Ints], Mask]) -> Ints:
     """Count the marked bytes of every text: int64 (n,).
 
-    ``mark`` gets the bytes of a block and where its texts that are not empty start, and returns a bool for every byte.
-    The marks are packed to bits and counted by words of 64, with a running total a word, after Jacobson (1989),
-    "Space-efficient static trees and graphs", FOCS.
+    ``mark`` gets the bytes of a block and the starts of its texts that are not empty; it returns a bool for every byte.
+    The marks are packed into bits and counted in words of 64 bits, with a running total per word, after Jacobson
+    (1989), "Space-efficient static trees and graphs", FOCS.
     """
     counts = np.empty(len(texts), np.int64)
     for first, last, data, starts in texts.blocks():
@@ -357,21 +357,21 @@ def count_marked(texts: Texts, mark: Callable[[Bytes, Ints], Mask]) -> Ints:
 
 
 def ones(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Count the bits of 64-bit words that are set: uint8 (n,); numpy has had a function for it since version 2."""
+    """Count the set bits of 64-bit words: uint8 (n,); only numpy 2 or later has a function for it."""
     if hasattr(np, "bitwise_count"):
         return np.asarray(np.bitwise_count(words))
     return np.asarray(np.unpackbits(words.view(np.uint8)).reshape(len(words), 64).sum(axis=1, dtype=np.uint8))
 
 
 def _counts_of_bytes(expression: Expression) -> Iterator[tuple[Expression, Bytes]]:
-    """Give the parts of an expression that count bytes of a column, and which bytes: uint8."""
+    """Yield the parts of an expression that only count bytes of a column, and the counted bytes: uint8."""
     parts = [part for part in expression.args if isinstance(part, Expression)]
     if not (parts and parts[0].op == "column"):
         for part in parts:
             yield from _counts_of_bytes(part)
     elif expression.op == "length":
         every = np.arange(256, dtype=np.uint8)
-        yield expression, every[every & 0xC0 != 0x80]  # all but the later bytes of a character
+        yield expression, every[every & 0xC0 != 0x80]  # one byte per character: all except continuation bytes
     elif expression.op in ("count", "count_of"):
         characters = expression.args[1]
         if characters.isascii() and (expression.op == "count_of" or len(characters) == 1):
@@ -379,7 +379,7 @@ def _counts_of_bytes(expression: Expression) -> Iterator[tuple[Expression, Bytes
 
 
 def _count_bytes(texts: Texts, wanted: list[Bytes]) -> list[Ints]:
-    """Count some sets of bytes in every text: int64 (n,) for each."""
+    """Count several sets of bytes in every text: int64 (n,) for each set."""
     from weaklab.heuristics.kernels import count_bytes
 
     found: list[Ints] = []
@@ -415,7 +415,7 @@ def _words(texts: Texts) -> Ints:
 
 
 def _ascii_space(data: Bytes) -> tuple[Mask, Mask]:
-    """Return which bytes are white space, 9 to 13 and 28 to 32, and a mask to write on."""
+    """Return a mask of the bytes that are white space (9 to 13 and 28 to 32), and a second mask as work space."""
     spare = data - np.uint8(9)
     space, mask = spare <= 4, spare.view(bool)
     np.less_equal(np.subtract(data, np.uint8(28), out=spare), 4, out=mask)
@@ -424,7 +424,7 @@ def _ascii_space(data: Bytes) -> tuple[Mask, Mask]:
 
 
 def _add_wide_space(data: Bytes, space: Mask) -> None:
-    """Mark the bytes of the white space beyond ASCII, which all starts with one of four bytes."""
+    """Mark the bytes of white space beyond ASCII; all these characters start with one of four bytes."""
     found = np.flatnonzero((data == 0xC2) | (data - np.uint8(0xE1) <= 2))
     codes = data[found].astype(np.int32) << 16 | data[found + 1].astype(np.int32) << 8
     three = data[found] != 0xC2
@@ -435,9 +435,9 @@ def _add_wide_space(data: Bytes, space: Mask) -> None:
 
 
 def _places(data: Bytes, part: bytes) -> Ints:
-    """Return where ``part`` starts in ``data``, overlaps included: int64, in ascending order.
+    """Return the positions of ``part`` in ``data``, overlaps included: int64, in ascending order.
 
-    The first and last byte are compared everywhere, the others only where these two agree, after Muła (2008),
+    The first and the last byte are compared everywhere, the other bytes only where these two match, after Muła (2008),
     "SIMD-friendly algorithms for substring searching".
     """
     span = len(data) - len(part) + 1
@@ -453,8 +453,9 @@ def _places(data: Bytes, part: bytes) -> Ints:
 
 
 def _inside(texts: Texts, part: bytes) -> Iterator[tuple[slice, Ints, Ints]]:
-    """Yield the rows of a block, where ``part`` starts in it and in which of its rows, leaving out what ends in the
-    next text.
+    """Yield, for each block: its rows, the positions of ``part``, and the row of each position.
+
+    Matches that extend into the next text are left out.
     """
     for first, last, data, starts in texts.blocks():
         found = _places(data, part)
@@ -494,7 +495,7 @@ def _count_of(texts: Texts, characters: str) -> Ints:
 
 
 def _count_class(texts: Texts, low: int, high: int, belongs: Callable[[str], bool]) -> Ints:
-    """Count the bytes from ``low`` to ``high`` and the characters beyond ASCII that belong to them."""
+    """Count the characters of a class in every text: ASCII from ``low`` to ``high``, and others by ``belongs``."""
 
     def mark(data: Bytes, firsts: Ints) -> Mask:
         marks = data - np.uint8(low) <= high - low
@@ -507,7 +508,7 @@ def _count_class(texts: Texts, low: int, high: int, belongs: Callable[[str], boo
 
 
 def _mark_wide(data: Bytes, marks: Mask, belongs: Callable[[str], bool]) -> None:
-    """Mark the first byte of every character beyond ASCII that belongs to a class."""
+    """Mark the first byte of every character beyond ASCII that is in a class."""
     places = np.flatnonzero(data >= 0xC0)
     lead = data[places].astype(np.int32)
     codes = (lead & np.where(lead < 0xE0, 0x1F, np.where(lead < 0xF0, 0x0F, 0x07))) << 6 | data[places + 1] & 0x3F
@@ -518,8 +519,8 @@ def _mark_wide(data: Bytes, marks: Mask, belongs: Callable[[str], bool]) -> None
 
 
 def _belong(codes: NDArray[np.int32], belongs: Callable[[str], bool]) -> Mask:
-    """Tell which characters belong to a class; each is asked for once, then known (1: no, 2: yes)."""
-    known = _asked(belongs)
+    """Return which characters are in a class; the answer for each character is cached (1: no, 2: yes)."""
+    known = _class_cache(belongs)
     found = known[codes]
     new = np.unique(codes[found == 0])
     if len(new):
@@ -529,7 +530,7 @@ def _belong(codes: NDArray[np.int32], belongs: Callable[[str], bool]) -> Mask:
 
 
 @cache
-def _asked(belongs: Callable[[str], bool]) -> Bytes:
+def _class_cache(belongs: Callable[[str], bool]) -> Bytes:
     return np.zeros(0x110000, np.uint8)
 
 
@@ -539,19 +540,22 @@ def _patch(texts: Texts, counts: Ints, rows: Ints, python: Callable[[str], int])
 
 
 def _lower(texts: Texts) -> Texts:
-    """Lower by bytes; where Python changes a character beyond ASCII, by Python, which knows the final sigma and what
-    becomes two.
+    """Return texts in lower case: by bytes, or by Python if a character beyond ASCII changes.
+
+    Python handles special cases, such as the final sigma and letters that become two characters.
     """
     small = _ascii_lower(texts)
     if len(texts.wide):
-        changes = _count_class(texts, 0xFF, 0xFF, _lowers) > 0  # no byte of UTF-8 is 255
+        changes = (
+            _count_class(texts, 0xFF, 0xFF, _lowers) > 0
+        )  # 255 is no byte of UTF-8, so that only characters beyond ASCII are counted
         lowered = [text.lower() for text in texts.array.filter(pa.array(changes)).to_pylist()]
         small = pc.replace_with_mask(small, pa.array(changes), pa.array(lowered, pa.large_string()))
     return Texts(small)
 
 
 def _ascii_lower(texts: Texts) -> pa.LargeStringArray:
-    """Lower the letters A to Z. (Arrow's own function returns wrong texts for some slices, as of version 26.)"""
+    """Change A to Z to lower case. (Arrow's own function returns wrong texts for some slices, as of version 26.)"""
     starts = texts.starts
     data = texts.data[starts[0] : starts[-1]]
     capital = data - np.uint8(ord("A")) <= ord("Z") - ord("A")

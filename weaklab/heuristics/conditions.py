@@ -1,4 +1,4 @@
-"""Labeling functions declared as a condition on the columns: ``where("clickbait", col("text").count("!") >= 2)``."""
+"""Heuristics defined by a condition on columns, such as ``where("clickbait", col("text").count("!") >= 2)``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from weaklab.heuristics.functions import BallotBox, Examples, example_pairs, sho
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from weaklab.heuristics.columnar import Table
+    from weaklab.heuristics.columnar import ExpressionBatch
 
 
 class Condition(Heuristic):
-    """Votes a label where a condition on the columns holds; made by :func:`where`."""
+    """Votes for a label where a condition on columns is true; made by :func:`where`."""
 
     def __init__(self, label: str | int, condition: Any, *, name: str | None = None, examples: Examples = None) -> None:
         if isinstance(condition, dict):
@@ -49,7 +49,7 @@ class Condition(Heuristic):
 
     @staticmethod
     def evaluate_many(conditions: Sequence[Condition], batch: pa.RecordBatch, labels: LabelNames) -> list[Ballot]:
-        """Return the ballot of every condition on a batch; what several of them compute is computed once.
+        """Return the ballot of every condition on a batch; shared parts of the conditions are computed once.
 
         Parameters
         ----------
@@ -58,11 +58,11 @@ class Condition(Heuristic):
 
         Returns
         -------
-        list of m ballots, each with votes int8 (n,), -1 where a condition does not hold or is unknown
+        list of m ballots, each with votes int8 (n,), -1 where the condition is false or unknown
         """
-        from weaklab.heuristics.columnar import Table
+        from weaklab.heuristics.columnar import ExpressionBatch
 
-        table = Table(batch)
+        table = ExpressionBatch(batch)
         table.count_together(condition.condition for condition in conditions)
         return [_ballot(condition, table, labels) for condition in conditions]
 
@@ -74,13 +74,11 @@ _WORDS = {">=": "from", "<=": "to", "==": "is", "!=": "is_not", ">": "over", "<"
 
 
 def _in_words(key: str) -> str:
-    """Return an expression without ``col`` and with words in the place of signs, so that names tell ``<`` from
-    ``>``.
-    """
+    """Return an expression without ``col`` and with words for operators, so that generated names differ by operator."""
     return re.sub(">=|<=|==|!=|>|<|~", lambda sign: f" {_WORDS[sign[0]]} ", re.sub(r"col(?=[(])", "", key))
 
 
-def _ballot(heuristic: Condition, table: Table, labels: LabelNames) -> Ballot:
+def _ballot(heuristic: Condition, table: ExpressionBatch, labels: LabelNames) -> Ballot:
     box = BallotBox(heuristic, table.columns, labels)
     code = labels.code(heuristic.label)
     if not len(table):
@@ -93,8 +91,8 @@ def _ballot(heuristic: Condition, table: Table, labels: LabelNames) -> Ballot:
     return box.close()
 
 
-def _ask_python(condition: Expression, table: Table, rows: list[int], box: BallotBox, code: int) -> None:
-    """Vote on some rows one by one, and leave a fault where Python raises."""
+def _ask_python(condition: Expression, table: ExpressionBatch, rows: list[int], box: BallotBox, code: int) -> None:
+    """Evaluate a condition with Python on some rows, one by one; exceptions become faults."""
     import numpy as np
     import pyarrow as pa
 
@@ -102,7 +100,7 @@ def _ask_python(condition: Expression, table: Table, rows: list[int], box: Ballo
 
     views = any(
         pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) for kind in table.batch.schema.types
-    )  # not to be taken
+    )  # Arrow cannot take rows of these types
     few = len(rows) < len(table) // 2 and not views
     columns = Columns(table.batch.take(rows)) if few else table.columns
     read = reader_of(columns)
@@ -111,12 +109,12 @@ def _ask_python(condition: Expression, table: Table, rows: list[int], box: Ballo
             try:
                 if truth(condition.python(read(place if few else row))):
                     box.ballot.votes[row] = code
-            except Exception as error:  # whatever Python raises for these values is a fault of that record
+            except Exception as error:  # any exception for these values is a fault of this record
                 box.fault(row, error)
 
 
 def reader_of(columns: Any) -> Callable[[int], Callable[[str], Any]]:
-    """Return a function from a row to the reader of its columns, which looks for a missing column once only."""
+    """Return a function from a row to a function that reads its columns; a missing column is searched only once."""
     missing: dict[str, KeyError] = {}
 
     def of_row(row: int) -> Callable[[str], Any]:
@@ -135,14 +133,14 @@ def reader_of(columns: Any) -> Callable[[int], Callable[[str], Any]]:
 
 
 def where(label: str | int, condition: Expression, *, name: str | None = None, examples: Examples = None) -> Condition:
-    """Vote ``label`` where ``condition`` holds; abstain where it does not or where a missing value leaves it open.
+    """Vote ``label`` where ``condition`` is true; abstain where it is false, or unknown because of a missing value.
 
     Parameters
     ----------
     label : label name or code
     condition : a comparison or other condition on columns, see :func:`col`
-    name : by default made of the label and the condition
-    examples : records and the votes that they must get; checked when the heuristic joins a committee
+    name : by default generated from the label and the condition
+    examples : records with expected votes; checked when the heuristic is added to a committee
 
     Examples
     --------

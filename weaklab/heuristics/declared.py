@@ -1,4 +1,4 @@
-"""Heuristics without code of the user: keywords, regular expressions, votes that stand in a column."""
+"""Heuristics that need no code of the user: keywords, regular expressions, and votes from a column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Keywords(Heuristic):
-    """Votes a label where a text holds one of some words; made by :func:`keywords`."""
+    """Votes for a label where a text contains one of some words; made by :func:`keywords`."""
 
     def __init__(
         self,
@@ -39,9 +39,7 @@ class Keywords(Heuristic):
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """The expression that finds one of the words; compiled when it is first needed, which for most lists is
-        never.
-        """
+        """The regular expression that finds one of the words; compiled on first use, as most lists never need it."""
         return words_regex(self.words, self.case)
 
     @property
@@ -66,7 +64,7 @@ class Keywords(Heuristic):
 
 
 class Pattern(Heuristic):
-    """Votes a label where a regular expression is found in a text; made by :func:`pattern`."""
+    """Votes for a label where a regular expression is found in a text; made by :func:`pattern`."""
 
     opaque = True
 
@@ -113,7 +111,7 @@ class Pattern(Heuristic):
 
 
 class ColumnVotes(Heuristic):
-    """Votes that stand in a column already: codes or names, or one position of a list column."""
+    """Votes from a data column: label codes or names, or one position of a list column."""
 
     def __init__(self, name: str, column: str, position: int | None = None) -> None:
         self.name, self.column, self.position = name, column, position
@@ -171,20 +169,20 @@ def _word_list(words: Any) -> list[str]:
 
 
 def _label(label: Any, what: str) -> str | int:
-    """Return the one label that a heuristic votes, as its name or its code."""
+    """Return the label that a heuristic votes for, as name or code, after a check."""
     if isinstance(label, bool) or not isinstance(label, (str, Integral)):
         raise HeuristicError(f"{what} must vote for one label, by its name or code, got {label!r}")
     return str(label) if isinstance(label, str) else int(label)
 
 
 def words_regex(words: Iterable[str], case: bool) -> re.Pattern[str]:
-    """Return the expression that finds one of ``words`` as a whole word."""
+    """Return a regular expression that finds one of ``words`` as a whole word."""
     alternatives = "|".join(_whole_word(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
     return re.compile(alternatives, 0 if case else re.IGNORECASE)
 
 
 def _whole_word(word: str) -> str:
-    """Escape a word and let it match only where it is not part of a longer one."""
+    """Return a regular expression that matches a word only if it is not part of a longer word."""
     word = word.strip()
     left = r"(?<!\w)" if re.match(r"\w", word) else ""
     right = r"(?!\w)" if re.search(r"\w\Z", word) else ""
@@ -204,13 +202,13 @@ def keywords(
     column: str = "text",
     examples: Examples = None,
 ) -> Keywords:
-    r"""Vote ``label`` where the text holds one of ``words`` as a whole word; abstain elsewhere.
+    r"""Vote ``label`` where the text contains one of ``words`` as a whole word; abstain elsewhere.
 
     Parameters
     ----------
     label : label name or code
-    words : words or phrases; any white space matches the spaces of a phrase
-    case : whether capital letters matter
+    words : words or phrases; a space in a phrase matches any white space
+    case : whether upper and lower case are different
     column : the column to search, by default the text
 
     Examples
@@ -235,7 +233,7 @@ def pattern(
     Parameters
     ----------
     label : label name or code
-    regex : pattern; a compiled one keeps its own flags
+    regex : regular expression; a compiled one keeps its own flags
     flags : flags of :mod:`re`, by default ``re.IGNORECASE``
     column : the column to search, by default the text
 

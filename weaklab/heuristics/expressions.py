@@ -1,6 +1,4 @@
-"""Expressions over the columns of a corpus: ``col("text").count("!") >= 2``, written like Python and meaning what
-Python means.
-"""
+"""Expressions over columns, such as ``col("text").count("!") >= 2``; they have the same meaning as in Python."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from weaklab.core.errors import HeuristicError, did_you_mean
 from weaklab.heuristics.functions import shortened
 
 Reader = Callable[[str], Any]
-"""Gives the value of a column, None where it is not known, or raises a KeyError."""
+"""Function that returns the value of a column, None if it is missing, or raises a KeyError."""
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -44,29 +42,30 @@ METHODS: dict[str, tuple[Callable[..., Any], str]] = {
     "ends_with": (lambda value, part: value.endswith(part), "truth"),
     "is_in": (lambda value, values: value in values, "truth"),
 }
-"""What a method does to one known value, and what kind of value it gives; :mod:`weaklab.heuristics.columnar` does the
-same to many."""
+"""Method name -> (function of one value, kind of the result); :mod:`weaklab.heuristics.columnar` has the functions for
+whole columns."""
 
 _TIGHTNESS = {**dict.fromkeys(COMPARISONS, 1), "|": 2, "&": 3, "+": 4, "-": 4, "*": 5, "/": 5, "~": 6}
 _KINDS = {"text": "text", "number": "a number", "truth": "a condition"}
 
 
 class Expression:
-    """A value worked out from the columns of a record; made by :func:`col`.
+    """A value that is computed from the columns of a record; made by :func:`col`.
 
-    Comparisons (``==  !=  <  <=  >  >=``) and arithmetic (``+  -  *  /``) are Python's. Conditions are joined by ``&``
-    (and) and ``|`` (or) and turned round by ``~`` (not), each in parentheses. What is compared or computed with a
-    missing value is unknown, and so is what is joined with an unknown, unless the other side settles it.
+    Comparisons (``==  !=  <  <=  >  >=``) and arithmetic (``+  -  *  /``) work as in Python. Conditions are joined by
+    ``&`` (and) and ``|`` (or) and negated by ``~`` (not); put each condition in parentheses. A comparison or
+    computation with a missing value is unknown. So is a condition joined with an unknown one, unless the other side
+    alone determines the result.
 
     Attributes
     ----------
     op : the operation, such as ``"count"`` or ``">="``
-    args : what it works on: expressions first, then plain parameters
-    kind : ``"text"``, ``"number"`` or ``"truth"``; None where only the records tell
+    args : the operands: expressions first, then plain parameters
+    kind : ``"text"``, ``"number"`` or ``"truth"``; None if it depends on the records
     key : equal for expressions of the same structure
     """
 
-    __hash__ = None  # type: ignore[assignment]  # == makes a condition, so that sets and dicts could not tell expressions apart
+    __hash__ = None  # type: ignore[assignment]  # == makes a condition, so expressions cannot be dict keys
 
     def __init__(self, op: str, *args: Any, kind: str | None = None) -> None:
         self.op, self.args, self.kind = op, args, kind
@@ -86,11 +85,11 @@ class Expression:
         return self._method("words")
 
     def count(self, part: str) -> Expression:
-        """Count how often ``part`` occurs without overlap: ``text.count(part)``."""
+        """Count the occurrences of ``part`` without overlap: ``text.count(part)``."""
         return self._method("count", _part(part, "count"))
 
     def count_of(self, characters: str) -> Expression:
-        """Count the characters that are one of ``characters``.
+        """Count the characters of the text that are in ``characters``.
 
         >>> col("text").count_of("!?")
         col("text").count_of("!?")
@@ -102,11 +101,11 @@ class Expression:
         return self._method("digits")
 
     def capitals(self) -> Expression:
-        """Count the capital letters: characters for which ``str.isupper`` is true."""
+        """Count the upper-case letters: characters for which ``str.isupper`` is true."""
         return self._method("capitals")
 
     def lower(self) -> Expression:
-        """Return the text in small letters: ``text.lower()``."""
+        """Return the text in lower case: ``text.lower()``."""
         return self._method("lower")
 
     def strip(self) -> Expression:
@@ -114,15 +113,15 @@ class Expression:
         return self._method("strip")
 
     def contains(self, part: str, *, case: bool = True) -> Expression:
-        """Tell whether ``part`` stands anywhere in the text; without ``case`` both are compared in small letters."""
+        """Whether the text contains ``part``; with ``case=False`` both are compared in lower case."""
         return self._caseless(case)._method("contains", _part(part, "contains", case))
 
     def starts_with(self, part: str, *, case: bool = True) -> Expression:
-        """Tell whether the text starts with ``part``."""
+        """Whether the text starts with ``part``."""
         return self._caseless(case)._method("starts_with", _part(part, "starts_with", case))
 
     def ends_with(self, part: str, *, case: bool = True) -> Expression:
-        """Tell whether the text ends with ``part``."""
+        """Whether the text ends with ``part``."""
         return self._caseless(case)._method("ends_with", _part(part, "ends_with", case))
 
     def _caseless(self, case: bool) -> Expression:
@@ -136,18 +135,18 @@ class Expression:
     # ---- any value
 
     def is_in(self, values: Iterable[Any]) -> Expression:
-        """Tell whether the value is one of some texts or numbers."""
+        """Whether the value is in a list of texts or numbers."""
         listed = None if isinstance(values, (str, Expression)) else _listed(values)
         if not listed:
             raise HeuristicError(f".is_in() needs a list of values, such as ['ann', 'bob'], got {shortened(values)}")
         return self._method("is_in", tuple(_literal(value, "is_in") for value in listed))
 
     def is_null(self) -> Expression:
-        """Tell whether the value is missing. A missing text that is read as the record's text is empty, not missing."""
+        """Whether the value is missing. (For ``col("text")`` a missing text is empty, and not missing.)"""
         return Expression("is_null", self, kind="truth")
 
     def between(self, low: Any, high: Any) -> Expression:
-        """Tell whether the value lies from ``low`` to ``high``, both included."""
+        """Whether the value is from ``low`` to ``high``, both included."""
         return _join("&", _compare(">=", self, low), _compare("<=", self, high))
 
     def __eq__(self, other: object) -> Expression:  # type: ignore[override]
@@ -212,8 +211,7 @@ class Expression:
     def __bool__(self) -> bool:
         raise HeuristicError(
             f"{shortened(self)} is worked out for every record and is neither true nor false by itself; write & for "
-            "and, | for or, "
-            "~ for not, each condition in parentheses, and .between(1, 5) for 1 <= x <= 5"
+            "and, | for or, ~ for not, each condition in parentheses, and .between(1, 5) for 1 <= x <= 5"
         )
 
     def __iter__(self) -> Any:
@@ -221,19 +219,19 @@ class Expression:
             f"{shortened(self)} cannot be gone through; .contains('x') tells whether a text holds another"
         )
 
-    # ---- what it means
+    # ---- evaluation
 
     def python(self, read: Reader) -> Any:
-        """Return the value for one record, None where it is not known; this is what every faster way must give.
+        """Return the value for one record, None if it is unknown; faster implementations must give the same result.
 
         Parameters
         ----------
-        read : gives the value of a column
+        read : function that returns the value of a column
 
         Raises
         ------
         Exception
-            Whatever Python raises for these values, such as a TypeError for text compared with a number.
+            Any exception that Python raises for these values, such as a TypeError if text is compared with a number.
 
         Examples
         --------
@@ -258,7 +256,7 @@ class Expression:
         return COMPARISONS[self.op](*values) if self.op in COMPARISONS else METHODS[self.op][0](*values)
 
     def _python_join(self, read: Reader) -> bool | None:
-        """Join two conditions after Kleene (1938), the right one looked at only where the left one leaves it open."""
+        """Join two conditions in the three-valued logic of Kleene (1938); the right one is evaluated only if needed."""
         settles = self.op == "|"
         left = truth(self.args[0].python(read))
         if left is settles:
@@ -273,7 +271,7 @@ class Expression:
         return sorted({name for arg in self.args if isinstance(arg, Expression) for name in arg.columns()})
 
     def spec(self) -> Any:
-        """Return JSON from which :func:`expression_from_spec` makes it again."""
+        """Return JSON from which :func:`expression_from_spec` makes the expression again."""
         if self.op == "column":
             return {"column": self.args[0]}
         if self.op == "value":
@@ -298,13 +296,14 @@ class Expression:
             return f"~{_bracketed(self.args[0], tight)}"
         left = (
             tight + 1 if self.op in COMPARISONS else tight
-        )  # Python chains comparisons, so one inside another needs brackets
+        )  # Python chains comparisons, so that a nested one needs brackets
         return f"{_bracketed(self.args[0], left)} {self.op} {_bracketed(self.args[1], tight + 1)}"
 
 
 def col(name: str) -> Expression:
-    """Return the value of a column, for the conditions of :func:`weaklab.where`; ``"text"`` is the text whatever its
-    column is called.
+    """Return the value of a column, for conditions of :func:`weaklab.where`.
+
+    ``"text"`` is the text of the record, also if its column has another name.
 
     Examples
     --------
@@ -317,12 +316,12 @@ def col(name: str) -> Expression:
 
 
 def truth(value: Any) -> bool | None:
-    """Return a value that is true, false or unknown.
+    """Return a value as True, False or None (unknown).
 
     Raises
     ------
     TypeError
-        It is anything else: 1 is no condition.
+        It is something else, such as 1.
     """
     if isinstance(value, bool) or value is None:
         return value
@@ -332,7 +331,7 @@ def truth(value: Any) -> bool | None:
 
 
 def expression_from_spec(spec: Any) -> Expression:
-    """Make an expression again from what :meth:`Expression.spec` returned.
+    """Return the expression for a result of :meth:`Expression.spec`.
 
     >>> expression_from_spec({"op": ">", "of": [{"op": "words", "of": [{"column": "text"}]}, 25]})
     col("text").words() > 25
@@ -386,7 +385,7 @@ def _compute(op: str, left: Any, right: Any) -> Expression:
 def _python_compute(op: str, left: Any, right: Any) -> Any:
     if op == "*" and any(
         isinstance(value, (str, bytes, list)) for value in (left, right)
-    ):  # Python would repeat it, as often as it says
+    ):  # Python would repeat the text
         raise TypeError(f"can't multiply {type(left).__name__} and {type(right).__name__}")
     return ARITHMETIC[op](left, right)
 
@@ -448,7 +447,7 @@ def _listed(values: Any) -> list[Any] | None:
 
 
 def _quoted(value: Any) -> str:
-    """Write a parameter as code, text in double quotes where that needs no escape."""
+    """Return a parameter as code, text in double quotes if that needs no escapes."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_quoted, value))}]"
     shown = repr(value)

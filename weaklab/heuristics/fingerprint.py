@@ -1,12 +1,12 @@
-"""Fingerprints of functions: equal as long as the code and all that it captures are equal.
+"""Fingerprints of functions: equal as long as the code, and everything that it captures, are equal.
 
-The same function has the same fingerprint in another process, under another hash seed and, where its source is found,
-in another Python version, so that votes can be kept from one day to the next. Pickles and bytecode do not have that
+They decide whether stored votes can be used again. The same function has the same fingerprint in another process, with
+another hash seed and, if its source is available, in another Python version. Pickles and bytecode do not have this
 property.
 
-Whatever a function captures is looked at again each time, since lists are edited in place and globals get other values.
-Source is looked at once for each piece of code. What cannot be compared by its content, such as an open file, is noted
-in :attr:`Print.unseen`; votes of a function that captures such a thing are not used again.
+Everything that a function captures is inspected again each time, because lists are edited in place and globals change.
+Source is inspected once for each code object. Values that cannot be compared by content, such as an open file, are
+listed in :attr:`Inspection.unseen`; stored votes of a function that captures one are not used again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from weaklab.heuristics.function_source import EVERYTHING, Code, code_of, instru
 from weaklab.heuristics.origin import OWN, home_of, home_of_file
 
 _SCHEME = "3"
-"""Another number makes all functions vote anew; for when fingerprints mean something else than before."""
+"""Version of the fingerprints. Change it when their meaning changes; then all functions vote again."""
 _PROCESS = uuid.uuid4().hex
 
 
@@ -55,14 +55,14 @@ def digest(*parts: str) -> str:
 
 
 @dataclass(frozen=True)
-class Print:
-    """What a look at a value found.
+class Inspection:
+    """The result of inspecting a value: its hash, and what it depends on.
 
     Attributes
     ----------
-    digest : hash of all that could be seen
-    unseen : what could not be compared by its content, in words
-    modules : the user's own modules that it uses, each with the names that are read there, and how it comes by them
+    digest : hash of everything that can be compared by content
+    unseen : descriptions of the values that cannot be compared by content
+    modules : the user's own modules that it uses, see :class:`Module`
     """
 
     digest: str
@@ -72,13 +72,13 @@ class Print:
 
 @dataclass
 class Module:
-    """A module of the user's own as functions use it.
+    """A module of the user that functions use.
 
     Attributes
     ----------
     module : the module
-    names : what functions read there
-    imported_late : whether a function imports it only when it runs
+    names : the names that functions read in it
+    imported_late : whether a function imports it only when it is called
     """
 
     module: types.ModuleType
@@ -86,8 +86,8 @@ class Module:
     imported_late: bool = False
 
 
-def look(value: Any) -> Print:
-    """Look at a value and all that belongs to it; never raises.
+def look(value: Any) -> Inspection:
+    """Inspect a value and everything that it refers to; never raises.
 
     >>> words = ["prize"]
     >>> before = look(lambda x: x.text in words)
@@ -98,33 +98,33 @@ def look(value: Any) -> Print:
     return _memo("look", value, _look)  # type: ignore[no-any-return]
 
 
-def _look(value: Any) -> Print:
+def _look(value: Any) -> Inspection:
     writer = _Writer()
     try:
         text = writer.whole(value)
     except RecursionError:
         return _with_room(lambda: _look_deep(value))
-    except Exception as error:  # objects of a user may raise anything when they are looked at
+    except Exception as error:  # objects of the user may raise anything when they are inspected
         text = writer.failed(error)
-    return Print(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
+    return Inspection(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
 
 
-def _look_deep(value: Any) -> Print:
+def _look_deep(value: Any) -> Inspection:
     writer = _Writer()
     try:
         text = writer.whole(value)
     except Exception as error:
         text = writer.failed(error)
-    return Print(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
+    return Inspection(digest(_SCHEME, text), tuple(writer.unseen), writer.modules)
 
 
 _ROOM = 1 << 28
 _DEPTH = 60_000
 
 
-def _with_room(work: Callable[[], Print]) -> Print:
-    """Do a piece of work in a thread that may call much deeper than others."""
-    found: list[Print] = []
+def _with_room(work: Callable[[], Inspection]) -> Inspection:
+    """Call ``work`` in a thread with a large stack, for deep recursion."""
+    found: list[Inspection] = []
     context = copy_context()
     limit, size = sys.getrecursionlimit(), threading.stack_size(_ROOM)
     try:
@@ -142,7 +142,7 @@ _seen: ContextVar[dict[tuple[str, int], tuple[Any, Any]] | None] = ContextVar("_
 
 
 def _memo(kind: str, value: Any, make: Callable[[Any], Any]) -> Any:
-    """Return what ``make`` makes of a value, within :func:`one_look` once."""
+    """Return ``make(value)``; inside :func:`one_look` it is computed once per value."""
     held = _seen.get()
     if held is None:
         return make(value)
@@ -154,7 +154,7 @@ def _memo(kind: str, value: Any, make: Callable[[Any], Any]) -> Any:
 
 @contextmanager
 def one_look() -> Iterator[None]:
-    """Within the block each value is looked at once: for when several functions are asked at one moment."""
+    """Context manager inside which each value is inspected only once, for fingerprints of several functions."""
     if _seen.get() is not None:
         yield
         return
@@ -166,32 +166,32 @@ def one_look() -> Iterator[None]:
 
 
 def of_function(function: Any, version: str | None = None) -> str:
-    """Return the fingerprint of a function: its source without decorators, docstring and comments, and what it
-    captures.
+    """Return the fingerprint of a function: source without decorators, docstring and comments, and what it captures.
 
     Parameters
     ----------
     function : callable
     version : str, optional
-        Name a new version by hand when something changes that cannot be seen from here, such as a file it reads.
+        Change it when something changes that cannot be inspected, such as a file that the function reads.
     """
     return digest("function", look(function).digest, version or "")
 
 
 def of_value(value: Any) -> str:
-    """Return the fingerprint of any value; one that cannot be compared by its content has another in each process."""
+    """Return the fingerprint of any value; if it cannot be compared by content, it is different in each process."""
     found = look(value)
     return digest("value", found.digest, _PROCESS if found.unseen else "")
 
 
 def once(text: str) -> str:
-    """Return the hash of a text that no other process comes to."""
+    """Return a hash of a text that is different in each process."""
     return digest(_PROCESS, text)
 
 
 class _Writer:
-    """Writes values so that equal ones read equal; a function, class or object is written once, then called by its
-    number.
+    """Writes values as text, equal values as equal texts, to be hashed.
+
+    A function, class or object is written at its first occurrence, and after that as a number. So cycles are possible.
     """
 
     def __init__(self, inside: _Writer | None = None) -> None:
@@ -204,7 +204,7 @@ class _Writer:
         self._inside_library: int = inside._inside_library if inside else 0
 
     def whole(self, value: Any) -> str:
-        """Write a value, and docstrings, annotations, orders and subclasses of its parts where these are read."""
+        """Write a value; also docstrings, annotations, order and subclasses of its parts, if its code reads these."""
         text = self.write(value)
         if "subclasses" in self._reads:
             classes = [thing for thing in self._docs.values() if isinstance(thing, type)]
@@ -238,11 +238,11 @@ class _Writer:
     def _numbered(self, value: Any, write: Callable[[Any], str]) -> str:
         if id(value) in self._numbers:
             return f"<{self._numbers[id(value)][0]}>"
-        self._numbers[id(value)] = (len(self._numbers), value)  # kept, so that nothing else gets its id
+        self._numbers[id(value)] = (len(self._numbers), value)  # kept alive, so that its id is not reused
         return write(value)
 
     def under(self, name: str, value: Any) -> str:
-        """Write a value that stands under a name, by which it is called where it cannot be seen."""
+        """Write a value that has a name; the name is used in :attr:`unseen` if the value cannot be inspected."""
         self._path.append(name)
         try:
             return self.write(value)
@@ -251,7 +251,7 @@ class _Writer:
 
     @contextmanager
     def _library(self, home: str) -> Iterator[None]:
-        """Within the block locks are a library's own business."""
+        """Context manager inside which locks are ignored, because they belong to a library."""
         self._inside_library += home != OWN
         try:
             yield
@@ -259,15 +259,13 @@ class _Writer:
             self._inside_library -= home != OWN
 
     def namespace(self, values: Mapping[Any, Any], *, ordered: bool = False) -> str:
-        """Write names and their values; the order is of no account unless said so, as for the attributes of an
-        object.
-        """
+        """Write names and their values; their order is ignored unless ``ordered``."""
         names = [name for name in values if name not in _NOT_DATA]
         names = names if ordered else sorted(names, key=str)
         return f"names:{','.join(f'{name!r}={self.under(str(name), values[name])}' for name in names)}"
 
     def failed(self, error: Exception) -> str:
-        """Note that something could not be looked at."""
+        """Record that a value could not be inspected."""
         why = (
             "nested too deeply"
             if isinstance(error, RecursionError)
@@ -282,7 +280,7 @@ class _Writer:
             and type(value).__module__ in ("_thread", "threading")
             and type(value) is not threading.local
         ):
-            return f"lock:{type(value).__name__}"  # decides no vote
+            return f"lock:{type(value).__name__}"  # a lock has no effect on votes
         place = ".".join(part for part in self._path if not part.startswith("__"))
         kind = type(value).__name__
         self.unseen[f"{place or 'a part of it'} ({why or kind})"] = None
@@ -343,7 +341,7 @@ class _Writer:
         )
 
     def _library_function(self, function: types.FunctionType, home: str) -> str:
-        """A library's function is known by its name; what it was made with, as where it decorates, counts as well."""
+        """Write a function of a library: its name, and values that it was created with, such as a wrapped function."""
         text = f"library:{home}:{os.path.basename(function.__code__.co_filename)}:{function.__code__.co_qualname}"
         registry = getattr(function, "registry", None)
         if home == "python" and isinstance(registry, types.MappingProxyType):  # functools.singledispatch
@@ -357,9 +355,7 @@ class _Writer:
             return f"{text}:{self.namespace(cells | wrapped)}"
 
     def _part(self, name: str, value: Any, code: Code, inside: frozenset[int] = frozenset()) -> Any:
-        """Return, in the place of a module of the user's own, the parts of it that a function names; all if it may pass
-        it on.
-        """
+        """Return, for a module of the user, only the parts that a function names; all if it may pass the module on."""
         if not isinstance(value, types.ModuleType) or home_of(value) != OWN:
             return value
         if EVERYTHING in code.attributes or name in code.bare or type(value) is not types.ModuleType:
@@ -372,7 +368,7 @@ class _Writer:
         return _Parts({name: self._part(name, vars(value)[name], code, inside | {id(value)}) for name in names})
 
     def _late(self, function: types.FunctionType, level: int, name: str, members: tuple[str, ...], code: Code) -> str:
-        """Write what a function imports when it runs."""
+        """Write a module that a function imports when it is called."""
         package = function.__globals__.get("__package__") or ""
         name = f"{'.' * level}{name}"
         try:
@@ -383,7 +379,7 @@ class _Writer:
             importlib.import_module(full)
             inner = [f"{full}.{member}" for member in members if _is_module(full, member)]
             parts = [self._late_module(dotted, code) for dotted in (*_prefixes(full), *inner)]
-        except Exception as error:  # the import may fail in any way; then the function will fail as well
+        except Exception as error:  # an import may raise anything; then the function will fail as well
             return f"import:{name}:{type(error).__name__}"
         return f"import:{full}:{_joined(parts)}"
 
@@ -458,7 +454,7 @@ class _Writer:
             reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
         except RecursionError:
             raise
-        except Exception:  # what cannot be pickled may say so in any way
+        except Exception:  # pickling may raise anything
             return f"object:{kind}:{self._attributes(value)}"
         home = home_of(type(value))
         if isinstance(reduced, str):
@@ -469,9 +465,7 @@ class _Writer:
             return f"object:{kind}:{self._reduced(value, reduced)}:{self._unsaid(value, home)}"
 
     def _unsaid(self, value: Any, home: str) -> str:
-        """Write attributes that an object of the user's leaves out of its pickles; what cannot be seen of them is its
-        own affair.
-        """
+        """Write attributes that an object of the user leaves out of its pickles, as far as they can be inspected."""
         if home != OWN or not any(_pickles_itself(base) for base in type(value).__mro__):
             return ""
         noted, self.unseen = self.unseen, {}
@@ -481,9 +475,7 @@ class _Writer:
             self.unseen = noted
 
     def _attributes(self, value: Any) -> str:
-        """Write what a thing that refuses to be pickled holds; only where Python code made it is there nothing else in
-        it.
-        """
+        """Write the attributes of an object that cannot be pickled; this is complete only for classes in Python."""
         if any(home_of(base) != OWN for base in type(value).__mro__ if base is not object):
             return self._hidden(value)
         return self.namespace(_state(value), ordered=True)
@@ -508,7 +500,7 @@ class _Writer:
 
 
 class _Parts:
-    """The parts of a module that a function names."""
+    """The parts of a module that a function uses by name."""
 
     def __init__(self, parts: dict[str, Any]) -> None:
         self.parts = parts
@@ -522,7 +514,7 @@ def _content_of_cell(cell: types.CellType) -> Any:
 
 
 _NOT_DATA = ("__module__", "__qualname__", "__doc__", "__type_params__")
-"""What a wrapper copies from what it wraps; docstrings count where they are read."""
+"""Attributes that a wrapper copies from the wrapped function; docstrings are included only if code reads them."""
 _MODULE_NOISE = frozenset(("__name__", "__package__", "__spec__", "__loader__", "__builtins__"))
 _CLASS_NOISE = frozenset(
     (
@@ -561,8 +553,9 @@ def _is_class_noise(name: str, member: Any) -> bool:
 
 
 def _is_generated(name: str, member: Any) -> bool:
-    """Whether a method was made from what is looked at anyhow, such as the fields of a dataclass; then only that it is
-    there counts.
+    """Whether a method was generated, such as those of a dataclass; then only its presence is written.
+
+    What it was generated from, such as the fields, is written anyway.
     """
     function = getattr(member, "__func__", member)
     function = getattr(function, "__wrapped__", function) if name == "__repr__" else function
@@ -574,9 +567,7 @@ def _is_generated(name: str, member: Any) -> bool:
 
 
 def _is_where_it_says(value: type) -> bool:
-    """Whether a class stands under its name in its module; one that was made by a call may name the module of who made
-    it.
-    """
+    """Whether a class can be found under its name in its module; a class that was made by a call often cannot."""
     if not value.__flags__ & _MADE_WHILE_RUNNING:
         return True
     found: Any = sys.modules.get(value.__module__)
@@ -586,7 +577,7 @@ def _is_where_it_says(value: type) -> bool:
 
 
 _MADE_WHILE_RUNNING = 1 << 9
-"""The flag of types that are no static ones of C, as Python calls it Py_TPFLAGS_HEAPTYPE."""
+"""Flag of types that are not static C types; Python calls it Py_TPFLAGS_HEAPTYPE."""
 
 
 def _registered(value: type) -> list[type]:
@@ -594,9 +585,7 @@ def _registered(value: type) -> list[type]:
     dump: Any = getattr(abc, "_get_dump", None)
     if dump is None or "_abc_impl" not in vars(value):
         return []
-    held: list[type | None] = [
-        reference() for reference in dump(value)[0]
-    ]  # weak references; nobody else may hold the class any more
+    held: list[type | None] = [reference() for reference in dump(value)[0]]  # weak references; a class may be gone
     return [found for found in held if found is not None]
 
 
@@ -615,7 +604,7 @@ def _is_global(value: Any, name: str) -> bool:
 
 
 def _is_added(name: str) -> bool:
-    """Whether somebody put a name of his own among the built-in ones."""
+    """Whether a name was added to the built-in names by the user."""
     return name in vars(builtins) and name not in _BUILT_IN
 
 
@@ -624,14 +613,14 @@ _CALLS = ("globals", "eval", "exec", "__import__", "import_module", "getsource",
 
 
 def _joined(texts: Iterable[str]) -> str:
-    """Put texts in one; their repr would escape what is escaped already, and grow twofold at each level."""
+    """Join texts in brackets; ``repr`` is not used, because it would escape again and double the size at each level."""
     return f"[{','.join(texts)}]"
 
 
 def _shown(value: Any) -> str:
     try:
         return repr(value)
-    except ValueError:  # a number of more digits than Python writes out
+    except ValueError:  # a number with more digits than Python converts to text
         return hex(value)
 
 
@@ -642,7 +631,7 @@ def _is_enum_noise(name: str, member: Any) -> bool:
 
 
 def _state(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object, those in slots included."""
+    """Return the attributes of an object, including those in slots."""
     found = dict(getattr(value, "__dict__", {}))
     for base in type(value).__mro__:
         slots = vars(base).get("__slots__", ())
@@ -653,7 +642,7 @@ def _state(value: Any) -> dict[str, Any]:
 
 
 def _without_cached(value: Any, state: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Leave out what was computed from the rest and kept, and when gensim made something."""
+    """Leave out cached attributes that are computed from others, and the creation time that gensim stores."""
     noise = ("lifecycle_events",) if type(value).__module__.partition(".")[0] == "gensim" else ()
     return {
         name: item
@@ -671,7 +660,7 @@ def _prefixes(name: str) -> list[str]:
 
 
 def _is_module(package: str, name: str) -> bool:
-    """Whether a name that is imported from a package is a module of it, which is then imported."""
+    """Whether a name that is imported from a package is a submodule; if so, it is imported."""
     if f"{package}.{name}" in sys.modules:
         return True
     module = sys.modules[package]
@@ -686,7 +675,7 @@ def _is_module(package: str, name: str) -> bool:
 
 
 def _home_by_name(top: str) -> str:
-    """Return the home of a module that may not be imported yet, without importing it."""
+    """Return the home of a module without importing it."""
     module = sys.modules.get(top)
     if module is not None:
         return home_of(module)
@@ -700,7 +689,7 @@ def _home_by_name(top: str) -> str:
     return home_of_file(file) if file else OWN
 
 
-# ---- kinds with a content of their own
+# ---- special types
 
 
 def _bound(writer: _Writer, value: Any) -> str:
@@ -728,7 +717,7 @@ def _values(writer: _Writer, value: Any) -> str:
 
 
 def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
-    """Return what writes an array, a table or a tensor."""
+    """Return the function that writes an array, a table or a tensor; None for other values."""
     if home_of(type(value)) == OWN:
         return None
     root, name = type(value).__module__.partition(".")[0], type(value).__name__
@@ -742,7 +731,7 @@ def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
             return _series
         if name in ("NumpyExtensionArray", "PandasArray"):
             return _values
-    if root == "numba" and hasattr(value, "py_func"):  # its pickle has a random name in it
+    if root == "numba" and hasattr(value, "py_func"):  # its pickle contains a random name
         return lambda writer, compiled: (
             f"numba:{writer.write(compiled.py_func)}:{writer.write(dict(compiled.targetoptions))}"
         )

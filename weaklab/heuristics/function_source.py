@@ -1,7 +1,7 @@
-"""What a function says: its source without what does not matter, and the names that it looks up.
+"""Analysis of function code for fingerprints: its normalised source, and the names that it reads.
 
-Source is taken only if it compiles to the very code that runs; a file may have been edited since, and many pieces of
-code are called ``<string>``. Everything else is told from its instructions.
+Source is used only if it compiles to exactly the code that runs, because the file may have been edited since, and
+several code objects can have the file name ``<string>``. Otherwise the bytecode instructions are used.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Code:
-    """What a piece of code says and what it looks at outside itself.
+    """The normalised text of a code object, and what it reads outside itself.
 
     Attributes
     ----------
-    text : source in one form, or instructions
-    globals : names of globals that it reads
-    attributes : names of attributes that it reads; with :data:`EVERYTHING` where it uses ``getattr`` or the like
-    imports : (level, module name) of what it imports when it runs
-    dynamic : the name of a built-in function or attribute by which it reads what nothing here can tell
+    text : normalised source, or instructions
+    globals : names of the globals that it reads
+    attributes : names of the attributes that it reads; includes :data:`EVERYTHING` if it uses ``getattr`` or similar
+    imports : (level, module name) of the modules that it imports when it runs
+    dynamic : name of a built-in function or attribute, such as ``eval``, with which it can read anything
     reads_docs : whether it reads docstrings, annotations or signatures
-    reads_order : whether it may go through the names of a class or module one by one
-    reads_subclasses : whether it asks a class for its subclasses
-    bare : names of variables and attributes that it uses otherwise than to read an attribute of them; it may pass them
-        on
-    in_texts : whether it has a text evaluated, such as a query of pandas, in which globals may be named
+    reads_order : whether it may iterate over the names of a class or module
+    reads_subclasses : whether it reads the subclasses of a class
+    bare : names of variables and attributes that it uses as a whole, not only to read an attribute of them; it may pass
+        them on
+    in_texts : whether it evaluates texts, such as a query of pandas, which may name globals
     """
 
     text: str
@@ -57,7 +57,7 @@ _known: dict[int, tuple[weakref.ref[types.CodeType], Code]] = {}
 
 
 def code_of(function: types.FunctionType) -> Code:
-    """Return what a function says, as of the first time that this was asked."""
+    """Return the analysis of a function's code; it is cached at the first call."""
     code = function.__code__
     held = _known.get(id(code))
     if held is not None and held[0]() is code:
@@ -69,11 +69,11 @@ def code_of(function: types.FunctionType) -> Code:
 
 
 EVERYTHING = "*"
-"""Stands among the attributes of code that may read any attribute by a name that it works out."""
+"""Marks code that may read any attribute, by a computed name."""
 _DYNAMIC = ("globals", "eval", "exec", "__import__", "import_module")
 _DYNAMIC_ATTRIBUTES = ("import_module", "f_globals", "f_locals", "f_back", "__globals__", "getsource", "getsourcelines")
 _EVALUATING = frozenset(("query", "eval", "evaluate", "sql", "execute"))
-"""Functions of pandas, numexpr, DuckDB and others that look for names of a text among the globals of who calls them."""
+"""Functions of pandas, numexpr, DuckDB and others that evaluate a text with the globals of their caller."""
 _DOCS = frozenset(
     ("__doc__", "getdoc", "__annotations__", "get_type_hints", "get_annotations", "signature", "getfullargspec")
 )
@@ -133,9 +133,7 @@ _OF_AN_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "IM
 
 
 def _bare(steps: list[dis.Instruction]) -> set[str]:
-    """Return what is loaded and then used otherwise than by an attribute, what is imported under such a name
-    included.
-    """
+    """Return the names that are loaded and used as a whole, not only for an attribute, and such imports."""
     bare, imported = set[str](), list[tuple[str, str]]()
     for step, after in itertools.pairwise(steps):
         loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
@@ -183,8 +181,7 @@ class _File:
 
 
 _SHARED_NAMES = ("<string>", "<stdin>")
-"""File names that any code from a string has; since Python 3.13 the source of ``python -c`` is found under the
-first."""
+"""File names that several code objects share. Python 3.13 and later finds the source of ``python -c`` by the first."""
 FUTURES = 0
 """The compiler flags of all ``from __future__ import``."""
 for _name in __future__.all_feature_names:
@@ -223,7 +220,7 @@ def _file(source: str, name: str, flags: int) -> _File | None:
 
 
 def _lambda(file: _File, code: types.CodeType) -> ast.AST | None:
-    """Find the lambda itself on a line that may hold several, by the columns of its instructions."""
+    """Return the node of a lambda, found by the columns of its instructions if a line has several lambdas."""
     spans = [span for span in code.co_positions() if None not in span and span[2:] != (0, 0)]
     holding = [node for node in file.lambdas if spans and all(_holds(node.body, span) for span in spans)]
     return min(holding, key=lambda node: (len(ast.unparse(node)), node.lineno, node.col_offset), default=None)
@@ -238,11 +235,11 @@ def _holds(node: ast.expr, span: Any) -> bool:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes out what does not change what a function does: docstrings, and annotations in functions."""
+    """Removes parts of the source that do not change the behaviour: docstrings, and annotations in functions."""
 
     def visit_FunctionDef(self, node: Any) -> Any:
         _without_doc(node)
-        if node.decorator_list:  # of a nested function; what decorates it may read its annotations
+        if node.decorator_list:  # a decorator of a nested function may read its annotations
             node.body = [self.visit(statement) for statement in node.body]
             return node
         node.returns = None
@@ -279,7 +276,9 @@ _HAS_DOCSTRING = 0x4000000
 
 
 def instructions(code: types.CodeType) -> str:
-    """Return what code without source does, line numbers and docstring left out; equal within one version of Python.
+    """Return a text for code without source: its instructions without line numbers and docstring.
+
+    It is comparable only within one version of Python.
 
     >>> instructions(compile("x", "a", "eval")) == instructions(compile("x", "b", "eval"))
     True

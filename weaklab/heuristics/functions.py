@@ -1,4 +1,4 @@
-"""Labeling functions: the user's Python as a voter, one record or one batch at a time."""
+"""Labeling functions: Python functions of the user as heuristics, called for each record or for each batch."""
 
 from __future__ import annotations
 
@@ -41,27 +41,25 @@ class BallotBox:
         self.ballot = Ballot.blank(len(columns))
 
     def put(self, row: int, vote: Any) -> None:
-        """Store a vote as the user's function returned it; one that is no label becomes a fault."""
+        """Store a vote as returned by the user's function; if it is not a label, it becomes a fault."""
         try:
             vote, confidence = split_vote(vote)
             self.ballot.votes[row] = code = self._labels.code(vote)
-        except Exception as error:  # a vote may be any object at all, and so do anything when it is looked at
+        except Exception as error:  # a vote may be any object, and comparing it may raise anything
             self.fault(row, error)
         else:
             if confidence < 1 and code != ABSTAIN:
                 self._confidence[row] = confidence
 
     def put_all(self, rows: Sequence[int], votes: list[Any], watch: Watch) -> None:
-        """Store one vote for each of ``rows`` as :meth:`put` does, but look up those that are plainly a label or
-        None.
-        """
+        """Store one vote for each of ``rows``, as :meth:`put`, but faster: labels and None are looked up in a table."""
         import numpy as np
 
         codes: Iterable[int]
         table = code_table(self._labels)
         if _PLAIN_VOTES.issuperset(map(type, votes)):
             codes = map(table.get, votes, repeat(_UNSEEN))
-        else:  # True equals 1, and what an object of the user's class equals is anybody's guess
+        else:  # slow path: True equals 1, and objects of the user may define any equality
             codes = [table.get(vote, _UNSEEN) if type(vote) in _PLAIN_VOTES else _UNSEEN for vote in votes]
         found = np.fromiter(codes, dtype=np.int16, count=len(votes))
         where = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
@@ -71,7 +69,7 @@ class BallotBox:
             self.put(rows[place], votes[place])
 
     def fault(self, row: int, error: BaseException | str) -> None:
-        """Note what went wrong on a row, which abstains."""
+        """Record a fault on a row; the row abstains."""
         kind = error if isinstance(error, str) else type(error).__name__
         self._fault_rows.append((row, sys.intern(kind), sys.intern(_message(error))))
 
@@ -96,20 +94,20 @@ _UNSEEN = ABSTAIN - 1
 
 @lru_cache(maxsize=16)
 def code_table(labels: LabelNames) -> dict[str | int | None, int]:
-    """Return the votes that need no second look, and their codes: what :meth:`LabelNames.code` says of each.
+    """Return a table of simple votes and their codes, with the same result as :meth:`LabelNames.code`.
 
     >>> code_table(LabelNames(["ham", "spam"]))
     {None: -1, -1: -1, 0: 0, 1: 1, 'ham': 0, 'spam': 1}
     """
     found: dict[str | int | None, int] = {}
     for vote in (None, *range(ABSTAIN, len(labels)), *labels):
-        with contextlib.suppress(UnknownLabelError):  # a number is no code where labels are numbers themselves
+        with contextlib.suppress(UnknownLabelError):  # if label names are numbers, a number is not a code
             found[vote] = labels.code(vote)
     return found
 
 
 _ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-fA-F]+(?=>)")
-"""Where an object without a name of its own stands in memory: another place in every run, and of no use to anybody."""
+"""The memory address in the repr of an object; it is different in every run, so it is removed from messages."""
 
 
 def _message(error: BaseException | str) -> str:
@@ -124,12 +122,12 @@ def _message(error: BaseException | str) -> str:
 
 
 def split_vote(vote: Any) -> tuple[Any, float]:
-    """Take a (label, confidence) pair apart; anything else is a vote with confidence 1.
+    """Return label and confidence of a vote: of a (label, confidence) pair, or of a label, with confidence 1.
 
     Raises
     ------
     UnknownLabelError
-        The confidence is no number in (0, 1].
+        The confidence is not a number in (0, 1].
     """
     if not isinstance(vote, tuple):
         return vote, 1.0
@@ -150,9 +148,9 @@ def split_vote(vote: Any) -> tuple[Any, float]:
 
 
 class LabelingFunction(Heuristic):
-    """A plain Python function as a voter; made by :func:`labeling_function`.
+    """A Python function as a heuristic; made by :func:`labeling_function`.
 
-    Calling it calls the function itself, so that it can be tested like any other.
+    A call of the object calls the function, so that it can be tested like any other function.
     """
 
     opaque = True
@@ -193,9 +191,7 @@ class LabelingFunction(Heuristic):
         return {**fingerprint.look(self.function).modules, **arrived}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel with the modules that the function imports when it runs, since another process may find other ones, or
-        none.
-        """
+        """Include the modules that the function imports when called; another process may not find the same ones."""
         late = {name: module.module for name, module in self.modules().items() if module.imported_late}
         return {**self.__dict__, "_imports": late} if late else self.__dict__
 
@@ -218,10 +214,9 @@ class LabelingFunction(Heuristic):
         return box.close()
 
     def _votes(self, rows: Sequence[int], records: list[Record], mark: Any, box: BallotBox) -> list[Any]:
-        """Call the function on every record; what it raises is a fault of that record, whatever it is, and None its
-        vote.
+        """Call the function on every record; an exception becomes a fault of the record, which abstains.
 
-        All that happens once a record happens here, so there is little of it.
+        This loop runs once per record, so it does as little as possible.
         """
         votes: list[Any] = []
         function, put, pairs = self.function, votes.append, zip(rows, records, strict=True)
@@ -236,9 +231,9 @@ class LabelingFunction(Heuristic):
                 return votes
 
     def _evaluate_batch(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch) -> Ballot:
-        """Call the function on the whole batch; where it raises, on halves of it, down to the record at fault.
+        """Call the function on the whole batch; if it raises, on halves of it, down to the single failing record.
 
-        Votes of the wrong number are a fault of all these records: nobody knows which vote is whose.
+        If it returns a wrong number of votes, all these records have a fault, because votes cannot be assigned.
         """
         columns = Columns(batch)
         box = BallotBox(self, columns, labels)
@@ -249,7 +244,7 @@ class LabelingFunction(Heuristic):
             watch.at(-1)
             try:
                 votes = self.function(_as_form(shown.slice(start, stop - start), self.batch_form))
-            except Exception as error:  # whatever a user's function raises is a fault of that record
+            except Exception as error:  # any exception of the user's function is a fault of this record
                 if stop - start == 1:
                     box.fault(start, error)
                 else:
@@ -262,7 +257,7 @@ class LabelingFunction(Heuristic):
     def _put_all(self, votes: Any, start: int, stop: int, box: BallotBox) -> None:
         try:
             listed = _vote_list(votes, stop - start)
-        except Exception as error:  # what a user's function returns may do anything when it is looked at
+        except Exception as error:  # returned objects may raise anything
             for row in range(start, stop):
                 box.fault(row, error)
         else:
@@ -270,7 +265,7 @@ class LabelingFunction(Heuristic):
 
 
 def _with_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give a batch a column ``text`` whatever its text column is called, and empty texts in the place of nulls."""
+    """Return the batch with a column ``text``, also if its text column has another name; nulls become empty texts."""
     import pyarrow as pa
 
     roles = Roles.of(batch.schema)
@@ -296,32 +291,33 @@ def _as_form(batch: pa.RecordBatch, form: str | None) -> Any:
 
 
 def _vote_list(votes: Any, n: int) -> list[Any]:
-    """Turn what a batch function returned (list, array, Series, Arrow array) into n votes."""
+    """Return the result of a batch function (list, array, Series, Arrow array) as a list of n votes."""
     for method in ("to_pylist", "tolist", "to_list"):
         if hasattr(votes, method):
             votes = getattr(votes, method)()
             break
     if not isinstance(votes, (list, tuple)):
         raise TypeError(
-            f"a batch function must return one vote a record, {n:,} in all, got {type(votes).__name__}; return a list "
-            "of votes"
+            f"a batch function must return one vote per record, {n:,} in all, got {type(votes).__name__}; return a "
+            "list of votes"
         )
     if len(votes) != n:
         raise TypeError(
-            f"a batch function must return one vote a record, {n:,} in all, got {len(votes):,}; return None to abstain"
+            f"a batch function must return one vote per record, {n:,} in all, got {len(votes):,}; return None to "
+            "abstain"
         )
     return [_plain_vote(vote) for vote in votes]
 
 
 def _plain_vote(vote: Any) -> Any:
-    """Return None for the missing values of pandas, and a code for a code that a column of floats made a float."""
+    """Return None for missing values of pandas, and an integer code if pandas turned it into a float."""
     if isinstance(vote, float):
         return None if vote != vote else int(vote) if vote.is_integer() else vote
     return None if type(vote).__name__ in ("NAType", "NaTType") else vote
 
 
 def location_of(function: Any) -> str:
-    """Return ``file:line`` of a function, an empty string where there is none."""
+    """Return ``file:line`` of a function; an empty string if it has no source."""
     function = _inner(function)
     code = getattr(function, "__code__", None) or getattr(vars(type(function)).get("__call__"), "__code__", None)
     if code is None:
@@ -333,14 +329,14 @@ def location_of(function: Any) -> str:
 
 
 def place(file: str | Path, line: int) -> str:
-    """Return ``file:line``, short where the file is below the working folder."""
+    """Return ``file:line``, with a relative path if the file is below the working folder."""
     with contextlib.suppress(ValueError):
         file = Path(file).relative_to(Path.cwd())
     return f"{file}:{line}"
 
 
 def name_of(function: Any) -> str:
-    """Return the name of a function, of what a ``functools.partial`` calls, or of a callable object's class."""
+    """Return the name of a function, of the function in a ``functools.partial``, or of a callable object's class."""
     function = _inner(function)
     return str(getattr(function, "__name__", type(function).__name__))
 
@@ -396,7 +392,7 @@ def example_pairs(examples: Examples, name: str) -> tuple[tuple[Any, Any], ...]:
 
 
 def check_examples(heuristic: Heuristic, labels: LabelNames) -> None:
-    """Raise a HeuristicError for the first example on which a heuristic does not vote as promised."""
+    """Raise a HeuristicError for the first example on which a heuristic does not give the expected vote."""
     where = f"{heuristic.name} ({heuristic.location})" if heuristic.location else heuristic.name
     for record, wanted in heuristic.examples or ():
         shown = shortened(record)
@@ -432,7 +428,7 @@ def _example_batch(heuristic: Heuristic, record: Any, what: str) -> pa.RecordBat
 
 
 def shortened(value: Any) -> str:
-    """Return the repr of a value, of 80 characters at most."""
+    """Return the repr of a value, cut to 80 characters."""
     shown = repr(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
@@ -452,21 +448,21 @@ def labeling_function(
     examples: Examples = None,
     version: str | None = None,
 ) -> LabelingFunction | Callable[[Callable[[Any], Any]], LabelingFunction]:
-    """Make a labeling function out of a plain function of a record.
+    """Make a labeling function from a Python function of a record.
 
     The function returns a label name, a label code, ``None`` to abstain, or a (label, confidence) pair.
 
     Parameters
     ----------
     name : str, optional
-        By default the function's own name.
+        By default the name of the function.
     batch : bool or {"pandas", "arrow", "polars"}
-        Call the function once a batch, with a table of this form (True: a pandas DataFrame), for vectorised code; it
-        returns one vote a record: a list, array or Series of names, codes or None.
+        Call the function once per batch, with a table of this type (True: a pandas DataFrame), for vectorised code. It
+        returns one vote per record: a list, array or Series of names, codes or None.
     examples : dict of text to label, or (record, label) pairs
-        What the function must vote; checked when it joins a committee.
+        Records with expected votes; checked when the function is added to a committee.
     version : str, optional
-        Change it when the function depends on something that is not in its code, such as a file.
+        Change it when something changes that the function depends on and that is not in its code, such as a file.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Counting of bytes in a text column, compiled; imported only where a batch is large enough to pay for it."""
+"""Compiled loop that counts bytes in a text column; imported only for large batches, because loading it is slow."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from numba import njit
 
 @njit(nogil=True, cache=True)
 def count_bytes(data, starts, lanes, counts):  # type: ignore[no-untyped-def]  # arrays, see below
-    """Count up to four sets of bytes in every row, four counters of 16 bits in one number.
+    """Count up to four sets of bytes in every row, with four 16-bit counters in one number.
 
     Parameters
     ----------
-    data, starts : uint8 and int64 (n + 1,), n rows
-    lanes : uint64 (256,), for every byte what to add: 1 in the counter of each set that holds it
-    counts : int64 (4, n), written to
+    data, starts : uint8 and int64 (n + 1,), bytes of the texts and start of each
+    lanes : uint64 (256,), the number to add for each byte: 1 in the counter of each set that contains it
+    counts : int64 (4, n), the result, which is written here
     """
     low = np.uint64(0xFFFF)
     for row in range(len(starts) - 1):

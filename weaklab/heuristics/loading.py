@@ -1,4 +1,4 @@
-"""Labeling functions from files and folders, each file loaded by its path and each failure told by file and line."""
+"""Loading labeling functions from files and folders; errors are reported with file and line."""
 
 from __future__ import annotations
 
@@ -25,33 +25,31 @@ from weaklab.heuristics.snorkel import SnorkelFunction, is_snorkel
 
 @dataclass
 class Loaded:
-    """The heuristics found, and one message a file that could not be loaded."""
+    """The heuristics that were loaded, and one message for each file or statement that failed."""
 
     heuristics: list[Heuristic] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     files: dict[Path, str] = field(default_factory=dict)
-    """The files that were read, helpers included, and the hash of the content of each."""
+    """The files that were read, including helper modules, with the hash of their contents."""
 
 
 class FileContents:
-    """Tells when files of labeling functions, or helpers beside them, are no longer what they were when they were
-    read.
-    """
+    """Detects when files of labeling functions, or helper modules in the same folder, have changed since loading."""
 
     def __init__(self) -> None:
         self._read: dict[Path, str] = {}
         self._listed: dict[Path, list[Path]] = {}
 
     def watch(self, path: Path) -> None:
-        """Know what there is in a folder, so that new and removed files are seen, too."""
+        """Remember the files of a folder, so that new and removed files are detected as well."""
         self._listed[path] = _listed(path)
 
     def add(self, files: Mapping[Path, str]) -> None:
-        """Know the hashes of files that were read."""
+        """Remember the hashes of files that were read."""
         self._read.update(files)
 
     def changed(self) -> bool:
-        """Whether one of them changed, is gone, or is new."""
+        """Whether a file was changed, removed or added."""
         if any(_listed(path) != before for path, before in self._listed.items()):
             return True
         return any(_hash_of(path) != before for path, before in self._read.items())
@@ -69,12 +67,12 @@ def _hash_of(path: Path) -> str:
 
 
 def as_heuristic(thing: Any) -> Heuristic:
-    """Return a heuristic for what a user registers: a heuristic, a Snorkel labeling function or a plain function.
+    """Return a heuristic for an object that a user registers: a heuristic, a function, or one of Snorkel's.
 
     Raises
     ------
     HeuristicError
-        It is none of these.
+        The object is something else.
     """
     if isinstance(thing, Heuristic):
         return thing
@@ -84,23 +82,22 @@ def as_heuristic(thing: Any) -> Heuristic:
         return LabelingFunction(thing)
     raise HeuristicError(
         f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), "
-        "where(), a weak classifier "
-        "or one of Snorkel's labeling functions"
+        "where(), a weak classifier or one of Snorkel's labeling functions"
     )
 
 
 def load(path: str | Path) -> Loaded:
-    """Load the labeling functions of one file, or of every ``*.py`` file of a folder, in the order they are written.
+    """Load the labeling functions of one file, or of every ``*.py`` file of a folder, in the order of definition.
 
-    Only what carries ``@labeling_function``, ``keywords()``, ``pattern()``, ``where()``, a weak classifier or Snorkel's
-    decorator is taken; helper functions are not. What has no name of its own is named after its variable. A statement
-    that weaklab refuses, such as an async labeling function, is named in ``errors`` and the rest of its file is loaded;
-    a file with another error is left out.
+    Loaded are functions with the decorator ``@labeling_function`` or Snorkel's, and objects made by ``keywords()``,
+    ``pattern()`` and ``where()`` or that are weak classifiers; helper functions are not loaded. Heuristics without a
+    name are named after their variable. If weaklab refuses a statement, such as an async labeling function, it is
+    reported in ``errors`` and the rest of its file is loaded. A file with any other error is left out.
 
     Raises
     ------
     HeuristicError
-        There is no such file or folder.
+        The file or folder does not exist.
     """
     path = Path(path)
     if not path.exists():
@@ -120,15 +117,14 @@ def load(path: str | Path) -> Loaded:
             loaded.errors += [_describe(error, file) for error in refused]
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a file of the user's may raise anything, SystemExit included
+        except BaseException as error:  # a user's file may raise anything, including SystemExit
             loaded.errors.append(_describe(error, file))
             continue
         for heuristic in found:
             if heuristic.name in homes:
                 loaded.errors.append(
                     f"{heuristic.location}: {heuristic.name!r} is the name of another heuristic "
-                    f"({homes[heuristic.name]}); "
-                    "rename one of them"
+                    f"({homes[heuristic.name]}); rename one of them"
                 )
                 continue
             homes[heuristic.name] = heuristic.location
@@ -139,7 +135,7 @@ def load(path: str | Path) -> Loaded:
 
 
 _neighbours: set[str] = set()
-"""Modules that loaded files imported from their own folder, such as helpers; each load reads them again."""
+"""Modules that loaded files imported from their own folder, such as helpers; they are imported again by each load."""
 
 
 def _forget_neighbours() -> None:
@@ -150,11 +146,11 @@ def _forget_neighbours() -> None:
 
 
 def _module(file: Path) -> tuple[ModuleType, list[HeuristicError]]:
-    """Run a file as a module of a package of its own for each folder, so that ``from .helper import words`` works, too.
+    """Run a file as a module of a package for its folder, so that ``from .helper import words`` works.
 
     Returns
     -------
-    The module, and what weaklab refused in it.
+    The module, and the errors of statements that weaklab refused.
     """
     import cloudpickle
 
@@ -167,7 +163,7 @@ def _module(file: Path) -> tuple[ModuleType, list[HeuristicError]]:
     sys.modules[module.__name__] = module
     try:
         with _importing_from(folder):
-            tree = ast.parse(file.read_bytes(), str(file))  # compiled here: a bytecode cache could be stale
+            tree = ast.parse(file.read_bytes(), str(file))  # compiled here, because a bytecode cache may be out of date
             refused = _run(tree, str(file), module.__dict__)
             _import_late_neighbours(tree, folder, package)
     except BaseException:
@@ -183,7 +179,7 @@ def _module(file: Path) -> tuple[ModuleType, list[HeuristicError]]:
 
 
 def _run(tree: ast.Module, file: str, namespace: dict[str, Any]) -> list[HeuristicError]:
-    """Run a file statement by statement; return what weaklab refused, which does not stop the others."""
+    """Run a file statement by statement; statements that weaklab refuses are skipped, and their errors returned."""
     flags = compile(tree, file, "exec", dont_inherit=True).co_flags & FUTURES
     refused = []
     for statement in tree.body:
@@ -196,7 +192,7 @@ def _run(tree: ast.Module, file: str, namespace: dict[str, Any]) -> list[Heurist
 
 
 def _import_late_neighbours(tree: ast.Module, folder: Path, package: str) -> None:
-    """Import what functions import from the folder when they run: their folder is on no path then."""
+    """Import now what functions will import from the folder when called, because it is not on the path then."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -208,7 +204,7 @@ def _import_late_neighbours(tree: ast.Module, folder: Path, package: str) -> Non
         for name in names:
             top = name.lstrip(".").partition(".")[0]
             if top and ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
-                with contextlib.suppress(Exception):  # then the function leaves a fault when it runs
+                with contextlib.suppress(Exception):  # then the function has a fault when it is called
                     importlib.import_module(name, package)
 
 
@@ -221,9 +217,7 @@ def _package(folder: Path) -> str:
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
-    """Let a file import its neighbours, without leaving compiled ones, which may be taken for those of an edited
-    file.
-    """
+    """Allow a file to import modules of its folder; no bytecode files are written, because they may get out of date."""
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     try:
@@ -244,9 +238,7 @@ def _stands_in(module: Any, folder: Path) -> bool:
 
 
 def _heuristics_of(module: ModuleType, file: Path, stems: list[str]) -> list[Heuristic]:
-    """Return the heuristics that a module defines, with ``file:line`` and fingerprint as of now, before somebody edits
-    the file.
-    """
+    """Return the heuristics that a module defines; location and fingerprint are set now, before the file is edited."""
     lines, imported = _names_in(ast.parse(file.read_bytes()), stems)
     found: dict[int, Heuristic] = {}
     for name, thing in vars(module).items():
@@ -267,9 +259,7 @@ def _heuristics_of(module: ModuleType, file: Path, stems: list[str]) -> list[Heu
 
 
 def _names_in(tree: ast.AST, stems: list[str]) -> tuple[dict[tuple[str, int], int], set[str]]:
-    """Return the line of every assignment, (name, position in a list) -> line, and the names imported from these other
-    files.
-    """
+    """Return (name, position in a list) -> line of every assignment, and the names imported from these other files."""
     lines: dict[tuple[str, int], int] = {}
     imported: set[str] = set()
     for node in _outside_functions(tree):
@@ -294,7 +284,7 @@ def _outside_functions(tree: ast.AST) -> Iterator[Any]:
 
 
 def _describe(error: BaseException, file: Path) -> str:
-    """Return one line: file, line, what happened."""
+    """Return a message of one line with file, line and error."""
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()[:80]
         return f"{error.filename or file}:{error.lineno or 1}: {type(error).__name__}: {error.msg}" + (

@@ -1,6 +1,4 @@
-"""Whose code something is: the standard library's, an installed distribution's or the user's own, decided by where its
-file lies.
-"""
+"""Origin of code, by the location of its file: standard library, weaklab, an installed distribution, or the user."""
 
 from __future__ import annotations
 
@@ -16,12 +14,11 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 OWN = ""
-"""The home of code of the user, whose content counts. Other code is known by its name and by what its home says."""
+"""The home of the user's code, which is compared by content. Other code is compared by its name and its home."""
 
 
 def home_of(thing: Any) -> str:
-    """Return :data:`OWN`, ``python``, ``weaklab`` or ``distribution==version`` for a module, class, function or
-    built-in function.
+    """Return the home of a module, class or function: ``python``, ``weaklab``, ``name==version`` or :data:`OWN`.
 
     >>> import json, numpy
     >>> home_of(json.dumps), home_of(numpy.array).startswith("numpy==")
@@ -33,11 +30,11 @@ def home_of(thing: Any) -> str:
     if isinstance(thing, types.FunctionType) and thing.__globals__ is not getattr(
         sys.modules.get(thing.__module__), "__dict__", None
     ):
-        return OWN  # made by exec() with globals of its own
+        return OWN  # made by exec() with its own globals
     if isinstance(thing, types.ModuleType):
         return _home_of_module(thing)
     name = getattr(thing, "__module__", None)
-    if name == "__main__":  # of a notebook or of ``python -c``, whatever program runs it
+    if name == "__main__":  # code of a script, a notebook or ``python -c``
         return OWN
     module = sys.modules.get(name) if isinstance(name, str) else None
     return OWN if module is None else _home_of_module(module)
@@ -52,7 +49,7 @@ def _home_of_module(module: types.ModuleType) -> str:
     file = getattr(module, "__file__", None)
     if isinstance(file, str):
         return home_of_file(file)
-    places = list(getattr(spec, "submodule_search_locations", None) or ())  # of a package without __init__.py
+    places = list(getattr(spec, "submodule_search_locations", None) or ())  # folders of a package without __init__.py
     return home_of_file(os.path.join(places[0], "__init__.py")) if places else OWN
 
 
@@ -84,7 +81,7 @@ def _standard() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _installed() -> list[str]:
-    """Return the folders that installers write to."""
+    """Return the folders in which packages are installed."""
     places = [
         sysconfig.get_path("purelib"),
         sysconfig.get_path("platlib"),
@@ -96,7 +93,7 @@ def _installed() -> list[str]:
 
 @lru_cache(maxsize=1024)
 def _distribution(top: str, path: str) -> str:
-    """Return name and version of what installed a top-level module, the content of a file where nothing says so."""
+    """Return name and version of the distribution of a top-level module; a hash of the file if it is not known."""
     try:
         return _installed_as(top)
     except importlib.metadata.PackageNotFoundError:
@@ -108,10 +105,9 @@ def _distribution(top: str, path: str) -> str:
 
 
 def _installed_as(name: str) -> str:
-    """Return name and version of a distribution; with the hash of its files where it was installed from a folder or
-    file of the user.
+    """Return name and version of a distribution, with a hash of its files if it was installed from a local folder.
 
-    Such a one often keeps its version from one edit to the next. Its folder says where it came from (PEP 610).
+    The version of such a distribution often stays the same after edits. PEP 610 tells where it was installed from.
     """
     found = importlib.metadata.distribution(name)
     told = f"{name}=={found.version}"

@@ -1,4 +1,4 @@
-"""Snorkel's own labeling functions as voters, as they are."""
+"""Adapter: labeling functions of Snorkel as heuristics, without changes to them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class SnorkelFunction(Heuristic):
-    """One of Snorkel's ``LabelingFunction`` objects; preprocessors, memoisation and resources work as they do there.
+    """A ``LabelingFunction`` of Snorkel; preprocessors, memoisation and resources work as in Snorkel.
 
-    It is given what Snorkel's pandas applier gives it, a ``pandas.Series`` of the record's columns (with ``text`` added
-    where the text column has another name), and its codes are taken as the project's.
+    As in Snorkel's pandas applier, it gets a ``pandas.Series`` of the record's columns (with ``text`` added if the text
+    column has another name). Its label codes are those of the project.
     """
 
     opaque = True
@@ -49,7 +49,7 @@ class SnorkelFunction(Heuristic):
         return [self.function._f, self.function._resources, mappers]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel without what preprocessors remember: a pickled Series loses the attributes that they gave it."""
+        """Leave out the memo of preprocessors, because a pickled Series loses the attributes that they added."""
         return {**self.__dict__, "function": _without_memo(self.function)}
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
@@ -67,13 +67,13 @@ class SnorkelFunction(Heuristic):
             try:
                 vote = self.function(pd.Series(list(values[row]), index=index, dtype=object, name=row))
                 box.put(row, vote if vote is None else int(vote))
-            except Exception as error:  # whatever a user's function raises is a fault of that record
+            except Exception as error:  # any exception of the user's function is a fault of this record
                 box.fault(row, error)
         return box.close()
 
 
 def _settings(mapper: Any) -> dict[str, Any]:
-    """What decides a preprocessor's output; its memo does not."""
+    """Return the settings that determine the output of a preprocessor, without its memo."""
     settings = {k: v for k, v in vars(mapper).items() if k not in ("_cache", "_pre")}
     return {**settings, "pre": [(type(inner).__qualname__, _settings(inner)) for inner in mapper._pre]}
 
@@ -87,7 +87,7 @@ def _without_memo(thing: Any) -> Any:
 
 
 def is_snorkel(thing: Any) -> bool:
-    """Tell whether a thing is one of Snorkel's labeling functions, without importing Snorkel."""
+    """Whether an object is a labeling function of Snorkel; Snorkel is not imported."""
     return any(
         c.__module__.startswith("snorkel.labeling") and c.__name__ == "LabelingFunction" for c in type(thing).__mro__
     )

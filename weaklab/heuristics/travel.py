@@ -1,8 +1,8 @@
-"""How heuristics get to other processes: by value, with the user's own modules as they are here.
+"""Pickling heuristics for other processes: the user's functions and modules are sent by value.
 
-A child process must vote by what stands in this process. It must not read files that may have been edited since, and it
-cannot import what a notebook defined. So functions and classes of the user travel with their content; of a module that
-they use, only the names that they read. What is installed is imported there.
+A child process must vote with the code of this process. It must not read files that may have been edited since, and it
+cannot import what was defined in a notebook. Therefore functions and classes of the user are sent with their content,
+and modules of the user with the names that are read in them. Installed packages are imported by the child process.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _lock = threading.Lock()
 
 
 def packed(thing: Any, heuristics: Sequence[Heuristic]) -> bytes:
-    """Return a pickle of a thing that holds these heuristics.
+    """Return a pickle of an object that contains these heuristics.
 
     Raises
     ------
     Exception
-        Whatever an object raises that refuses to be pickled.
+        Any exception of an object that cannot be pickled.
     """
     modules: dict[str, Module] = {}
     for heuristic in heuristics:
@@ -49,7 +49,7 @@ def packed(thing: Any, heuristics: Sequence[Heuristic]) -> bytes:
 
 @contextmanager
 def _by_value(modules: Mapping[str, Module]) -> Iterator[None]:
-    """Let functions and classes of these modules travel with their content."""
+    """Context manager inside which functions and classes of these modules are pickled by value."""
     registered = cloudpickle.list_registry_pickle_by_value()
     new = [
         module.module
@@ -83,5 +83,5 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
 
 
 def _cached(function: Any, maxsize: int | None, typed: bool) -> Any:
-    """Cache a function that arrived, with nothing in the cache."""
+    """Return a function with an empty ``lru_cache``, when it is unpickled."""
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)

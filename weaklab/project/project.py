@@ -1187,12 +1187,12 @@ class Project:
         No label can be promised to be right with precision 0.95: that takes 80 random answers or more, and there are 0;
         ...
         """
-        from weaklab.evaluation.precision import promise
+        from weaklab.evaluation.precision import labels_at_precision
 
         state = self._ensure()
         audit, truth, covered = self._audited(state)
         ids = self._records.ids.to_pylist()
-        return promise(
+        return labels_at_precision(
             state.P, self._answers(), audit, truth, precision, list(self.label_names), ids=ids, covered=covered
         )
 

@@ -112,7 +112,7 @@ def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], lab
         f"{label}: {', '.join(name for name, vote in votes.items() if vote == label)}"
         for label in dict.fromkeys(votes.values())
     )
-    return f"{lead}, {labels[first]} {P[first]:.2f} to {labels[second]} {P[second]:.2f}; {said or 'nobody votes'}"
+    return f"{lead}, {labels[first]} {P[first]:.2f} to {labels[second]} {P[second]:.2f}; {said or 'no heuristic votes'}"
 
 
 def make_asks(

@@ -499,7 +499,7 @@ def _keys(keys: ArrayLike | None, n: int) -> NDArray[np.uint64]:
     numbers = np.arange(n, dtype=np.uint64) if keys is None else np.asarray(keys)
     if numbers.shape != (n,) or numbers.dtype.kind not in "iu":
         raise WeaklabError(
-            f"keys must be one whole number a record, shape ({n},), got {numbers.dtype} of shape {numbers.shape}"
+            f"keys must be one whole number per record, shape ({n},), got {numbers.dtype} of shape {numbers.shape}"
         )
     return numbers.astype(np.uint64)
 

@@ -1,1 +1,1 @@
-"""The labeling loop over arrays, and replays of it on data whose labels are known."""
+"""The labeling loop on arrays in memory, and simulations of labeling on data with known labels."""

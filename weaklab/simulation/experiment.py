@@ -1,4 +1,4 @@
-"""A labeled data set and a committee as arrays, and one replay of the labeling loop over them."""
+"""An experiment: a data set with known labels and a committee, as arrays, on which the labeling loop is run."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLIT_SEED = -1
-"""Of the draw that holds records out; no seed of a run, so that the split has nothing to do with what is asked."""
+"""Seed of the split into pool and test records; it is not a seed of any run, so that both are independent."""
 
 
 @dataclass
 class Records:
-    """Records as arrays.
+    """The records of an experiment as arrays.
 
     Attributes
     ----------
-    ids : their ids as text
-    gold : int (n,), the truth
+    ids : ids of the records, as text
+    gold : int (n,), true labels
     ballots : heuristic -> its votes, for every member that does not learn
     matrices : classifier -> (n, d) features
-    X : (n, d) features for strategies, those of the first classifier if there is one; None where there are none
-    texts : their texts, None for tabular data
+    X : (n, d) features for strategies, those of the first classifier if there is one; None if there are none
+    texts : texts of the records; None for tabular data
     """
 
     ids: list[str]
@@ -62,17 +62,17 @@ class Records:
 
 @dataclass
 class Experiment:
-    """A pool with gold labels and a committee, voted and vectorised once; any number of runs share it.
+    """A pool of records with gold labels and a committee; votes and features are computed once and shared by all runs.
 
     Attributes
     ----------
-    name : what the data are called
+    name : name of the data
     labels : the k label names
     pool : the records that may be asked about
-    test : records that are never asked about, None for none
-    classifiers : members that learn; every run trains copies
-    label_model : name
-    settings : JSON that tells this experiment from others
+    test : records that are never asked about, for measuring only; None if there are none
+    classifiers : members that learn; every run trains copies of them
+    label_model : name of the label model
+    settings : JSON that identifies this experiment
     """
 
     name: str
@@ -91,12 +91,12 @@ class Experiment:
 
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
-        """A number for each record of the pool, made from its id as in a project."""
+        """A number for each record of the pool, computed from its id as in a project."""
         return keys_of(self.pool.ids)
 
     @cached_property
     def views(self) -> Views:
-        """What strategies see beside votes and probabilities; the same in all runs."""
+        """Features and embeddings for strategies; the same in all runs."""
         X, texts = self.pool.X, self.pool.texts
 
         def vectors(rows: NDArray[np.int64]) -> Any:
@@ -106,14 +106,14 @@ class Experiment:
         return Views(self.keys, None if X is None else lambda: X, None if texts is None else vectors)
 
     def loop(self, scheduler: Scheduler, seed: int) -> Loop:
-        """Return a loop without any label, with copies of the classifiers."""
+        """Return a loop without labels, with copies of the classifiers."""
         pool = self.pool
         learners = [_seeded(classifier, seed) for classifier in self.classifiers]
         X = np.zeros((len(pool), 1)) if pool.X is None else pool.X
         L = np.column_stack([b.votes for b in pool.ballots.values()]) if pool.ballots else None
         loop = Loop(X, self.labels, L, classifiers=learners, scheduler=scheduler, keys=self.keys, seed=seed)
         members = loop.trainer.heuristics
-        loop.trainer = Trainer(  # ids, confidences and features of several classifiers as a project has them
+        loop.trainer = Trainer(  # as in a project: with ids, confidences and features per classifier
             members,
             self.labels,
             len(pool),
@@ -134,9 +134,7 @@ class Experiment:
         batch: int,
         on_turn: Callable[[int], None] = lambda n_labels: None,
     ) -> list[dict[str, Any]]:
-        """Answer from gold until there are ``n_labels`` labels; return what was measured before and after each
-        batch.
-        """
+        """Answer from gold labels until there are ``n_labels``; return the measures before and after each batch."""
         rounds: list[dict[str, Any]] = []
         for loop, seconds in self.turns(scheduler, seed, n_labels, batch):
             rounds.append({**self._measure(loop), "seconds": seconds})
@@ -145,15 +143,16 @@ class Experiment:
         return rounds
 
     def turns(self, scheduler: Scheduler, seed: int, n_labels: int, batch: int) -> Iterator[tuple[Loop, float]]:
-        """Answer from gold until there are ``n_labels`` labels; yield the trained loop before and after each batch.
+        """Answer from gold labels until there are ``n_labels``; yield the trained loop before and after each batch.
 
-        It is one loop throughout. Beside it are the seconds that the batch took, from asking to the new probabilities.
+        The loop is the same object each time. With it come the seconds that the batch took, from asking to the new
+        probabilities.
 
         Raises
         ------
         WeaklabError
-            A classifier failed. In a project that leaves a fault; here it would be measured as a classifier that knows
-            nothing.
+            A classifier failed. In a project that is a fault, and the classifier abstains; here it would distort the
+            results.
         """
         loop = self.loop(scheduler, seed)
         start = time.perf_counter()
@@ -182,9 +181,7 @@ class Experiment:
         return found
 
     def test_probabilities(self, loop: Loop) -> NDArray[np.float64]:
-        """Return what the committee of a loop says of the records held out, which it has never seen: float (n_test,
-        k).
-        """
+        """Return the probabilities of a loop's committee for the test records: float (n_test, k)."""
         test, members = self.test, loop.trainer.heuristics
         if test is None:
             raise WeaklabError("this experiment holds no records out; prepare it with test=0.2 or other records")
@@ -210,21 +207,22 @@ class Experiment:
 def measures(
     P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]], gold: NDArray[np.integer[Any]]
 ) -> dict[str, float]:
-    """Compare probabilities with the truth.
+    """Return measures of probabilities, compared with the true labels.
 
     Parameters
     ----------
     P : float (n, k)
-    y : int (n,), manual labels, which count as certain; -1 is unlabeled
-    gold : int (n,)
+    y : int (n,), manual labels, which replace the probabilities; -1 is unlabeled
+    gold : int (n,), true labels
 
     Returns
     -------
     dict
-        ``accuracy`` over all records, ties by their chance; ``rest_accuracy`` over those without a manual label;
-        ``macro_f1`` over all records, the mean over the classes that occur in ``gold``; ``brier``, the mean squared
-        distance of ``P`` from the truth over those without a manual label, 0 to 2 (Brier, 1950, Verification of
-        forecasts expressed in terms of probability, Monthly Weather Review). NaN where there is no such record.
+        ``accuracy``: on all records; a tie of t classes counts 1 / t. ``rest_accuracy``: on the records without a
+        manual label. ``macro_f1``: on all records, the mean over the classes that occur in ``gold``. ``brier``: the
+        mean squared distance of ``P`` from the truth, on the records without a manual label, 0 to 2 (Brier, 1950,
+        Verification of forecasts expressed in terms of probability, Monthly Weather Review). A value is NaN if there
+        are no such records.
 
     Examples
     --------
@@ -265,7 +263,7 @@ def prepare(
     progress: bool = True,
     **options: Unpack[FileKeywords],
 ) -> Experiment:
-    """Read, vote and vectorise once; the parameters are those of :func:`weaklab.simulate`.
+    """Prepare an experiment: read the data, vote, compute features; parameters as in :func:`weaklab.simulate`.
 
     Examples
     --------
@@ -310,16 +308,14 @@ def prepare(
         "label model": label_model,
     }
     for learner in learners:
-        learner.features = Given()  # the runs have the matrices; a fitted vocabulary need not travel
+        learner.features = Given()  # runs use the matrices, so that fitted features need not be sent to other processes
     return Experiment(name, names, pool, None if held is None else held[1], learners, label_model, settings)
 
 
 def _open(
     data: Any, gold: str | None, text: Any, id: str | None, labels: Sequence[str] | None, options: FileKeywords
 ) -> tuple[Corpus, Sequence[str] | None, list[Heuristic]]:
-    """Return the corpus with its gold role, the labels if they are known, and the heuristics that come with the
-    data.
-    """
+    """Return the corpus with its gold column, the labels if they are known, and the heuristics in the data."""
     from weaklab.datasets import load_wrench
 
     folder, split = data if isinstance(data, tuple) else (data, "train")
@@ -346,7 +342,7 @@ def _open(
 
 
 def _check_no_options(name: Any, options: FileKeywords) -> None:
-    """Refuse options that would have no effect."""
+    """Raise an error for file options, because they have no effect here."""
     for option, value in FileOptions(**options).chosen.items():
         raise WeaklabError(
             f"{option}={value!r} says how a CSV, JSON or Excel file is read, and {name} is none; leave it out"
@@ -354,7 +350,7 @@ def _check_no_options(name: Any, options: FileKeywords) -> None:
 
 
 def _features_beside_votes(corpus: Corpus) -> Any:
-    """Return the columns of a WRENCH set without text, all but the votes that stand in one of them."""
+    """Return features of the columns of a WRENCH set without text, except the column of votes."""
     columns = Columns(next(corpus.batches()))
     return features_of(
         "columns", columns=[name for name in columns.names if name not in (corpus.roles.id, "weak_labels")]
@@ -362,7 +358,7 @@ def _features_beside_votes(corpus: Corpus) -> Any:
 
 
 def _test_data(data: Any, test: Any) -> Any:
-    """Return the test split of a WRENCH folder where it is named, else what was given."""
+    """Return the test split of a WRENCH folder if ``test`` is its name, else ``test`` itself."""
     if isinstance(test, (bool, int)):
         raise WeaklabError(f"test must be a share between 0 and 1, such as 0.2, or other records, got {test!r}")
     if (
@@ -390,7 +386,7 @@ def _label_names(corpus: Corpus, labels: Sequence[str] | None, map: Mapping[Any,
 def _with_gold(
     corpus: Corpus, labels: LabelNames, map: Mapping[Any, Any] | None
 ) -> tuple[Corpus, NDArray[np.int64], NDArray[np.int64]]:
-    """Return the records that have a gold label, its codes int (n,), and the row numbers that they had."""
+    """Return the records with a gold label, their label codes int (n,), and their original row numbers."""
     import pyarrow as pa
 
     names = corpus.gold()
@@ -424,7 +420,7 @@ def _listed(heuristics: Any) -> list[Any]:
 def _committee(
     labels: LabelNames, heuristics: list[Any], classifiers: Sequence[Any], features: Any
 ) -> tuple[Committee, list[WeakClassifier]]:
-    """Return the committee of those that do not learn, and those that do, by different names."""
+    """Return the committee of heuristics that do not learn, and the classifiers, with unique names."""
     committee = Committee(labels)
     for heuristic in heuristics:
         if isinstance(heuristic, (str, Path)):
@@ -452,7 +448,7 @@ def _vote(committee: Committee, corpus: Corpus, progress: bool) -> dict[str, Bal
 
 
 def _ballots_of(votes: Votes, rows: NDArray[np.int64], learners: set[str]) -> dict[str, Ballot]:
-    """Return the columns of given votes, those of classifiers left out."""
+    """Return the ballots in the given votes, without those of classifiers."""
     if len(votes) <= int(rows.max()):
         raise WeaklabError(
             f"votes on {counted(len(votes), 'record')} were given for {int(rows.max()) + 1:,}; vote on the same records"
@@ -471,7 +467,7 @@ def _records(corpus: Corpus, gold: NDArray[np.int64], ballots: dict[str, Ballot]
 
 
 def _split(corpus: Corpus, pool: Records, share: float) -> tuple[Corpus, Records, tuple[Corpus, Records]]:
-    """Hold a share of the records out, drawn by their ids."""
+    """Split off a share of the records as test records, drawn by their ids."""
     from weaklab.strategies import uniform
 
     if not 0 < share < 1:
@@ -498,7 +494,7 @@ def _vectorise(
     held: tuple[Corpus, Records] | None,
     features: Any,
 ) -> None:
-    """Fit every feature set to the pool, once, and fill in the matrices."""
+    """Fit every feature set to the pool and fill in the matrices; equal feature sets are fitted once."""
     known: dict[str, tuple[Any, Any]] = {}
     for learner in learners:
         key = learner.features.fingerprint
@@ -520,7 +516,7 @@ def _vectorise(
 
 
 def _seeded(classifier: WeakClassifier, seed: int) -> WeakClassifier:
-    """Return a copy that draws from this seed, unless its own estimator was given one."""
+    """Return a copy of a classifier with this seed, unless its estimator has its own."""
     twin = copy.copy(classifier)
     twin.seed = seed
     if not isinstance(twin.estimator, str):
@@ -533,7 +529,7 @@ def _seeded(classifier: WeakClassifier, seed: int) -> WeakClassifier:
 
 
 def _fingerprint(corpus: Corpus, records: Records) -> str:
-    """Hash the content of the records and the truth."""
+    """Return a hash of the records and their gold labels."""
     import hashlib
 
     state = hashlib.blake2b(digest_size=8)

@@ -1,4 +1,4 @@
-"""Finished runs of a simulation in a file, so that one that was stopped goes on where it was."""
+"""File of finished runs, so that a simulation that was stopped can continue."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FILE = "runs.jsonl"
 
 
 class RunFile:
-    """The runs of one experiment, a line each; several processes may add to it at once.
+    """A file with the finished runs of one experiment, one per line; several processes may append at the same time.
 
     Parameters
     ----------
-    folder : made if it is not there
-    experiment : JSON that a run must share with the others
+    folder : folder of the file; it is created if needed
+    experiment : JSON that identifies the experiment; all runs in the file must have the same
 
     Examples
     --------
@@ -44,18 +44,18 @@ class RunFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> dict[str, list[dict[str, Any]]]:
-        """Return key -> rounds; of several runs with one key the longest.
+        """Return key -> rounds of all runs; if several runs have the same key, the longest.
 
         Raises
         ------
         WeaklabError
-            The folder holds the runs of another experiment.
+            The folder contains runs of another experiment.
         """
         found: dict[str, list[dict[str, Any]]] = {}
         for line in self.path.read_bytes().splitlines() if self.path.exists() else ():
             try:
                 entry = json.loads(line)
-            except ValueError:  # half-written when its process was killed, or empty
+            except ValueError:  # an empty line, or a line that was not finished because its process was killed
                 continue
             self._check(entry)
             if "sum" in entry and entry["sum"] != _line_sum(entry):
@@ -77,14 +77,14 @@ class RunFile:
             raise WeaklabError(f"{self.path} holds runs of another experiment ({shown}); name another folder")
 
     def append(self, run: str, rounds: Sequence[Mapping[str, Any]]) -> None:
-        """Add a run; when this returns it is on disk."""
+        """Append a run; it is on disk when this returns."""
         entry = {"experiment": self.experiment, "run": run, "rounds": list(rounds)}
         line = json.dumps({**entry, "sum": _line_sum(entry)}, ensure_ascii=False)
-        data = f"\n{line}\n".encode()  # the first line break ends what a killed process may have left half-written
+        data = f"\n{line}\n".encode()  # the first line break ends a line that a killed process may have left unfinished
         with write_errors(self.path):
             handle = os.open(self.path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o666)
             try:
-                if os.write(handle, data) != len(data):  # one write, so that lines of several processes do not mix
+                if os.write(handle, data) != len(data):  # a single write, so that lines of several processes do not mix
                     raise OSError(errno.ENOSPC, "the line was cut")
                 os.fsync(handle)
             finally:
@@ -92,6 +92,6 @@ class RunFile:
 
 
 def _line_sum(entry: Mapping[str, Any]) -> int:
-    """Return the checksum of a line, which covers all but itself."""
+    """Return the checksum of a line, over everything except the checksum itself."""
     held = [entry["experiment"], entry["run"], entry["rounds"]]
     return zlib.crc32(json.dumps(held).encode())

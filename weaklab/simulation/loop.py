@@ -1,4 +1,4 @@
-"""The labeling loop over arrays in memory: ask, label, train, ask again."""
+"""The labeling loop on arrays in memory: ask, label, train, and ask again."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What the next batch is chosen from.
+class _BatchInput:
+    """The data from which a batch is chosen, copied so that it can be chosen in the background.
 
     Attributes
     ----------
-    version : how many times labels had been given
+    version : number of calls of :meth:`Loop.label` before
     y : int (n,), the labels
-    free : bool (n,), what may be asked about
-    turn : labels, and records asked about without an answer yet
+    free : bool (n,), the records that may be asked about
+    turn : number of labels, plus records that were asked about and have no answer yet
     """
 
     version: int
@@ -55,35 +55,35 @@ class _Plan:
 
 
 class Loop:
-    """Active learning over arrays: weak classifiers on a feature matrix, and votes of heuristics if there are any.
+    """Active learning on arrays: weak classifiers on a feature matrix, and optional votes of heuristics.
 
-    :class:`weaklab.Project` is the same with records, files and several people; this one keeps everything in memory.
+    It does the same as :class:`weaklab.Project`, but in memory, without records, files and annotators.
 
     Parameters
     ----------
-    X : (n, d) features, sparse or dense, finite numbers; float16 is computed with as float32
+    X : (n, d) features, sparse or dense, finite numbers; float16 is converted to float32
     labels : k label names
     L : int (n, m), votes of other heuristics, -1 abstains; optional
-    classifiers : names or unfitted scikit-learn classifiers; ``"auto"``, the default, is Naive Bayes where ``X`` is
-        sparse without negative values, else logistic regression; with ``[]``, the votes alone
+    classifiers : names or unfitted scikit-learn classifiers; ``"auto"``, the default, is Naive Bayes if ``X`` is sparse
+        without negative values, else logistic regression; ``[]`` for votes only
     label_model : name of a label model
-    scheduler : what picks; by default ``Scheduler(seed=seed)``
-    keys : uint64 (n,), a number that tells each record from the others; by default made from its features
-        (:func:`content_keys`), so that the order of the records decides nothing: lots are drawn by it, and records are
-        held out together by it
-    vectors : row numbers -> (rows, d) matrix with rows of length 1, to tell near-duplicates; optional
-    pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; None for
-        never
-    use_features : whether the label model looks at ``X``, too, where it can; classifiers do in any case
-    ahead : choose the next batch in the background while this one is answered, from the labels that were there when
-        this one was asked for: the next batch is there at once and knows nothing of the answers to this one.
-        :meth:`close` ends it.
-    seed : of everything random
+    scheduler : the scheduler that picks records; by default ``Scheduler(seed=seed)``
+    keys : uint64 (n,), a unique number for each record, for random draws and folds
+        By default it is computed from the features (:func:`content_keys`), so that the order of the records has no
+        effect.
+    vectors : function from row numbers to a (rows, d) matrix with rows of length 1, to find near-duplicates; optional
+    pseudo_labels : 0 to 1; classifiers are also trained on the committee's labels with at least this confidence; None
+        for never
+    use_features : whether the label model uses ``X`` as well, if it can; classifiers always use it
+    ahead : whether to choose the next batch in the background while the current one is answered
+        The next batch is then available at once, but is chosen without the answers to the current one. :meth:`close`
+        ends the background work.
+    seed : seed of all random draws
 
     Attributes
     ----------
-    y : int (n,), the labels given, -1 is unlabeled
-    state : :class:`weaklab.training.trainer.State`, as of the last training
+    y : int (n,), the labels given so far, -1 is unlabeled
+    state : :class:`weaklab.training.trainer.State` of the last training
 
     Examples
     --------
@@ -120,7 +120,7 @@ class Loop:
         n = int(X.shape[0])
         votes = check_votes(np.empty((n, 0), dtype=np.int8) if L is None else L, len(self.labels))
         if len(votes) != n:
-            raise WeaklabError(f"L has {counted(len(votes), 'row')} and X {n}; wanted one row a record in both")
+            raise WeaklabError(f"L has {counted(len(votes), 'row')} and X {n}; wanted one row per record in both")
         self.scheduler = scheduler or Scheduler(seed=seed)
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
         self._drawn = np.zeros(n, dtype=bool)
@@ -130,7 +130,7 @@ class Loop:
         for classifier in _each(classifiers):
             classifier = (
                 chosen(X) if isinstance(classifier, str) and classifier == AUTO else classifier
-            )  # by all rows, not the labeled
+            )  # chosen by all rows, not only by the labeled ones
             learner = (
                 classifier if isinstance(classifier, WeakClassifier) else WeakClassifier(classifier, Given(), seed=seed)
             )
@@ -153,19 +153,19 @@ class Loop:
         self._state: State | None = None
         self._training = RLock()
         self._ahead: Ahead[list[Pick]] | None = Ahead() if ahead else None
-        self._plan: _Plan | None = None
+        self._plan: _BatchInput | None = None
 
     @property
     def state(self) -> State:
-        """What the committee thinks now; trained when it is asked for after new labels."""
+        """The trained committee; after new labels, it is trained on first access."""
         if self._ahead is not None:
-            self._ahead.wait()  # so that it is trained on earlier labels before it is on later ones
+            self._ahead.wait()  # trainings must happen in the order of the labels
         return self._trained(self._version, self.y)
 
     def _trained(self, version: int, y: NDArray[np.int64]) -> State:
         with self._training:
             if self._state is None or self._trained_version != version:
-                self._state = None  # so that its memory can be used again
+                self._state = None  # to free its memory before training
                 self._state, self._trained_version = self.trainer.train(y.copy()), version
             return self._state
 
@@ -174,81 +174,83 @@ class Loop:
 
     @property
     def P(self) -> NDArray[np.float64]:  # noqa: N802 - the field's name for it
-        """The label model's probabilities: float (n, k)."""
+        """The probabilities of the label model: float (n, k)."""
         return self.state.P
 
     @property
     def n_labels(self) -> int:
-        """How many records have a label."""
+        """The number of records with a label."""
         return int(np.count_nonzero(self.y != ABSTAIN))
 
     def ask(self, n: int = 10, *, strategy: Any = None) -> list[Pick]:
-        """Return the n records to label next, none that has a label.
+        """Return the n records to label next; all of them are unlabeled.
 
         Parameters
         ----------
-        strategy : for this batch alone, used from the first question on; ``"random"`` asks for audit labels
+        n : size of the batch
+        strategy : query strategy for this batch only, without a cold start; ``"random"`` asks for audit labels
         """
         scheduler = self.scheduler
         if strategy is not None:
             scheduler = Scheduler(strategy, random_share=scheduler.random_share, cold_start=None, seed=scheduler.seed)
         if self._ahead is None:
-            picks = self._choose(scheduler, n, self._planned())
+            picks = self._choose(scheduler, n, self._batch_input())
         else:
             picks = self._chosen_ahead(self._ahead, scheduler, n, strategy)
         for pick in picks:
             self._drawn[pick.row] = pick.strategy == RANDOM
         return picks
 
-    def _planned(self, shown: Sequence[Pick] = ()) -> _Plan:
-        """Return what a batch is chosen from now, or after another that has just been chosen."""
+    def _batch_input(self, shown: Sequence[Pick] = ()) -> _BatchInput:
+        """Return the input for choosing a batch now, or after the batch ``shown`` that has just been chosen."""
         free = self.y == ABSTAIN
         free[[pick.row for pick in shown]] = False
-        return _Plan(
+        return _BatchInput(
             self._version,
             self.y if self._ahead is None else self.y.copy(),
             free,
             len(free) - int(np.count_nonzero(free)),
         )
 
-    def _choose(self, scheduler: Scheduler, n: int, plan: _Plan) -> list[Pick]:
+    def _choose(self, scheduler: Scheduler, n: int, plan: _BatchInput) -> list[Pick]:
         with self._training:
             state = self._trained(plan.version, plan.y)
             return scheduler.pick(self.views.pool(state, state.y), n, plan.free, turn=plan.turn)
 
     def _chosen_ahead(self, ahead: Ahead[list[Pick]], scheduler: Scheduler, n: int, strategy: Any) -> list[Pick]:
-        """Return the batch that was chosen in advance, and begin to choose the next."""
+        """Return the batch that was chosen in the background, and start to choose the next one."""
         plan = self._plan
         picks = ahead.take((n, strategy))
         if plan is None:
-            picks = self._choose(scheduler, n, self._planned())
+            picks = self._choose(scheduler, n, self._batch_input())
         elif picks is None or any(
             self.y[pick.row] != ABSTAIN for pick in picks
-        ):  # another kind of batch, or not free any more
+        ):  # it was chosen for other arguments, or contains records that have a label now
             picks = self._choose(scheduler, n, replace(plan, free=plan.free & (self.y == ABSTAIN)))
-        self._plan = after = self._planned(picks)
+        self._plan = after = self._batch_input(picks)
         ahead.begin((n, strategy), lambda: self._choose(scheduler, n, after))
         return picks
 
     def close(self) -> None:
-        """End what goes on in the background; the loop can be used on."""
+        """End the background work; the loop can still be used."""
         if self._ahead is not None:
             self._ahead.close()
             self._plan = None
 
     def label(self, rows: Sequence[int] | NDArray[np.integer[Any]], codes: ArrayLike) -> None:
-        """Give labels, names or codes, one for each row; -1 or None takes a label back.
+        """Set labels.
 
         Parameters
         ----------
-        rows : row numbers, each once; or a boolean mask of n values, True for the rows that are labeled
-        codes : one for each of these rows; with a mask, they may also be one for each of the n records
+        rows : row numbers, each once; or a boolean mask of n values, True for the rows that get a label
+        codes : label names or codes, one for each of these rows; -1 or None removes a label
+            With a mask, there may also be one for each of the n records.
 
         Raises
         ------
         WeaklabError
-            A row does not exist, is no whole number or comes twice, a label is none, or there are not as many labels as
-            rows.
+            A row does not exist, is not a whole number or is repeated; a label does not exist; or the numbers of rows
+            and labels differ.
         """
         given = np.array(
             [self.labels.code(code) for code in np.atleast_1d(np.asarray(codes, dtype=object)).tolist()], dtype=np.int64
@@ -256,42 +258,37 @@ class Loop:
         places = row_numbers(rows, len(self.y))
         if (
             len(given) == len(self.y) and len(given) != len(places) and np.size(rows) == len(self.y)
-        ):  # a mask, and labels as long
+        ):  # a mask, with one label for each of the n records
             given = given[places]
         if places.shape != given.shape:
             raise WeaklabError(
-                f"{counted(len(places), 'record')} and {counted(len(given), 'label')}; wanted one label a record"
+                f"{counted(len(places), 'record')} and {counted(len(given), 'label')}; wanted one label per record"
             )
         self.y[places] = given
         self._version += 1
 
     @property
     def at_random(self) -> NDArray[np.bool_]:
-        """Whether each record has a label and was drawn at random when it was asked about: bool (n,), the audit
-        labels.
-        """
+        """Whether each record has an audit label: a label, after it was drawn at random: bool (n,)."""
         return np.asarray(self._drawn & (self.y != ABSTAIN))
 
     def _audited(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the rows of the audit labels, and what the committee says of them without knowing these: float (r,
-        k).
-        """
+        """Return the rows with audit labels, and their out-of-fold probabilities: float (r, k)."""
         from weaklab.evaluation.precision import held_out
 
         rows = np.flatnonzero(self.at_random)
         return rows, held_out(self.trainer, self.state, rows)
 
     def label_or_abstain(self, precision: float = 0.95) -> PrecisionLabels:
-        """Return labels of which at least this share is right, with 95 % confidence; records of which less is sure have
-        none.
+        """Return labels of which at least this share is right, with 95 % confidence; other records get no label.
 
-        Labels that were given stand. What the others must be like follows from the answers to the questions that were
-        drawn at random, see :func:`weaklab.core.thresholds.threshold_for`; where these are too few, no other record
-        gets a label, and what is shown says how many it takes.
+        Labels that were given are kept. The confidence that other labels need is computed from the answers to random
+        questions, see :func:`weaklab.core.thresholds.threshold_for`. If these are too few, no other record gets a
+        label, and the result says how many are needed.
 
         Parameters
         ----------
-        precision : between 0 and 1
+        precision : required share of right labels, between 0 and 1
 
         Examples
         --------
@@ -303,13 +300,13 @@ class Loop:
         >>> loop.label_or_abstain(precision=0.95).coverage
         1.0
         """
-        from weaklab.evaluation.precision import promise
+        from weaklab.evaluation.precision import labels_at_precision
 
         rows, P = self._audited()
-        return promise(self.state.P, self.y, P, self.y[rows], precision, self.labels)
+        return labels_at_precision(self.state.P, self.y, P, self.y[rows], precision, self.labels)
 
     def reliability(self, bins: int = 15) -> Reliability:
-        """Return how often the committee is right, by how probable it says its label is, judged by the audit labels.
+        """Return the share of right labels by predicted probability, measured on the audit labels.
 
         Raises
         ------
@@ -322,7 +319,7 @@ class Loop:
         return audited_reliability(P, self.y[rows], bins)
 
     def explain(self, row: int) -> Explanation:
-        """Return what each member contributed to the committee's opinion of one record, adding up to its log-odds."""
+        """Return the contributions of the committee members to the label of one record; their sum is its log-odds."""
         from weaklab.training.explanations import explain
 
         place = _one_row(row, len(self.y))
@@ -336,7 +333,7 @@ class Loop:
 
 
 KEY_CELLS = 2**18
-"""Numbers of a dense matrix that are hashed at a time, so that they stay in the processor's cache."""
+"""Number of values of a dense matrix that are hashed at a time, so that they fit into the processor's cache."""
 
 
 def _each(classifiers: Any) -> Sequence[Any]:
@@ -346,13 +343,12 @@ def _each(classifiers: Any) -> Sequence[Any]:
 
 
 def row_numbers(rows: Any, n: int) -> NDArray[np.int64]:
-    """Return row numbers int (r,), or raise a WeaklabError that names the first wrong one.
+    """Return row numbers int (r,); raise a WeaklabError for the first invalid one.
 
     Parameters
     ----------
-    rows : whole numbers from 0 to n - 1, each once; or a boolean mask of n values, which stands for the rows where it
-        is true
-    n : how many rows there are
+    rows : whole numbers from 0 to n - 1, each once; or a boolean mask of n values
+    n : number of rows
 
     Examples
     --------
@@ -396,10 +392,10 @@ def _one_row(row: Any, n: int) -> int:
 
 
 def content_keys(X: Any) -> NDArray[np.uint64]:
-    """Return a number for each row of a matrix, made from what it holds and not from its place: uint64 (n,).
+    """Return a unique number for each row of a matrix that depends on its content, not on its position: uint64 (n,).
 
-    Equal rows are numbered, so that no two have the same number. float32 and float64 of the same values give the same,
-    and so do sparse and dense.
+    Equal rows are counted, so that their numbers differ. Matrices of float32 and float64, or sparse and dense, give the
+    same numbers if their values are equal.
 
     >>> keys = content_keys(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]))
     >>> others = content_keys(np.array([[0.0, 2.0], [1.0, 0.0], [1.0, 0.0]]))
@@ -434,7 +430,7 @@ def content_keys(X: Any) -> NDArray[np.uint64]:
 
 
 def _mixed(values: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return a random number for each number, 0 for 0: uint64, the finaliser of SplitMix64."""
+    """Return a hash of each number, with 0 for 0: uint64, the finaliser of SplitMix64."""
     h = (np.ascontiguousarray(values, dtype=np.float64) + 0.0).view(np.uint64)  # -0 becomes 0
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -445,13 +441,13 @@ def _checked_keys(keys: Any, n: int) -> NDArray[np.uint64]:
     given = np.asarray(keys)
     if given.shape != (n,) or given.dtype.kind not in "iu":
         raise WeaklabError(
-            f"keys must be one whole number a record, shape ({n},), got {given.dtype} of shape {given.shape}"
+            f"keys must be one whole number per record, shape ({n},), got {given.dtype} of shape {given.shape}"
         )
     return given.astype(np.uint64)
 
 
 class Column(Heuristic):
-    """A heuristic that is only known by its votes on the records of one corpus."""
+    """A heuristic of which only the votes on the records of one corpus are known."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -465,7 +461,7 @@ class Column(Heuristic):
 
 
 class Given(Features):
-    """Features that are a matrix already."""
+    """Features that are given as a matrix."""
 
     def fit(self, corpus: Corpus) -> Given:
         return self

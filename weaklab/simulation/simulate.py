@@ -1,6 +1,4 @@
-"""A person replayed from gold labels, to see what the loop makes of their answers, and which query strategy suits a
-data set.
-"""
+"""Simulation of labeling: a person is replaced by gold labels, to measure projects and compare query strategies."""
 
 from __future__ import annotations
 
@@ -30,10 +28,10 @@ if TYPE_CHECKING:
     from weaklab.simulation.finished_runs import RunFile
 
 DEFAULT = "default"
-"""The scheduler as it is when nothing is said, the cold start included."""
+"""Name of the scheduler with its default settings, including the cold start."""
 ALL = "all"
 MOST_COLUMNS = 8
-"""A table shows at most so many budgets."""
+"""A table shows at most this many budgets."""
 METRICS = {
     "accuracy": ("accuracy in %", True, True),
     "rest_accuracy": ("accuracy in % of the records without a manual label", True, True),
@@ -42,20 +40,20 @@ METRICS = {
     "brier": ("Brier score of the records without a manual label", False, False),
     "seconds": ("seconds a turn", False, False),
 }
-"""What is measured: how it is called, whether it is shown as a percentage, whether more is better."""
+"""Metric -> (description, whether it is shown as a percentage, whether higher is better)."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """The project after one batch of answers.
+    """Measures of a project after one batch of answers.
 
     Attributes
     ----------
-    labels : manual labels so far
-    accuracy : share of all records that are right, manual ones included, ties by their chance
+    labels : number of manual labels so far
+    accuracy : share of all records that are right, including manual labels; a tie of t classes counts 1 / t
     coverage : share of records with at least one vote
-    mean_confidence : 0 to 1
-    conflicts : records whose votes disagree
+    mean_confidence : mean confidence, 0 to 1
+    conflicts : number of records with contradicting votes
     """
 
     labels: int
@@ -75,29 +73,29 @@ def replay(
     on_round: Callable[[Round], None] | None = None,
     map: Mapping[Any, Any] | None = None,
 ) -> list[Round]:
-    """Answer what the project asks from gold labels, batch by batch, and retrain after each.
+    """Answer the questions of a project with gold labels, batch by batch, and retrain after each batch.
 
     Parameters
     ----------
-    project : with records and heuristics
+    project : a project with records and heuristics
     gold : record id -> label name, for every record
-    n_labels : how many answers to give
-    batch : how many are asked for at a time
-    strategy : query strategy, by default that of the project
-    on_round : called after each round
-    map : value -> label name, for values of ``gold`` that are no label names, such as ``{"1": "spam", "0": "ham"}``
+    n_labels : number of answers
+    batch : number of questions per batch
+    strategy : query strategy; by default that of the project
+    on_round : function that is called after each batch
+    map : value -> label name, for values of ``gold`` that are not label names, such as ``{"1": "spam", "0": "ham"}``
 
     Returns
     -------
     list of Round
-        The first is before any answer.
+        The first one is before any answer.
 
     Raises
     ------
     ProjectError
-        A record that is asked for has no gold label.
+        A picked record has no gold label.
     UnknownLabelError
-        A value of ``gold`` is no label.
+        A value of ``gold`` is not a label.
     """
     gold = gold_names(project, gold, map)
     rounds = [measure(project, gold)]
@@ -109,7 +107,7 @@ def replay(
             break
         missing = next((ask.id for ask in asks if not gold.get(ask.id)), None)
         if missing is not None:
-            raise ProjectError(f"record {missing!r} has no gold label, so nobody can answer for it")
+            raise ProjectError(f"record {missing!r} has no gold label, so the question cannot be answered")
         project.label_many([(ask, gold[ask.id]) for ask in asks], shown=False)
         project.run(progress=False)
         rounds.append(measure(project, gold))
@@ -119,9 +117,7 @@ def replay(
 
 
 def gold_names(project: Project, gold: Mapping[Any, Any], map: Mapping[Any, Any] | None = None) -> dict[str, str]:
-    """Return record id -> label name, as a data column of ids and one of labels would be read; records without a label
-    are left out.
-    """
+    """Return record id -> label name, read as columns of ids and labels; records without a label are left out."""
     reader = LabelReader(project.label_names, map)
     found: dict[str, str] = {}
     for record, value in gold.items():
@@ -135,8 +131,9 @@ def gold_names(project: Project, gold: Mapping[Any, Any], map: Mapping[Any, Any]
 
 
 def measure(project: Project, gold: Mapping[str, str]) -> Round:
-    """Compare a project's labels with the truth: ``gold`` maps record id to label name; records without one are left
-    out.
+    """Compare the labels of a project with the truth.
+
+    ``gold`` maps record ids to label names; records without one are left out.
     """
     from weaklab.evaluation.analysis import expected_accuracy
 
@@ -155,13 +152,13 @@ def measure(project: Project, gold: Mapping[str, str]) -> Round:
 
 @dataclass(frozen=True)
 class Run:
-    """One replay.
+    """One run of a simulation.
 
     Attributes
     ----------
-    strategy : its name
-    seed : of everything random
-    rounds : what was measured before and after each batch, see :func:`weaklab.simulation.experiment.measures`
+    strategy : name of the strategy
+    seed : seed of all random draws
+    rounds : measures before and after each batch, see :func:`weaklab.simulation.experiment.measures`
     """
 
     strategy: str
@@ -171,15 +168,15 @@ class Run:
 
 @dataclass
 class Simulation:
-    """What :func:`simulate` measured.
+    """The result of :func:`simulate`.
 
     Attributes
     ----------
-    name : what the data are called
-    n_records : how many could be asked about
+    name : name of the data
+    n_records : number of records that could be asked about
     budgets : numbers of manual labels that the table compares
-    runs : one a strategy and seed
-    skipped : strategy -> why it could not be run
+    runs : the runs, one per strategy and seed
+    skipped : strategy -> reason why it could not be run
     """
 
     name: str
@@ -190,32 +187,32 @@ class Simulation:
 
     @property
     def strategies(self) -> list[str]:
-        """Names of the strategies, as they were given."""
+        """Names of the strategies, in the order in which they were given."""
         return list(dict.fromkeys(run.strategy for run in self.runs))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row for each strategy, seed and number of labels, with all that was measured."""
+        """Return one row for each strategy, seed and number of labels, with all measures."""
         import pandas as pd
 
         rows = [{"strategy": run.strategy, "seed": run.seed, **found} for run in self.runs for found in run.rounds]
         return pd.DataFrame(rows)
 
     def ranking(self, metric: str = "accuracy") -> list[str]:
-        """Return the strategies, the best mean over the budgets first."""
+        """Return the strategies, sorted by their mean over the budgets, best first."""
         sign = -1 if self._metric(metric)[2] else 1
         means = {name: _mean([_mean(values) for values in self._values(name, metric)]) for name in self.strategies}
         return sorted(means, key=lambda name: sign * means[name])
 
     def table(self, metric: str = "accuracy") -> Table:
-        """Return strategy by budget: mean over the seeds ± standard error, the best mean over the budgets first.
+        """Return a table of strategies by budgets: mean over the seeds ± standard error, best strategy first.
 
-        The last column is the mean difference to random with the same seed, in the unit of the table. The last row is
-        what the committee knows without any manual label.
+        The last column is the mean difference to ``random`` with the same seed, in the unit of the table. The last row
+        is the committee without manual labels.
 
         Parameters
         ----------
-        metric : ``accuracy``, ``rest_accuracy``, ``macro_f1``, ``brier``, ``seconds``, or ``test_accuracy`` where
-            records were held out
+        metric : ``accuracy``, ``rest_accuracy``, ``macro_f1``, ``brier``, ``seconds``, or ``test_accuracy`` if there
+            are test records
         """
         what, percent, _ = self._metric(metric)
         shown = _spread_out(self.budgets, MOST_COLUMNS)
@@ -264,7 +261,7 @@ class Simulation:
         return METRICS[metric]
 
     def _values(self, strategy: str, metric: str) -> list[list[float]]:
-        """Return a list a budget of the values by seed."""
+        """Return one list per budget, with the values of all seeds."""
         runs = [run for run in self.runs if run.strategy == strategy]
         return [[_at(run, budget)[metric] for run in runs] for budget in self.budgets]
 
@@ -275,7 +272,7 @@ class Simulation:
         return [_mean(of_seed) for of_seed in zip(*by_budget, strict=True)]
 
     def curves(self, strategies: Sequence[str] | None = None, metric: str = "accuracy") -> dict[str, Curve]:
-        """Return the learning curve of each strategy, percentages as such, the best first."""
+        """Return the learning curve of each strategy, best first; percentages are from 0 to 100."""
         import numpy as np
 
         from weaklab.core.errors import did_you_mean
@@ -301,12 +298,13 @@ class Simulation:
     ) -> Any:
         """Draw learning curves: the mean over the seeds, and a band of ± one standard deviation.
 
-        Up to seven strategies beside random share one panel, more get a small panel each.
+        Up to seven strategies in addition to ``random`` share one panel; more get a small panel each.
 
         Parameters
         ----------
-        path : where to write it, ``.png`` or ``.svg``; optional
-        strategies : only these; random is drawn grey and dashed
+        path : file to write, ``.png`` or ``.svg``; optional
+        strategies : the strategies to draw, all by default; ``random`` is drawn grey and dashed
+        metric : see :meth:`table`
 
         Returns
         -------
@@ -329,9 +327,7 @@ class Simulation:
         return figure
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write ``curves.csv``, ``table.txt``, and ``curves.png`` and ``curves.svg`` where matplotlib is there; return
-        the paths.
-        """
+        """Write ``curves.csv``, ``table.txt`` and, with matplotlib, ``curves.png`` and ``.svg``; return the paths."""
         folder = Path(folder)
         written = [folder / "curves.csv", folder / "table.txt"]
         with write_errors(folder):
@@ -389,42 +385,42 @@ def simulate(
     name: str | None = None,
     **options: Unpack[FileKeywords],
 ) -> Simulation:
-    """Replay the labeling of a data set whose labels are known, with several query strategies and seeds.
+    """Simulate labeling of a data set with known labels, with several query strategies and seeds.
 
-    Every run starts without labels, asks for a batch, is answered from the gold labels, retrains and is measured, until
-    the largest budget is spent. Votes and features are computed once. Unlike a project, it shares no answer
-    among near-duplicates.
+    Every run starts without labels. It asks for a batch, gets the gold labels, retrains and is measured, until the
+    largest budget is spent. Votes and features are computed once. Unlike in a project, answers are not shared among
+    near-duplicates.
 
     Parameters
     ----------
-    data : what :func:`weaklab.read` reads, or a folder in the WRENCH format, whose training split is asked about and
-        whose weak labels are heuristics
-    gold : column of the truth; known already for a WRENCH folder, and for a corpus that was read with one
-    map : value -> label name, for values of the gold column that are no label names, such as
+    data : anything that :func:`weaklab.read` reads, or a folder in the WRENCH format
+        Of a WRENCH folder, the training split is the pool, and the weak labels are heuristics.
+    gold : column with the true labels; not needed for a WRENCH folder, or for a corpus that was read with one
+    map : value -> label name, for values of the gold column that are not label names, such as
         ``{"1": "spam", "0": "ham"}``
     text, id : columns, as in :func:`weaklab.read`
     labels : label names; by default those in the gold column, in alphabetical order
     heuristics : labeling functions, files or folders of them, or the :class:`~weaklab.voting.committee.Votes` of a
         committee on these records, such as ``project.votes()``
     classifiers : names, unfitted scikit-learn classifiers or weak classifiers; ``()`` for none
-    features : of the classifiers that bring none
-    label_model : name
-    strategies : ``"default"`` is ``Scheduler()`` as it is, the cold start included, so what a project asks by default;
-        a name, a function or a mapping of name to weight is a scheduler with that strategy, ``random_share`` and no
-        cold start; ``"all"`` is the default and every registered strategy, and one that cannot be run is left out with
-        a warning
+    features : features of the classifiers that have none of their own
+    label_model : name of the label model
+    strategies : the strategies to compare
+        ``"default"`` is ``Scheduler()`` with its default settings, including the cold start, as in a project. A name, a
+        function or a mapping of name to weight is a scheduler with this strategy, with ``random_share`` and without
+        cold start. ``"all"`` is the default and every registered strategy; those that cannot be run are left out, with
+        a warning.
     budgets : numbers of labels to compare, multiples of ``batch``
-    batch : questions between two trainings
-    seeds : how many, or which ones; of the scheduler and the classifiers
-    random_share : share of each batch that a named strategy leaves to chance, by default the scheduler's
-    test : share of the records (a float) that is never asked about and only measured on, or other records like
-        ``data``; for a WRENCH folder the name of a split
-    jobs : processes; the result does not depend on it
+    batch : number of questions between two trainings
+    seeds : number of seeds, or a list of seeds, for scheduler and classifiers
+    random_share : share of each batch that is drawn at random with a named strategy; by default that of the scheduler
+    test : share of the records (a float) that is never asked about and only used for measuring, or other records in the
+        format of ``data``; for a WRENCH folder also the name of a split
+    jobs : number of processes; it has no effect on the result
     progress : whether to show a progress bar
-    out : folder where finished runs are kept; the same call goes on where another one was stopped, and more seeds,
-        strategies and budgets may be added
-    name : what tables and plots call the data, by default the name of the file or folder
-    options : how files are to be read: ``encoding``, ``sep`` and so on, as of :func:`weaklab.read`
+    out : folder for finished runs; the same call continues after a stop, and seeds, strategies and budgets can be added
+    name : name of the data in tables and plots; by default the name of the file or folder
+    options : options for reading files, such as ``encoding`` and ``sep``; see :func:`weaklab.read`
 
     Returns
     -------
@@ -433,8 +429,8 @@ def simulate(
     Raises
     ------
     WeaklabError
-        A column, a name, a budget or a gold label is wrong, a strategy cannot be run, or ``out`` holds another
-        experiment.
+        A column, a name, a budget or a gold label is wrong, a strategy cannot be run, or ``out`` contains runs of
+        another experiment.
 
     Examples
     --------
@@ -477,7 +473,7 @@ def simulate(
     turns = len(missing) * math.ceil(wanted[-1] / batch)
     with (
         ProgressBar(progress, turns, "simulating", "turns") as bar,
-        _Pool(experiment, wanted[-1], batch, jobs, bar) as pool,
+        _RunExecutor(experiment, wanted[-1], batch, jobs, bar) as pool,
     ):
         for task, rounds in pool.run(missing):
             if isinstance(rounds, WeaklabError):
@@ -497,37 +493,35 @@ def simulate(
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a strategy is run: its name, what a scheduler takes, and the share that is left to chance (None: all as it
-    is).
-    """
+class StrategyPlan:
+    """How a strategy is run: its name, the strategy, and the random share (None: scheduler with default settings)."""
 
     name: str
     strategy: Any = field(compare=False)
     random_share: float | None
 
     def scheduler(self, seed: int) -> Scheduler:
-        """Return the scheduler of one run."""
+        """Return the scheduler for one run."""
         if self.random_share is None:
             return Scheduler(seed=seed)
         return Scheduler(self.strategy, random_share=self.random_share, cold_start=None, seed=seed)
 
     def key(self, seed: int) -> str:
-        """Return what tells a run from others of the experiment."""
+        """Return a text that identifies a run inside the experiment."""
         from weaklab.heuristics import fingerprint
 
         settings = {name: value for name, value in vars(self.scheduler(seed)).items() if name != "seed"}
         return f"{self.name}, seed {seed}, {fingerprint.of_value(settings)}"
 
 
-def _plans(strategies: str | Sequence[Any], random_share: float | None) -> list[Plan]:
+def _plans(strategies: str | Sequence[Any], random_share: float | None) -> list[StrategyPlan]:
     from weaklab.strategies import STRATEGIES
 
     if isinstance(strategies, str) and strategies == ALL:
         strategies = [DEFAULT, *STRATEGIES.names()]
     given = [strategies] if isinstance(strategies, (str, Mapping)) or callable(strategies) else list(strategies)
     share = RANDOM_SHARE if random_share is None else random_share
-    plans = [Plan(_name_of(strategy), strategy, None if strategy == DEFAULT else share) for strategy in given]
+    plans = [StrategyPlan(_name_of(strategy), strategy, None if strategy == DEFAULT else share) for strategy in given]
     names = [plan.name for plan in plans]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if not plans or repeated is not None:
@@ -562,8 +556,7 @@ def _budgets(budgets: Iterable[int], batch: int) -> list[int]:
     if odd is not None:
         raise WeaklabError(
             f"budget {odd} is no multiple of the batch of {batch}, after which runs are measured; choose another one, "
-            "or "
-            f"batch={math.gcd(*found)}"
+            f"or batch={math.gcd(*found)}"
         )
     return found
 
@@ -573,8 +566,7 @@ def _within(budgets: list[int], n: int) -> list[int]:
     if not found:
         raise WeaklabError(
             f"the smallest budget is {counted(budgets[0], 'label')}, more than the {counted(n, 'record')} with a gold "
-            "label; "
-            "choose a smaller one"
+            "label; choose a smaller one"
         )
     if len(found) < len(budgets):
         warn(
@@ -594,11 +586,11 @@ def _run_file(out: str | Path | None, experiment: Experiment, batch: int) -> Run
 
 
 def _known(
-    kept: RunFile | None, tasks: Sequence[tuple[Plan, int]], n_labels: int
-) -> dict[tuple[Plan, int], Sequence[Mapping[str, Any]]]:
-    """Return the runs that are in the file and long enough, cut to the largest budget."""
+    kept: RunFile | None, tasks: Sequence[tuple[StrategyPlan, int]], n_labels: int
+) -> dict[tuple[StrategyPlan, int], Sequence[Mapping[str, Any]]]:
+    """Return the runs in the file that are long enough, cut to the largest budget."""
     stored = {} if kept is None else kept.read()
-    found: dict[tuple[Plan, int], Sequence[Mapping[str, Any]]] = {}
+    found: dict[tuple[StrategyPlan, int], Sequence[Mapping[str, Any]]] = {}
     for plan, seed in tasks:
         rounds = stored.get(plan.key(seed), ())
         if rounds and rounds[-1]["n_labels"] >= n_labels:
@@ -606,10 +598,8 @@ def _known(
     return found
 
 
-class _Pool:
-    """Does runs one after the other here, or in several processes; BLAS has one thread, so that the results are the
-    same.
-    """
+class _RunExecutor:
+    """Executes runs, in this process or in several; linear algebra uses one thread, so that results are the same."""
 
     def __init__(self, experiment: Experiment, n_labels: int, batch: int, jobs: int, bar: ProgressBar) -> None:
         self.shared = experiment, n_labels, batch
@@ -622,8 +612,8 @@ class _Pool:
     def __exit__(self, *exception: object) -> None:
         self._open.close()
 
-    def run(self, tasks: Sequence[tuple[Plan, int]]) -> Iterator[tuple[tuple[Plan, int], Any]]:
-        """Yield each task with its rounds, or with the WeaklabError that ended it."""
+    def run(self, tasks: Sequence[tuple[StrategyPlan, int]]) -> Iterator[tuple[tuple[StrategyPlan, int], Any]]:
+        """Yield each task with its rounds, or with the WeaklabError that it raised."""
         if self.jobs == 1 or len(tasks) < 2:
             from threadpoolctl import threadpool_limits
 
@@ -633,7 +623,7 @@ class _Pool:
         else:
             yield from self._spread(tasks)
 
-    def _spread(self, tasks: Sequence[tuple[Plan, int]]) -> Iterator[tuple[tuple[Plan, int], Any]]:
+    def _spread(self, tasks: Sequence[tuple[StrategyPlan, int]]) -> Iterator[tuple[tuple[StrategyPlan, int], Any]]:
         from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
         from concurrent.futures.process import BrokenProcessPool
         from multiprocessing import get_context
@@ -659,7 +649,7 @@ class _Pool:
             ) from None
 
 
-def _rounds(shared: tuple[Experiment, int, int], task: tuple[Plan, int], on_turn: Callable[[int], None]) -> Any:
+def _rounds(shared: tuple[Experiment, int, int], task: tuple[StrategyPlan, int], on_turn: Callable[[int], None]) -> Any:
     (experiment, n_labels, batch), (plan, seed) = shared, task
     try:
         return experiment.run(plan.scheduler(seed), seed, n_labels, batch, on_turn)
@@ -671,11 +661,11 @@ def _rounds(shared: tuple[Experiment, int, int], task: tuple[Plan, int], on_turn
 
 
 _given: dict[str, Any] = {}
-"""What a process of a simulation was given when it began."""
+"""The data that a child process of a simulation got at its start."""
 
 
 def _begin(pickled: bytes, turns: Any, stop: Any) -> None:
-    """Get a process ready: it leaves Ctrl-C to its parent, and ends when that ends."""
+    """Initialise a child process: it ignores Ctrl-C, and ends when its parent ends."""
     import os
     import signal
     from multiprocessing import connection, parent_process
@@ -694,8 +684,8 @@ def _begin(pickled: bytes, turns: Any, stop: Any) -> None:
     threading.Thread(target=watch, daemon=True).start()
     shared, tasks = cloudpickle.loads(pickled)
     _given.update(shared=shared, tasks=tasks, turns=turns, stop=stop)
-    shared[0].views  # noqa: B018 - made before the clock of a turn starts
-    import scipy.linalg  # noqa: F401 - its BLAS must be there to be limited
+    shared[0].views  # noqa: B018 - computed now, so that it does not count as time of a turn
+    import scipy.linalg  # noqa: F401 - its BLAS must be loaded before threads are limited
 
     _given["limits"] = threadpool_limits(1)
 
@@ -719,7 +709,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _spread_out(values: Sequence[int], n: int) -> list[int]:
-    """Return at most n of the values, evenly, the last one included.
+    """Return at most n of the values, evenly spaced, including the last one.
 
     >>> _spread_out([10, 20, 30, 40, 50], 2)
     [20, 50]
@@ -730,7 +720,7 @@ def _spread_out(values: Sequence[int], n: int) -> list[int]:
 
 
 def _cell(values: Sequence[float], percent: bool, signed: bool = False) -> str:
-    """Write the mean of some seeds and its standard error."""
+    """Return the mean over the seeds and its standard error as text."""
     scale, digits = (100, 1) if percent else (1, 3)
     mean = _mean(values)
     text = f"{scale * mean:{'+' if signed else ''}.{digits}f}"

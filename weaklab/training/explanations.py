@@ -1,4 +1,4 @@
-"""Why a record got its label: what each member of the committee added to the log-odds."""
+"""Explanations: why a record got its label, as the contribution of each committee member to the log-odds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weaklab.voting.committee import Votes
 
 BALANCE = "(every record)"
-"""What the last part of the sum is called: the bias, which every record gets."""
+"""Name of the bias in the table of contributions; it is the same for every record."""
 FOR, AGAINST = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito (2008), Color universal design, as in the plots."""
 BAR_PIXELS = 120
@@ -29,15 +29,15 @@ BAR_PIXELS = 120
 
 @dataclass(frozen=True)
 class Part:
-    """What one member says of a record.
+    """The contribution of one committee member to the label of a record.
 
     Attributes
     ----------
-    member : its name
-    vote : the label it votes, None where it abstains
-    confidence : 0 to 1, how much the vote counts, or the probability that a weak classifier gives its best label; None
-        for others
-    log_odds : natural log, what it adds for the label against the runner-up
+    member : name of the member
+    vote : the label that it votes for; None if it abstains
+    confidence : 0 to 1, the confidence of the vote, or the probability of the best label of a weak classifier; None
+        for other members
+    log_odds : contribution to the log-odds (natural logarithm) of the label against the runner-up
     """
 
     member: str
@@ -48,18 +48,18 @@ class Part:
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """What the committee says of one record and what each member had to do with it.
+    """The label of one record according to the committee, with the contribution of each member.
 
     Attributes
     ----------
     record : id of the record, or its row number
     text : its text
-    label, runner_up : the two most probable labels, of equals the first
-    probability, runner_up_probability : of these two
-    parts : what each member added, largest first; members that add nothing and abstain are left out
-    silent : how many members these are
-    tied : whether nothing tells the two labels apart, so that the record gets no label
-    manual : the label that a person gave, which is exported in the place of the committee's; None where there is none
+    label, runner_up : the two most probable labels; ties are in label order
+    probability, runner_up_probability : their probabilities
+    parts : contributions of the members, largest first; members that abstain and contribute nothing are left out
+    silent : number of members that were left out
+    tied : whether both labels are equally probable, so that the record gets no label
+    manual : the label that a person gave, which is exported instead of the committee's; None if there is none
 
     Examples
     --------
@@ -86,11 +86,11 @@ class Explanation:
 
     @property
     def log_odds(self) -> float:
-        """The sum of the parts, ln(probability / runner_up_probability)."""
+        """The sum of all contributions: ln(probability / runner_up_probability)."""
         return float(sum(part.log_odds for part in self.parts))
 
     def table(self) -> Table:
-        """Return what to show."""
+        """Return the contributions as a table for display."""
         rows = [[part.member, part.vote, part.confidence, part.log_odds] for part in self.parts]
         rows.append([f"{self.label} rather than {self.runner_up}", None, None, self.log_odds])
         return Table(self._title(), ["member", "vote", "confidence", "log-odds"], rows, self._notes())
@@ -135,9 +135,7 @@ class Explanation:
 
 
 def _bar(share: float) -> str:
-    """Return a bar to the right for the label or to the left for the runner-up, as long as ``share`` from -1 to 1
-    says.
-    """
+    """Return an HTML bar of length ``share``, -1 to 1: to the right for the label, to the left for the runner-up."""
     width = round(abs(share) * BAR_PIXELS / 2)
     left = BAR_PIXELS // 2 if share >= 0 else BAR_PIXELS // 2 - width
     return (
@@ -156,20 +154,20 @@ def explain(
     text: str = "",
     manual: str | None = None,
 ) -> Explanation:
-    """Return what each member contributed to what a label model says of one record.
+    """Explain the label of one record: the contribution of each member to the log-odds.
 
     Parameters
     ----------
-    model : fitted, and one that adds up what its members say
-    votes : of the committee that it was fitted on
-    row : number of the record
-    instance : float (n, k), what the model's own member says of the records by their features
+    model : a fitted label model that sums up contributions of its members
+    votes : the votes of the committee that it was fitted on
+    row : row number of the record
+    instance : float (n, k), probabilities of the model's built-in classifier, which uses the features of the records
     record, text, manual : see :class:`Explanation`; ``record`` is the row number by default
 
     Raises
     ------
     WeaklabError
-        The model adds nothing up, see :meth:`weaklab.label_models.LabelModel.contributions`.
+        The model is not a sum of contributions, see :meth:`weaklab.label_models.LabelModel.contributions`.
     """
     L = votes.L[[row]]
     scores = {j: given[[row]] for j, given in votes.scores.items()}
