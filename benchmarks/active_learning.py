@@ -5,7 +5,7 @@
     text
 
 Accuracy is over all training records, manual labels counted as right; mean and standard error over seeds. With
-``--out`` every data set gets a folder of its own with curves and finished runs, and a repeated call goes on where it was stopped.
+``--out`` every data set gets its own folder with curves and finished runs, and a repeated call continues a stopped run.
 """
 
 from __future__ import annotations

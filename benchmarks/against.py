@@ -4,8 +4,9 @@
     python -m benchmarks.against ../old                               # all tasks
     python -m benchmarks.against ../old import_csv ask --records 100000
 
-Every turn of every task is a fresh process, and a line gives the medians of both checkouts and their ratio. The time is that of the task
-itself, children included: neither imports of modules nor what is made before count. Above 1.1 a ratio is worth a look.
+Every turn of every task is a fresh process, and a line gives the medians of both checkouts and their ratio. The time is
+that of the task itself, including child processes; imports and preparation do not count. A ratio above 1.1 should be
+examined.
 """
 
 from __future__ import annotations
@@ -259,7 +260,8 @@ def compare(old: Path, name: str, turns: int, records: int | None) -> str:
                 found[checkout].append(in_checkout(checkout, name, Path(place), n))
     before, now = (statistics.median(found[checkout]) for checkout in (old, ROOT))
     pairs = [new / max(earlier, 1e-9) for earlier, new in zip(found[old], found[ROOT], strict=True)]
-    return f"{name:<25} {n:>10,} {before:>9.3f} s {now:>9.3f} s {now / max(before, 1e-9):>6.2f}  [{min(pairs):.2f}, {max(pairs):.2f}]"
+    ratio = f"{now / max(before, 1e-9):>6.2f}  [{min(pairs):.2f}, {max(pairs):.2f}]"
+    return f"{name:<25} {n:>10,} {before:>9.3f} s {now:>9.3f} s {ratio}"
 
 
 def main() -> None:

@@ -279,7 +279,8 @@ def main() -> None:
         f"{arguments.projects} projects, {MEASURED} labels each; 95 % intervals, median width and mean error in points"
     )
     print(
-        f"{'':<34}{'audit picks':>12}{'intervals':>10}{'covers':>8}{'width':>7}{'error':>7}{'naive covers':>14}{'width':>7}{'error':>7}"
+        f"{'':<34}{'audit picks':>12}{'intervals':>10}{'covers':>8}{'width':>7}{'error':>7}"
+        f"{'naive covers':>14}{'width':>7}{'error':>7}"
     )
     for what, row in found["coverage"].items():
         numbers = (

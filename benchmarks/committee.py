@@ -18,7 +18,9 @@ Two views: ``all`` records of ``train.json``, those with a manual label counted 
 records of ``test.json``, which are never asked about and never trained on. Accuracy, F1, Brier score, log loss and ECE
 are those of :mod:`weaklab.core.metrics`, mean and standard error over seeds; ``seconds`` is what one batch takes, from
 asking to new probabilities. The JSON is
-``{"sets": {set: {view: {method: {budget: {metric: value}}}}}, "mean": {view: {method: {budget: {metric: value}}}}}``. A set with fewer records than a budget leaves it out; means are over the sets that have it. The standard error of one run is null.
+``{"sets": {set: {view: {method: {budget: {metric: value}}}}}, "mean": {view: {method: {budget: {metric: value}}}}}``.
+A budget is left out for sets with fewer records; means are over the sets that have it. The standard error of one run is
+null.
 """
 
 from __future__ import annotations

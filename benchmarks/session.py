@@ -1,8 +1,8 @@
 """How long a person waits in a labeling session: for an answer to be stored, and for the next record.
 
-``python -m benchmarks.session --records 100000 --answers 300`` makes a corpus of made-up texts, labels in one session as fast as it goes,
-with a Naive Bayes classifier that retrains every ten answers in the background, and prints medians, 95th percentiles
-and maxima.
+``python -m benchmarks.session --records 100000 --answers 300`` generates a corpus, labels in one session as fast as
+possible, with a Naive Bayes classifier that retrains every ten answers in the background, and prints medians, 95th
+percentiles and maxima.
 """
 
 from __future__ import annotations

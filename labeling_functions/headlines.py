@@ -10,7 +10,10 @@ CLICKBAIT, NEWS = "clickbait", "news"
 @labeling_function(examples={"17 Things Only Twins Understand": CLICKBAIT, "14 dead as ferry sinks": None})
 def numbered_list(x):
     """A number first, then a plural that lists are made of."""
-    thing = r"(things?|ways?|reasons?|signs?|times|photos|pictures|people|facts|tips|tricks|hacks|secrets|gifts|ideas|questions|moments)"
+    thing = (
+        r"(things?|ways?|reasons?|signs?|times|photos|pictures|people|facts|tips|tricks|hacks|secrets|gifts|ideas"
+        r"|questions|moments)"
+    )
     return CLICKBAIT if re.match(rf"\s*(the )?\d+ (\w+ ){{0,3}}{thing}\b", x.text, re.I) else None
 
 

@@ -222,15 +222,18 @@ COLUMNS = {
     "tags": st.none() | st.lists(texts, max_size=2),
 }
 TYPES = {
-    "text": pa.large_string(), "i": pa.int64(), "f": pa.float64(), "b": pa.bool_(), "u": pa.uint64(), "when": pa.date32(),
+    "text": pa.large_string(), "i": pa.int64(), "f": pa.float64(), "b": pa.bool_(), "u": pa.uint64(),
+    "when": pa.date32(),
     "none": pa.null(), "tags": pa.list_(pa.string()),
 }  # fmt: skip
 batches = st.integers(1, 5).flatmap(
     lambda n: st.fixed_dictionaries({name: st.lists(v, min_size=n, max_size=n) for name, v in COLUMNS.items()})
 )
 SIGNS = ["<", "<=", ">", ">=", "==", "!=", "+", "-", "*", "/", "&", "|"]
-STEPS = [lambda e: e.length(), lambda e: e.words(), lambda e: e.lower(), lambda e: e.count("a"), lambda e: ~e, lambda e: e.is_null(),
-         lambda e: e.is_in([1, "a", 2.0, True, 2**70]), lambda e: e.contains("a", case=False), lambda e: e.between(0, 2)]  # fmt: skip
+STEPS = [lambda e: e.length(), lambda e: e.words(), lambda e: e.lower(), lambda e: e.count("a"), lambda e: ~e,
+         lambda e: e.is_null(),
+         lambda e: e.is_in([1, "a", 2.0, True, 2**70]), lambda e: e.contains("a", case=False),
+         lambda e: e.between(0, 2)]  # fmt: skip
 PYTHON = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
           "!=": operator.ne, "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
           "&": operator.and_, "|": operator.or_}  # fmt: skip

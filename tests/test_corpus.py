@@ -83,10 +83,13 @@ def test_the_same_text_has_the_same_id_in_every_format(tmp_path):
     write(tmp_path / "utf16.csv", (tmp_path / "a.csv").read_text().encode("utf-16"))
     expected = ids(TEXTS)
     forms = [
-        [{"text": text} for text in TEXTS], frame, frame.astype("string"), frame.astype(object), frame.astype("category"),
-        frame["text"], pl.DataFrame({"text": TEXTS}), pl.LazyFrame({"text": TEXTS}), pl.Series("text", TEXTS), pa.table({"text": TEXTS}),
+        [{"text": text} for text in TEXTS], frame, frame.astype("string"), frame.astype(object),
+        frame.astype("category"),
+        frame["text"], pl.DataFrame({"text": TEXTS}), pl.LazyFrame({"text": TEXTS}), pl.Series("text", TEXTS),
+        pa.table({"text": TEXTS}),
         pa.record_batch({"text": TEXTS}), pa.table({"text": pa.array(TEXTS).dictionary_encode()}),
-        pa.table({"text": pa.array(TEXTS, pa.string_view())}), tmp_path / "a.csv", str(tmp_path / "a.jsonl"), tmp_path / "a.parquet",
+        pa.table({"text": pa.array(TEXTS, pa.string_view())}), tmp_path / "a.csv", str(tmp_path / "a.jsonl"),
+        tmp_path / "a.parquet",
         tmp_path / "a.csv.gz", tuple(TEXTS),
     ]  # fmt: skip
     for form in forms:

@@ -166,7 +166,8 @@ EDITS = {
                               "f(x): return G", "1", "2"),
     "chain of functions": (
         "def g0(): return {}\n" + "".join(f"def g{i}(): return "
-                                          f"g{i - 1}()\n" for i in range(1, 150)) + "def f(x): return g149()", "1", "2"),
+                                          f"g{i - 1}()\n" for i in range(1, 150)) + "def f(x): return g149()", "1",
+                                          "2"),
     "import inside the function": ("def f(x):\n import late_a\n return late_a.W", {"late_a": "W = {}"}, "1", "2"),
     "from import inside the function": ("def f(x):\n from late_b import h\n return "
                                         "h(x)", {"late_b": "def h(x): return {}"}, "1", "2"),
@@ -229,7 +230,8 @@ EDITS = {
     "attrgetter of a module": ("from operator import attrgetter\nimport pass_d\nG = attrgetter('W')\ndef f(x): return "
                                "G(pass_d)", {"pass_d": "W = {}"}, "1", "2"),
     "getattr of modules that import each other": ("import pass_e\ndef f(x): return getattr(pass_e, 'W' + "
-                                                  "'X')", {"pass_e": "import pass_f\nWX = {}", "pass_f": "import pass_e"}, "1", "2"),
+                                                  "'X')", {"pass_e": "import pass_f\nWX = {}",
+                                                  "pass_f": "import pass_e"}, "1", "2"),
     "__getattr__ of a module": ("import made_a\ndef f(x): return "
                                 "made_a.W", {"made_a": "def __getattr__(n): return {}"}, "1", "2"),
     "made dataclass": ("from dataclasses import make_dataclass as m, field\nC = m('C', [('a', int, "
@@ -269,7 +271,8 @@ EDITS = {
                                         "weaklab_test_added", "1", "2"),
     "number of many digits": ("G = {}\ndef f(x): return G", "10**6000", "10**6000 + 1"),
     "base of many": ("class C0:\n w = {}\n" + "".join(f"class C{i}(C{i - 1}): "
-                                                      "pass\n" for i in range(1, 100)) + "def f(x): return C99.w", "1", "2"),
+                                                      "pass\n" for i in range(1, 100)) + "def f(x): return C99.w", "1",
+                                                      "2"),
     "module named as the standard library's": ("import statistics_mine as statistics\ndef f(x): return "
                                                "statistics.mean(x)",
                                                 {"statistics_mine": "def mean(x): return {}"}, "1", "2"),

@@ -95,7 +95,8 @@ class Rude:
 @pytest.mark.parametrize(
     "vote",
     [
-        True, np.True_, 7, -2, 2**70, 1.0, float("nan"), "Spam", "", "a\ud800", b"spam", [1], {"a": 1}, ("spam",), ("spam", 0.5, 1),
+        True, np.True_, 7, -2, 2**70, 1.0, float("nan"), "Spam", "", "a\ud800", b"spam", [1], {"a": 1}, ("spam",),
+        ("spam", 0.5, 1),
         ("spm", 0.5), ("spam", 0), ("spam", 2), ("spam", float("nan")), ("spam", "x"), ("spam", None),
         np.array([1]), np.array([1, 2]), pa.scalar("spam"),
         object(), Rude(), "x" * 10_000,
@@ -138,7 +139,8 @@ def test_an_exception_that_cannot_be_shown_is_a_fault_too():
 
 STARS = LabelNames(["5", "1", "ham"])
 ANY_VOTE = st.sampled_from(
-    [None, -1, 0, 1, 2, 3, 5, 2**70, True, False, 1.0, 0.0, -1.0, float("nan"), "1", "5", "ham", "Ham", "", np.int64(1), np.str_("ham"),
+    [None, -1, 0, 1, 2, 3, 5, 2**70, True, False, 1.0, 0.0, -1.0, float("nan"), "1", "5", "ham", "Ham", "",
+    np.int64(1), np.str_("ham"),
      np.True_, ("ham", 0.5), ("ham", 2), (None, 0.5), [1], Rude(), np.array([1]), b"ham"]
 )  # fmt: skip
 
@@ -340,8 +342,10 @@ def test_batch_forms_call_the_text_text_and_hide_the_labels(form):
     [
         ["spam", None, "ham"], ("spam", None, "ham"), [1, -1, 0], np.array([1, -1, 0]), np.array([1.0, np.nan, 0.0]),
         pd.Series(["spam", None, "ham"]), pd.Series([1, np.nan, 0]), pd.Series(pd.Categorical(["spam", None, "ham"])),
-        pd.array([1, None, 0], dtype="Int64"), pd.Series(["spam", None, "ham"], dtype="string"), pa.array(["spam", None, "ham"]),
-        pa.array(["spam", None, "ham"]).dictionary_encode(), pa.chunked_array([[1], [None, 0]]), [np.int64(1), pd.NA, np.str_("ham")],
+        pd.array([1, None, 0], dtype="Int64"), pd.Series(["spam", None, "ham"], dtype="string"),
+        pa.array(["spam", None, "ham"]),
+        pa.array(["spam", None, "ham"]).dictionary_encode(), pa.chunked_array([[1], [None, 0]]),
+        [np.int64(1), pd.NA, np.str_("ham")],
     ],
     ids=lambda made: type(made).__name__,
 )  # fmt: skip
@@ -460,7 +464,8 @@ def test_words_may_come_in_any_collection():
 
 
 @pytest.mark.parametrize(
-    ("regex", "flags"), [("(", 0), (re.compile(b"x"), 0), (b"x", 0), (5, 0), (None, 0), ("a{99999999999}", 0), ("(" * 5000 + ")" * 5000, 0),
+    ("regex", "flags"), [("(", 0), (re.compile(b"x"), 0), (b"x", 0), (5, 0), (None, 0), ("a{99999999999}", 0),
+    ("(" * 5000 + ")" * 5000, 0),
                          ("a", "i"), ("a", re.ASCII | re.UNICODE)]
 )  # fmt: skip
 def test_a_pattern_that_is_none_is_refused(regex, flags):
@@ -790,7 +795,8 @@ def test_every_heuristic_of_a_file_keeps_its_line(tmp_path):
     assert loaded.errors == []
     expected = {"first": lines["@labeling_function"], "second": lines["second"] - 14, "third": lines["third"] - 4}
     assert places(loaded) == {
-        "first": f"rules.py:{expected['first']}", "second": "rules.py:9", "third": "rules.py:10", "fourth": "rules.py:16",
+        "first": f"rules.py:{expected['first']}", "second": "rules.py:9", "third": "rules.py:10",
+        "fourth": "rules.py:16",
         "fifth": "rules.py:18", "sixth": "rules.py:19",
     }  # fmt: skip
 
@@ -985,8 +991,10 @@ def using(value):
 
 
 VALUES = [
-    ("['a']", "['b']"), ("['a', 'b']", "['b', 'a']"), ("['a,b']", "['a', 'b']"), ("[[1, 2], [3]]", "[[1], [2, 3]]"), ("('a',)", "['a']"),
-    ("{'a': 1}", "{'a': 2}"), ("{'a': {'b': 1}}", "{'a': {'b': 2}}"), ("{'a'}", "{'b'}"), ("1", "1.0"), ("1", "True"), ("'1'", "1"),
+    ("['a']", "['b']"), ("['a', 'b']", "['b', 'a']"), ("['a,b']", "['a', 'b']"), ("[[1, 2], [3]]", "[[1], [2, 3]]"),
+    ("('a',)", "['a']"),
+    ("{'a': 1}", "{'a': 2}"), ("{'a': {'b': 1}}", "{'a': {'b': 2}}"), ("{'a'}", "{'b'}"), ("1", "1.0"), ("1", "True"),
+    ("'1'", "1"),
     ("__import__('re').compile('a')", "__import__('re').compile('b')"), ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
     ("__import__('re').compile('a')", "__import__('re').compile('a', 2)"),
     ("__import__('numpy').array([1, 2])", "__import__('numpy').array([1, 3])"),
@@ -995,7 +1003,8 @@ VALUES = [
     ("__import__('pyarrow').array([1])", "__import__('pyarrow').array([2])"),
     ("__import__('functools').partial(int, base=2)", "__import__('functools').partial(int, base=3)"),
     ("__import__('datetime').date(2026, 1, 1)", "__import__('datetime').date(2026, 1, 2)"),
-    ("__import__('types').SimpleNamespace(a=1)", "__import__('types').SimpleNamespace(a=2)"), ("iter([1])", "iter([2])"),
+    ("__import__('types').SimpleNamespace(a=1)", "__import__('types').SimpleNamespace(a=2)"),
+    ("iter([1])", "iter([2])"),
 ]  # fmt: skip
 
 
@@ -1062,11 +1071,11 @@ def test_a_library_wrapper_does_not_hide_what_it_wraps(define, tmp_path, monkeyp
 
 
 LAMBDAS = [
-    "lambda x: 1, lambda x: 2", "lambda x: x.a, lambda x: x.b", "lambda x: x + 1, lambda x: x - 1", "lambda x: x == 1, "
-                                                                                                    "lambda x: x == 1.0",
+    "lambda x: 1, lambda x: 2", "lambda x: x.a, lambda x: x.b", "lambda x: x + 1, lambda x: x - 1",
+    "lambda x: x == 1, lambda x: x == 1.0",
     "lambda x: x == 1, lambda x: x == True", "lambda x, d=1: d, lambda x, d=2: d", "lambda x: A, lambda x: B",
-    "lambda x: any(w in x for w in 'ab'), lambda x: any(w in x for w in "
-    "'cd')", "lambda x: x in {'a'}, lambda x: x in {'b'}",
+    "lambda x: any(w in x for w in 'ab'), lambda x: any(w in x for w in 'cd')",
+    "lambda x: x in {'a'}, lambda x: x in {'b'}",
     "lambda x: (lambda y: y)(x), lambda x: (lambda y: -y)(x)", "(lambda x:\n  x.a), (lambda x:\n  x.b)",
     "lambda x: 'é' + x, lambda x: 'è' + x",
 ]  # fmt: skip

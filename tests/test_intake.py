@@ -50,7 +50,8 @@ def test_every_import_prints_and_returns_what_it_took_for_what(project, capsys):
     assert printed == f"{receipt.table()}\n"
     assert "2 new records from the list" in printed
     assert [(use.name, use.role) for use in receipt.columns] == [
-        ("id", "id"), ("text", "text"), ("stars", "numeric"), ("when", "kept"), ("y", "label"), ("truth", "gold"), ("odd", "left out"),
+        ("id", "id"), ("text", "text"), ("stars", "numeric"), ("when", "kept"), ("y", "label"), ("truth", "gold"),
+        ("odd", "left out"),
     ]  # fmt: skip
     assert (receipt, receipt.rows, receipt.skipped, receipt.labels, receipt.gold) == (
         2,

@@ -75,7 +75,8 @@ def test_compiled_loops_give_what_numpy_gives_bit_for_bit(seed, n, m, k, silent)
     def work():
         pairs = Pairs.count(L, k)
         return [
-            one_hot_sum(L, k, weights), table_sum(L, tables), any_vote(L), pairs.votes, pairs.both, pairs.same, votes.counts(P),
+            one_hot_sum(L, k, weights), table_sum(L, tables), any_vote(L), pairs.votes, pairs.both, pairs.same,
+            votes.counts(P),
             votes.scores(tables),
         ]  # fmt: skip
 

@@ -261,8 +261,10 @@ def test_a_member_that_is_refused_leaves_the_project_open_and_abstains(trapped):
 
 @pytest.mark.parametrize(
     "command",
-    [["status", "P"], ["lfs", "P"], ["lfs", "P", "--csv"], ["run", "P"], ["ask", "P", "--json"], ["export", "P", "out.csv"],
-     ["explain", "P", "1"], ["show", "P"], ["show", "P", "1", "--json"], ["history", "P"], ["label", "P", "-n", "1"], ["import", "P", "more.txt"], ["batch", "P", "more.txt", "out"]],
+    [["status", "P"], ["lfs", "P"], ["lfs", "P", "--csv"], ["run", "P"], ["ask", "P", "--json"],
+    ["export", "P", "out.csv"],
+     ["explain", "P", "1"], ["show", "P"], ["show", "P", "1", "--json"], ["history", "P"], ["label", "P", "-n", "1"],
+     ["import", "P", "more.txt"], ["batch", "P", "more.txt", "out"]],
     ids=lambda command: " ".join(command),
 )  # fmt: skip
 def test_no_command_runs_code_where_it_must_not(trapped, tmp_path, monkeypatch, capsys, command):

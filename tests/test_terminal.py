@@ -66,11 +66,16 @@ def test_no_command_passes_on_what_a_terminal_obeys(nasty, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     more = nasty.parent / f"more {ESC}.jsonl"
     commands = [
-        ["status", nasty], ["status", nasty, "--json"], ["lfs", nasty], ["lfs", nasty, "--csv"], ["run", nasty], ["ask", nasty, "-n", "2"],
-        ["ask", nasty, "--json", "--again"], ["evaluate", nasty], ["reliability", nasty], ["explain", nasty, f"3{NASTY}"],
-        ["explain", nasty, f"no such{NASTY}"], ["label", nasty, "-n", "1"], ["export", nasty, nasty.parent / f"out{ESC}.csv"],
-        ["export", nasty, nasty.parent / f"out{ESC}"], ["export", nasty, nasty.parent / "o.csv", "--include", f"no{NASTY}"],
-        ["import", nasty, more], ["import", nasty, more], ["import", nasty, more, "--text", f"x{NASTY}"], ["import", nasty, f"no{ESC}"],
+        ["status", nasty], ["status", nasty, "--json"], ["lfs", nasty], ["lfs", nasty, "--csv"], ["run", nasty],
+        ["ask", nasty, "-n", "2"],
+        ["ask", nasty, "--json", "--again"], ["evaluate", nasty], ["reliability", nasty],
+        ["explain", nasty, f"3{NASTY}"],
+        ["explain", nasty, f"no such{NASTY}"], ["label", nasty, "-n", "1"],
+        ["export", nasty, nasty.parent / f"out{ESC}.csv"],
+        ["export", nasty, nasty.parent / f"out{ESC}"], ["export", nasty, nasty.parent / "o.csv", "--include",
+        f"no{NASTY}"],
+        ["import", nasty, more], ["import", nasty, more], ["import", nasty, more, "--text", f"x{NASTY}"],
+        ["import", nasty, f"no{ESC}"],
         ["batch", nasty, more, nasty.parent / f"out{ESC}"], ["adopt", nasty], ["salvage", nasty],
         ["status", f"no{NASTY}"], ["list", NASTY], [f"a{NASTY}"],
         ["status", nasty, f"--x{NASTY}"], ["ask", nasty, "-n", NASTY], ["ask", nasty, "--strategy", NASTY],
@@ -152,8 +157,10 @@ WIDE = Table(
     "summary",
     ["heuristic", "votes", "coverage", "overlaps", "conflicts", "right on labels", "right on all", "faults", "where"],
     [
-        ["prize_and_other_words", "spam", "12.5%", "3.1%", "0.0%", "0.95 (0.85-0.99, n=20)", "0.90 (0.80-0.97, n=30)", 0, "a/b/c.py:12"],
-        ["日本語の名前" * 4, "ham, spam, 日本語", "100.0%", "99.9%", "1.1%", "", "0.50 (0.10-0.90, n=10)", 12345678, "x" * 90],
+        ["prize_and_other_words", "spam", "12.5%", "3.1%", "0.0%", "0.95 (0.85-0.99, n=20)", "0.90 (0.80-0.97, n=30)",
+        0, "a/b/c.py:12"],
+        ["日本語の名前" * 4, "ham, spam, 日本語", "100.0%", "99.9%", "1.1%", "", "0.50 (0.10-0.90, n=10)", 12345678,
+         "x" * 90],
     ],
     ["a note that is rather long, and goes on and on, until it is longer than any terminal is wide, as notes are; "
      "" * 2],

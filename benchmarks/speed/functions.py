@@ -134,8 +134,9 @@ def snorkel_functions(tests: Sequence[tuple[str, int, Test]]) -> list[Any]:
 def polars_expressions() -> list[Any]:
     r"""Return the twenty as polars expressions, each a column of bool.
 
-    ``(?-u:\b)``, the boundary of a word of ASCII letters, makes the keywords five times as fast as ``\b``; where letters outside ASCII or
-    combining marks stand beside a keyword or a number, Rust's regular expressions and Python's differ in any case.
+    ``(?-u:\b)``, the boundary of a word of ASCII letters, makes the keywords five times as fast as ``\b``. If letters
+    outside ASCII or combining marks are next to a keyword or a number, regular expressions of Rust and Python differ in
+    any case.
     """
     import polars as pl
 

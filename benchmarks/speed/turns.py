@@ -83,7 +83,8 @@ def compared(n: int, classifier: str) -> dict[str, float]:
     Returns
     -------
     dict
-        ``weaklab``, the committee; ``classifier``, its member; ``same_labels``, scikit-learn's on its labels; ``peer``, modAL's
+        ``weaklab``, the committee; ``classifier``, its member; ``same_labels``, scikit-learn's on its labels; ``peer``,
+        modAL's
 
     Raises
     ------

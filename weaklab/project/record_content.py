@@ -29,10 +29,10 @@ def holds(condition: Expression, batch: pa.RecordBatch, roles: Roles) -> Mask:
     CorpusError
         A value does not fit, such as a text compared with a number; the record is named.
     """
-    from weaklab.heuristics.columnar import Table
+    from weaklab.heuristics.columnar import ExpressionBatch
 
     seen = Roles(roles.id, roles.text).attach(batch.schema).metadata  # people may look at labels and the truth
-    table = Table(batch.replace_schema_metadata(seen))
+    table = ExpressionBatch(batch.replace_schema_metadata(seen))
     found, doubt = table.answers(condition)
     rows = np.flatnonzero(doubt)
     if len(rows):
