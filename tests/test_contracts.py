@@ -103,7 +103,7 @@ def eggs(x):
         ),
         (checks.check_strategy, [unstable], "scores of records in another order: expected .* they differ by up to 38"),
         (checks.check_strategy, [lambda P, magic: P], r"or with a default; got \['magic'\]"),
-        (checks.check_strategy, [lambda P: P], r"must return one finite score a record, shape \(40,\)"),
+        (checks.check_strategy, [lambda P: P], r"must return one finite score per record, shape \(40,\)"),
         (checks.check_heuristic, [breaks, ["spam", "ham"]], "expected no faults, got .*IndexError"),
         (checks.check_heuristic, [eggs, ["spam", "ham"]], "expected no faults, got .*'eggs'"),
     ],

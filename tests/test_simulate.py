@@ -313,7 +313,7 @@ def test_runs_in_several_processes_give_the_same_and_a_failing_strategy_is_told(
     def broken(P):
         return P
 
-    with pytest.raises(WeaklabError, match="query strategy 'broken' must return one finite score a record"):
+    with pytest.raises(WeaklabError, match="query strategy 'broken' must return one finite score per record"):
         quick(strategies=[broken, "random"], jobs=2)
 
 
