@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import weaklab
-from weaklab.corpus.sources import source_of
+from weaklab.exchange import source_of
 
 
 def write_records(path: Path, n: int, seed: int = 0) -> None:

@@ -22,7 +22,7 @@ from weaklab.batch.file_digests import Contents, FileContent
 from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.parts import SEAL, is_sealed
 from weaklab.core.errors import CorpusError, WeaklabError
-from weaklab.corpus.sources import parquet_rows
+from weaklab.exchange.parquet_files import parquet_rows
 from weaklab.label_models import LABEL_MODELS
 
 RECORDS = [

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab import Project, WeaklabError, WeaklabWarning
 from weaklab.core.errors import CorpusError
-from weaklab.corpus import BATCH_ROWS, ColumnError, csv_files, ids_of
+from weaklab.corpus import BATCH_ROWS, ColumnError, ids_of
+from weaklab.exchange import csv_files
 
 TEXTS = ["Free prize inside", "See you at noon", "café, “quoted”\nand 中文"]
 HOSTILE = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab import WeaklabWarning
 from weaklab.core.errors import CorpusError
-from weaklab.corpus import csv_files
+from weaklab.exchange import csv_files
 
 
 def write(path, content):

@@ -15,7 +15,8 @@ import pytest
 from weaklab import Project, keywords
 from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.corpus.plain import plain_column
-from weaklab.exchange.label_files import WRITERS, spreadsheet_safe, without_formula
+from weaklab.exchange import WRITERS
+from weaklab.exchange.csv_writer import spreadsheet_safe, without_formula
 
 DAY = datetime.date(2026, 1, 31)
 MOMENT = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)

@@ -90,6 +90,15 @@ def test_a_module_that_moved_is_found_under_its_old_name():
         assert all(importlib.import_module(home) for home in homes)
 
 
+def test_a_function_that_moved_is_found_under_its_old_name():
+    from weaklab import corpus, exchange
+
+    with pytest.warns(DeprecationWarning, match=r"weaklab\.corpus\.read has moved to weaklab\.exchange\.read"):
+        assert corpus.read is exchange.read
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = corpus.nothing
+
+
 @pytest.mark.parametrize(
     "code",
     ["import weaklab", "from weaklab.cli.app import app", "from weaklab import keywords, pattern, labeling_function"],

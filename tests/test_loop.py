@@ -329,7 +329,7 @@ def test_exports_leave_unsure_labels_empty_and_keep_the_type_of_the_ids(tmp_path
 @pytest.mark.parametrize(
     ("path", "options", "message"),
     [
-        ("out.xlsx", {}, "wanted a name that ends in .parquet, .csv, .jsonl"),
+        ("out.xlsx", {}, "wanted a name that ends in .csv, .jsonl, .parquet"),
         ("out", {}, "wanted a name that ends in"),
         ("out.csv", {"min_confidence": 2}, "min_confidence must be from 0 to 1"),
         ("out.csv", {"include": ["txt"]}, "no column 'txt'"),

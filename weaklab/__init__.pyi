@@ -9,9 +9,9 @@ from .core.errors import WeaklabError as WeaklabError
 from .core.errors import WeaklabWarning as WeaklabWarning
 from .core.labels import ABSTAIN as ABSTAIN
 from .corpus import Corpus as Corpus
-from .corpus import read as read
 from .crowd import Crowd as Crowd
 from .evaluation.compare import compare_label_models as compare_label_models
+from .exchange import read as read
 from .heuristics import col as col
 from .heuristics import keywords as keywords
 from .heuristics import labeling_function as labeling_function

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError
 from weaklab.core.labels import ABSTAIN, LabelNames
-from weaklab.corpus import Corpus, read
+from weaklab.corpus import Corpus
+from weaklab.exchange import read
 from weaklab.heuristics import ColumnVotes
 
 if TYPE_CHECKING:

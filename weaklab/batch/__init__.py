@@ -32,8 +32,8 @@ from weaklab.core.errors import WeaklabError, did_you_mean, warn
 from weaklab.core.files import replacing
 from weaklab.core.progress import ProgressBar
 from weaklab.corpus import BATCH_ROWS, Corpus
-from weaklab.corpus.file_options import FileKeywords, FileOptions
-from weaklab.corpus.sources import source_of
+from weaklab.exchange import source_of
+from weaklab.exchange.file_options import FileKeywords, FileOptions
 from weaklab.voting.committee import assemble, join
 from weaklab.voting.workers import can_travel
 

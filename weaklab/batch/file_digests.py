@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import CorpusError
 
 if TYPE_CHECKING:
-    from weaklab.corpus.sources import ParquetRows
+    from weaklab.exchange.parquet_files import ParquetRows
 
 PIECE_BYTES = 64 << 20
 """A text file is cut into pieces of this size; a Parquet file at its row groups."""

@@ -19,7 +19,8 @@ from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.rows import one_thread
 from weaklab.corpus import ColumnError, Corpus
 from weaklab.corpus.records import _METADATA_KEY, TEXT_JOINT, Columns, Roles, ids_of
-from weaklab.corpus.sources import Source, source_of
+from weaklab.corpus.source import Source
+from weaklab.exchange import source_of
 from weaklab.heuristics import Ballot, fingerprint
 from weaklab.heuristics.ballot import faults_of
 from weaklab.voting.committee import assemble, columns_of_votes

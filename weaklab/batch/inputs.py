@@ -15,8 +15,10 @@ from weaklab.batch.file_digests import Contents, Progress
 from weaklab.batch.frozen import FrozenCommittee
 from weaklab.core.errors import CorpusError
 from weaklab.corpus import Corpus, Roles
-from weaklab.corpus.file_options import FileOptions
-from weaklab.corpus.sources import ParquetRows, Source, parquet_rows, source_of
+from weaklab.corpus.source import Source
+from weaklab.exchange import source_of
+from weaklab.exchange.file_options import FileOptions
+from weaklab.exchange.parquet_files import ParquetRows, parquet_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

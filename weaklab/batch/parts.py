@@ -16,7 +16,7 @@ from weaklab.core.errors import CorpusError, WeaklabError
 from weaklab.core.faults import Fault, merge_faults
 from weaklab.core.files import replacing
 from weaklab.corpus import Roles
-from weaklab.corpus.sources import check_columns
+from weaklab.corpus.source import check_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

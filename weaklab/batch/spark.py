@@ -24,7 +24,8 @@ from weaklab.batch.frozen import FrozenCommittee
 from weaklab.core.errors import CorpusError, WeaklabError
 from weaklab.core.faults import MAX_FAULT_RECORDS, Fault
 from weaklab.corpus import Roles
-from weaklab.corpus.sources import check_columns, source_of
+from weaklab.corpus.source import check_columns
+from weaklab.exchange import source_of
 from weaklab.voting.committee import Committee
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from weaklab.checks.expectations import CheckList, expect, expect_equal, expect_probabilities
 from weaklab.classifiers import WeakClassifier
 from weaklab.core.labels import ABSTAIN, LabelNames
-from weaklab.corpus import read
+from weaklab.exchange import read
 
 if TYPE_CHECKING:
     from weaklab.corpus import Corpus

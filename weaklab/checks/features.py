@@ -9,7 +9,7 @@ import numpy as np
 
 from weaklab.checks.expectations import CheckList, expect, expect_close, expect_equal, expect_text
 from weaklab.core.errors import WeaklabError
-from weaklab.corpus import read
+from weaklab.exchange import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

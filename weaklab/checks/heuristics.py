@@ -11,7 +11,7 @@ from weaklab.checks.expectations import CheckList, expect, expect_equal, expect_
 from weaklab.checks.samples import ODD_TEXTS
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import LabelNames
-from weaklab.corpus import read
+from weaklab.exchange import read
 from weaklab.heuristics import Heuristic, as_heuristic
 from weaklab.voting.committee import Committee
 

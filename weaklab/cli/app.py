@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weaklab.core.tables import Table
-    from weaklab.corpus.file_options import FileKeywords
+    from weaklab.exchange.file_options import FileKeywords
     from weaklab.project.project import Project
     from weaklab.project.summary import Summary
 
@@ -450,7 +450,7 @@ def ask(
         asks = held.ask(n, again=again, strategy=strategy, lease=False)
         if json_:
             from weaklab.core.tables import json_text
-            from weaklab.exchange.label_files import json_value
+            from weaklab.exchange.json_files import json_value
 
             for a in asks:
                 row = {
@@ -507,7 +507,7 @@ def status(
         found = held.status() if len(held) else {"records": 0, "heuristics": len(held.committee)}
         if json_:
             from weaklab.core.tables import json_text
-            from weaklab.exchange.label_files import json_value
+            from weaklab.exchange.json_files import json_value
 
             print(json_text(json_value(found)))
             return

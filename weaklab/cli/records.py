@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError
 from weaklab.core.tables import Table, counted, json_text
-from weaklab.exchange.label_files import json_value
+from weaklab.exchange.json_files import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -138,7 +138,7 @@ class LabelReader:
 
         Parameters
         ----------
-        values : texts, as :func:`weaklab.corpus.sources.source_of` reads label columns
+        values : texts, as :func:`weaklab.exchange.source_of` reads label columns
         record : function from a row number to the name of the record, for messages
 
         Raises

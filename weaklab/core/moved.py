@@ -20,11 +20,21 @@ MOVED = {
     "weaklab.base": ("weaklab.core.errors", "weaklab.core.labels", "weaklab.core.faults", "weaklab.core.registry"),
     "weaklab.committee": ("weaklab.voting.committee",),
     "weaklab.compare": ("weaklab.evaluation.compare",),
+    "weaklab.corpus.csv_files": ("weaklab.exchange.csv_files",),
+    "weaklab.corpus.excel_files": ("weaklab.exchange.excel_files",),
+    "weaklab.corpus.file_options": ("weaklab.exchange.file_options",),
+    "weaklab.corpus.json_files": ("weaklab.exchange.json_files",),
+    "weaklab.corpus.sources": ("weaklab.exchange", "weaklab.corpus.source", "weaklab.exchange.parquet_files"),
     "weaklab.engines": ("weaklab.batch",),
     "weaklab.engines.local": ("weaklab.batch.local",),
     "weaklab.engines.spark": ("weaklab.batch.spark",),
     "weaklab.explain": ("weaklab.training.explanations",),
-    "weaklab.exports": ("weaklab.exchange.label_files",),
+    "weaklab.exports": (
+        "weaklab.exchange.label_files",
+        "weaklab.exchange.csv_writer",
+        "weaklab.exchange.json_files",
+        "weaklab.exchange",
+    ),
     "weaklab.forecast": ("weaklab.evaluation.forecast",),
     "weaklab.frozen": ("weaklab.batch.frozen",),
     "weaklab.loop": ("weaklab.simulation.loop", "weaklab.scheduling.views", "weaklab.training.background"),
@@ -39,6 +49,26 @@ MOVED = {
     "weaklab.tables": ("weaklab.core.tables",),
 }
 """Old module name -> the modules that contain its names now."""
+
+
+MOVED_NAMES = {"weaklab.corpus.read": "weaklab.exchange", "weaklab.corpus.open_corpus": "weaklab.exchange"}
+"""Old name of a function -> the module that holds it now."""
+
+
+def old_name(module: str, name: str) -> Any:
+    """Return what a module held under a name, with a warning; for the module's ``__getattr__``.
+
+    Raises
+    ------
+    AttributeError
+        The module never held it.
+    """
+    home = MOVED_NAMES.get(f"{module}.{name}")
+    if home is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    message = f"{module}.{name} has moved to {home}.{name}; the old name goes with the next release"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(home), name)
 
 
 class _OldName(types.ModuleType):

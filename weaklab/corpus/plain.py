@@ -32,6 +32,13 @@ def plain_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArr
     return column
 
 
+def plain_table(table: pa.Table) -> pa.Table:
+    """Return a table with :func:`plain_column` done to each of its columns."""
+    for place, name in enumerate(table.column_names):
+        table = table.set_column(place, name, plain_column(table.column(place)))
+    return table
+
+
 def _storage(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     import pyarrow as pa
 

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError
-from weaklab.corpus.sources import Source
+from weaklab.corpus.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,9 @@ from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.label_reader import LabelReader, names_in
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.tables import counted
-from weaklab.corpus.file_options import FileKeywords
-from weaklab.corpus.sources import check_columns, source_of
+from weaklab.corpus.source import check_columns
+from weaklab.exchange import source_of
+from weaklab.exchange.file_options import FileKeywords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -31,11 +31,12 @@ from weaklab.core.faults import Fault
 from weaklab.core.files import replacing, write_errors
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.tables import Table, clean, counted
-from weaklab.corpus import Corpus, open_corpus, read, record_id
-from weaklab.corpus.file_options import FileKeywords
+from weaklab.corpus import Corpus, record_id
 from weaklab.corpus.records import Record
-from weaklab.exchange import label_files as exports
-from weaklab.exchange.label_files import WRITERS, checked_columns, labels_table
+from weaklab.exchange import csv_writer, open_corpus, read
+from weaklab.exchange.file_options import FileKeywords
+from weaklab.exchange.formats import check_writable, write_table
+from weaklab.exchange.label_files import checked_columns, labels_table
 from weaklab.heuristics import Heuristic, as_heuristic, labeling_function
 from weaklab.project.cache import ProjectCache
 from weaklab.project.database import DATABASE, known_labels
@@ -1268,7 +1269,7 @@ class Project:
         include: Sequence[str] = (),
         spreadsheet_safe: bool = False,
     ) -> int:
-        """Write :meth:`labels` to a Parquet, CSV or JSONL file, by its suffix; return the number of rows.
+        """Write :meth:`labels` to a file in the format of its suffix; return the number of rows.
 
         The file is there whole or not at all. JSONL is JSON that every program reads: NaN and infinity are null, bytes
         are base64, times ISO 8601, decimals text. A CSV cell holds text or one number; lists, structs and bytes need
@@ -1281,17 +1282,11 @@ class Project:
             where that leaves manual labels alone
         include : columns of the records to write beside the labels, such as the text
         spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
-            :func:`weaklab.exchange.label_files.spreadsheet_safe`; for CSV only. By default texts are written exactly as
+            :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
             they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
         """
         path = Path(path)
-        if path.suffix.lower() not in WRITERS:
-            raise ProjectError(
-                f"cannot export to {path.name!r};{did_you_mean(path.suffix, WRITERS)} wanted a name that ends in "
-                f"{', '.join(WRITERS)}"
-            )
-        if path.is_dir():
-            raise ProjectError(f"{path} is a folder; wanted a file name")
+        check_writable(path)
         if not is_number(min_confidence) or not 0 <= float(min_confidence) <= 1:
             raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
         if precision is not None and min_confidence:
@@ -1310,9 +1305,8 @@ class Project:
             if not kept.threshold.kept:
                 warn(str(kept.threshold))
         table = labels_table(frame, self._records, include)
-        table = exports.spreadsheet_safe(table) if spreadsheet_safe else table
-        with replacing(path) as temporary:
-            WRITERS[path.suffix.lower()](table, temporary)
+        table = csv_writer.spreadsheet_safe(table) if spreadsheet_safe else table
+        write_table(table, path)
         return int(table.num_rows)
 
     def summary(self) -> Summary:

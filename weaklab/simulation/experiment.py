@@ -18,8 +18,9 @@ from weaklab.core.faults import merge_faults
 from weaklab.core.label_reader import LabelReader, names_in
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.tables import counted
-from weaklab.corpus import Columns, Corpus, Roles, read
-from weaklab.corpus.file_options import FileKeywords, FileOptions
+from weaklab.corpus import Columns, Corpus, Roles
+from weaklab.exchange import read
+from weaklab.exchange.file_options import FileKeywords, FileOptions
 from weaklab.features import features as features_of
 from weaklab.heuristics import Ballot, Heuristic, fingerprint
 from weaklab.scheduling.scheduler import Scheduler, text_vectors

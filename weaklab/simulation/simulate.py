@@ -16,8 +16,8 @@ from weaklab.core.label_reader import LabelReader
 from weaklab.core.progress import ProgressBar
 from weaklab.core.tables import Table, counted
 from weaklab.corpus import record_id
-from weaklab.corpus.file_options import FileKeywords
 from weaklab.evaluation.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
+from weaklab.exchange.file_options import FileKeywords
 from weaklab.scheduling.scheduler import RANDOM, RANDOM_SHARE, Scheduler
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from weaklab.core.faults import Fault, merge_faults
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.progress import ProgressBar
 from weaklab.core.tables import Table, counted, has_controls
-from weaklab.corpus import Corpus, read
+from weaklab.corpus import Corpus
 from weaklab.corpus.records import Columns, Roles
+from weaklab.exchange import read
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.heuristics.fingerprint import digest, one_look
 from weaklab.voting.runner import VoteRunner

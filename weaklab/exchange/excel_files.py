@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, did_you_mean
-from weaklab.corpus.csv_layout import named_columns
-from weaklab.corpus.file_options import FileOptions
-from weaklab.corpus.text_files import first_line
+from weaklab.corpus.source import Source
+from weaklab.exchange.csv_layout import named_columns
+from weaklab.exchange.file_options import FileOptions
+from weaklab.exchange.formats import READERS
+from weaklab.exchange.python_values import column_of
+from weaklab.exchange.schemas import check_same_columns, with_schema
+from weaklab.exchange.text_streams import first_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NO_OPENPYXL = "Excel workbooks are read with openpyxl; install it: pip install openpyxl"
 
@@ -29,6 +38,33 @@ class Sheet:
     columns: dict[str, list[Any]]
     rows: list[int]
     empty: tuple[str, ...]
+
+
+@READERS.named(".xlsx")
+@READERS.named(".xlsm")
+def read_excel(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    """Excel, one sheet of a workbook; needs openpyxl."""
+    import pyarrow as pa
+
+    schema = None
+    for path in paths:
+        sheet = read_sheet(path, options, (*source.text_columns, source.id_column))
+        for name in sheet.empty:
+            source.left_out[name] = f"{path}: it has no name and holds nothing"
+        place = partial(_place, path, sheet.rows)
+        columns = {
+            name: source.attempt(name, partial(column_of, values, name, source, place))
+            for name, values in sheet.columns.items()
+        }
+        table = pa.table({name: column for name, column in columns.items() if column is not None})
+        schema = schema or table.schema
+        check_same_columns(table.schema.names, schema.names, path, paths[0])
+        for batch in table.to_batches():
+            yield with_schema(batch, schema, str(path))
+
+
+def _place(path: Path, rows: Sequence[int], record: int) -> str:
+    return f"{path}, row {rows[record]}"
 
 
 def read_sheet(path: Path, options: FileOptions, roles: tuple[str, ...] = ()) -> Sheet:

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from weaklab.core.errors import CorpusError, warn
-from weaklab.corpus.csv_layout import HEAD_BYTES, Layout, layout_of, long_values
-from weaklab.corpus.file_options import FileOptions
-from weaklab.corpus.text_files import Utf8Stream, count_lines, first_line, not_encoded, short
+from weaklab.corpus.source import Source
+from weaklab.exchange.csv_layout import HEAD_BYTES, Layout, layout_of, long_values
+from weaklab.exchange.file_options import FileOptions
+from weaklab.exchange.formats import READERS
+from weaklab.exchange.schemas import check_same_columns, with_schema
+from weaklab.exchange.text_streams import Utf8Stream, count_lines, first_line, not_encoded, short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +51,25 @@ class Block:
     data: bytes | memoryview
     rows: int
     line: int
+
+
+@READERS.named(".csv")
+@READERS.named(".tsv")
+def read_csv(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    """CSV, with any separator."""
+    schema = None
+    as_text = (*source.text_columns, source.id_column)
+    empty: dict[Path, tuple[str, ...]] = source.notes.setdefault("empty columns", {})
+    for path in paths:
+        if path.stat().st_size == 0:
+            continue
+        for batch in csv_batches(path, options, as_text, empty, source.wants):
+            for name in empty[path]:
+                source.left_out[name] = f"{path}: it has no name and holds nothing"
+            if schema is None:
+                schema = batch.schema
+            check_same_columns(batch.schema.names, schema.names, path, paths[0])
+            yield with_schema(batch, schema, str(path))
 
 
 def csv_batches(

@@ -1,24 +1,89 @@
-"""JSON files: the columns of JSON Lines, found before they are read, and the records of a JSON array."""
+"""JSON and JSON Lines files, read and written."""
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.core.errors import CorpusError
-from weaklab.corpus.text_files import Utf8Stream, count_lines, first_line, short
+from weaklab.core.errors import CorpusError, ProjectError
+from weaklab.core.progress import tracked
+from weaklab.corpus.plain import plain_table
+from weaklab.corpus.source import BATCH_ROWS, ColumnError, Source
+from weaklab.exchange.file_options import FileOptions
+from weaklab.exchange.formats import READERS, WRITERS
+from weaklab.exchange.python_values import MAX_DEPTH
+from weaklab.exchange.rows import batches_of_rows, table_of_rows
+from weaklab.exchange.schemas import table_batches
+from weaklab.exchange.text_streams import Utf8Stream, count_lines, first_line, lines, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK_BYTES = 16 << 20
 _BRACKETS = 500
-MAX_DEPTH = 64
-"""Lists and dicts inside one another; Parquet cannot keep much deeper ones."""
+
+
+@READERS.named(".jsonl")
+@READERS.named(".ndjson")
+def read_jsonl(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    """JSON Lines: one object a line."""
+
+    def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for path in paths:
+            for number, line in lines(path, options.encoding):
+                if line.strip():
+                    yield f"{path}:{number}", json_object(line, f"{path}:{number}", number <= BATCH_ROWS)
+
+    def schema_of_all() -> pa.Schema | None:
+        found: JsonColumns | None = source.notes.get("JSON columns")
+        if found is None:
+            found = source.notes["JSON columns"] = JsonColumns(paths, options.encoding)
+        return None if found.broken else _schema_of_lines(found, source)
+
+    yield from batches_of_rows(source, rows(), schema_of_all)
+
+
+@READERS.named(".json")
+def read_json(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+    """JSON: a list of objects or texts, or JSON Lines."""
+    found = [(path, json_records(path, options.encoding)) for path in paths if path.stat().st_size]
+    if any(records is None for _, records in found):
+        if not all(records is None for _, records in found):
+            raise CorpusError(
+                f"{source.name}: some of the files are JSON arrays and some are JSON Lines; import one type at a time"
+            )
+        yield from read_jsonl(paths, options, source)
+        return
+    placed = [pair for _, records in found for pair in records or ()]
+    places = [place for place, _ in placed]
+    yield from table_batches(table_of_rows(source, [row for _, row in placed], places.__getitem__))
+
+
+def _schema_of_lines(found: JsonColumns, source: Source) -> pa.Schema:
+    """Return the columns of all records; those that hold several types are left out if they are not needed."""
+    import pyarrow as pa
+
+    as_text = {name for name in found.types | found.mixed if name in source.text_columns}
+    as_text |= {name for name in found.mixed if name == source.id_column}
+    for name, (first, second) in found.mixed.items():
+        if name not in as_text and name not in source.left_out and source.wants(name):
+            source.leave_out(
+                ColumnError(
+                    name,
+                    f"{source.name}, column {name!r}: mixed types, {first} and {second}; make it one type in all "
+                    "records, or leave it out with columns=[...], which names the columns to keep",
+                )
+            )
+    text = (pa.string(), pa.null())
+    types = {name: pa.large_string() if name in as_text or kind in text else kind for name, kind in found.types.items()}
+    types |= {name: pa.large_string() for name in as_text}
+    return pa.schema([(name, kind) for name, kind in types.items() if name in as_text or source.wants(name)])
 
 
 def json_object(line: str, place: str, checks_keys: bool = False) -> Mapping[str, Any]:
@@ -246,3 +311,68 @@ def _single(found: dict[str, Any], path: Path) -> dict[str, Any]:
             f"out of there, records = json.load(open(...))[{inside!r}], and pass the records"
         )
     return found
+
+
+@WRITERS.named(".jsonl")
+def write_jsonl(table: pa.Table, path: Path) -> None:
+    """JSON Lines: one object a line."""
+    names = table.column_names
+    with open(path, "w", encoding="utf-8") as stream:
+        batches = plain_table(table).to_batches(max_chunksize=10_000)
+        for batch in tracked(batches, True, table.num_rows, "writing", "records"):
+            columns = []
+            for name, column in zip(names, batch.columns, strict=True):
+                try:
+                    columns.append(json_values(column))
+                except (ValueError, OverflowError) as error:
+                    raise ProjectError(
+                        f"column {name!r}: a value cannot be written as JSON: {error}; export to .parquet, or leave it "
+                        "out of include"
+                    ) from None
+            for row in zip(*columns, strict=True):
+                stream.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def json_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column as JSON has them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    of, kind = pa.types, column.type
+    if of.is_floating(kind):
+        column = column.cast(pa.float64())
+        values: list[Any] = pc.if_else(pc.is_finite(column), column, None).to_pylist()
+        return values
+    values = column.to_pylist()
+    if any(test(kind) for test in (of.is_string, of.is_large_string, of.is_integer, of.is_boolean, of.is_null)):
+        return values
+    return [json_value(value) for value in values]
+
+
+def json_value(value: Any) -> Any:
+    """Return what JSON has for a value: null for NaN and infinity, base64 for bytes, ISO 8601 for times, text for
+    decimals.
+
+    >>> import datetime
+    >>> json_value([float("nan"), b"ab", datetime.date(2026, 1, 31), {"x": float("inf")}])
+    [None, 'YWI=', '2026-01-31', {'x': None}]
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        return {str(json_value(key)): json_value(held) for key, held in value.items()}
+    if hasattr(value, "nanoseconds") and hasattr(value, "months"):  # Arrow's interval, which is a tuple
+        return f"P{value.months}M{value.days}DT{value.nanoseconds / 1e9:.9f}S"
+    if isinstance(value, (list, tuple)):
+        return [json_value(held) for held in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "total_seconds"):
+        import pandas as pd
+
+        return pd.Timedelta(value).isoformat()
+    return str(value)  # a decimal, which a float would round

@@ -10,7 +10,7 @@ import io
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -54,13 +54,6 @@ def first_line(error: Exception | str) -> str:
     """Return the first line of a message of another library."""
     text = next(iter(str(error).splitlines()), type(error).__name__)
     return text if len(text) <= 300 else text[:300] + "..."
-
-
-def check_names(names: Sequence[str], place: str) -> None:
-    """Raise a CorpusError if two columns have the same name."""
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise CorpusError(f"{place}: more than one column is named {repeated!r}; rename or drop the others")
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from weaklab.core.errors import CorpusError
-from weaklab.corpus.file_options import FileOptions
-from weaklab.corpus.text_files import check_names, count_lines, not_encoded, short, suffix
+from weaklab.corpus.source import check_names
+from weaklab.exchange.file_options import FileOptions
+from weaklab.exchange.text_streams import count_lines, not_encoded, short, suffix
 
 SEPARATORS = ",;\t|"
 HEAD_BYTES = 1 << 18
