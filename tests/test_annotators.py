@@ -27,12 +27,12 @@ def project(tmp_path):
         yield project
 
 
-def test_of_two_people_the_later_one_stands():
+def test_later_label_of_two_people_wins():
     assert settle(opinions(("a", "Ann", "ham"), ("a", "Bob", "spam"))) == {"a": "spam"}
     assert settle(opinions(("a", "Bob", "spam"), ("a", "Ann", "ham"), ("b", "Bob", "ham"))) == {"a": "ham", "b": "ham"}
 
 
-def test_of_two_people_the_later_one_stands_however_often_they_disagree():
+def test_later_label_of_two_people_wins_after_many_disagreements():
     answers = [
         (str(i), who, "spam" if i % 3 or (who == "Bob" and i < 9) else "ham")
         for i in range(30)
@@ -42,11 +42,11 @@ def test_of_two_people_the_later_one_stands_however_often_they_disagree():
     assert all(settled[str(i)] == ("spam" if i % 3 or i < 9 else "ham") for i in range(30))
 
 
-def test_the_majority_of_several_stands_also_against_the_last():
+def test_majority_label_beats_the_latest_label():
     assert settle(opinions(("a", "Ann", "ham"), ("a", "Bob", "ham"), ("a", "Eve", "spam"))) == {"a": "ham"}
 
 
-def test_someone_who_is_mostly_right_stands_against_a_later_one_who_is_mostly_wrong():
+def test_accurate_annotator_beats_a_later_inaccurate_one():
     agreed = [(f"r{i}", who, "ham" if i % 2 else "spam") for i in range(20) for who in ("Ann", "Cid", "Dan")]
     wrong = [(f"r{i}", "Eve", "ham" if i % 4 > 1 else "spam") for i in range(20)]
     settled = settle(opinions(*agreed, *wrong, ("x", "Ann", "ham"), ("x", "Eve", "spam")))
@@ -80,7 +80,7 @@ def test_one_person_alone_has_no_agreement_and_no_accuracy():
     assert annotator_table({}).empty
 
 
-def test_disputes_show_what_everybody_said():
+def test_disputes_show_the_label_of_each_annotator():
     said = opinions(("a", "Ann", "ham"), ("a", "Bob", "spam"), ("b", "Ann", "ham"), ("b", "Bob", "ham"))
     frame = dispute_table(said, settle(said))
     assert frame.values.tolist() == [["a", "spam", {"Ann": "ham", "Bob": "spam"}]]
@@ -106,7 +106,7 @@ def test_the_manual_label_is_the_consensus_and_the_committee_learns_from_it(proj
     assert project.disputes().empty
 
 
-def test_labels_as_of_an_earlier_moment_are_those_that_stood_then(project):
+def test_labels_at_an_earlier_event_are_those_valid_then(project):
     moments = [
         project.label("1", label, annotator=person).id
         for person, label in [("Ann", "ham"), ("Bob", "spam"), ("Eve", "ham")]
@@ -114,7 +114,7 @@ def test_labels_as_of_an_earlier_moment_are_those_that_stood_then(project):
     assert [project.manual_labels(through)["1"] for through in moments] == ["ham", "spam", "ham"]
 
 
-def test_what_stands_is_settled_again_only_when_a_label_may_have_changed(project, monkeypatch):
+def test_consensus_is_recomputed_only_when_labels_change(project, monkeypatch):
     from weaklab.project import history
 
     calls = []
@@ -131,7 +131,7 @@ def test_what_stands_is_settled_again_only_when_a_label_may_have_changed(project
     assert len(calls) == 4  # two of now, one of then
 
 
-def test_the_consensus_of_planted_people_is_more_often_right_than_the_last_word(project):
+def test_consensus_of_simulated_people_beats_the_latest_label(project):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 60)
     right = {"Ann": 0.95, "Bob": 0.9, "Cid": 0.85, "Eve": 0.5}
@@ -170,7 +170,7 @@ def test_a_crowd_is_one_heuristic_that_votes_its_consensus(project):
     assert project.labels()["label"].tolist()[:4] == ["ham", "spam", "ham", "spam"]
 
 
-def test_a_crowd_is_one_vote_that_three_functions_outvote(project):
+def test_three_functions_outvote_a_crowd(project):
     project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
     for number in range(3):
         project.add(wl.keywords("spam", ["message 2"], name=f"spam{number}"))
@@ -194,7 +194,7 @@ def test_a_crowd_that_does_not_fit_the_project_is_refused(project):
     assert project.votes().names == []
 
 
-def test_items_of_a_crowd_that_are_no_record_are_told(tmp_path):
+def test_unknown_items_of_a_crowd_are_reported(tmp_path):
     with wl.Project(tmp_path / "p", labels=["a", "b"]) as project:
         project.add_records([{"id": "1", "text": "one"}])
         with pytest.warns(UserWarning, match="1 of the 2 items of the crowd are not records"):
@@ -202,7 +202,7 @@ def test_items_of_a_crowd_that_are_no_record_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(("records", "people"), [(40, 3), (6, 3), (15, 5)])
-def test_whoever_always_agrees_is_not_judged_below_the_one_who_deviates(records, people):
+def test_annotator_who_always_agrees_is_not_rated_below_one_who_deviates(records, people):
     answers = [
         (f"r{i}", f"p{j}", "b" if (i % 2) != (i == j == 0) else "a")  # p0 is off on r0
         for i in range(records)

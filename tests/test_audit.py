@@ -45,7 +45,7 @@ def covers(estimate, truth):
 
 
 @pytest.mark.parametrize("accuracy", [0.6, 0.75, 0.85, 0.92])
-def test_intervals_hold_the_truth_where_the_naive_ones_miss_it(accuracy):
+def test_audit_intervals_contain_the_truth_and_naive_ones_do_not(accuracy):
     rng = np.random.default_rng(round(accuracy * 100))
     held = {"all": [], "exported": [], "voted": [], "naive": []}
     for _ in range(250):
@@ -66,7 +66,7 @@ def test_intervals_hold_the_truth_where_the_naive_ones_miss_it(accuracy):
 
 
 @pytest.mark.parametrize(("taste", "learned"), [(0.0, False), (1.0, False), (5.0, False), (5.0, True)])
-def test_the_estimate_is_unbiased_whatever_the_scheduler_likes(taste, learned):
+def test_estimate_is_unbiased_for_any_scheduler(taste, learned):
     rng = np.random.default_rng(5)
     correct = (rng.random(800) < 0.7).astype(float)
     errors = []
@@ -76,7 +76,7 @@ def test_the_estimate_is_unbiased_whatever_the_scheduler_likes(taste, learned):
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
 
 
-def test_an_estimate_is_the_weighted_mean_of_what_each_turn_tells():
+def test_estimate_is_the_weighted_mean_of_the_turns():
     """Turn 0 draws a right one of 8; a wrong one is chosen; turn 1 draws a wrong one of 6, one right being known."""
     sample = Sample(8, at_random=[True, False, True, False], turn=[0, 0, 1, 1])
     w0, w1 = 1 / (8 * 7), 1 / (6 * 5)
@@ -96,7 +96,7 @@ def test_with_random_picks_alone_the_estimate_is_the_plain_mean():
     assert estimate_accuracy(correct, sample).value == pytest.approx(correct.mean())
 
 
-def test_it_is_exact_once_everything_is_labeled():
+def test_estimate_is_exact_if_everything_is_labeled():
     rng = np.random.default_rng(2)
     correct = (rng.random(57) < 0.6).astype(float)
     widths = []
@@ -125,7 +125,7 @@ def labeled(draw):
 
 @settings(max_examples=100, deadline=None)
 @given(labeled(), st.randoms())
-def test_bounds_hold_the_value_and_the_order_of_the_arrays_says_nothing(given_sample, random):
+def test_bounds_contain_the_value_and_array_order_has_no_effect(given_sample, random):
     correct, sample = given_sample
     estimate = estimate_accuracy(correct, sample)
     known, rest = correct.sum(), sample.n_records - len(sample)
@@ -143,7 +143,7 @@ def test_bounds_hold_the_value_and_the_order_of_the_arrays_says_nothing(given_sa
     assert (moved.low, moved.high) == pytest.approx((estimate.low, estimate.high))
 
 
-def test_only_the_order_of_turns_counts_and_event_ids_do_as_well():
+def test_only_the_order_of_turns_matters_so_event_ids_can_be_used():
     correct, at_random = [1, 0, 1, 1, 0], [True, False, True, False, False]
     batches = estimate_accuracy(correct, Sample(50, at_random, [0, 0, 1, 1, -1]))
     events = estimate_accuracy(correct, Sample(50, at_random, [3, 3, 9, 9, 0], labeled_at=[4, 5, 10, 11, 2]))
@@ -156,14 +156,14 @@ def test_a_label_given_after_the_draw_was_in_the_pool():
     assert (late.unlabeled.tolist(), early.unlabeled.tolist()) == ([50], [49])
 
 
-def test_without_an_audit_pick_only_what_is_certain_is_said():
+def test_without_audit_picks_only_certain_bounds_are_given():
     estimate = estimate_accuracy([1, 1, 0], Sample(10, [False] * 3, [0, 0, 0]))
     assert np.isnan(estimate.value)
     assert (estimate.low, estimate.high) == (0.2, 0.9)
     assert str(estimate) == "not known yet (0 random answers; a figure takes 10)"
 
 
-def test_precision_looks_at_the_records_voted_on_alone():
+def test_precision_uses_only_records_with_a_vote():
     sample = Sample(100, [True, True, True, False], [0, 1, 2, 2])
     voted = [True, False, True, True]
     here = estimate_precision([1, 0, 1, 0], voted, 40, sample)
@@ -192,7 +192,7 @@ def test_mistakes_are_named(make, message):
 
 
 @pytest.mark.parametrize("n", [1, 3, 12])
-def test_mid_p_bounds_leave_half_of_what_was_seen_and_all_beyond(n):
+def test_mid_p_bounds_count_half_of_the_observed_count(n):
     from scipy.stats import binom
 
     for x in range(n + 1):
@@ -243,7 +243,7 @@ def test_acceptance_bias_needs_answers_of_both_kinds():
         (Estimate(float("nan"), 0.0, 1.0, 0, float("inf")), False),
     ],
 )
-def test_a_figure_takes_ten_answers_and_an_interval_that_says_something(estimate, known):
+def test_estimate_needs_ten_answers_and_a_narrow_interval(estimate, known):
     assert estimate.known is known
     shown = " ".join([str(estimate), repr(estimate), estimate.short, *estimate.cells])
     assert "nan" not in shown
@@ -252,7 +252,7 @@ def test_a_figure_takes_ten_answers_and_an_interval_that_says_something(estimate
 
 @pytest.mark.parametrize("late", [1, 5, 40, 300])
 @pytest.mark.parametrize("truth", [0.55, 0.8, 0.97])
-def test_records_that_came_later_widen_the_interval_by_their_share(late, truth):
+def test_later_records_widen_the_interval_by_their_share(late, truth):
     right = round(60 * truth)
     old = estimate_accuracy([1] * right + [0] * (60 - right), Sample(900, [True] * 60, [0] * 60))
     new = estimate_accuracy([], Sample(late, [], []))
@@ -264,7 +264,7 @@ def test_records_that_came_later_widen_the_interval_by_their_share(late, truth):
     assert (both.n_audit, both.known) == (60, True)
 
 
-def test_no_part_with_a_random_answer_is_no_figure():
+def test_without_random_answers_in_any_stratum_there_is_no_estimate():
     nothing = estimate_accuracy([], Sample(10, [], []))
     assert not combined([(10, nothing), (20, nothing)]).known
     labeled = estimate_accuracy([1, 1], Sample(2, [False] * 2, [-1] * 2))
@@ -282,7 +282,7 @@ def test_a_forecast_finds_a_planted_power_law():
     assert curve.gain(50) == pytest.approx(law(150) - law(100), abs=0.003)
 
 
-def test_forecast_intervals_hold_planted_curves():
+def test_forecast_intervals_contain_planted_curves():
     rng = np.random.default_rng(3)
     held = []
     for _ in range(60):
@@ -298,7 +298,7 @@ def test_forecast_intervals_hold_planted_curves():
 
 
 @pytest.mark.parametrize(("slow", "fast"), [(0.02, 0.1), (0.05, 0.3), (0.1, 0.4)])
-def test_forecast_intervals_hold_slow_curves_whose_points_err_together(slow, fast):
+def test_forecast_intervals_contain_slow_curves_with_correlated_errors(slow, fast):
     rng = np.random.default_rng(5)
     held = []
     for _ in range(60):
@@ -315,7 +315,7 @@ points = st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1), st.floats(0.00
 
 @settings(max_examples=15, deadline=None)
 @given(points, st.randoms())
-def test_forecasts_stay_shares_rise_and_do_not_depend_on_the_order(given_points, random):
+def test_forecasts_are_shares_and_increase_in_any_order_of_points(given_points, random):
     curve = forecast(given_points, at=[50, 100, 1000])
     assert (
         (curve.low >= 0) & (curve.low <= curve.value + 1e-9) & (curve.value <= curve.high + 1e-9) & (curve.high <= 1)
@@ -328,7 +328,7 @@ def test_forecasts_stay_shares_rise_and_do_not_depend_on_the_order(given_points,
     )
 
 
-def test_few_points_say_little():
+def test_few_points_give_wide_intervals():
     nothing, one = forecast([], at=[100]), forecast([(50, 0.8, 0.05)], at=[100])
     assert np.isnan([nothing.value[0], nothing.gain(50), one.gain(50)]).all()
     assert str(nothing) == "no forecast: no accuracy has been measured yet"
@@ -362,7 +362,7 @@ def test_kappa_is_that_of_scikit_learn(pairs):
         ([1.0, 1.0, 1.0], None, True, "held still for 3 rounds"),
     ],
 )
-def test_a_stop_needs_steady_predictions_and_a_small_gain(agreements, gain, stop, says):
+def test_stopping_needs_stable_predictions_and_a_small_gain(agreements, gain, stop, says):
     signal = stopping_signal(agreements, gain)
     assert signal.stop is stop
     assert re.search(says, str(signal))
@@ -377,6 +377,6 @@ def test_a_stop_needs_steady_predictions_and_a_small_gain(agreements, gain, stop
         ([[0.1, 0.1, 0.8]], [2]),
     ],
 )
-def test_predictions_whose_change_is_measured_are_those_that_a_project_gives(P, codes):
+def test_stability_is_measured_on_the_labels_that_a_project_gives(P, codes):
     assert _labels(np.array(P)).tolist() == codes
     assert _labels(np.array(P)[:, ::-1]).tolist() == [code if code < 0 else len(P[0]) - 1 - code for code in codes]

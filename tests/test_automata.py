@@ -125,12 +125,12 @@ def test_repeats_with_a_limit_are_counted():
 @pytest.mark.parametrize(
     "source", [r"(.)\1", "(?>a|ab)c", "a++b", "(?=ab)", "(?<=ab)c", "(a?)+b", "(a)?(?(1)b|c)", "(?:a|b){2000}"]
 )
-def test_what_is_no_regular_language_or_a_large_one_has_no_automaton(source):
+def test_irregular_and_large_expressions_have_no_automaton(source):
     assert automaton(re.compile(source)) is None
 
 
 @pytest.mark.parametrize("source", ["(?:a|b)*a(?:a|b){20}c", "x.{500}y", "(?:ab|c){0,600}d"])
-def test_too_many_states_are_given_up(source):
+def test_expressions_with_too_many_states_get_no_automaton(source):
     assert automaton(re.compile(source)) is None
 
 
@@ -158,7 +158,7 @@ def test_every_single_character_is_in_the_sets_that_re_puts_it_in(source, flags)
     assert [c for c, answer in zip(every, found(made, every), strict=True) if answer] == [c for c in every if c in held]
 
 
-def test_an_automaton_travels():
+def test_automaton_can_be_pickled():
     made = pickle.loads(pickle.dumps(automaton(re.compile("ab|é"))))
     assert found(made, ["xab", "é", "ba", ""]) == [True, True, False, False]
 

@@ -196,7 +196,7 @@ def test_killed_runs_end_with_the_same_bytes(tmp_path):
     assert content(folder) == content(tmp_path / "whole")
 
 
-def test_another_committee_input_or_setting_is_told_apart(mail, tmp_path):
+def test_changed_committee_input_or_setting_is_detected(mail, tmp_path):
     out = tmp_path / "out"
     label_files(frozen(), mail, out, **SETTINGS)
     before = content(out)
@@ -239,7 +239,7 @@ def written(path, lines):
         ("mail.csv.gz", r"bytes 0 to [\d,]+ \(counted from 0\)"),
     ],
 )
-def test_texts_that_are_swapped_are_another_input(name, place, tmp_path):
+def test_swapped_texts_are_detected_as_changed_input(name, place, tmp_path):
     source, out, lines = tmp_path / name, tmp_path / "out", texts(1000)
     written(source, lines)
     size = source.stat().st_size
@@ -261,7 +261,7 @@ def test_texts_that_are_swapped_are_another_input(name, place, tmp_path):
     assert [row["label"] for row in rows_of(out)][649:653] == ["spam", "spam", None, None]
 
 
-def test_any_byte_that_changes_is_noticed(tmp_path):
+def test_any_changed_byte_is_detected(tmp_path):
     source = tmp_path / "mail.parquet"
     pq.write_table(pa.table({"id": range(300), "text": texts(300)}), source, row_group_size=100)
     whole, before = source.read_bytes(), Contents([source], parquet_rows([source])).to_json()
@@ -274,7 +274,7 @@ def test_any_byte_that_changes_is_noticed(tmp_path):
     assert Contents([source], parquet_rows([source])).to_json() == before
 
 
-def test_files_that_come_go_or_trade_places_are_named(tmp_path):
+def test_added_removed_and_swapped_files_are_named(tmp_path):
     folder, out = tmp_path / "mail", tmp_path / "out"
     folder.mkdir()
     for name in ("a", "b"):
@@ -308,7 +308,7 @@ def test_the_lines_that_changed_are_named_by_piece(tmp_path, monkeypatch):
         label_files(frozen(), source, out, workers=1)
 
 
-def test_a_file_that_was_only_touched_is_the_same_input(mail, tmp_path):
+def test_touched_file_is_the_same_input(mail, tmp_path):
     label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
     shutil.copy(mail, tmp_path / "copy")
     os.replace(tmp_path / "copy", mail)
@@ -317,7 +317,7 @@ def test_a_file_that_was_only_touched_is_the_same_input(mail, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["bit", "edit", "swap"])
-def test_parts_that_were_edited_or_damaged_are_not_taken_for_finished(damage, mail, tmp_path):
+def test_edited_or_damaged_parts_do_not_count_as_finished(damage, mail, tmp_path):
     out = tmp_path / "out"
     label_files(frozen(), mail, out, **SETTINGS)
     before, path = content(out), out / "part-000001.parquet"
@@ -341,7 +341,7 @@ def test_parts_that_were_edited_or_damaged_are_not_taken_for_finished(damage, ma
     assert content(out) == before
 
 
-def test_every_bit_of_a_part_counts(mail, tmp_path):
+def test_every_changed_bit_of_a_part_is_detected(mail, tmp_path):
     label_files(frozen(), mail, tmp_path / "out", **SETTINGS)
     path = tmp_path / "out" / "part-000000.parquet"
     told, whole, rng = pq.read_metadata(path).metadata[SEAL.encode()].decode(), path.read_bytes(), random.Random(2)
@@ -360,7 +360,7 @@ def test_a_summary_that_was_edited_is_written_again(mail, tmp_path):
     assert content(out) == before
 
 
-def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
+def test_two_runs_at_once_exclude_each_other(mail, tmp_path, monkeypatch):
     from weaklab.batch import folder
 
     monkeypatch.setattr(folder, "LOCK_SECONDS", 0.1)
@@ -373,7 +373,7 @@ def test_two_at_once_are_kept_apart(mail, tmp_path, monkeypatch):
     assert label_files(frozen(), mail, out, **SETTINGS).rows == 250
 
 
-def test_a_folder_of_something_else_is_left_alone(mail, tmp_path):
+def test_folder_with_other_files_is_not_changed(mail, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):
@@ -418,7 +418,7 @@ def test_one_record_is_enough_and_none_is_an_error(tmp_path):
         label_files(frozen(), tmp_path / "no.parquet", tmp_path / "other")
 
 
-def test_what_is_wrong_with_the_input_is_told_with_its_place(tmp_path):
+def test_input_errors_name_their_place(tmp_path):
     lines = [json.dumps(record) for record in RECORDS * 20]
     source = tmp_path / "mail.jsonl"
     source.write_text("\n".join([*lines, "{oh no", *lines]))
@@ -431,7 +431,7 @@ def test_what_is_wrong_with_the_input_is_told_with_its_place(tmp_path):
         label_files(frozen(), tmp_path / "mail.parquet", tmp_path / "other", rows_per_part=50, workers=2)
 
 
-def test_mistakes_are_told_before_anything_is_written(mail, tmp_path):
+def test_errors_are_raised_before_anything_is_written(mail, tmp_path):
     out = tmp_path / "out"
     looks = wl.keywords("spam", ["x"], column="subject", name="looks")
     for problem, error in [
@@ -449,7 +449,7 @@ def test_mistakes_are_told_before_anything_is_written(mail, tmp_path):
     assert not out.exists()
 
 
-def test_a_function_that_cannot_travel_is_run_here(mail, tmp_path):
+def test_function_that_cannot_be_pickled_runs_in_this_process(mail, tmp_path):
     import threading
 
     lock = threading.Lock()
@@ -463,7 +463,7 @@ def test_a_function_that_cannot_travel_is_run_here(mail, tmp_path):
     assert found.votes["locked"]["spam"] == 50
 
 
-def test_a_worker_that_is_killed_is_told(mail, tmp_path):
+def test_killed_worker_is_reported(mail, tmp_path):
     def deadly(x):
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -520,7 +520,7 @@ def test_the_command_labels_files_with_a_project(project, tmp_path, capsys, monk
     assert "include was ['title'] and is []" in told
 
 
-def test_a_file_that_somebody_writes_to_meanwhile_is_told(tmp_path):
+def test_file_changed_during_a_run_is_reported(tmp_path):
     path = tmp_path / "mail.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
 
@@ -536,7 +536,7 @@ def test_a_file_that_somebody_writes_to_meanwhile_is_told(tmp_path):
     assert not list((tmp_path / "out").glob("part-*"))
 
 
-def test_files_of_somebody_else_are_neither_taken_nor_removed(mail, tmp_path):
+def test_foreign_files_are_neither_used_nor_removed(mail, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     pq.write_table(pa.table({"mine": [1]}), out / "part-000000.parquet")
@@ -552,7 +552,7 @@ def test_output_among_the_input_is_refused(mail, tmp_path):
         label_files(frozen(), str(tmp_path / "**" / "*.parquet"), tmp_path / "out", overwrite=True, **SETTINGS)
 
 
-def test_a_heuristic_called_as_the_id_column_is_told(mail):
+def test_heuristic_with_the_name_of_the_id_column_is_reported(mail):
     with pytest.raises(WeaklabError, match="a heuristic is called 'id', as the column of ids is; rename"):
         frozen(wl.keywords("spam", ["win"], name="id")).vote_batch(pa.RecordBatch.from_pylist(RECORDS[:2]))
 

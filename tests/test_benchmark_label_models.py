@@ -162,7 +162,7 @@ def test_the_tables_show_every_set_and_the_mean(folder, capsys):
     assert header == ["labels", "model", "small", "three", "mean"]
 
 
-def test_a_model_that_fails_is_told_and_the_others_go_on(folder, capsys, monkeypatch):
+def test_failing_model_is_reported_and_the_others_continue(folder, capsys, monkeypatch):
     def fail(self, L, y, soft):
         if len(L) == 150:
             raise ValueError("too large")
@@ -184,7 +184,7 @@ def test_a_model_that_fails_is_told_and_the_others_go_on(folder, capsys, monkeyp
         (["--seeds", "0"], "seeds must be a number of draws"),
     ],
 )
-def test_mistakes_end_it_with_one_sentence(folder, capsys, arguments, message):
+def test_mistakes_end_the_program_with_one_sentence(folder, capsys, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         main(["--data", str(folder), "--models", MODELS, *arguments])
     assert message in capsys.readouterr().err
@@ -201,7 +201,7 @@ def test_an_empty_folder_and_files_of_another_form_are_refused(tmp_path, capsys)
     assert "odd.npz holds ['L']; wanted L, the votes, and y, the truth" in capsys.readouterr().err
 
 
-def test_a_set_that_cannot_be_measured_is_told_before_anything_runs(folder, capsys):
+def test_unusable_data_set_is_reported_before_anything_runs(folder, capsys):
     place = write_crowd(folder, "blind", CROWD, [("nobody", "cat")])
     with pytest.raises(SystemExit, match="2"):
         main(["--data", str(folder), "--models", "majority_vote"])
@@ -232,7 +232,7 @@ def test_nothing_outside_the_folder_is_read(folder, tmp_path_factory, monkeypatc
 
 
 @pytest.mark.parametrize("program", [main, defaults.main])
-def test_a_folder_for_the_figures_that_is_missing_is_told_before_anything_runs(folder, capsys, program):
+def test_missing_output_folder_is_reported_before_anything_runs(folder, capsys, program):
     with pytest.raises(SystemExit, match="2"):
         program(["--data", str(folder), "--json", str(folder / "nowhere" / "out.json")])
     shown = capsys.readouterr()
@@ -277,7 +277,7 @@ def test_a_set_leaves_out_the_budgets_that_it_has_too_few_labels_for(folder, two
     assert shown.out.splitlines()[2].split()[0] == "small"
 
 
-def test_the_settings_are_those_that_are_best_on_the_others():
+def test_settings_are_chosen_on_the_other_sets():
     figures = {"a": [[0.9, 0.9], [0.1, 0.1]], "b": [[0.5, float("nan")], [0.6, float("nan")]]}
     found = defaults.compared(figures, [{"x": 1.0}, {"x": 2.0}])
     assert found["sets"]["a"] == {"shipped": [0.9, 0.9], "left_out": [0.1, 0.1], "chosen": {"x": 2.0}}

@@ -99,7 +99,7 @@ def test_ratios_are_of_cpu_time_and_of_the_turns():
     assert found["wall"]["ratio"] == pytest.approx(1 / 9)
 
 
-def test_the_time_of_children_and_of_what_goes_on_behind_a_call_counts():
+def test_time_of_children_and_background_work_counts():
     import subprocess
     import sys
     import threading
@@ -141,7 +141,7 @@ def test_growth_is_the_steepest_slope_and_can_be_drawn(tmp_path):
     ("arguments", "message"),
     [(["lf_declare"], "no row named 'lf_declare'"), (["--json", "nowhere/x.json"], "there is no folder nowhere")],
 )
-def test_mistakes_end_it_with_one_sentence(arguments, message, capsys):
+def test_mistakes_end_the_program_with_one_sentence(arguments, message, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert message in capsys.readouterr().err

@@ -125,7 +125,7 @@ def test_every_classifier_works_where_no_record_has_any_feature(name):
         ("mlp", "multilayer_perceptron"),
     ],
 )
-def test_short_names_stand_for_long_ones(alias, full):
+def test_short_names_are_aliases(alias, full):
     assert WeakClassifier(alias).name == full
 
 
@@ -235,7 +235,7 @@ def test_a_classifier_without_probabilities_gets_calibrated_ones(estimator, k):
     assert abs(scores.max(axis=1).mean() - right.mean()) < 0.1
 
 
-def test_bare_predictions_get_the_smoothed_out_of_fold_confusion():
+def test_predictions_without_scores_get_the_smoothed_confusion_matrix():
     class Constant(BaseEstimator):
         def fit(self, X, y):
             return self
@@ -302,7 +302,7 @@ def test_a_decision_function_with_a_column_a_pair_of_classes_is_refused():
 
 
 @pytest.mark.parametrize("estimator", [KNeighborsClassifier(1), "decision_tree", "knn", "lr"], ids=str)
-def test_a_classifier_that_only_memorises_ends_near_uniform(estimator):
+def test_memorising_classifier_gets_nearly_uniform_scores(estimator):
     away = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -348,7 +348,7 @@ def test_a_class_without_labels_is_improbable_and_not_impossible():
 # ---- promises of precision
 
 
-def test_four_of_five_thresholds_keep_the_promise_on_records_that_were_not_seen():
+def test_most_thresholds_reach_the_precision_on_unseen_records():
     rng = np.random.default_rng(0)
     kept, chosen = [], []
     for _ in range(100):
@@ -362,13 +362,13 @@ def test_four_of_five_thresholds_keep_the_promise_on_records_that_were_not_seen(
     assert np.median(chosen) < 0.93  # 0.8 keeps it exactly
 
 
-def test_a_class_whose_votes_never_keep_the_promise_gets_none():
+def test_class_that_never_reaches_the_precision_gets_no_votes():
     scores = np.array([[0.9, 0.1]] * 40 + [[0.1, 0.9]] * 40)
     y = np.array([0] * 40 + [1, 0] * 20)
     assert precision_thresholds(scores, y, 0.9).tolist() == [0.9, np.inf]
 
 
-def test_fifteen_right_votes_are_too_few_for_a_promise_of_nine_in_ten_and_sixteen_are_not():
+def test_precision_of_090_needs_sixteen_right_votes():
     for n, kept in ((15, np.inf), (16, 0.8)):
         assert precision_thresholds(np.array([[0.8, 0.2]] * n), np.zeros(n, dtype=int), 0.9)[0] == kept
 
@@ -406,7 +406,7 @@ def test_settings_that_make_no_sense_are_refused(settings):
 # ---- further rows, groups
 
 
-def test_further_rows_teach_the_model_and_every_fold_and_get_no_score():
+def test_further_rows_train_model_and_folds_and_get_no_score():
     X, y = texts(200, 2)
     flipped = 1 - y[:30]  # what the labels teach is wrong, and outweighed by what comes beside them
     alone, taught = trained("nb", X[:30], flipped), trained("nb", X[:30], flipped, also=(X[30:], y[30:]))
@@ -459,7 +459,7 @@ def test_records_of_a_group_are_held_out_together():
         folds_of(np.zeros(60), names(60), 5, ["g"])
 
 
-def test_copies_in_one_group_do_not_vouch_for_one_another():
+def test_copies_in_one_group_are_not_evidence_for_each_other():
     rng = np.random.default_rng(0)
     X, y = np.repeat(rng.normal(size=(60, 5)), 3, axis=0), np.repeat(rng.integers(0, 2, 60), 3)
     groups = np.repeat(np.arange(60), 3)
@@ -534,7 +534,7 @@ def test_votes_on_text_come_with_word_vectors_too():
 
 @pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression"])
 @pytest.mark.parametrize("k", [2, 3])
-def test_what_a_linear_classifier_says_of_a_record_is_the_same_in_batches_of_any_size(name, k):
+def test_linear_scores_do_not_depend_on_the_batch_size(name, k):
     X, y = texts(1200, k)
     classifier = trained(name, X[:100], y[:100])
     X = sparse.vstack([X] * 40, format="csr")  # more than are worked on at a time

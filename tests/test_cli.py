@@ -139,7 +139,7 @@ def test_mistakes_are_one_line_on_stderr_with_an_exit_code(arguments, code, mess
     assert not Path("q", "weaklab.db").exists()
 
 
-def test_mistakes_in_a_project_are_told(project, tmp_path):
+def test_mistakes_in_a_project_are_reported(project, tmp_path):
     assert "no such file" in run("import", project, "missing.csv", code=1).stderr
     assert "record 'a' is in the project already" in run("import", project, tmp_path / "in.csv", code=1).stderr
     assert "imported 0 records" in run("import", project, tmp_path / "in.csv", "--skip-known").stdout
@@ -186,7 +186,7 @@ def answers(*names):
     return LineReader(LabelNames(names))
 
 
-def test_what_a_line_means():
+def test_typed_lines_are_interpreted():
     a = answers("ham", "spam", "spicy")
     assert a.read("", "ham") == ("label", "ham")
     assert a.read("  2 ", None) == ("label", "spam")
@@ -246,7 +246,7 @@ def test_enter_does_not_accept_what_is_hidden(project):
         assert held.history()["suggestion_shown"].tolist() == [False]
 
 
-def test_evaluate_tells_what_is_known_and_what_to_do(project):
+def test_evaluate_reports_what_is_known_and_what_to_do(project):
     assert "no accuracy has been measured yet" in run("evaluate", project).stdout
     run("label", project, stdin="spam\nham\nspam\nham\nq\n")
     shown = run("evaluate", project).stdout
@@ -274,7 +274,7 @@ def test_labeling_stops_after_n(project):
 # ---- demo
 
 
-def test_the_demo_leaves_labels_behind_and_takes_no_folder_of_someone_else(tmp_path):
+def test_demo_exports_labels_and_refuses_foreign_folders(tmp_path):
     done = run("demo", tmp_path / "d", "--labels", "20")
     lines = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("0 ", "10 ", "20 "))]
     assert [line[0] for line in lines] == ["0", "10", "20"]
@@ -329,7 +329,7 @@ def test_batches_picked_ahead_do_not_depend_on_how_fast_the_answers_come(tmp_pat
 
 
 @pytest.mark.filterwarnings("ignore::weaklab.core.errors.FaultWarning")
-def test_an_error_while_picking_ahead_is_told_at_the_next_batch(project, monkeypatch):
+def test_error_while_picking_ahead_is_raised_at_the_next_batch(project, monkeypatch):
     with weaklab.Project(project) as held:
         calls = iter([False])  # the first batch is picked, the one that is picked ahead of time fails
         monkeypatch.setattr(

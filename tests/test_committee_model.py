@@ -71,7 +71,7 @@ def test_functions_that_agree_count_more_than_one_that_contradicts_them():
     assert weights[:3].min() > weights[3]
 
 
-def test_people_who_vote_all_classes_are_judged_by_their_confusion():
+def test_annotators_of_all_classes_get_confusion_matrices():
     rng = np.random.default_rng(2)
     y = rng.integers(0, 3, 400)
     skills = [0.95] * 4 + [0.4] * 12
@@ -81,7 +81,7 @@ def test_people_who_vote_all_classes_are_judged_by_their_confusion():
     assert found > (MajorityVote().fit(L).predict(L) == y).mean() + 0.03
 
 
-def test_functions_of_one_class_are_no_annotators():
+def test_functions_of_one_class_are_not_treated_as_annotators():
     rng = np.random.default_rng(3)
     rules = np.column_stack([np.where(rng.random(200) < 0.2, j % 2, -1) for j in range(20)])
     assert len(annotators(pairs_of(rules))) == 0
@@ -110,7 +110,7 @@ def test_few_labels_move_the_weights_less_than_many_of_the_same_kind():
     assert moved[0] < 0.8 < moved[-1]
 
 
-def test_records_without_votes_are_labeled_by_what_they_are():
+def test_records_without_votes_are_labeled_by_their_features():
     X, L, y = two_topics(np.random.default_rng(4))
     silent = (L < 0).all(axis=1)
     assert silent.mean() > 0.8
@@ -122,7 +122,7 @@ def test_records_without_votes_are_labeled_by_what_they_are():
     assert model.predict_proba(unseen).shape == (400, 2)  # without features, the votes alone
 
 
-def test_features_that_say_nothing_change_little():
+def test_uninformative_features_change_little():
     rng = np.random.default_rng(6)
     y = rng.integers(0, 2, 600)
     L = np.column_stack([hidden(rng, noisy(rng, y, 0.8), 0.6) for _ in range(3)])
@@ -133,7 +133,7 @@ def test_features_that_say_nothing_change_little():
     assert abs((P.argmax(axis=1) == y)[voted].mean() - (plain.argmax(axis=1) == y)[voted].mean()) < 0.03
 
 
-def test_what_features_say_of_a_record_does_not_depend_on_its_own_label():
+def test_feature_member_is_out_of_fold():
     rng = np.random.default_rng(7)
     X, L, y = two_topics(rng)
     gold = np.where(rng.random(len(y)) < 0.2, y, -1)
@@ -164,7 +164,7 @@ def test_order_of_records_does_not_matter_with_features():
     np.testing.assert_allclose(Q, P[order], atol=2e-3)
 
 
-def test_a_member_that_lets_a_class_vanish_is_dropped():
+def test_member_under_which_a_class_vanishes_is_dropped():
     rng = np.random.default_rng(10)
     L = np.column_stack([np.where(rng.random(500) < 0.9, 0, -1), np.where(rng.random(500) < 0.12, 1, -1)])
     X = np.column_stack(
@@ -210,14 +210,14 @@ def test_contributions_add_up_with_features_scores_and_annotators():
             np.testing.assert_allclose(total[:, 1] - total[:, 0], np.log(P[:, 1] / P[:, 0]), atol=1e-9)
 
 
-def test_functions_that_vote_one_class_teach_nothing():
+def test_functions_of_a_single_class_do_not_train_the_feature_member():
     X = np.eye(2)[[0, 1] * 20]
     model = CommitteeModel(n_classes=2).fit(np.where(X[:, :1] > 0, 0, -1), features=X)
     assert model.instance_proba_ is None
     assert model.instance_weight_ == 0
 
 
-def test_a_sample_of_the_records_teaches_as_well(monkeypatch):
+def test_sample_of_the_records_trains_as_well(monkeypatch):
     monkeypatch.setattr("weaklab.label_models.feature_member.MOST_ROWS", 60)
     X, L, y = two_topics(np.random.default_rng(12), 1000)
     seen = []
@@ -238,12 +238,12 @@ def test_a_sample_of_the_records_teaches_as_well(monkeypatch):
         (np.array([[0, np.nan]] * 4), "NaN"),
     ],
 )
-def test_wrong_features_are_told(features, message):
+def test_wrong_features_are_refused(features, message):
     with pytest.raises(WeaklabError, match=message):
         CommitteeModel().fit([[0], [1], [0], [1]], features=features)
 
 
-def test_features_of_another_width_are_told():
+def test_features_of_another_width_are_refused():
     X, L, _ = two_topics(np.random.default_rng(13))
     with pytest.raises(WeaklabError, match="fitted on 6"):
         CommitteeModel().fit(L, features=X).predict_proba(L, features=X[:, :3])

@@ -60,7 +60,7 @@ def test_models_are_fitted_on_all_rows_with_as_many_labels_as_the_budget_says(se
     assert len({tuple(np.flatnonzero(given >= 0)) for _, given, _ in seen[1:]}) == 3
 
 
-def test_figures_are_those_of_labeled_rows_that_were_not_given(seen):
+def test_models_are_measured_on_labeled_rows_that_were_not_given(seen):
     L, y = planted()
     y = np.where(np.arange(200) < 150, y, -1)
     row = compare_label_models(L, y, models=[Spy()], budgets=30, seeds=4).rows[0]
@@ -82,7 +82,7 @@ def test_every_model_and_budget_gets_the_same_draws(seen):
     assert drawn[0] < drawn[1]
 
 
-def test_without_manual_labels_one_run_tells_all_and_has_no_standard_error(seen):
+def test_without_manual_labels_there_is_one_run_and_no_standard_error(seen):
     L, y = planted()
     row = compare_label_models(L, y, models=[Spy()], budgets=0, seeds=5).rows[0]
     assert len(seen) == row["runs"] == 1
@@ -225,7 +225,7 @@ def test_classes_come_from_the_truth_as_well_as_from_the_votes():
         ({"scores": {0: np.ones((3, 2))}}, r"scores\[0\] has shape"),
     ],
 )
-def test_mistakes_are_told(change, message):
+def test_mistakes_are_refused(change, message):
     L, y = planted(60)
     with pytest.raises(WeaklabError, match=message):
         compare_label_models(**{"L": L, "y": y, "models": FAST, "budgets": [0], **change})

@@ -293,7 +293,7 @@ def test_nan_compares_as_in_python():
 # ---- what is missing, what fails
 
 
-def test_what_is_missing_is_unknown_unless_the_other_side_settles_it():
+def test_missing_value_is_unknown_unless_the_other_side_decides():
     numbers = {"a": [1, None, None, 5], "b": [None, 1, None, 5]}
     assert holds(col("a") > 0, numbers) == [True, False, False, True]
     assert holds(~(col("a") > 9), numbers) == [True, False, False, True]
@@ -310,7 +310,7 @@ def test_a_missing_text_of_the_record_is_empty_and_one_elsewhere_is_missing():
     assert holds(col("title").is_null(), {"text": ["a", "b"], "title": ["", None]}) == [False, True]
 
 
-def test_text_is_the_text_column_whatever_it_is_called_and_several_are_joined():
+def test_text_is_the_text_column_by_any_name_and_several_are_joined():
     batch = table({"title": ["re: x", "y"], "body": ["z", None]}, text=("title", "body"))
     assert holds(X == "re: x\nz", batch) == [True, False]
     assert holds(X == "y\n", batch) == [False, True]
@@ -344,7 +344,7 @@ def test_labels_are_hidden():
     ],
     ids=repr,
 )
-def test_what_python_refuses_is_a_fault_of_the_record(condition, kind, count):
+def test_python_exception_is_a_fault_of_the_record(condition, kind, count):
     assert faults(condition, {"text": ["a", "b", "c"], "a": [2, None, 3]}) == [(kind, count)]
 
 
@@ -421,7 +421,7 @@ def test_an_empty_batch_and_empty_texts():
         (lambda: where("spam", {"op": "<"}), "no expression"),
     ],
 )
-def test_a_mistake_is_refused_where_it_is_written(write, message):
+def test_mistake_is_refused_at_its_line(write, message):
     with pytest.raises(HeuristicError, match=message):
         write()
 

@@ -159,7 +159,7 @@ def test_models_that_count_votes_again_and_again_count_their_confidence(name):
         (np.ma.masked_equal([[0, 1]], 0), r"L is a masked array; .* pass L\.filled\(-1\)"),
     ],
 )
-def test_what_is_no_vote_is_named(votes, message):
+def test_invalid_vote_is_named(votes, message):
     with pytest.raises(WeaklabError, match=message):
         LABEL_MODELS["majority_vote"]().fit(votes)
     with pytest.raises(WeaklabError, match=message.split("which")[0]):
@@ -183,7 +183,7 @@ def test_whole_numbers_of_any_type_are_votes(votes):
 @pytest.mark.parametrize(
     ("y", "message"), [([0, 200], r"y\[1\] is 200"), ([0, np.nan], r"y\[1\] is nan"), (["a", "b"], "y holds <U1")]
 )
-def test_what_is_no_manual_label_is_named(y, message):
+def test_invalid_manual_label_is_named(y, message):
     with pytest.raises(WeaklabError, match=message):
         LABEL_MODELS["committee"]().fit([[0, 1], [1, 0]], y)
 
@@ -215,7 +215,7 @@ def test_shipped_functions_say_where_they_are(heuristic):
     assert len(heuristic.fingerprint) == 32
 
 
-def test_shipped_functions_vote_both_labels_and_are_honestly_imperfect():
+def test_shipped_functions_vote_both_labels_and_make_errors():
     frame = weaklab.datasets.load_headlines()
     labels = LabelNames(["clickbait", "news"])
     gold = np.array([labels.code(name) for name in frame["gold"]])

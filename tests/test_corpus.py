@@ -228,7 +228,7 @@ def test_labels_do_not_change_ids():
     assert ids([{"n": 1, "m": 2, "gold": "ham"}], gold="gold") == plain
 
 
-def test_an_unknown_column_of_a_record_is_told_with_what_there_is():
+def test_unknown_column_is_reported_with_the_existing_ones():
     with pytest.raises(AttributeError, match="no column 'headlin'; did you mean 'headline'"):
         _ = weaklab.read([{"headline": "a"}]).record(0).headlin
 
@@ -332,7 +332,7 @@ def test_lines_of_jsonl_end_at_line_feeds_alone(tmp_path):
     assert texts(path) == ["a\u2028b\x85c", "d\0e"]
 
 
-def test_lone_surrogates_are_replaced_and_told_once(tmp_path):
+def test_lone_surrogates_are_replaced_and_reported_once(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "a\\ud800", "m": {"k": ["\\udc00"]}}\n{"text": "\\ud83d\\ude00"}\n')
     corpus = weaklab.read(path)
     with pytest.warns(WeaklabWarning, match=r"became U\+FFFD in 2 values \(first: .*a.jsonl:1, column 'text'\)"):
@@ -489,7 +489,7 @@ def test_refused(data, message):
         ([{"text": "a", "n": 2**70}], "record 0, column 'n': int 1180591620717411303424 cannot be stored"),
     ],
 )
-def test_a_column_that_nobody_needs_and_cannot_be_stored_is_left_out(data, message):
+def test_unused_column_that_cannot_be_stored_is_left_out(data, message):
     with pytest.warns(WeaklabWarning, match="is left out: ") as told:
         corpus = weaklab.read(data)
     assert message in str(told[0].message)
@@ -655,7 +655,7 @@ def test_what_was_read_does_not_change_with_the_frame():
     assert corpus.column("text").to_pylist() == ["a", "b"]
 
 
-def test_the_fingerprint_tells_contents_apart():
+def test_fingerprint_differs_for_different_contents():
     def of(words, kind):
         return weaklab.read(pa.table({"id": ["a", "b"], "text": ["x", "y"], "tags": pa.array(words, kind)})).fingerprint
 

@@ -30,7 +30,7 @@ def planted(seed, n=400, m=30, k=2, each=6, low=0.55, high=0.95):
     return L, truth, right
 
 
-def test_a_row_a_label_becomes_a_matrix_with_a_column_a_worker():
+def test_table_of_labels_becomes_a_matrix_with_one_column_per_worker():
     crowd = wl.Crowd(table())
     assert (crowd.items, crowd.workers, list(crowd.labels)) == (["a", "b", "c"], ["Ann", "Bob"], ["cat", "dog"])
     assert crowd.L.dtype == np.int8
@@ -67,13 +67,13 @@ def test_names_that_float_reads_as_no_finite_number_are_sorted_as_names():
         assert sorted(names, key=_order) == ["2", "10", "b", "inf", "nan"]
 
 
-def test_labels_may_be_given_in_an_order_and_with_ones_that_nobody_gave():
+def test_labels_may_be_given_in_order_and_include_unused_ones():
     crowd = wl.Crowd(table(), labels=["dog", "bird", "cat"])
     assert crowd.L.tolist() == [[2, 0], [-1, 0], [2, -1]]
     assert crowd.probabilities().shape == (3, 3)
 
 
-def test_of_repeated_labels_the_most_frequent_counts_with_its_share_and_of_tied_ones_the_last():
+def test_repeated_labels_count_as_the_most_frequent_or_last_tied_one():
     again = [("a", "Ann", "dog"), ("a", "Ann", "cat"), ("c", "Ann", "dog"), ("b", "Bob", "dog")]
     crowd = wl.Crowd(table(ROWS + again))
     assert (crowd.n_repeated, crowd.n_contradicted) == (3, 2)
@@ -120,19 +120,19 @@ def test_a_model_that_is_given_keeps_its_settings_and_is_not_fitted():
         (table().assign(label=[[1]] * 4), "wanted a label name, a number or a truth value, got list"),
     ],
 )
-def test_what_is_no_table_of_labels_is_told_where(frame, message):
+def test_invalid_table_of_labels_is_reported_with_its_place(frame, message):
     with pytest.raises(WeaklabError, match=message):
         wl.Crowd(frame)
 
 
-def test_a_label_that_is_none_is_told_with_its_row():
+def test_invalid_label_is_reported_with_its_row():
     with pytest.raises(WeaklabError, match="row 2: 'dog' is not a label; the labels are 'cat', 'fox'"):
         wl.Crowd(table(), labels=["cat", "fox"])
     with pytest.raises(WeaklabError, match="three columns"):
         wl.Crowd(table(), item="worker")
 
 
-def test_the_consensus_names_the_label_of_each_item_and_none_where_nothing_tells():
+def test_consensus_names_the_label_of_each_item_and_none_for_a_tie():
     rows = (
         [("a", w, "cat") for w in "vwxyz"] + [("b", w, "dog") for w in "vwxyz"] + [("c", "v", "cat"), ("c", "w", "dog")]
     )
@@ -142,7 +142,7 @@ def test_the_consensus_names_the_label_of_each_item_and_none_where_nothing_tells
     np.testing.assert_allclose(frame[["p_cat", "p_dog"]].sum(axis=1), 1)
 
 
-def test_a_known_truth_is_the_consensus_and_teaches_who_is_right():
+def test_known_truth_is_the_consensus_and_informs_accuracies():
     L, truth, _ = planted(3)
     i, j = np.nonzero(L >= 0)
     crowd = wl.Crowd(pd.DataFrame({"item": i, "worker": j, "label": L[i, j]}))
@@ -162,7 +162,7 @@ def test_intervals_of_known_truth_are_those_of_jeffreys():
     np.testing.assert_allclose(row[["low", "accuracy", "high"]].astype(float), beta.ppf([0.05, 0.5, 0.95], 3.5, 1.5))
 
 
-def test_doubt_about_the_truth_makes_an_interval_wider_and_no_knowledge_tells_nothing():
+def test_uncertain_truth_widens_accuracy_interval():
     L = np.zeros((40, 1), dtype=int)
     sure = np.where(np.arange(40)[:, None] < 30, [[1.0, 0.0]], [[0.0, 1.0]])
     doubtful = 0.8 * sure + 0.1
@@ -173,7 +173,7 @@ def test_doubt_about_the_truth_makes_an_interval_wider_and_no_knowledge_tells_no
 
 
 @pytest.mark.parametrize(("k", "each", "low", "high"), [(2, 6, 0.55, 0.95), (2, 8, 0.5, 0.8), (3, 5, 0.5, 0.95)])
-def test_nineteen_in_twenty_intervals_hold_the_planted_accuracy(k, each, low, high):
+def test_intervals_contain_the_planted_accuracy_in_95_percent(k, each, low, high):
     held, by_hard_labels = [], []
     for seed in range(6):
         L, _, right = planted(seed, k=k, each=each, low=low, high=high)
@@ -196,7 +196,7 @@ def test_quality_ranks_good_workers_above_bad_ones():
     assert frame["n_labels"].sum() == len(i)
 
 
-def test_the_confusion_of_a_worker_counts_what_was_given_for_what():
+def test_confusion_of_a_worker_counts_labels_by_class():
     rows = [("a", "Ann", "cat"), ("b", "Ann", "cat"), ("c", "Ann", "dog"), ("c", "Bob", "dog")]
     crowd = wl.Crowd(table(rows))
     found = crowd.confusion("Ann", y=[0, 1, 1])
@@ -254,7 +254,7 @@ def rows_of(L, names="abcde"):
 )
 @pytest.mark.parametrize("m", [2, 3, 5])
 @pytest.mark.parametrize("k", [2, 3, 5])
-def test_what_all_agree_on_is_no_coin_flip_in_a_small_crowd(kind, m, k):
+def test_unanimous_labels_are_likely_in_a_small_crowd(kind, m, k):
     for n in (1, 2, 8, 12, 50):
         L = few(n, m, k, kind)
         P = wl.Crowd(table(rows_of(L)), labels=list("abcde"[:k])).probabilities()
@@ -277,7 +277,7 @@ def test_a_small_crowd_does_not_depend_on_the_order_of_items_workers_and_classes
 
 
 @pytest.mark.parametrize(("n", "m", "k"), [(40, 3, 2), (5, 3, 2), (12, 4, 3), (50, 5, 5)])
-def test_whoever_always_agrees_is_not_judged_below_the_one_who_deviates(n, m, k):
+def test_annotator_who_always_agrees_is_not_rated_below_one_who_deviates(n, m, k):
     quality = wl.Crowd(table(rows_of(few(n, m, k, "one deviates")))).quality()["accuracy"].to_numpy()
     assert quality[:-1] == pytest.approx(quality[0])
     assert quality[0] > 0.8
@@ -285,7 +285,7 @@ def test_whoever_always_agrees_is_not_judged_below_the_one_who_deviates(n, m, k)
 
 
 @pytest.mark.parametrize("n", [2, 40, 1000])
-def test_what_is_nearly_certain_counts_like_what_is(n):
+def test_nearly_certain_truth_counts_like_certain_truth(n):
     L = np.zeros((n, 1), dtype=int)
     for doubt in (1e-15, 1e-12, 1e-9):
         certain, nearly = (annotator_quality(L, np.tile([1 - d, d], (n, 1))) for d in (0.0, doubt))

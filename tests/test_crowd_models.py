@@ -65,7 +65,7 @@ def test_weights_of_many_annotators_are_each_put_on_their_own_votes():
     np.testing.assert_array_equal(votes.weights, expected)
 
 
-def test_predictions_are_the_sum_of_what_the_votes_say():
+def test_predictions_are_the_sum_of_the_votes_evidence():
     L, _ = crowd_of(biased(), n=200)
     model = HierarchicalDawidSkene(class_balance=[0.3, 0.7]).fit(L)
     S = np.tile(np.log(model.class_balance_), (200, 1))
@@ -84,7 +84,7 @@ def test_biases_that_all_annotators_share_are_undone_where_the_majority_keeps_th
     assert accuracy(model.predict_proba(L), truth) > accuracy(Glad().fit(L).predict_proba(L), truth) + 0.05
 
 
-def test_annotators_with_few_labels_are_judged_much_like_everybody():
+def test_annotators_with_few_labels_are_shrunk_to_the_mean():
     L, _ = crowd_of(biased(), n=600)
     L[:, 0] = ABSTAIN
     L[:2, 0] = 1
@@ -93,7 +93,7 @@ def test_annotators_with_few_labels_are_judged_much_like_everybody():
     assert np.abs(confusion[0] - others).max() < 0.2
 
 
-def test_annotators_that_are_alike_are_learned_to_be_alike():
+def test_similar_annotators_are_estimated_as_similar():
     same = np.broadcast_to([[0.85, 0.15], [0.35, 0.65]], (40, 2, 2))
     unlike = np.stack(
         [np.eye(2) * (a - b) + b for a, b in zip(np.linspace(0.95, 0.5, 40), np.linspace(0.05, 0.5, 40), strict=True)]
@@ -114,7 +114,7 @@ def test_votes_on_records_that_are_hard_for_all_count_less():
     assert brier(dependent.predict_proba(L), truth) < brier(plain, truth)
 
 
-def test_someone_who_always_says_the_same_changes_nothing():
+def test_constant_annotator_changes_nothing():
     L, truth = crowd_of(biased(20), n=600)
     spam = np.column_stack([L, np.ones((600, 2), dtype=int)])
     plain, model = HierarchicalDawidSkene().fit(L), HierarchicalDawidSkene().fit(spam)
@@ -134,7 +134,7 @@ def test_where_heuristics_vote_one_class_each_every_vote_counts_the_same():
     assert accuracy(model.predict_proba(L)[voted], truth[voted]) == pytest.approx(expected)
 
 
-def test_no_class_disappears_when_votes_tell_next_to_nothing():
+def test_no_class_disappears_when_votes_carry_little_information():
     rng = np.random.default_rng(0)
     for share in (0.5, 0.7, 0.9):
         L = np.where(rng.random((300, 12)) < 0.4, (rng.random((300, 12)) < share).astype(int), ABSTAIN)
@@ -144,7 +144,7 @@ def test_no_class_disappears_when_votes_tell_next_to_nothing():
         assert (P[voted].mean(axis=0) > votes / 2.5).all()
 
 
-def test_manual_labels_teach_what_votes_alone_cannot():
+def test_manual_labels_identify_what_votes_cannot():
     truth = np.arange(400) % 2
     rng = np.random.default_rng(0)
     right = np.r_[np.full(6, 0.2), np.full(3, 0.9)]  # most are wrong on purpose
@@ -181,7 +181,7 @@ def test_a_form_that_is_none_is_refused_before_the_work(monkeypatch):
         HierarchicalDawidSkene(form="both").fit([[0, 1]])
 
 
-def test_told_by_accuracy_alone_two_annotators_are_equally_good():
+def test_by_accuracy_alone_two_annotators_are_equally_good():
     rng = np.random.default_rng(0)
     L = (rng.random((60, 2)) < [0.8, 0.3]).astype(int)
     P = HierarchicalDawidSkene(form="accuracy").fit(L).predict_proba(L)

@@ -130,7 +130,7 @@ def test_a_damaged_part_is_one_error_with_file_import_records_and_advice(folder,
     ],
     ids=lambda a: a[0],
 )
-def test_every_command_tells_of_a_damaged_part_in_one_line(folder, tmp_path, arguments):
+def test_every_command_reports_a_damaged_part_in_one_line(folder, tmp_path, arguments):
     flip(parts(folder)[0], 300)
     pd.DataFrame(MORE).to_parquet(tmp_path / "d.parquet")
     places = {"out": tmp_path / "l.csv", "data": tmp_path / "d.parquet", "dir": tmp_path / "b"}
@@ -223,7 +223,7 @@ def to_format_1(folder):
         receipt.unlink()
 
 
-def test_a_project_without_checksums_gets_them_without_a_word(folder):
+def test_project_without_checksums_gets_them_silently(folder):
     with Project(folder) as project:
         before = project.labels()
     to_format_1(folder)
@@ -368,7 +368,7 @@ def test_a_damaged_database_is_one_error_with_advice(folder, statement):
 
 
 @pytest.mark.parametrize("table", ["meta", "members", "events", "imports", "outside", "asks"])
-def test_a_table_that_is_gone_is_not_made_anew(folder, table):
+def test_missing_table_is_not_created_again(folder, table):
     db = sqlite3.connect(folder / "weaklab.db")
     db.execute(f"ALTER TABLE {table} RENAME TO other")
     db.commit()
@@ -377,7 +377,7 @@ def test_a_table_that_is_gone_is_not_made_anew(folder, table):
         Project(folder)
 
 
-def test_settings_that_are_gone_are_not_made_anew(folder):
+def test_missing_settings_are_not_created_again(folder):
     (folder / "weaklab.toml").unlink()
     with pytest.raises(ProjectError, match=r'weaklab.toml: is not there, and .*labels = \["ham", "spam"\]'):
         Project(folder, labels=["ham", "spam"])
@@ -399,7 +399,7 @@ def test_a_closed_project_says_that_it_is_closed(folder):
 
 
 @pytest.mark.parametrize("broken", ["one row", "a page", "many bytes"])
-def test_without_a_backup_what_is_whole_is_salvaged(folder, broken):
+def test_without_a_backup_intact_rows_are_salvaged(folder, broken):
     with Project(folder) as project:
         before = project.manual_labels()
     if broken == "one row":
@@ -735,7 +735,7 @@ def test_the_benchmark_counts_what_was_silent_and_finds_nothing(monkeypatch, cap
         damage.main(["--flips", "10", "--whole", "0"])
 
 
-def test_an_event_that_comes_while_somebody_reads_is_no_damage(tmp_path):
+def test_concurrent_event_is_not_reported_as_damage(tmp_path):
     weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None).close()
     reader, writer = Store(tmp_path / "p"), Store(tmp_path / "p")
     threads = []

@@ -106,7 +106,7 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns_and_keeps_its_ans
 # ---- estimates
 
 
-def test_evaluate_tells_the_accuracy_of_all_and_leaves_the_project_as_it_was():
+def test_evaluate_estimates_the_accuracy_of_all_and_changes_nothing():
     held = project(random_share=0.5)
     for _ in range(4):
         answer(held, 10)
@@ -153,7 +153,7 @@ def test_a_few_records_that_came_after_the_random_picks_leave_what_is_known(late
     assert "nan" not in repr(after) + repr(held.summary())
 
 
-def test_what_is_not_known_is_said_and_no_figure_is_shown_from_a_few_answers():
+def test_unknown_values_are_stated_and_few_answers_give_no_estimate():
     held = project(random_share=1.0)
     answer(held, 3)
     found = held.evaluate()
@@ -181,7 +181,7 @@ def test_evaluate_without_any_label_says_what_is_missing():
     assert "nan" not in shown
 
 
-def test_the_summary_tells_the_accuracy_from_the_random_picks():
+def test_summary_shows_the_accuracy_from_random_picks():
     held = project(random_share=0.5)
     answer(held, 20)
     frame = held.summary().to_pandas()
@@ -311,7 +311,7 @@ def test_a_label_that_is_called_by_a_number_is_that_label():
     assert held.label(held.ask(1)[0], 1).label == "1"
 
 
-def test_a_database_that_is_gone_is_told_and_not_begun_anew():
+def test_missing_database_is_reported_and_not_created_again():
     project().close()
     (held := weaklab.Project("p").path / "weaklab.db").unlink()
     with pytest.raises(WeaklabError, match="put a backup in its place"):
@@ -341,7 +341,7 @@ def test_a_near_duplicate_shares_the_answer_and_is_not_asked_about():
     assert pd.read_csv("labels.csv", index_col="id").loc["copy-m3", "shared_from"] == "m3"
 
 
-def test_a_function_that_tells_near_duplicates_apart_does_not_upset_the_estimates():
+def test_function_that_separates_near_duplicates_does_not_bias_estimates():
     frame = pd.DataFrame(
         {"id": list("abcdx"), "text": ["Great movie!!!", "great movie", "Great movie", "great  movie", "Bad lunch"]}
     )
@@ -353,7 +353,7 @@ def test_a_function_that_tells_near_duplicates_apart_does_not_upset_the_estimate
     assert held.evaluate().n_labels == 1
 
 
-def test_near_duplicates_do_not_meet_in_a_batch_and_are_held_out_together():
+def test_near_duplicates_are_in_different_batches_and_in_one_fold():
     words = [
         f"message number {'abcdefghij'[i // 4]} about a thing that nobody can tell from the next {i // 4}"
         for i in range(40)
@@ -448,7 +448,7 @@ def test_pseudo_labels_are_off_unless_asked_for_and_then_train_the_classifiers()
     assert used[1] > 20
 
 
-def test_what_functions_alone_are_sure_of_is_no_pseudo_label():
+def test_confidence_from_functions_alone_makes_no_pseudo_label():
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 2, 600)
     X = np.column_stack([truth + rng.normal(0, 0.2, 600), rng.normal(0, 1, 600)])
@@ -462,7 +462,7 @@ def test_what_functions_alone_are_sure_of_is_no_pseudo_label():
     assert len(loop.state.pseudo) < 20
 
 
-def test_out_of_fold_scores_know_nothing_of_pseudo_labels_which_know_of_every_label():
+def test_out_of_fold_scores_do_not_use_pseudo_labels():
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 2, 400)
     X = np.column_stack([truth + rng.normal(0, 0.3, 400), rng.normal(size=400)])
@@ -543,7 +543,7 @@ def test_a_streamed_record_that_is_imported_later_counts_once():
     assert held._more(held._last_event()) is None
 
 
-def test_a_stream_passes_by_a_corpus_whose_ids_are_numbers_and_a_frame_is_a_stream_of_its_rows():
+def test_stream_accepts_a_corpus_with_number_ids_and_a_frame():
     held = Project("p", labels=["ham", "spam"], random_share=0)
     held.add_records(pd.DataFrame({"id": range(40), "text": messages(40).text}))
     asked = [ask.text for ask in held.stream(pd.DataFrame({"text": ["a prize", "a train"]}), budget=1.0)]
@@ -591,7 +591,7 @@ def test_numbers_are_interpolated_between_two_records():
     assert max(ask.confidence for ask in asks) < 0.05
 
 
-def test_there_is_nothing_to_make_up_while_the_committee_knows_one_class():
+def test_no_synthetic_records_while_the_committee_knows_one_class():
     held = Project("p", labels=["a", "b"])
     held.add_records(["one", "two", "three"])
     with pytest.raises(WeaklabError, match="class"):

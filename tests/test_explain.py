@@ -78,7 +78,7 @@ def test_a_record_without_votes_gets_the_bias_alone():
     np.testing.assert_allclose(softmax(parts.sum(axis=1)), model.predict_proba([[-1, -1]]), atol=1e-12)
 
 
-def test_an_explanation_names_who_said_what_largest_first_and_adds_up():
+def test_explanation_lists_contributions_largest_first_and_adds_up():
     labels = LabelNames(["ham", "spam"])
     scores = {2: np.array([[0.4, 0.6]], dtype=np.float32)}
     votes = Votes(np.array([[1, 0, 1]], dtype=np.int8), ["link", "short", "bayes"], labels, scores)
@@ -93,7 +93,7 @@ def test_an_explanation_names_who_said_what_largest_first_and_adds_up():
     assert found.log_odds == pytest.approx(np.log(found.probability / found.runner_up_probability), abs=1e-9)
 
 
-def test_those_who_abstain_are_counted_and_not_listed():
+def test_abstaining_members_are_counted_and_not_listed():
     votes = Votes(np.array([[0, -1, -1]], dtype=np.int8), ["link", "short", "bayes"], LabelNames(["ham", "spam"]))
     found = explain(Sum(n_classes=2).fit(votes.L), votes, 0)
     assert found.silent == 2
@@ -101,7 +101,7 @@ def test_those_who_abstain_are_counted_and_not_listed():
     assert "2 others abstain" in repr(found)
 
 
-def test_a_model_that_adds_nothing_up_says_which_does():
+def test_model_without_contributions_names_models_with_them():
     with pytest.raises(WeaklabError, match=r"MajorityVote does not add up .* 'committee'"):
         LABEL_MODELS["majority_vote"]().fit([[0, 1]]).contributions([[0, 1]])
 

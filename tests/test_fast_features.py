@@ -175,7 +175,7 @@ def test_settings_that_the_compiled_loops_do_not_know_are_scikit_learns(compiled
         Tfidf(ngrams=(2, 1)).fit(corpus_of(["a b"]))
 
 
-def test_what_was_fitted_travels_without_its_tables(compiled):
+def test_fitted_features_are_pickled_without_work_tables(compiled):
     corpus = corpus_of(TEXTS)
     batch = next(corpus.batches())
     held = features("auto").fit(corpus)

@@ -233,7 +233,7 @@ def test_an_object_that_is_not_weaklabs_is_fitted_and_leaves_no_file(corpus, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_but_time(corpus, tmp_path):
+def test_unwritable_folder_only_disables_the_cache(corpus, tmp_path):
     file = tmp_path / "file"
     file.write_text("in the way")
     with pytest.warns(weaklab.core.errors.WeaklabWarning, match="cannot be kept: (Not a directory|File exists)"):

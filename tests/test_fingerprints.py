@@ -336,11 +336,11 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("kind", UNSEEN)
-def test_what_nothing_can_tell_votes_anew(define, kind):
+def test_function_that_cannot_be_inspected_votes_anew(define, kind):
     assert as_heuristic(define(UNSEEN[kind])).unseen
 
 
-def test_what_numpy_itself_brings_is_seen(define):
+def test_functions_of_numpy_are_inspected(define):
     assert not as_heuristic(define("import numpy as np\nG = np.add\ndef f(x): return G(1, 2)")).unseen
 
 
@@ -440,7 +440,7 @@ def test_a_child_votes_by_the_modules_of_the_session_not_by_those_on_disk(tmp_pa
 _CALLS = []
 
 
-def test_what_cannot_be_compared_votes_anew_at_every_run_and_says_so(tmp_path):
+def test_functions_with_incomparable_values_vote_anew_and_say_so(tmp_path):
     with open(tmp_path / "words.txt", "w+") as stream:
         things = {
             "file": stream,
@@ -483,7 +483,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_refused_does_not_take_its_file_with_it(tmp_path, kind):
+def test_refused_heuristic_does_not_stop_its_file(tmp_path, kind):
     head = "from weaklab import keywords, labeling_function, pattern\nfirst = keywords('pos', ['a'])\n"
     (tmp_path / "rules.py").write_text(
         head

@@ -27,7 +27,7 @@ def project(folder):
         yield opened
 
 
-def test_its_manual_labels_are_those_that_stood(project):
+def test_manual_labels_are_the_valid_ones(project):
     assert project.manual_labels() == MANUAL
     assert project.status()["labels_outside"] == 1
 

@@ -75,7 +75,7 @@ def test_records_are_judged_one_by_one(project):
         assert pa.Table.from_batches(parts).combine_chunks().to_batches()[0].equals(whole)
 
 
-def test_it_says_what_the_project_says(project):
+def test_frozen_committee_gives_the_labels_of_the_project(project):
     frozen, labels = project.freeze(), project.labels()
     found = frozen.label_batch(batch_of(60)).to_pandas()
     manual = labels["manual"].to_numpy()
@@ -100,7 +100,7 @@ def test_what_comes_later_does_not_change_it(project):
     assert project.freeze().fingerprint == key
 
 
-def test_it_travels(project):
+def test_frozen_committee_can_be_pickled(project):
     frozen, batch = project.freeze(), batch_of(200)
     there = cloudpickle.loads(cloudpickle.dumps(frozen))
     assert there.fingerprint == frozen.fingerprint
@@ -144,7 +144,7 @@ def test_a_classifier_that_fails_on_a_record_costs_that_record_alone(project):
     assert found["vote_picky"].notna().any()
 
 
-def test_functions_that_hang_are_stopped_and_told():
+def test_hanging_functions_are_stopped_and_reported():
     members = wl.Committee(["ham", "spam"], timeout=0.5, workers=1)
 
     @members.labeling_function()
@@ -174,7 +174,7 @@ def test_a_label_model_of_another_committee_is_refused():
         FrozenCommittee.of(committee(), model)
 
 
-def test_fingerprints_tell_committees_apart():
+def test_fingerprints_differ_between_committees():
     one, same, other = committee(), committee(), committee()
     other.add(wl.keywords("spam", ["winner"], name="more"))
     assert (
@@ -221,7 +221,7 @@ def test_columns_of_the_output_differ():
         )
 
 
-def test_a_sample_decides_as_all_do():
+def test_fit_on_a_sample_gives_the_labels_of_a_fit_on_all():
     rows = texts(9000)
     members = committee()
     some, every = fit(members, rows, max_rows=2000), fit(members, rows, max_rows=None)
@@ -295,7 +295,7 @@ def test_texts_stand_for_the_text_column_of_the_project(tmp_path):
         frozen.predict([{"title": "prize"}])
 
 
-def test_what_cannot_be_predicted_says_why(tmp_path):
+def test_unpredictable_input_is_refused_with_the_reason(tmp_path):
     frozen = FrozenCommittee.of(committee())
     assert frozen.predict([]) == frozen.predict(()) == []
     assert frozen.predict_proba([]).shape == (0, 2)

@@ -111,7 +111,7 @@ def test_anything_else_abstains_and_leaves_one_short_fault(vote):
     found.faults[0].message.encode()
 
 
-def test_a_near_miss_is_told_the_label():
+def test_misspelled_label_gets_a_suggestion():
     assert "'spm' is not a label; did you mean 'spam'?" in ballot(returning("spm")).faults[0].message
 
 
@@ -189,7 +189,7 @@ def test_votes_and_faults_do_not_depend_on_where_batches_end(numbers, size):
     ] == expected.fault_rows
 
 
-def test_every_faulty_record_is_told_with_its_reason():
+def test_every_faulty_record_is_reported_with_its_reason():
     found = ballot(lambda x: 1 // int(x.text), ("1", "0", "x", "0"))
     assert [(row, kind) for row, kind, _ in found.fault_rows] == [
         (1, "ZeroDivisionError"),
@@ -203,7 +203,7 @@ def test_every_faulty_record_is_told_with_its_reason():
     ]
 
 
-def test_a_message_does_not_tell_where_an_object_stands_in_memory():
+def test_message_contains_no_memory_address():
     assert ballot(returning(object())).faults[0].message.startswith("<object object> is not a label")
 
 
@@ -705,7 +705,7 @@ def test_snorkel_functions_vote_as_in_snorkel(snorkel_functions):
         assert votes(function, SNORKEL_RECORDS) == column.tolist(), function.name
 
 
-def test_snorkel_functions_travel_to_child_processes_even_after_use(snorkel_functions):
+def test_snorkel_functions_run_in_child_processes_even_after_use(snorkel_functions):
     here = Committee(["ham", "spam"], timeout=None)
     there = Committee(["ham", "spam"], timeout=30, workers=1)
     for function in snorkel_functions:
@@ -837,7 +837,7 @@ def test_a_committee_warns_of_files_that_fail(tmp_path):
     assert committee.names == ["good"]
 
 
-def test_a_name_that_stands_in_two_files_is_told_with_both_places(tmp_path):
+def test_name_used_in_two_files_is_reported_with_both_places(tmp_path):
     source = HEADER + "@labeling_function\ndef f(x):\n    return 'spam'\n"
     (error,) = load(write(tmp_path, a=source, b=source)).errors
     assert re.fullmatch(r".*b\.py:2: 'f' is the name of another heuristic \(.*a\.py:2\); rename one of them", error)
@@ -887,7 +887,7 @@ HELPER = """
         ("from . import helper", "helper.has_word"),
     ],
 )
-def test_helpers_in_the_same_folder_travel_and_are_read_again(tmp_path, imports, call):
+def test_helpers_in_the_same_folder_are_pickled_and_read_again(tmp_path, imports, call):
     folder = write(tmp_path, rules=USER.format(imports=imports, call=call), helper=HELPER.format(word="win"))
 
     def committee():

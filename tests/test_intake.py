@@ -32,7 +32,7 @@ def ids(project):
 # ---- the receipt
 
 
-def test_every_import_prints_and_returns_what_it_took_for_what(project, capsys):
+def test_every_import_prints_and_returns_the_roles_of_columns(project, capsys):
     rows = [
         {
             "id": i,
@@ -147,7 +147,7 @@ def test_texts_are_the_text_without_a_word(rows, text):
         [{"title": "one two three", "body": "x"}, {"title": "four five six", "body": 5}],
     ],
 )
-def test_what_may_be_text_or_not_is_asked_about_with_the_columns(rows):
+def test_ambiguous_text_column_is_asked_about(rows):
     with pytest.raises(CorpusError, match=r"text='.*; the columns are "):
         wl.read(rows)
 
@@ -159,7 +159,7 @@ def test_what_may_be_text_or_not_is_asked_about_with_the_columns(rows):
     "values",
     [[[[13, 17, "LOC"]], []], [3, "n/a"], [{}, {}], [{"a": 1}, {"a": "x"}], [True, 2], [2**80, 1], [1j, 2j]],
 )
-def test_what_cannot_be_stored_does_not_keep_the_texts_out(project, tmp_path, values):
+def test_column_that_cannot_be_stored_does_not_stop_the_import(project, tmp_path, values):
     rows = [{"text": text, "meta": value} for text, value in zip(("one", "two"), values, strict=True)]
     receipt = project.add_records(rows, quiet=True)
     assert (receipt, receipt.role("left out")) == (2, ["meta"])
@@ -241,7 +241,7 @@ def test_a_column_that_becomes_gold_is_hidden_from_then_on_and_everywhere(projec
     assert project.votes().L.ravel().tolist() == [-1, -1]
 
 
-def test_a_label_column_that_is_not_named_again_is_told(project):
+def test_label_column_that_is_not_named_again_is_reported(project):
     project.add_records([LABELED], label="y", quiet=True)
     receipt = project.add_records([{"id": "b", "text": "bad", "y": "neg"}], quiet=True)
     assert receipt.role("hidden") == ["y"]

@@ -78,7 +78,7 @@ def test_planted_accuracies_are_found_without_labels(model, k):
 
 
 @pytest.mark.parametrize("model", [*ESTIMATING, RefineryVote, Crowdlab])
-def test_labels_turn_a_heuristic_down_that_agrees_with_a_wrong_majority(model):
+def test_labels_reduce_the_weight_of_a_heuristic_that_follows_a_wrong_majority(model):
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 2, 2000)
     bad, good = np.where(rng.random(2000) < 0.45, truth, 1 - truth), np.where(rng.random(2000) < 0.95, truth, 1 - truth)
@@ -97,7 +97,7 @@ def test_labels_turn_a_heuristic_down_that_agrees_with_a_wrong_majority(model):
 
 
 @pytest.mark.parametrize("model", [*ESTIMATING, RefineryVote, Crowdlab])
-def test_they_take_no_row_and_nothing_but_abstains(model):
+def test_models_accept_no_rows_and_only_abstains(model):
     assert model(n_classes=3).fit(np.empty((0, 4), dtype=int)).predict_proba(np.empty((0, 4), dtype=int)).shape == (
         0,
         3,
@@ -110,7 +110,7 @@ def test_they_take_no_row_and_nothing_but_abstains(model):
 
 
 @pytest.mark.parametrize("model", [*ESTIMATING, RefineryVote, Crowdlab])
-def test_a_heuristic_that_nobody_overlaps_with_is_believed(model):
+def test_heuristic_without_overlaps_is_trusted(model):
     L = np.array([[0, -1], [1, -1], [-1, 1], [-1, 0]] * 5)
     assert (model().fit(L).predict(L) == L.max(axis=1)).all()
 

@@ -122,13 +122,13 @@ def test_small_matrices_load_no_compiler(monkeypatch):
     assert "weaklab.label_models.kernels" not in sys.modules
 
 
-def test_rows_that_repeat_are_told_from_rows_that_do_not():
+def test_repeated_rows_are_detected():
     L, _ = rules(20_000, m=30, several=True)
     assert not repeats(L)
     assert repeats(L[np.random.default_rng(0).integers(0, 50, 20_000)])
 
 
-def test_all_rows_stand_at_the_number_that_they_spell(kernels):
+def test_rows_are_numbered_by_their_votes(kernels):
     rows, numbers = all_rows(4, 3), np.empty(256, dtype=np.int64)
     kernels.row_numbers(rows, 4, numbers)
     np.testing.assert_array_equal(numbers, np.arange(256))
@@ -139,7 +139,7 @@ def test_all_rows_stand_at_the_number_that_they_spell(kernels):
 
 @pytest.mark.parametrize("name", [name for name in LABEL_MODELS.names() if LABEL_MODELS[name].by_rows])
 @pytest.mark.parametrize(("m", "several"), [(4, True), (12, False), (12, True)])
-def test_what_is_said_of_a_row_does_not_depend_on_the_others(name, m, several):
+def test_prediction_of_a_row_does_not_depend_on_other_rows(name, m, several):
     """Rows by number (m = 4), in blocks, and in small calls that use numpy alone."""
     L, y = rules(BLOCK + 2000, m=m, several=several)
     model = label_model(name, n_classes=3).fit(L[:3000], np.where(np.arange(3000) < 60, y[:3000], -1))
@@ -151,7 +151,7 @@ def test_what_is_said_of_a_row_does_not_depend_on_the_others(name, m, several):
     np.testing.assert_array_equal(model.predict_proba(np.asfortranarray(L.astype(np.int64))), P)
 
 
-def test_rows_that_repeat_are_said_what_rows_that_do_not_are(kernels):
+def test_repeated_rows_get_the_same_predictions_as_single_ones(kernels):
     L, y = rules(400, m=20, several=True)
     tall = L[np.random.default_rng(1).integers(0, 100, BLOCK + 5000)]
     assert repeats(tall)

@@ -166,7 +166,7 @@ ROWS = np.array([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])
         ({"features": np.where(ROWS == 1, np.inf, ROWS)}, "features hold NaN or infinity"),
     ],
 )
-def test_what_members_say_is_checked(given, message):
+def test_scores_of_members_are_checked(given, message):
     votes = [[0, 1], [1, -1], [0, 0]]
     with pytest.raises(WeaklabError, match=message):
         CommitteeModel().fit(votes, **given)

@@ -61,11 +61,11 @@ def test_a_number_that_is_no_name_is_never_a_position(value, labels):
     "value",
     [None, "", "  ", float("nan"), np.nan, pd.NA, pd.NaT, -1, -1.0, "-1", "-1.0", "NaN", "nan", "<NA>", "null", "None"],
 )
-def test_what_means_that_there_is_no_label(value):
+def test_values_that_mean_no_label(value):
     assert codes([value], ["ham", "spam"]) == [-1]
 
 
-def test_what_means_no_label_is_a_label_where_it_is_a_name():
+def test_value_that_means_no_label_is_a_label_if_it_is_a_name():
     assert codes([-1, "-1.0", 0, 1], ["-1", "0", "1"]) == [0, 0, 1, 2]
     assert codes(["None", "nan", "null", ""], ["None", "nan", "null"]) == [0, 1, 2, -1]
     with pytest.raises(UnknownLabelError, match="'None' is not a label; did you mean 'none'"):
@@ -97,7 +97,7 @@ def test_truth_values_are_asked_about_where_there_is_none_or_more_than_one(label
         codes([np.True_ if "True" not in labels else "TRUE"], labels)
 
 
-def test_a_misspelled_name_is_told_with_the_name_it_is_like():
+def test_misspelled_name_gets_the_similar_name():
     with pytest.raises(
         UnknownLabelError,
         match=r"'Spam' is not a label; did you mean 'spam'\? .* map=\{\"Spam\": \"spam\"\} .*--map Spam=spam",
@@ -149,7 +149,7 @@ def test_a_map_may_say_that_a_value_is_no_label_or_what_nothing_is():
         ("1=spam", "map must say which label each value stands for"),
     ],
 )
-def test_a_map_that_says_nothing_clear_is_refused(map, message):
+def test_ambiguous_map_is_refused(map, message):
     with pytest.raises(WeaklabError, match=message):
         codes(["1"], ["ham", "spam"], map)
 
@@ -229,7 +229,7 @@ def test_dates_and_lists_are_no_labels(tmp_path):
             imported(tmp_path / str(number), [{"text": "a", "y": value}], ["ham", "spam"])
 
 
-def test_what_was_read_as_what_is_told(tmp_path):
+def test_read_values_are_reported(tmp_path):
     rows = [{"text": f"t {i}", "y": value} for i, value in enumerate(["1.0", "1", "ham", "", "nan"])]
     with project(tmp_path / "p", ["ham", "spam"]) as held:
         receipt = held.add_records(rows, label="y", map={"1": "spam", "7": "ham"}, quiet=True)
@@ -240,7 +240,7 @@ def test_what_was_read_as_what_is_told(tmp_path):
     ]
 
 
-def test_a_map_without_a_column_to_read_is_told(tmp_path):
+def test_map_without_a_column_is_refused(tmp_path):
     with project(tmp_path / "p", ["ham", "spam"]) as held:
         assert "map= was not used" in held.add_records(["a"], map={"1": "spam"}, quiet=True).notes[0]
 
@@ -322,7 +322,7 @@ def test_parquet_of_the_hugging_face_library_brings_the_names_of_its_classes(tmp
     assert sorted(set(wl.read(tmp_path / "a.parquet", gold="y").gold()) - {None}) == ["neg", "pos"]
 
 
-def test_class_names_that_do_not_fit_are_told(tmp_path):
+def test_class_names_that_do_not_match_are_reported(tmp_path):
     pq.write_table(class_table([0, 7]), tmp_path / "far.parquet")
     with pytest.raises(CorpusError, match=r"column 'y': 7 is none of the classes 0 to 1 \(neg, pos\)"):
         imported(tmp_path / "p", tmp_path / "far.parquet", ["pos", "neg"])
@@ -396,7 +396,7 @@ def test_the_map_that_is_shown_gives_ratings_that_are_none_no_label_and_keeps_co
 # ---- what is not read is told, and what is refused shows a way that is right
 
 
-def test_labels_of_records_that_were_there_before_are_told_not_dropped_in_silence(tmp_path):
+def test_labels_of_known_records_are_reported_and_not_dropped_silently(tmp_path):
     rows = [
         {"id": i, "text": f"message {i}", "y": y, "g": "ham"} for i, y in enumerate(["spam", "", "ham", None, "-1"])
     ]

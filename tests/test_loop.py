@@ -156,7 +156,7 @@ def test_undo_takes_back_the_last_answer_and_keeps_the_history(project):
     assert project.history()["kind"].tolist() == ["label", "label", "skip", "undo", "undo", "undo"]
 
 
-def test_nobody_undoes_the_answer_of_another_session(project):
+def test_undo_does_not_affect_other_sessions(project):
     with reopened(project) as other:
         other.label("a", "spam")
     assert project.undo() is None
@@ -336,7 +336,7 @@ def test_exports_leave_unsure_labels_empty_and_keep_the_type_of_the_ids(tmp_path
         ("out.csv", {"include": ["id"]}, "is among the labels already"),
     ],
 )
-def test_wrong_exports_are_told_and_leave_nothing(project, tmp_path, path, options, message):
+def test_wrong_exports_are_refused_and_leave_no_file(project, tmp_path, path, options, message):
     with pytest.raises(ValueError, match=message):
         project.export(tmp_path / "here" / path, **options)
     assert not (tmp_path / "here" / path).exists()
@@ -390,7 +390,7 @@ def test_a_label_column_with_another_name_adds_nothing(tmp_path):
 # ---- mistakes
 
 
-def test_mistakes_are_told(project, tmp_path):
+def test_mistakes_are_refused(project, tmp_path):
     with pytest.raises(UnknownLabelError, match="'spm' is not a label; did you mean 'spam'"):
         project.label("a", "spm")
     with pytest.raises(UnknownLabelError, match="to leave a record out, use skip"):
@@ -445,14 +445,14 @@ def test_labels_may_grow_and_not_change_places(project):
         ("labels = ['a', 'b']\ncolour = 1", "no setting 'colour'"),
     ],
 )
-def test_wrong_settings_are_told_with_their_file(tmp_path, line, message):
+def test_wrong_settings_are_reported_with_their_file(tmp_path, line, message):
     (tmp_path / "weaklab.toml").write_text(line)
     with pytest.raises(ProjectError, match=message) as caught:
         weaklab.Project(tmp_path)
     assert "weaklab.toml" in str(caught.value)
 
 
-def test_a_database_that_is_none_is_told(tmp_path):
+def test_invalid_database_is_reported(tmp_path):
     weaklab.Project(tmp_path / "p", labels=["a", "b"]).close()
     (tmp_path / "p" / "weaklab.db").write_bytes(b"not a database, not at all" * 100)
     with pytest.raises(ProjectError, match=r"the database is damaged \(file is not a database\)"):
@@ -541,7 +541,7 @@ def test_a_lambda_needs_a_name(project):
     assert project.add(weaklab.labeling_function(name="never")(lambda x: None)).name == "never"
 
 
-def test_a_project_that_nobody_closes_is_no_warning(tmp_path):
+def test_unclosed_project_gives_no_warning(tmp_path):
     program = f"""
 import gc, warnings
 warnings.simplefilter("error")
@@ -681,7 +681,7 @@ def test_a_loop_goes_on_after_it_is_closed():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("weaklab-ahead")]
 
 
-def test_work_that_was_begun_for_something_else_is_not_taken():
+def test_background_work_for_other_arguments_is_not_used():
     with Ahead() as ahead:
         ahead.begin("a", lambda: 1)
         assert ahead.take("b") is None

@@ -28,7 +28,7 @@ def loss(t, B, y, offset, sizes, penalty):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("k", [2, 3])
-def test_it_ends_where_a_search_by_slopes_ends_and_no_higher(seed, k):
+def test_newton_reaches_the_optimum_of_a_gradient_search(seed, k):
     given = problem(seed, k=k)
     bounds = [(-3, 3)] * 2 + [(None, None)] * 4
     other = minimize(loss, np.zeros(6), given, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8})
@@ -44,7 +44,7 @@ def test_a_weight_stops_at_its_limit():
     assert found.tolist() == [3.0]
 
 
-def test_no_end_is_told(monkeypatch):
+def test_missing_convergence_is_reported(monkeypatch):
     monkeypatch.setattr("weaklab.label_models.newton.MOST_STEPS", 1)
     assert newton(*problem(0), limit=3.0) is None
 

@@ -370,7 +370,7 @@ def columns_of(**columns):
     )
 
 
-def test_infinity_in_a_numeric_column_counts_as_missing_and_is_told():
+def test_infinity_in_a_numeric_column_counts_as_missing_with_a_warning():
     there = columns_of(n=[1.0, float("inf"), 3.0, float("-inf"), None, 5.0], m=[1, 2, 3, 4, 5, 6])
     missing = columns_of(n=[1.0, None, 3.0, None, None, 5.0], m=[1, 2, 3, 4, 5, 6])
     with pytest.warns(

@@ -95,7 +95,7 @@ print(len(project.ask(3, strategy="longest_first")), project.committee.names, ty
     assert done.stdout.startswith("3 ")
 
 
-def test_a_broken_part_of_another_package_is_told_and_stops_nothing(tmp_path):
+def test_broken_part_of_another_package_is_reported_and_ignored(tmp_path):
     install(
         tmp_path,
         "[weaklab.strategies]\nlost = broken_parts:nothing\nmargin = broken_parts:margin\n",

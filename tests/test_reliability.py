@@ -35,7 +35,7 @@ def best_of_all_slices(confidence, right, precision):
     return confidence[order][passing[-1] - 1] if passing else np.inf
 
 
-def test_a_promise_is_kept_where_the_best_of_all_slices_breaks_it():
+def test_threshold_is_valid_where_the_best_of_all_slices_is_not():
     """79.5 % are right at every confidence, so that to promise 80 % is wrong: the best of all slices does it in 20 % of
     400 draws."""
     rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_a_promise_is_kept_where_the_best_of_all_slices_breaks_it():
         (0.8, lambda sure: np.where(sure > 0.75, 0.7, 0.81)),
     ],
 )
-def test_a_promise_holds_however_often_it_is_looked_at(precision, chance):
+def test_threshold_is_valid_under_repeated_looks(precision, chance):
     rng = np.random.default_rng(1)
     grid = (np.arange(10_000) + 0.5) / 10_000
     precise = np.cumsum(chance(grid)[::-1])[::-1] / np.arange(10_000, 0, -1)  # of all records from each confidence on
@@ -78,7 +78,7 @@ def test_a_promise_holds_however_often_it_is_looked_at(precision, chance):
 
 @pytest.mark.parametrize("levels", [0, 5])
 @pytest.mark.parametrize("n_audit", [100, 1000])
-def test_a_promise_is_kept_where_surer_records_are_righter(n_audit, levels):
+def test_threshold_is_valid_for_informative_confidences(n_audit, levels):
     """Also where only ``levels`` different confidences occur."""
     rng = np.random.default_rng(n_audit + levels)
     grid = (np.arange(20_000) + 0.5) / 20_000
@@ -107,7 +107,7 @@ def test_the_risk_is_spent_once_on_slices_that_grow():
 
 
 @pytest.mark.parametrize("precision", [0.5, 0.8, 0.95, 0.99])
-def test_a_stake_grows_in_no_game_that_deserves_no_promise(precision):
+def test_stake_is_a_supermartingale_under_the_null_hypothesis(precision):
     for chance in (precision, precision - 0.1):
         for n in (1, 5, 60):
             wrong = np.arange(n + 1)
@@ -116,7 +116,7 @@ def test_a_stake_grows_in_no_game_that_deserves_no_promise(precision):
 
 
 @pytest.mark.parametrize(("n", "wrong", "risk"), [(80, 0, 0.025), (200, 6, 0.05), (10, 10, 0.05), (0, 0, 0.05)])
-def test_a_bound_is_where_the_stake_reaches_what_the_risk_asks_for(n, wrong, risk):
+def test_bound_is_where_the_stake_reaches_the_inverse_risk(n, wrong, risk):
     low = betting_bound(n, wrong, risk)
     assert 0 <= low <= (n - wrong) / max(n, 1)
     if low > 1e-6:
@@ -131,7 +131,7 @@ def test_the_least_number_of_random_answers_is_where_all_right_suffices(precisio
     assert least == 1 or not threshold_for(np.ones(least - 1), np.ones(least - 1, dtype=bool), precision, level).kept
 
 
-def test_the_first_slice_that_fails_ends_it():
+def test_first_failing_slice_ends_the_tests():
     right = np.ones(400, dtype=bool)
     right[240:280] = False
     found = threshold_for(np.linspace(1, 0, 400), right)
@@ -144,7 +144,7 @@ def test_the_first_slice_that_fails_ends_it():
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=20, max_size=60), st.randoms())
-def test_the_order_of_the_records_says_nothing_and_equals_stay_together(records, random):
+def test_record_order_has_no_effect_and_ties_stay_together(records, random):
     confidence, right = (np.array(column) for column in zip(*records, strict=True))
     found = threshold_for(confidence, right, precision=0.7, level=0.8)
     assert found.n == ((confidence >= found.min_confidence).sum() if found.kept else found.n)
@@ -176,7 +176,7 @@ def planted(n=400, wrong=0.0, seed=0):
     return votes, truth
 
 
-def test_a_label_model_labels_what_an_audit_backs():
+def test_label_model_labels_records_above_the_audited_threshold():
     L, truth = planted(3000, wrong=0.15)
     model = CoverageVote().fit(L)
     every = model.label_or_abstain(L)
@@ -186,7 +186,7 @@ def test_a_label_model_labels_what_an_audit_backs():
     assert (codes >= 0).mean() > 0.5
 
 
-def test_a_label_model_promises_nothing_without_enough_audit_labels():
+def test_label_model_labels_nothing_without_enough_audit_labels():
     L, truth = planted()
     model = MajorityVote().fit(L)
     with pytest.warns(WeaklabWarning, match="80 random answers or more, and there are 3[0-9]; get 4[0-9] more"):
@@ -209,7 +209,7 @@ def test_a_label_model_promises_nothing_without_enough_audit_labels():
         ({"precision": 0.9, "audit": np.zeros(9, int)}, "one code a record, 400 in all"),
     ],
 )
-def test_mistakes_with_a_promise_are_named(options, message):
+def test_mistakes_with_a_precision_are_named(options, message):
     L, _ = planted()
     with pytest.raises(WeaklabError, match=message):
         MajorityVote().fit(L).label_or_abstain(L, **options)
@@ -290,7 +290,7 @@ def test_a_loop_counts_only_what_it_drew_at_random():
     assert loop.reliability().n.sum() == 72
 
 
-def test_a_loop_labels_what_it_may_promise_and_keeps_what_it_was_given():
+def test_loop_labels_at_precision_and_keeps_manual_labels():
     X, truth = corpus()
     loop = weaklab.Loop(X, ["a", "b"], classifiers=["logistic_regression"])
     first = [pick.row for pick in loop.ask(20, strategy="random")]
@@ -307,7 +307,7 @@ def test_a_loop_labels_what_it_may_promise_and_keeps_what_it_was_given():
     assert found.labels[first[0]] == "ab"[truth[first[0]]]
 
 
-def test_a_loop_is_not_judged_by_what_it_was_told():
+def test_loop_is_judged_out_of_fold():
     """Labels are noise: a committee that is judged on labels that it has seen could promise a lot."""
     rng = np.random.default_rng(1)
     X, truth = rng.normal(size=(300, 40)), rng.integers(0, 2, 300)
@@ -337,7 +337,7 @@ def answer(project, n, strategy="random"):
     project.label_many([(ask, "spam" if "prize" in ask.text else "ham") for ask in project.ask(n, strategy=strategy)])
 
 
-def test_a_project_exports_what_it_may_promise(project, tmp_path):
+def test_project_exports_labels_at_precision(project, tmp_path):
     answer(project, 20)
     with pytest.warns(WeaklabWarning, match="there are 20; get 60 more"):
         project.export(tmp_path / "little.csv", precision=0.95)
@@ -360,7 +360,7 @@ def test_a_project_judges_by_random_answers_alone(project):
 
 
 @pytest.mark.parametrize("late", [1, 5, 30])
-def test_random_answers_from_before_an_import_back_nothing_that_came_later(project, late):
+def test_random_answers_before_an_import_do_not_cover_later_records(project, late):
     answer(project, 85)
     assert project.label_or_abstain().coverage > 0.9
     before = project.reliability()
@@ -380,7 +380,7 @@ def right(asks):
     return [(ask, "spam" if "prize" in ask.text else "ham") for ask in asks]
 
 
-def test_what_was_drawn_before_an_import_and_answered_after_it_says_nothing_about_what_came(project):
+def test_draws_before_an_import_do_not_cover_it_even_if_answered_later(project):
     asks = project.ask(85, strategy="random")
     project.add_records([{"id": f"late{i}", "text": f"late lunch {i}"} for i in range(10)])
     project.label_many(right(asks))
@@ -393,7 +393,7 @@ def test_what_was_drawn_before_an_import_and_answered_after_it_says_nothing_abou
 
 
 @pytest.mark.parametrize("answered", [0, 30])
-def test_what_was_drawn_after_an_import_counts_however_small_it_was(project, answered):
+def test_draws_after_a_small_import_count(project, answered):
     if answered:
         answer(project, answered)
     project.add_records([{"id": "late", "text": "late lunch"}])
@@ -406,7 +406,7 @@ def test_what_was_drawn_after_an_import_counts_however_small_it_was(project, ans
     assert found.coverage > 0.9
 
 
-def test_the_command_line_shows_reliability_explains_and_exports_a_promise(project):
+def test_command_line_shows_reliability_explains_and_exports_at_precision(project):
     answer(project, 85)
     command = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 

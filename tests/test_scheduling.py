@@ -178,7 +178,7 @@ def test_a_mix_weighs_ranks():
     assert mixed[0].strategy == "margin+vote_entropy"
 
 
-def test_a_function_of_ones_own_is_a_strategy():
+def test_user_function_is_a_strategy():
     def longest(P, L):
         return np.arange(len(P))
 
@@ -196,12 +196,12 @@ def test_a_function_of_ones_own_is_a_strategy():
         (lambda texts: texts, "asks for 'texts'"),
     ],
 )
-def test_wrong_strategies_are_told(strategy, message):
+def test_wrong_strategies_are_refused(strategy, message):
     with pytest.raises(WeaklabError, match=message):
         Scheduler(strategy).pick(pool_of(UNSURE), 1)
 
 
-def test_wrong_numbers_are_told():
+def test_wrong_numbers_are_refused():
     with pytest.raises(WeaklabError, match="random_share must be from 0 to 1"):
         Scheduler(random_share=3)
     with pytest.raises(WeaklabError, match="at least one record"):
@@ -281,13 +281,13 @@ def test_the_lowest_drawn_are_those_of_a_sort(seed, size, n, share):
     assert lowest_drawn(keys, seed, eligible, n).tolist() == order[eligible[order]][:n].tolist()
 
 
-def test_a_number_of_the_lottery_depends_on_its_key_alone():
+def test_uniform_numbers_depend_on_their_key_alone():
     keys = np.arange(70_000, dtype=np.uint64)
     np.testing.assert_array_equal(uniform(keys, 3)[[5, 69_999]], [uniform(keys[[row]], 3)[0] for row in (5, 69_999)])
 
 
 @pytest.mark.parametrize("shift", [0, 10**6])
-def test_one_record_of_each_group_is_asked_about_whatever_the_groups_are_called(shift):
+def test_one_record_per_group_is_asked_about_for_any_group_names(shift):
     n = 400
     pool = pool_of(np.full((n, 2), 0.5))
     pool.groups = np.arange(n) // 3 + shift
@@ -331,7 +331,7 @@ def test_scores_of_members_are_worked_out_for_strategies_that_ask_for_them():
     assert asked
 
 
-def test_a_score_that_is_infinite_is_told_and_a_large_one_is_not():
+def test_infinite_score_is_refused_and_a_large_one_is_not():
     given = {"P": np.full((3, 2), 0.5)}
     with pytest.raises(WeaklabError, match="1 are NaN or infinite"):
         call_strategy("endless", lambda P: np.array([0.0, np.inf, 1.0]), given)

@@ -93,12 +93,12 @@ def test_seeds_ask_about_other_records_and_the_same_seed_about_the_same():
     assert accuracy.nunique() > 1
 
 
-def test_the_budgets_do_not_change_the_way_there():
+def test_budgets_do_not_change_the_runs():
     short, long = measured(quick(budgets=[10])), measured(quick(budgets=range(0, 51, 10)))
     assert short.equals(long[long.n_labels <= 10].reset_index(drop=True))
 
 
-def test_labeling_functions_know_something_before_the_first_label(tmp_path):
+def test_labeling_functions_beat_chance_before_the_first_label(tmp_path):
     (tmp_path / "lfs.py").write_text(
         "from weaklab import keywords\n\noffers = keywords('spam', ['prize', 'winner', 'offer'])\n"
     )
@@ -303,7 +303,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert said.strip() == f"interrupted; finished runs are kept in {tmp_path / 'o'}: the same command goes on"
 
 
-def test_runs_in_several_processes_give_the_same_and_a_failing_strategy_is_told():
+def test_runs_in_several_processes_are_the_same_and_failures_are_reported():
     def by_key(keys):
         return keys / 2.0**64
 
@@ -439,7 +439,7 @@ def test_names_at_the_ends_of_the_lines_do_not_overlap():
         ({"random_share": 2}, "random_share must be from 0 to 1"),
     ],
 )
-def test_mistakes_are_told(change, message):
+def test_mistakes_are_refused(change, message):
     with pytest.raises(WeaklabError, match=message):
         quick(**change)
 
@@ -457,7 +457,7 @@ def test_budgets_above_the_pool_are_left_out_with_a_warning():
         assert quick(budgets=[50, 100, 200], seeds=1, strategies=["random"]).budgets == [50]
 
 
-def test_a_strategy_that_needs_what_is_not_there_is_told():
+def test_strategy_with_missing_arguments_is_reported():
     def needs_magic(P, magic):
         return P[:, 0]
 

@@ -250,7 +250,7 @@ def test_faults_come_back_and_are_summed_up(spark, mail):
     assert (second["heuristic"], second["exception"], second["records"]) == ("unknown", "UnknownLabelError", ["r003"])
 
 
-def test_what_hangs_crashes_or_prints_costs_its_record_and_no_child_outlives_its_worker(spark, tmp_path):
+def test_hang_crash_or_print_costs_one_record_and_no_child_survives(spark, tmp_path):
     committee, folder = members(timeout=1), str(tmp_path)
 
     @committee.labeling_function()
@@ -391,7 +391,7 @@ def test_files_that_spark_must_not_touch_are_refused(mail, tmp_path):
     assert table.exists()
 
 
-def test_what_is_missing_is_told(mail, tmp_path, monkeypatch):
+def test_missing_requirements_are_reported(mail, tmp_path, monkeypatch):
     frozen = FrozenCommittee.of(members())
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "pyspark.sql", None)

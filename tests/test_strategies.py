@@ -267,13 +267,13 @@ def test_rows_have_the_same_pattern_exactly_where_all_votes_are_the_same(L):
 
 @settings(deadline=None, max_examples=60)
 @given(pools())
-def test_k_center_takes_the_farthest_again_and_again(pool):
+def test_k_center_takes_the_farthest_repeatedly(pool):
     assert is_greedy(pool, chosen("k_center", pool), lambda i, taken: to_nearest(pool, i, taken))
 
 
 @settings(deadline=None, max_examples=60)
 @given(pools())
-def test_uncertainty_diversity_takes_the_largest_product_again_and_again(pool):
+def test_uncertainty_diversity_takes_the_largest_product_repeatedly(pool):
     rows = chosen("uncertainty_diversity", pool)
     assert is_greedy(pool, rows, lambda i, taken: margin_of(pool["P"][i]) * to_nearest(pool, i, taken))
 
@@ -553,7 +553,7 @@ def test_random_ties_of_modal_depend_on_the_seed_alone(modal):
     assert chosen("margin_sampling", {**pool, "seed": 1}, strategy) != first
 
 
-def test_a_function_that_refits_is_told_what_to_use(modal):
+def test_refitting_query_function_is_refused_with_advice(modal):
     with pytest.raises(WeaklabError, match=r"refits.*'expected_error_reduction'"):
         chosen("expected_error_reduction", random_pool(), as_strategy(modal.expected_error.expected_error_reduction))
 
@@ -578,7 +578,7 @@ def test_answers_of_every_version_are_understood(answer):
 
 
 @pytest.mark.parametrize("answer", ["no", [0.5], [7], [-1], np.array([True, False, False, False])])
-def test_answers_that_are_no_row_numbers_are_told(answer):
+def test_answers_that_are_not_row_numbers_are_refused(answer):
     with pytest.raises(WeaklabError, match="must return row numbers of X, from 0 to 3"):
         call_strategy("choose", from_modal(lambda classifier, X: answer), pool_like(np.eye(4, dtype=np.float32)))
 
@@ -605,7 +605,7 @@ def test_a_hand_written_function_finds_rows_again_members_and_labels():
     assert len(chosen("check", pool, as_strategy(check))) == 5
 
 
-def test_rows_that_are_no_records_are_told():
+def test_rows_that_are_not_records_are_refused():
     def invent(classifier, X, n_instances=1):
         return classifier.predict_proba(X + 1)
 
@@ -613,7 +613,7 @@ def test_rows_that_are_no_records_are_told():
         call_strategy("invent", as_strategy(invent), pool_like(np.eye(4, dtype=np.float32)))
 
 
-def test_functions_for_regression_are_told(modal):
+def test_functions_for_regression_are_refused(modal):
     with pytest.raises(WeaklabError, match="regression"):
         chosen("max_std_sampling", random_pool(), as_strategy(modal.disagreement.max_std_sampling))
 

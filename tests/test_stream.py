@@ -86,7 +86,7 @@ def test_more_uncertain_records_are_asked_about_more_often():
     assert scores[asked].mean() > scores[~asked].mean() + 0.3
 
 
-def test_the_published_rise_is_less_choosy():
+def test_published_rise_asks_about_less_uncertain_records():
     scores = uniform_scores(3000)
 
     def mean_asked(**settings):
@@ -140,7 +140,7 @@ def test_reported_chances_add_up_to_the_questions():
     assert abs(asked - chances) < 4 * math.sqrt(asked)
 
 
-def test_without_lots_the_chance_is_one_or_that_of_the_audit():
+def test_without_randomisation_the_chance_is_one_or_that_of_the_audit():
     decisions = run(StreamSampler(0.1), uniform_scores(300))
     chosen = {decision.probability for decision in decisions if decision.ask and not decision.audit}
     passed = {round(decision.probability, 9) for decision in decisions if not decision.ask}
@@ -209,7 +209,7 @@ def test_votes_reach_the_strategy():
         sampler.decide([0.5, 0.5])
 
 
-def test_a_strategy_that_needs_the_whole_pool_is_refused_and_told_which_work():
+def test_strategy_for_whole_pools_is_refused_with_alternatives():
     def far_apart(P, X):
         return X.sum(axis=1)
 
@@ -270,7 +270,7 @@ def test_wrong_keys_scores_and_states_are_refused():
         ({"key": 1.5}, "key must be a record's id or a whole number, got 1.5"),
     ],
 )
-def test_what_is_no_record_of_a_stream_is_refused_and_not_counted(given, message):
+def test_invalid_stream_record_is_refused_and_not_counted(given, message):
     sampler = StreamSampler(0.5)
     with pytest.raises(WeaklabError, match=message):
         sampler.decide(**{"P_row": [0.5, 0.5], **given})

@@ -252,7 +252,7 @@ def test_ids_are_made_from_the_content():
         (lambda: interpolate_records(size_model, [{"size": True}, {"size": False}], np.eye(2), 1), "no numbers alone"),
     ],
 )
-def test_mistakes_are_told(make, message):
+def test_mistakes_are_refused(make, message):
     with pytest.raises(WeaklabError, match=message):
         make()
 

@@ -62,7 +62,7 @@ def nasty(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("default")
-def test_no_command_passes_on_what_a_terminal_obeys(nasty, run, monkeypatch):
+def test_no_command_prints_terminal_control_characters(nasty, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     more = nasty.parent / f"more {ESC}.jsonl"
     commands = [
@@ -217,7 +217,7 @@ def test_the_version_and_the_module(run):
     assert (made.stdout, made.stderr) == (f"weaklab {weaklab.__version__}\n", "")
 
 
-def test_wrong_usage_is_told_in_plain_lines(run):
+def test_wrong_usage_is_reported_in_plain_lines(run):
     code, out, err = run("stauts")
     assert (code, out) == (2, "")
     assert "Usage: weaklab" in err

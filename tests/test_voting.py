@@ -277,7 +277,7 @@ def test_one_text_column_of_another_name_is_the_text():
         [1.0, 0.0, 1.5, None],
     ],
 )
-def test_votes_that_stand_in_a_column(values):
+def test_votes_from_a_column(values):
     same_votes([ColumnVotes("v", "v")], batch_of(values, None, "v", roles=()))
 
 
@@ -343,7 +343,7 @@ def test_many_small_batches_are_worth_the_kernels_and_tiny_ones_are_not(monkeypa
     assert all(is_little(plan.TINY) for _ in range(100))
 
 
-def test_a_plan_travels_and_serves_several_threads():
+def test_plan_can_be_pickled_and_used_by_several_threads():
     members = [keywords("spam", ["prize", "free entry"]), pattern("ham", r"\d+ ways", name="ways")]
     made = Plan(members, LABELS)
     batch = batch_of(["7 ways to a prize", "free\nentry", "x"] * 50)
@@ -355,7 +355,7 @@ def test_a_plan_travels_and_serves_several_threads():
     assert [member.records for member in copy.explain()] == [150 * 17] * 2
 
 
-def test_explain_tells_how_each_member_runs():
+def test_explain_plan_shows_how_each_member_runs():
     members = [
         keywords("spam", ["prize"]), keywords("spam", ["prize", "free entry"], name="phrases"),
         pattern("ham", "breaking|exclusive", name="news"),

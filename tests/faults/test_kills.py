@@ -171,7 +171,7 @@ def manual_labels(project):
 
 
 @kills("import")
-def test_an_import_is_there_whole_or_not_at_all(killed):
+def test_import_is_complete_or_absent_after_a_kill(killed):
     path, _ = killed
     given = {name: ("spam", "ham")[i % 3] for i, name in enumerate(NEW) if i % 3 < 2}
     with Project(path) as project:

@@ -297,7 +297,7 @@ def test_a_function_changes_no_state_of_this_process():
     assert "WEAKLAB_MEDDLED" not in os.environ
 
 
-def test_a_function_that_cannot_be_sent_runs_here_and_says_so_once():
+def test_function_that_cannot_be_pickled_runs_here_with_one_warning():
     lock = threading.Lock()
 
     def guarded(x):
@@ -327,7 +327,7 @@ class OnlyHere:
         return _unloadable, ()
 
 
-def test_what_cannot_be_loaded_in_a_child_votes_here_and_stops_nobody():
+def test_function_that_cannot_be_loaded_in_a_child_votes_in_this_process():
     only_here = OnlyHere()
     committee = weaklab.Committee(["ham", "spam"], timeout=1.0)
     committee.add(NOON)
@@ -518,7 +518,7 @@ def test_a_function_that_cannot_be_loaded_alive_costs_the_first_records_and_is_g
         ]
 
 
-def test_a_function_that_dies_for_no_reason_in_the_record_leaves_no_record_untold():
+def test_function_that_dies_at_random_leaves_a_fault_on_every_lost_record():
     calls = []
 
     def tires(x):

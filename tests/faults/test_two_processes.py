@@ -107,7 +107,7 @@ def test_no_record_is_asked_of_two_at_the_same_time(labeled_at_once):
     assert {record: n for record, n in times.items() if n > 1} == {}
 
 
-def test_everybody_gets_something_to_label(labeled_at_once):
+def test_every_process_gets_records_to_label(labeled_at_once):
     _, asked, _ = labeled_at_once
     assert all(asked)
 
@@ -131,7 +131,7 @@ def test_every_answer_is_an_event_of_its_session_in_the_order_given(labeled_at_o
     assert sorted(by_session) == sorted(asked)
 
 
-def test_everybody_sees_the_labels_of_all(labeled_at_once):
+def test_every_process_sees_all_labels(labeled_at_once):
     _, asked, seen = labeled_at_once
     assert seen == [[[len(RECORDS), 0]]] * len(asked)
 
@@ -226,7 +226,7 @@ wait()
 
 
 @pytest.mark.parametrize("processes", [2, 4])
-def test_of_those_who_import_one_file_at_once_one_succeeds(tmp_path, processes):
+def test_one_of_several_concurrent_imports_of_a_file_succeeds(tmp_path, processes):
     make_project(tmp_path / "project")
     file = tmp_path / "new.csv"
     file.write_text("id,text\n" + "".join(f"new{i},a prize\n" for i in range(20_000)))
