@@ -1,4 +1,4 @@
-"""Several people label the same records: whose label stands, and how good each of them is."""
+"""Several people label the same records: consensus labels, and the accuracy of each person."""
 
 import numpy as np
 import pandas as pd

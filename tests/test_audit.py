@@ -1,4 +1,4 @@
-"""Audit estimates against planted truths, and the signals around them against their formulas."""
+"""Audit estimates compared with known truth, and forecasts, biases and stopping compared with their formulas."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Weak classifiers: the named ones, any other, calibration, promises of precision, and what training is given."""
+"""Weak classifiers: the named ones, any other, calibration, precision thresholds, and the input of training."""
 
 import numpy as np
 import pytest
@@ -345,7 +345,7 @@ def test_a_class_without_labels_is_improbable_and_not_impossible():
     assert (scores[:, 2] < 0.1).all()
 
 
-# ---- promises of precision
+# ---- precision thresholds
 
 
 def test_most_thresholds_reach_the_precision_on_unseen_records():

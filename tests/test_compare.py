@@ -1,3 +1,5 @@
+"""Comparison of label models: which labels are given, what is measured, and how it is shown."""
+
 import math
 from typing import ClassVar
 

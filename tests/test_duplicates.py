@@ -1,4 +1,4 @@
-"""Near-duplicates: the same as comparing all pairs, and never at the price of a number or a negation."""
+"""Near-duplicates: the same result as comparing all pairs; texts with other numbers or negations are different."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What members contributed to a label adds up to what the label model says."""
+"""Explanations: the contributions of the members add up to the log-odds of the label model."""
 
 import numpy as np
 import pytest

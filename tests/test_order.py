@@ -1,4 +1,4 @@
-"""The order in which records, heuristics and classes come in decides nothing."""
+"""The order of records, heuristics and classes has no effect on results."""
 
 import numpy as np
 import pandas as pd

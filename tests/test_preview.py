@@ -1,4 +1,4 @@
-"""The preview of a weak classifier: how well, how much, and what nobody expected."""
+"""The preview of a weak classifier: accuracy, number of votes, and surprising votes."""
 
 import numpy as np
 import pytest

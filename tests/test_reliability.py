@@ -1,4 +1,4 @@
-"""Promises of precision are kept, and reliability is what happened."""
+"""Labels at a precision reach this precision, and reliability agrees with the answers."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Query strategies against their formulas written out, and the scheduler's promises."""
+"""Query strategies compared with their formulas, and properties of the scheduler."""
 
 import math
 

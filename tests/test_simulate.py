@@ -1,4 +1,4 @@
-"""Simulations: what is measured, what a stopped one leaves behind, what is drawn, and which mistakes are told."""
+"""Simulations: measures, continuing after a stop, plots, and error messages."""
 
 import json
 import os

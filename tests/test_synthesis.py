@@ -1,4 +1,4 @@
-"""Synthesised records lie where a real model changes its mind, come from two real ones, and are whole."""
+"""Synthetic records are near the decision boundary of a real model, and are made from two real records."""
 
 import unicodedata
 

@@ -317,8 +317,8 @@ class WeakClassifier(Heuristic):
 
         if reading.gives_only_votes(self.model_):
             counts = np.ones((len(self.labels_), len(self.labels_)))
-            told = _prefers_a_class(Z)
-            np.add.at(counts, (Z[told].argmax(axis=1), y[told]), 1)
+            decided = _prefers_a_class(Z)
+            np.add.at(counts, (Z[decided].argmax(axis=1), y[decided]), 1)
             self.confusion_ = counts / counts.sum(axis=1, keepdims=True)
         elif self.calibrate and len(y) >= CALIBRATE_LABELS:
             self.temperature_ = fit_temperature(finite(Z), y)
@@ -330,8 +330,8 @@ class WeakClassifier(Heuristic):
 
         if self.confusion_ is not None:
             P = np.full(Z.shape, 1 / Z.shape[1])
-            told = _prefers_a_class(Z)
-            P[told] = self.confusion_[Z[told].argmax(axis=1)]
+            decided = _prefers_a_class(Z)
+            P[decided] = self.confusion_[Z[decided].argmax(axis=1)]
             return np.asarray(P, dtype=np.float32)
         P = softmax(Z) if self.temperature_ is None else tempered(finite(Z), self.temperature_, self.trained_on_)
         return np.asarray(P, dtype=np.float32)

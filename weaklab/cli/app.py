@@ -139,9 +139,9 @@ def opened(folder: Path, **options: Any) -> Iterator[Project]:
             with Project(folder, **options) as project:
                 yield project
         finally:
-            told = [w for w in caught if issubclass(w.category, UserWarning)]
-            told = [w for w in told if not issubclass(w.category, FaultWarning) or NO_CODE in str(w.message)]
-            for message in dict.fromkeys(str(w.message) for w in told):
+            shown = [w for w in caught if issubclass(w.category, UserWarning)]
+            shown = [w for w in shown if not issubclass(w.category, FaultWarning) or NO_CODE in str(w.message)]
+            for message in dict.fromkeys(str(w.message) for w in shown):
                 say(f"warning: {message}")
 
 
@@ -427,9 +427,9 @@ def run(
             table = summary.table()
             table.notes = [note for note in table.notes if not note.startswith(("fault:", "not loaded:"))]
             show(table)
-        told = tell_faults(held)
+        any_fault = tell_faults(held)
         broken = bool(held.load_errors) or any(f.exception == "UnknownLabelError" for f in held.faults)
-        if broken or (strict and told):
+        if broken or (strict and any_fault):
             sys.exit(FAULTS)
 
 
@@ -568,13 +568,13 @@ def explain(
 def show_records(
     project: Folder,
     record: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Id of one record, of which all is shown.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Id of one record, to show all about it.", show_default=False)
     ] = None,
     where: Annotated[
         str | None,
         typer.Option(help="Condition on columns, such as 'n > 3 and \"prize\" in text', or 'col(\"my column\") > 3'."),
     ] = None,
-    search: Annotated[str | None, typer.Option(help="Text that occurs in the records, capital or small.")] = None,
+    search: Annotated[str | None, typer.Option(help="Text that occurs in the records, in any letter case.")] = None,
     regex: Annotated[bool, typer.Option("--regex", help="--search is a regular expression (RE2).")] = False,
     label: Annotated[str | None, typer.Option(help="Manual or most probable label.")] = None,
     heuristic: Annotated[str | None, typer.Option(help="Heuristic that votes on the record.")] = None,
@@ -592,7 +592,7 @@ def show_records(
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Show records with votes, label, confidence and what decided; options leave only those that fit all of them."""
+    """Show records with votes, label, confidence and reason; only those that match all options are shown."""
     from weaklab.cli.records import print_json, select
 
     with opened(project, run_code=not no_code) as held:
@@ -753,7 +753,7 @@ def simulate(
 
     Every run starts without labels, asks for a batch, gets the answers from the gold column, retrains and is measured.
     """
-    from weaklab.cli.simulate import run_simulation, told
+    from weaklab.cli.simulate import printed_warnings, run_simulation
     from weaklab.core.label_reader import parse_map
 
     if strategy and all_strategies:
@@ -761,7 +761,7 @@ def simulate(
             "--strategy names some strategies and --all-strategies takes all of them; give one of the two"
         )
     try:
-        with told(say):
+        with printed_warnings(say):
             found = run_simulation(
                 data,
                 gold=gold,

@@ -16,7 +16,7 @@ SAMPLE = "headlines"
 
 
 @contextlib.contextmanager
-def told(say: Any) -> Iterator[None]:
+def printed_warnings(say: Any) -> Iterator[None]:
     """Context manager that prints every warning of weaklab immediately, in one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

@@ -228,13 +228,13 @@ class LabelReader:
 
     def notes(self) -> list[str]:
         """Return notes on values that were mapped, converted or read as "no label"."""
-        told = []
+        read_as = []
         for text, times in self.seen.items():
             name = self._name(text)
             if text and name != text:
-                told.append(f"{text} {f'is {name}' if name else 'means no label'} ({times:,})")
+                read_as.append(f"{text} {f'is {name}' if name else 'means no label'} ({times:,})")
         unused = self.unused()
-        notes = [f"read as: {', '.join(told[:20])}{', ...' if len(told) > 20 else ''}"] if told else []
+        notes = [f"read as: {', '.join(read_as[:20])}{', ...' if len(read_as) > 20 else ''}"] if read_as else []
         return notes + ([f"never occurred, though mapped: {', '.join(unused)}"] if unused else [])
 
 

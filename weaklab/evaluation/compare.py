@@ -213,14 +213,14 @@ def _row(
     soft: Soft,
     masks: Sequence[NDArray[np.int64]],
 ) -> dict[str, Any]:
-    """Return the results of one model and budget; ``masks`` holds, per draw, the rows of which the labels are given."""
+    """Return the results of one model and budget; ``masks`` holds, per draw, the rows whose labels are given."""
     found: dict[str, Any] = {"model": name, "budget": budget, "runs": len(masks)}
     try:
         runs = [_run(model, k, L, y, soft, given) for given in masks]
     except Exception as error:
         nothing = dict.fromkeys([*FIGURES, *(f"{figure}_se" for figure in FIGURES)], math.nan)
-        told = f"{type(error).__name__}: {error}".strip(": ").split("\n")[0]
-        return {**found, **nothing, "error": told}
+        reason = f"{type(error).__name__}: {error}".strip(": ").split("\n")[0]
+        return {**found, **nothing, "error": reason}
     figures = {figure: np.array([run[figure] for run in runs]) for figure in FIGURES}
     means = {figure: float(values.mean()) for figure, values in figures.items()}
     return {
@@ -248,7 +248,7 @@ def _run(
 
 
 def _drawn(y: NDArray[np.int64], known: NDArray[np.int64], budget: int, seed: int) -> NDArray[np.int64]:
-    """Return the rows of which the labels are given; with the same seed, a larger budget includes a smaller one."""
+    """Return the rows whose labels are given; with the same seed, a larger budget includes a smaller one."""
     return np.asarray(np.random.default_rng(seed).permutation(known)[:budget])
 
 

@@ -103,7 +103,7 @@ def labels_at_precision(
     notes: Sequence[str] = (),
     covered: int | None = None,
 ) -> PrecisionLabels:
-    """Return labels of which at least a share ``precision`` is right; the other records get none.
+    """Return labels for the records with enough confidence, so that at least a share ``precision`` of them is right.
 
     Parameters
     ----------

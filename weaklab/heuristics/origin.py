@@ -110,10 +110,10 @@ def _installed_as(name: str) -> str:
     The version of such a distribution often stays the same after edits. PEP 610 tells where it was installed from.
     """
     found = importlib.metadata.distribution(name)
-    told = f"{name}=={found.version}"
+    name_and_version = f"{name}=={found.version}"
     if found.read_text("direct_url.json") is None:
-        return told
-    return f"{told}+{hashlib.sha256((found.read_text('RECORD') or '').encode()).hexdigest()[:32]}"
+        return name_and_version
+    return f"{name_and_version}+{hashlib.sha256((found.read_text('RECORD') or '').encode()).hexdigest()[:32]}"
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ COLD_LABELS = 10
 SHORTLIST = 10
 """A diverse batch of n is chosen from the 10 n records with the highest scores."""
 NEAR_DUPLICATE = 0.85
-"""Two records of which the character n-grams have at least this cosine similarity are not put into one batch."""
+"""Two records are not put into one batch if the cosine similarity of their character n-grams is at least this."""
 
 
 @dataclass
@@ -127,7 +127,7 @@ class _LazyArguments(Mapping[str, Any]):
 
 
 class _RowsOnDemand:
-    """A matrix of which the rows are computed when they are looked up."""
+    """A matrix whose rows are computed when they are looked up."""
 
     def __init__(self, make: Callable[[NDArray[np.int64]], Any]) -> None:
         self._make = make

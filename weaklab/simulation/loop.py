@@ -280,7 +280,7 @@ class Loop:
         return rows, held_out(self.trainer, self.state, rows)
 
     def label_or_abstain(self, precision: float = 0.95) -> PrecisionLabels:
-        """Return labels of which at least this share is right, with 95 % confidence; other records get no label.
+        """Return labels for confident records only, so that at least this share is right, with 95 % confidence.
 
         Labels that were given are kept. The confidence that other labels need is computed from the answers to random
         questions, see :func:`weaklab.core.thresholds.threshold_for`. If these are too few, no other record gets a
@@ -447,7 +447,7 @@ def _checked_keys(keys: Any, n: int) -> NDArray[np.uint64]:
 
 
 class Column(Heuristic):
-    """A heuristic of which only the votes on the records of one corpus are known."""
+    """A heuristic that is only known by its votes on the records of one corpus."""
 
     def __init__(self, name: str) -> None:
         self.name = name
