@@ -26,7 +26,8 @@ def run_with(checkout: Path, program: str | Path, *arguments: object, folder: Pa
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["failed"]
-        raise SystemExit(f"{Path(program).stem} with {checkout}: {said[-1]}")
+        reason = said[-1] if done.returncode > 0 else f"stopped by signal {-done.returncode}"
+        raise SystemExit(f"{Path(program).stem} with {checkout}: {reason}")
     return done.stdout
 
 

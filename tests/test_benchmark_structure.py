@@ -116,3 +116,9 @@ def test_a_program_that_fails_ends_with_its_last_line(tmp_path):
     (tmp_path / "program.py").write_text("raise ValueError('this one')")
     with pytest.raises(SystemExit, match=r"program with .*: ValueError: this one"):
         run_with(ROOT, tmp_path / "program.py")
+
+
+def test_a_program_that_is_stopped_is_told_by_its_signal(tmp_path):
+    (tmp_path / "program.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)")
+    with pytest.raises(SystemExit, match="stopped by signal 15"):
+        run_with(ROOT, tmp_path / "program.py")
