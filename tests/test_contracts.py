@@ -1,5 +1,6 @@
 """The checks of weaklab.checks, run on every part that is registered and on every shipped labeling function."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from weaklab.checks import checks_of, planted_votes, sample_pool
 from weaklab.classifiers import CLASSIFIERS
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.exchange import READERS, WRITERS
 from weaklab.features import FEATURES
 from weaklab.heuristics import load
 from weaklab.label_models import LABEL_MODELS, MajorityVote
@@ -62,6 +64,42 @@ def test_every_feature_set(check, features):
 @pytest.mark.parametrize("heuristic", SHIPPED.heuristics, ids=lambda h: h.name)
 def test_every_shipped_function(check, heuristic):
     check(heuristic, ["clickbait", "news"])
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Write a small file of each format and return suffix -> path."""
+    frame = pd.DataFrame({"id": ["a", "b"], "text": ["win a prize", "lunch at noon"], "n": [1, 2]})
+    rows = frame.to_dict("records")
+    contents = {
+        ".csv": frame.to_csv(index=False),
+        ".tsv": frame.to_csv(index=False, sep="\t"),
+        ".json": json.dumps(rows),
+        ".jsonl": "\n".join(map(json.dumps, rows)),
+        ".ndjson": "\n".join(map(json.dumps, rows)),
+        ".txt": "win a prize\nlunch at noon\n",
+    }
+    paths = {suffix: tmp_path / f"sample{suffix}" for suffix in READERS.names()}
+    for suffix, content in contents.items():
+        paths[suffix].write_text(content)
+    for suffix in (".parquet", ".pq"):
+        frame.to_parquet(paths[suffix])
+    for suffix in (".xlsx", ".xlsm"):
+        with pd.ExcelWriter(paths[suffix], engine="openpyxl") as book:
+            frame.to_excel(book, index=False)
+    return paths
+
+
+@pytest.mark.parametrize("check", checks_of("reader"))
+@pytest.mark.parametrize("suffix", READERS.names())
+def test_every_reader(check, suffix, samples):
+    check(READERS[suffix], samples[suffix])
+
+
+@pytest.mark.parametrize("check", checks_of("writer"))
+@pytest.mark.parametrize("suffix", WRITERS.names())
+def test_every_writer(check, suffix):
+    check(WRITERS[suffix], suffix, READERS[suffix])
 
 
 def test_sample_pool_holds_every_argument_of_strategies():

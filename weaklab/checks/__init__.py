@@ -1,4 +1,5 @@
-"""Checks that each pluggable part must pass: strategies, label models, feature sets, classifiers and heuristics.
+"""Checks that each pluggable part must pass: strategies, label models, feature sets, classifiers, heuristics, readers
+and writers.
 
 Other packages run them on their own parts, all at once or one by one:
 
@@ -9,10 +10,11 @@ Other packages run them on their own parts, all at once or one by one:
 ...     check(CoverageVote)
 """
 
-from weaklab.checks import classifiers, features, heuristics, label_models, strategies
+from weaklab.checks import classifiers, features, formats, heuristics, label_models, strategies
 from weaklab.checks.classifiers import check_classifier
 from weaklab.checks.expectations import Check
 from weaklab.checks.features import check_features
+from weaklab.checks.formats import check_reader, check_writer
 from weaklab.checks.heuristics import check_heuristic
 from weaklab.checks.label_models import check_label_model
 from weaklab.checks.samples import ODD_TEXTS, planted_votes, sample_pool
@@ -26,7 +28,9 @@ __all__ = [
     "check_features",
     "check_heuristic",
     "check_label_model",
+    "check_reader",
     "check_strategy",
+    "check_writer",
     "checks_of",
     "planted_votes",
     "sample_pool",
@@ -38,6 +42,8 @@ KINDS = {
     "features": features.check,
     "classifier": classifiers.check,
     "heuristic": heuristics.check,
+    "reader": formats.reader_check,
+    "writer": formats.writer_check,
 }
 """The checks of each kind of part."""
 

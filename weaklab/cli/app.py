@@ -885,12 +885,20 @@ LISTS = {
     "label-models": ("weaklab.label_models", "LABEL_MODELS"),
     "classifiers": ("weaklab.classifiers", "CLASSIFIERS"),
     "features": ("weaklab.features", "FEATURES"),
+    "heuristics": ("weaklab.heuristics", "HEURISTICS"),
+    "readers": ("weaklab.exchange", "READERS"),
+    "writers": ("weaklab.exchange", "WRITERS"),
 }
 
 
 @app.command(name="list", epilog="Example: `weaklab list strategies`")
 def list_(
-    what: Annotated[str, typer.Argument(help="strategies, label-models, classifiers or features.", show_default=False)],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="strategies, label-models, classifiers, features, heuristics, readers or writers.", show_default=False
+        ),
+    ],
 ) -> None:
     """List strategies, label models, classifiers or features that can be chosen by name."""
     from importlib import import_module
@@ -903,6 +911,9 @@ def list_(
         )
     module, registry = LISTS[what]
     described = getattr(import_module(module), registry).describe()
+    if not described:
+        say(f"no {what}: no installed package offers any")
+        return
     show(Table(what, ["name", "what it is"], [[name, text] for name, text, _ in described]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,11 +40,19 @@ def file_source(data: Any, options: FileOptions) -> Source:
     if all(path.stat().st_size == 0 for path in paths):
         raise CorpusError(f"{name}: the file is empty; wanted at least one record")
     by_label = reader is read_text and isinstance(data, (str, Path)) and Path(data).is_dir()
-    read = partial(_batches, reader, paths, options)
-    return Source(name, read, labels_by_file=by_label, kind=_kind_of(reader), paths=tuple(paths))
+    return Source(
+        name, read_with(reader, paths, options), labels_by_file=by_label, kind=_kind_of(reader), paths=tuple(paths)
+    )
 
 
-def _batches(reader: Reader, paths: list[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
+def read_with(
+    reader: Reader, paths: Sequence[Path], options: FileOptions
+) -> Callable[[Source], Iterator[pa.RecordBatch]]:
+    """Return what a :class:`~weaklab.corpus.source.Source` opens: the batches that a reader gives."""
+    return partial(_batches, reader, paths, options)
+
+
+def _batches(reader: Reader, paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for part in reader(paths, options, source):

@@ -6,9 +6,11 @@ from weaklab.heuristics.declared import ColumnVotes, Keywords, Pattern, keywords
 from weaklab.heuristics.expressions import Expression, col
 from weaklab.heuristics.functions import LabelingFunction, check_examples, labeling_function
 from weaklab.heuristics.loading import Loaded, as_heuristic, load
+from weaklab.heuristics.registered import HEURISTICS
 from weaklab.heuristics.snorkel import SnorkelFunction
 
 __all__ = [
+    "HEURISTICS",
     "Ballot",
     "ColumnVotes",
     "Condition",

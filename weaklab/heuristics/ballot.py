@@ -77,6 +77,8 @@ class Heuristic(abc.ABC):
     examples: Any = None
     named: bool = True
     """Whether the user gave the name; if False, the name was generated and may be replaced by a better one."""
+    registered_as: str | None = None
+    """The name under which an installed package offers it, None for any other heuristic."""
 
     @property
     @abc.abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import hashlib
 import importlib
 import linecache
@@ -20,6 +21,7 @@ from weaklab.core.errors import HeuristicError
 from weaklab.heuristics.ballot import Heuristic
 from weaklab.heuristics.function_source import FUTURES
 from weaklab.heuristics.functions import LabelingFunction, place
+from weaklab.heuristics.registered import HEURISTICS
 from weaklab.heuristics.snorkel import SnorkelFunction, is_snorkel
 
 
@@ -67,13 +69,18 @@ def _hash_of(path: Path) -> str:
 
 
 def as_heuristic(thing: Any) -> Heuristic:
-    """Return a heuristic for an object that a user registers: a heuristic, a function, or one of Snorkel's.
+    """Return a heuristic for what a user registers: a heuristic, a function, one of Snorkel's, or the name of one that
+    an installed package offers.
 
     Raises
     ------
     HeuristicError
-        The object is something else.
+        It is something else.
     """
+    if isinstance(thing, str) and thing in HEURISTICS:
+        member = copy.copy(as_heuristic(HEURISTICS[thing]))
+        member.name = member.registered_as = thing
+        return member
     if isinstance(thing, Heuristic):
         return thing
     if is_snorkel(thing):
@@ -82,7 +89,8 @@ def as_heuristic(thing: Any) -> Heuristic:
         return LabelingFunction(thing)
     raise HeuristicError(
         f"cannot register {type(thing).__name__} {thing!r}; wanted a labeling function, keywords(), pattern(), "
-        "where(), a weak classifier or one of Snorkel's labeling functions"
+        "where(), a weak classifier, one of Snorkel's labeling functions, or the name of a heuristic that an installed "
+        f"package offers ({', '.join(HEURISTICS.names()) or 'there are none'})"
     )
 
 

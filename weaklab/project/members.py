@@ -11,7 +11,14 @@ from weaklab.heuristics import Heuristic, LabelingFunction, as_heuristic, load
 from weaklab.heuristics.loading import FileContents
 from weaklab.project.database import DATABASE
 from weaklab.project.settings import FILE, Settings
-from weaklab.project.stored_members import NO_CODE, MissingHeuristic, classifier_from_setting, heuristic_from_spec
+from weaklab.project.stored_members import (
+    NO_CODE,
+    MissingHeuristic,
+    classifier_from_setting,
+    heuristic_from_spec,
+    runs_code,
+    stored_spec,
+)
 from weaklab.voting.committee import Committee
 
 if TYPE_CHECKING:
@@ -163,7 +170,7 @@ class ProjectMembers:
             )
         self._store.must_be_writable()
         self.committee.add(member)
-        self._store.put_member(member.name, member.spec(), member.fingerprint, member.location)
+        self._store.put_member(member.name, stored_spec(member), member.fingerprint, member.location)
         self._note(member.name, next((tuple(row) for row in self._store.members() if row[0] == member.name), None))
         return member
 
@@ -185,7 +192,9 @@ class ProjectMembers:
         names it.
         """
         member: Heuristic = MissingHeuristic(name, fingerprint, location)
-        if spec is not None:
+        if runs_code(spec) and not self._run_code:
+            member = MissingHeuristic(name, fingerprint, location, NO_CODE)
+        elif spec is not None:
             try:
                 member = heuristic_from_spec(spec)
             except HeuristicError as error:

@@ -431,7 +431,8 @@ class Project:
     def add(self, heuristic: Any) -> Heuristic:
         """Register a heuristic, a Snorkel labeling function or a plain function; the same name replaces the old one.
 
-        Keywords, patterns and named weak classifiers are remembered when the project is opened again. Of a function
+        A text is the name of a heuristic that an installed package offers, see ``weaklab list heuristics``. These,
+        keywords, patterns and named weak classifiers are remembered when the project is opened again. Of a function
         that was written in a notebook the votes are remembered; put it into a file of ``labeling_functions`` to keep
         the code.
         """

@@ -11,7 +11,7 @@ from weaklab.core.faults import Fault
 from weaklab.core.labels import LabelNames
 from weaklab.core.tables import clean
 from weaklab.corpus import ids_of
-from weaklab.heuristics import Ballot, ColumnVotes, Heuristic, Watch, keywords, pattern, where
+from weaklab.heuristics import HEURISTICS, Ballot, ColumnVotes, Heuristic, Watch, as_heuristic, keywords, pattern, where
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,10 +49,36 @@ class MissingHeuristic(Heuristic):
         return ballot
 
 
+REGISTERED = "registered"
+"""The kind of a heuristic that an installed package offers by name."""
+
+
+def stored_spec(heuristic: Heuristic) -> Any:
+    """Return JSON from which :func:`heuristic_from_spec` makes a heuristic again, None if only its code can do that."""
+    if heuristic.registered_as is not None:
+        return {"kind": REGISTERED, "name": heuristic.registered_as}
+    return heuristic.spec()
+
+
+def runs_code(spec: Any) -> bool:
+    """Whether making the heuristic of a spec loads code of another package."""
+    return isinstance(spec, dict) and spec.get("kind") == REGISTERED
+
+
+def _registered(name: str) -> Heuristic:
+    if name not in HEURISTICS:
+        raise HeuristicError(
+            "the package that offers it is not installed here; the votes that are kept count, and it abstains on other "
+            "records: install the package again"
+        )
+    return as_heuristic(name)
+
+
 _MAKERS: dict[str, tuple[Callable[..., Heuristic], tuple[str, ...]]] = {
     "keywords": (keywords, ("label", "words", "name", "case", "column")),
     "pattern": (pattern, ("label", "regex", "name", "flags", "column")),
     "where": (where, ("label", "condition", "name")),
+    REGISTERED: (_registered, ("name",)),
     "column": (ColumnVotes, ("name", "column", "position")),
 }
 _CLASSIFIER_SETTINGS = (
@@ -71,7 +97,7 @@ def heuristic_from_spec(spec: Any) -> Heuristic:
     """Make a heuristic again from what :meth:`Heuristic.spec` returned.
 
     A stored project comes from anywhere, so this is a closed list: keywords, patterns, conditions, columns of votes,
-    and the classifiers of :mod:`weaklab.classifiers.stored`.
+    the classifiers of :mod:`weaklab.classifiers.stored`, and heuristics that installed packages offer by name.
 
     Raises
     ------

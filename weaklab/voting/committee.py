@@ -122,6 +122,8 @@ class Committee:
     def add(self, heuristic: Any) -> Heuristic:
         """Register a heuristic, a Snorkel labeling function or a plain function; the same name replaces the old one.
 
+        A text is the name of a heuristic that an installed package offers.
+
         Raises
         ------
         HeuristicError
