@@ -10,9 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 import weaklab
 from weaklab.classifiers import CLASSIFIERS, WeakClassifier, folds_of
 from weaklab.classifiers.calibration import binary, finite, fit_temperature, precision_thresholds, tempered
+from weaklab.classifiers.estimators import log_scores
 from weaklab.classifiers.linear import LogisticRegression, NaiveBayes
-from weaklab.classifiers.plain import GaussianBayes
-from weaklab.classifiers.reading import log_scores
+from weaklab.classifiers.variants import GaussianBayes
 from weaklab.core.errors import HeuristicError, WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.project.stored_members import classifier_from_setting

@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weaklab.core.errors import WeaklabError, warn
-from weaklab.heuristics.travel import packed
+from weaklab.heuristics.pickling import packed
 from weaklab.voting.workers import _end_with_parent, _ending, _receive, _send
 
 if TYPE_CHECKING:

@@ -314,7 +314,7 @@ class _Work:
         votes: bool | None = None,
         include: tuple[str, ...] = (),
     ) -> _Work:
-        from weaklab.heuristics.travel import packed
+        from weaklab.heuristics.pickling import packed
 
         try:
             payload = packed(frozen, frozen.heuristics)

@@ -57,7 +57,7 @@ def _dense(X: Any) -> NDArray[Any]:
 
 @check
 def check_each_record_has_a_row(features: Any) -> None:
-    """The matrix is finite, one row a record; equal records have equal rows, different records different ones."""
+    """The matrix is finite, one row per record; equal records have equal rows, different records different ones."""
     X = _dense(_new(features).fit(_corpus()).transform_corpus(_corpus()))
     expect(X.ndim == 2 and len(X) == 30, f"expected a matrix with one row for each of 30 records, got shape {X.shape}")
     expect(np.isfinite(X).all(), f"expected finite numbers, got {int((~np.isfinite(X)).sum())} that are not")

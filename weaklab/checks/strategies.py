@@ -28,7 +28,7 @@ def check_strategy(strategy: Strategy) -> None:
 
     Parameters
     ----------
-    strategy : function of some of :data:`weaklab.strategies.ARGUMENTS` that returns one score a record
+    strategy : function of some of :data:`weaklab.strategies.ARGUMENTS` that returns one score per record
 
     Raises
     ------

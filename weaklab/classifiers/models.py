@@ -42,7 +42,7 @@ def gaussian_naive_bayes(seed: int) -> Any:
 
     Balanced by sample weights, which give the classes equal priors.
     """
-    from weaklab.classifiers.plain import GaussianBayes
+    from weaklab.classifiers.variants import GaussianBayes
 
     return GaussianBayes(var_smoothing=1e-3)
 
@@ -86,7 +86,7 @@ def k_nearest_neighbors(seed: int) -> Any:
 
     Balanced by sample weights: a neighbour of a frequent class has less weight.
     """
-    from weaklab.classifiers.plain import Neighbors
+    from weaklab.classifiers.variants import Neighbors
 
     return Neighbors(5)
 
@@ -133,6 +133,6 @@ def multilayer_perceptron(seed: int) -> Any:
     Balanced by oversampling: records of smaller classes are repeated. Features with many columns are projected on the
     span of the labeled records.
     """
-    from weaklab.classifiers.plain import Network
+    from weaklab.classifiers.variants import Network
 
     return Network(seed)

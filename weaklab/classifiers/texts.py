@@ -50,8 +50,7 @@ class Texts(Features):
         if not corpus.roles.text:
             raise WeaklabError(
                 f"{corpus.name} has no text column, and the pipeline of a weak classifier reads texts; name the column "
-                "with text=, or "
-                "use a classifier without a text vectorizer"
+                "with text=, or use a classifier without a text vectorizer"
             )
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from weaklab.classifiers import reading
+from weaklab.classifiers import estimators
 from weaklab.classifiers.calibration import (
     CALIBRATE_LABELS,
     TIED,
@@ -110,7 +110,7 @@ class WeakClassifier(Heuristic):
             if estimator != AUTO:
                 CLASSIFIERS[estimator]
         else:
-            reading.check_estimator(estimator, CLASSIFIERS.names())
+            estimators.check_estimator(estimator, CLASSIFIERS.names())
             features = _texts_for(estimator, features)
         shares: dict[str, Any] = {"min_probability": min_probability, "min_precision": min_precision}
         for setting, value in shares.items():
@@ -296,16 +296,16 @@ class WeakClassifier(Heuristic):
         if hasattr(model, "fit_out_of_fold"):
             Z = model.fit_out_of_fold(X, y, weight, fold)
             self.model_ = model
-            Z = reading.spread(Z, model.classes_, k)
+            Z = estimators.spread(Z, model.classes_, k)
             Z[np.isfinite(Z).sum(axis=1) < 2] = 0  # a model of one class has no information
             return np.asarray(Z)
-        self.model_ = reading.fit(model, X, y, weight)
+        self.model_ = estimators.fit(model, X, y, weight)
         Z = np.zeros((len(y), k))
         for number in range(fold.max() + 1):
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
             if len(np.unique(y[outside])) > 1:
-                part = reading.fit(self._new(), X[outside], y[outside], weight[outside])
-                Z[inside] = reading.log_scores(part, X[inside], k)
+                part = estimators.fit(self._new(), X[outside], y[outside], weight[outside])
+                Z[inside] = estimators.log_scores(part, X[inside], k)
         return Z
 
     def _calibrated(self, Z: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -315,7 +315,7 @@ class WeakClassifier(Heuristic):
         """
         import numpy as np
 
-        if reading.gives_only_votes(self.model_):
+        if estimators.gives_only_votes(self.model_):
             counts = np.ones((len(self.labels_), len(self.labels_)))
             decided = _prefers_a_class(Z)
             np.add.at(counts, (Z[decided].argmax(axis=1), y[decided]), 1)
@@ -350,7 +350,7 @@ class WeakClassifier(Heuristic):
         if k == 2 and isinstance(self.model_, LinearModel) and len(self.model_.classes_) == 2:
             odds = self.model_.log_odds(X, 1)
             return binary(odds) if self.temperature_ is None else binary(odds, self.temperature_, self.trained_on_)
-        return self._probabilities(reading.log_scores(self.model_, X, k))
+        return self._probabilities(estimators.log_scores(self.model_, X, k))
 
     def scores(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         """Return class probabilities, float32 (n, k), for a batch; out-of-fold for records that it was trained on."""

@@ -441,7 +441,7 @@ def ask(
         str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object per line, for other programs.")] = False,
     no_code: NoCode = False,
 ) -> None:
     """Show the records to label next, each with its suggestion and the reason why it was picked."""
@@ -462,7 +462,7 @@ def ask(
             show(asks.table())
 
 
-@app.command(epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one a line.")
+@app.command(epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one per line.")
 def label(
     project: Folder,
     n: Annotated[
@@ -589,7 +589,7 @@ def show_records(
     sort: Annotated[str | None, typer.Option(help="confidence, label, id or a column.")] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Sort from the largest to the smallest.")] = False,
     n: Annotated[int, typer.Option("-n", help="How many; 0 for all.", min=0)] = 20,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON object a line, for other programs.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object per line, for other programs.")] = False,
     no_code: NoCode = False,
 ) -> None:
     """Show records with votes, label, confidence and reason; only those that match all options are shown."""
@@ -829,7 +829,7 @@ def batch(
     columns: Names = None,
     sheet: Sheet = None,
     rows_per_part: Annotated[int, typer.Option(help="Rows of the input that make a part.", min=1)] = 100_000,
-    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.", min=1)] = None,
     engine: Annotated[str, typer.Option(help="local or spark.")] = "local",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again if OUT contains another batch.")] = False,
     strict: Annotated[

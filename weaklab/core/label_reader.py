@@ -205,8 +205,7 @@ class LabelReader:
         nothing = ', where "" means no label' if any(not name for _, name in example) else ""
         return (
             f"{shown} is not a label;{hint} the labels are {names}{place}; say what values stand for, such as "
-            f"map={{{said}}}{nothing} "
-            f"(in the terminal {typed})"
+            f"map={{{said}}}{nothing} (in the terminal {typed})"
         )
 
     # ---- summary for the import receipt

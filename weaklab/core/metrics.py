@@ -146,7 +146,8 @@ def _checked(P: ArrayLike, y: ArrayLike) -> tuple[Floats, Codes]:
     known = codes != ABSTAIN
     if not known.any():
         raise WeaklabError(
-            "y holds no true label, so there is nothing to measure against; give one code a row, -1 where it is unknown"
+            "y holds no true label, so there is nothing to measure against; give one code per row, -1 where it is "
+            "unknown"
         )
     if not known.all():
         p, codes = p[known], codes[known]

@@ -119,7 +119,7 @@ class Crowd:
         self.L[cells // m, cells % m] = taken
         self.n_repeated, self.n_contradicted = int((times > 1).sum()), int((share < 1).sum())
         doubted = share < 1
-        self.confidence = _Shares(n, cells[doubted] // m, cells[doubted] % m, share[doubted])
+        self.confidence = _SparseShares(n, cells[doubted] // m, cells[doubted] % m, share[doubted])
 
     def fit(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> LabelModel:
         """Return a label model that is fitted to the labels.
@@ -213,7 +213,7 @@ class Crowd:
         return f"Crowd({counts}{again})"
 
 
-class _Shares(Mapping[int, "NDArray[np.float64]"]):
+class _SparseShares(Mapping[int, "NDArray[np.float64]"]):
     """Sparse mapping from column to float (n,): 1 except in some rows. A column is expanded when it is looked up."""
 
     def __init__(

@@ -25,7 +25,7 @@ from weaklab.features import features as features_of
 from weaklab.heuristics import Ballot, Heuristic, fingerprint
 from weaklab.scheduling.scheduler import Scheduler, text_vectors
 from weaklab.scheduling.views import Views, keys_of
-from weaklab.simulation.loop import Given, Loop
+from weaklab.simulation.loop import GivenFeatures, Loop
 from weaklab.training.trainer import Trainer
 from weaklab.voting.committee import Committee, MemoryCache, Votes, assemble
 
@@ -309,7 +309,9 @@ def prepare(
         "label model": label_model,
     }
     for learner in learners:
-        learner.features = Given()  # runs use the matrices, so that fitted features need not be sent to other processes
+        learner.features = (
+            GivenFeatures()
+        )  # runs use the matrices, so that fitted features need not be sent to other processes
     return Experiment(name, names, pool, None if held is None else held[1], learners, label_model, settings)
 
 

@@ -125,14 +125,16 @@ class Loop:
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
         self._drawn = np.zeros(n, dtype=bool)
         self._keys = content_keys(X) if keys is None else _checked_keys(keys, n)
-        members: list[Heuristic] = [Column(f"heuristic {j}") for j in range(votes.shape[1])]
+        members: list[Heuristic] = [GivenVotes(f"heuristic {j}") for j in range(votes.shape[1])]
         columns = {member.name: Ballot(votes[:, j].copy()) for j, member in enumerate(members)}
         for classifier in _each(classifiers):
             classifier = (
                 chosen(X) if isinstance(classifier, str) and classifier == AUTO else classifier
             )  # chosen by all rows, not only by the labeled ones
             learner = (
-                classifier if isinstance(classifier, WeakClassifier) else WeakClassifier(classifier, Given(), seed=seed)
+                classifier
+                if isinstance(classifier, WeakClassifier)
+                else WeakClassifier(classifier, GivenFeatures(), seed=seed)
             )
             if learner.name in [member.name for member in members]:
                 learner.name = f"{learner.name} {len(members)}"
@@ -446,7 +448,7 @@ def _checked_keys(keys: Any, n: int) -> NDArray[np.uint64]:
     return given.astype(np.uint64)
 
 
-class Column(Heuristic):
+class GivenVotes(Heuristic):
     """A heuristic that is only known by its votes on the records of one corpus."""
 
     def __init__(self, name: str) -> None:
@@ -460,10 +462,10 @@ class Column(Heuristic):
         raise WeaklabError(f"{self.name} is a column of votes; it cannot vote on other records")
 
 
-class Given(Features):
+class GivenFeatures(Features):
     """Features that are given as a matrix."""
 
-    def fit(self, corpus: Corpus) -> Given:
+    def fit(self, corpus: Corpus) -> GivenFeatures:
         return self
 
     def transform(self, batch: pa.RecordBatch) -> Any:

@@ -702,14 +702,14 @@ def close_all() -> None:
 
 
 def _pickled(heuristic: Heuristic) -> bytes:
-    from weaklab.heuristics.travel import packed
+    from weaklab.heuristics.pickling import packed
 
     return packed(heuristic, [heuristic])
 
 
 def can_travel(thing: Any, heuristics: Sequence[Heuristic] | None = None) -> str | None:
     """Return None if a heuristic, or what holds some heuristics, can be sent to a child process, else why it cannot."""
-    from weaklab.heuristics.travel import packed
+    from weaklab.heuristics.pickling import packed
 
     try:
         packed(thing, [thing] if heuristics is None else heuristics)

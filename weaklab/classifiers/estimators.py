@@ -163,6 +163,5 @@ def _check_width(model: Any, scores: NDArray[Any], k: int) -> None:
     if scores.shape[1:] != (len(_classes(model, k)),):
         raise WeaklabError(
             f"{type(getattr(model, 'model', model)).__name__} gave scores of shape {scores.shape} for "
-            f"{len(_classes(model, k))} classes; wanted one column per class (of an SVC, "
-            "decision_function_shape='ovr')"
+            f"{len(_classes(model, k))} classes; wanted one column per class (of an SVC, decision_function_shape='ovr')"
         )
