@@ -1,4 +1,4 @@
-"""What ``weaklab show`` and ``weaklab history`` choose and print."""
+"""``weaklab show`` and ``weaklab history``: selecting and printing records and answers."""
 
 from __future__ import annotations
 
