@@ -1,4 +1,4 @@
-"""A corpus: records with unique ids, read in Arrow batches any number of times."""
+"""Corpora: records with unique ids, as Arrow batches that can be read repeatedly."""
 
 from typing import Any
 

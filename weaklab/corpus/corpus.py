@@ -1,4 +1,4 @@
-"""A corpus: records with unique ids, read in Arrow batches any number of times."""
+"""The class Corpus: records with unique ids, as Arrow batches that can be read repeatedly."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ class Corpus:
 
     @property
     def name(self) -> str:
-        """What messages call this corpus."""
+        """The name of this corpus in messages."""
         return self._source.name
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Columns that cannot be stored, and why."""
+        """Columns that cannot be stored, each with the reason."""
         return self._source.left_out
 
     def leave_out(self, error: ColumnError) -> None:
@@ -98,12 +98,12 @@ class Corpus:
 
     @property
     def written_ids(self) -> int:
-        """How many ids were written as 1.0 and are 1, as far as the data was read."""
+        """The number of ids read so far that were written as 1.0 and are read as 1."""
         return self._source.repairs.ids
 
     @property
     def makes_ids(self) -> bool:
-        """Whether ids are made from the content, because the records came without any."""
+        """Whether ids are made from the content, because the records have no id column."""
         return self._made_ids
 
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
@@ -142,7 +142,7 @@ class Corpus:
         self._tell_repairs()
 
     def _raw(self) -> Iterator[pa.RecordBatch]:
-        """Yield the columns as they are; what is in memory anyway is converted once and kept."""
+        """Yield the columns without made ids; data that is in memory is converted once and kept."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -162,8 +162,7 @@ class Corpus:
             self._told = True
             warn(
                 f"{self.name}: lone surrogates, which are no Unicode text, became U+FFFD in {repairs.surrogates:,} "
-                "values "
-                f"(first: {repairs.first})"
+                f"values (first: {repairs.first})"
             )
 
     def _with_ids(
@@ -207,7 +206,7 @@ class Corpus:
 
     @property
     def fingerprint(self) -> int:
-        """A hash of the content, good in this process; of files it is made anew each time."""
+        """A hash of the content, valid in this process; for files it is computed again each time."""
         if self._fingerprint is None or self._kept is None:
             self._fingerprint = hash((self.roles, *(part for batch in self._raw() for part in _contents(batch))))
         return self._fingerprint
@@ -287,7 +286,7 @@ def _check_roles(named: Mapping[str, tuple[str, ...]], single: Mapping[str, Any]
 
 
 def _content_ids(batch: pa.RecordBatch, roles: Roles, seen: dict[bytes, int]) -> list[str]:
-    """Make ids from the content: 64 bits of BLAKE2b, and a number behind a repeated record."""
+    """Make ids from the content: 64 bits of BLAKE2b, followed by a number for a repeated record."""
     columns = Columns(batch.replace_schema_metadata(roles.attach(batch.schema).metadata))
     if roles.text:
         contents = [str(value) for value in columns.text]
@@ -340,19 +339,18 @@ def _checked_ids(ids: pa.Array, seen: _SeenIds, offset: int, corpus: Corpus) -> 
         shown = repr(ids[row - offset].as_py())
         raise CorpusError(
             f"{corpus.name}: id {shown} stands in records {first} and {row} (counted from 0); ids must be unique: name "
-            "another id "
-            "column, or rename this one and let weaklab make ids from the content"
+            "another id column, or rename this one and let weaklab make ids from the content"
         )
     return texts
 
 
 def _contents(batch: pa.RecordBatch) -> Iterator[Any]:
-    """Yield what tells the content of a batch from others, as small things that can be hashed."""
+    """Yield small hashable values that differ between batches with different content."""
     import pyarrow as pa
 
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         yield name, str(column.type), column.offset, len(column)
-        if column.type.num_fields:  # dictionaries inside a list are not among its buffers
+        if column.type.num_fields:  # the buffers of a nested column do not include dictionaries
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, pa.schema([("", column.type)])) as writer:
                 writer.write_batch(pa.record_batch([column], names=[""]))

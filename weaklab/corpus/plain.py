@@ -1,4 +1,4 @@
-"""Arrow columns in plain types: what few programs can compute with is unpacked, its values stay the same."""
+"""Arrow columns in plain types: rarely supported types are converted to common ones with the same values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plain_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArr
 
 
 def plain_table(table: pa.Table) -> pa.Table:
-    """Return a table with :func:`plain_column` done to each of its columns."""
+    """Return a table with :func:`plain_column` applied to each column."""
     for place, name in enumerate(table.column_names):
         table = table.set_column(place, name, plain_column(table.column(place)))
     return table

@@ -1,4 +1,4 @@
-"""Record batches that know their id and text columns, and the light records that functions see."""
+"""Records of a batch as labeling functions see them, and the roles of columns (id, text, label, gold)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEXT_JOINT = "\n"
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns of a corpus mean what; stored in the schema of every batch.
+    """The roles of columns: id, text, label and gold; stored in the schema of every batch.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class Columns:
         return self._refusals[name]
 
     def sheet(self) -> Sheet:
-        """Return all records of the batch; they are made once, and values that nobody can change stand in them."""
+        """Return all records of the batch; they are made once, and they hold the values that cannot be changed."""
         sheet = self._sheet()
         if sheet is None:
             kind = _record_class(self._plain_names())
@@ -226,7 +226,7 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _is_vector(kind: pa.DataType) -> bool:
-    """Tell lists of numbers, at any depth, from lists of anything else."""
+    """Whether lists hold only numbers, at any depth."""
     import pyarrow as pa
 
     inner = kind

@@ -1,4 +1,4 @@
-"""Which column of a table is the text, where nobody has said so: the only reading there is, or an error that asks."""
+"""Finds the text column of a table if the user does not name it; if several columns are possible, an error asks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TEXT_WORDS = 3
-"""Texts have so many words on average, or classes and names are not told from them."""
+"""Strings with fewer words on average may be classes or names instead of texts."""
 TEXT_IDEOGRAPHS = 6
-"""Texts of a script without spaces have so many of its characters."""
+"""In a script without spaces, strings with fewer characters on average may be classes or names."""
 _SAMPLES = 3
 _COLUMNS = 12
 
@@ -50,8 +50,7 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
         name = (*like_texts, *strings, *lost)[0]
         raise CorpusError(
             f"{source.name}: several columns hold strings ({names}); say which is the text: text={name!r} (--text "
-            f"{shlex.quote(name)}); "
-            f"{_choices(batch, source)}"
+            f"{shlex.quote(name)}); {_choices(batch, source)}"
         )
     if lost:
         raise CorpusError(
@@ -66,8 +65,7 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
             f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, "
             "which may be texts, "
             f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) "
-            "where no column is text; "
-            f"{_choices(batch, source)}"
+            f"where no column is text; {_choices(batch, source)}"
         )
     return (strings[0],)
 

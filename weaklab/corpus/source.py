@@ -22,7 +22,7 @@ BATCH_BYTES = 64 << 20
 
 
 class ColumnError(CorpusError):
-    """A column whose values no one column of a file can hold; the others can be read without it.
+    """A column whose values cannot be stored; the other columns can be read without it.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ class ColumnError(CorpusError):
 
 @dataclass
 class Repairs:
-    """What had to be changed so that the text could be stored, told once at the end."""
+    """Counts of values that were changed so that they can be stored; reported once at the end."""
 
     surrogates: int = 0
     first: str = ""
     ids: int = 0
-    """Ids that were written as 1.0 and are 1."""
+    """The number of ids that were written as 1.0 and are read as 1."""
 
     def text(self, value: str, place: Callable[[], str]) -> str:
         """Replace lone surrogates, which no UTF-8 file can hold, by U+FFFD."""
@@ -65,7 +65,7 @@ class Source:
 
     Attributes
     ----------
-    name : what messages call it
+    name : its name in messages
     open : yields record batches, all of one schema
     text_columns : columns that must be read as text (text, label and gold columns)
     label_columns : those of them that hold labels: names, numbers, truth values or codes of classes that come with
@@ -103,7 +103,7 @@ class Source:
         return name not in self.left_out and (self.columns is None or name in self.columns)
 
     def attempt(self, name: str, make: Callable[[], pa.Array]) -> pa.Array | None:
-        """Return a column, None where it is not wanted or cannot be stored and nobody needs it."""
+        """Return a column, or None if it is not wanted, or cannot be stored and is not needed."""
         if not self.wants(name):
             return None
         try:
@@ -193,7 +193,7 @@ def _uniform_column(column: pa.Array, name: str, source: Source) -> pa.Array:
 
 @lru_cache(maxsize=256)
 def _can_be_stored(kind: pa.DataType) -> bool:
-    """Whether Parquet can hold a type; of a struct without fields, for one, it cannot."""
+    """Whether Parquet can hold a type; it cannot hold a struct without fields, for example."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -253,7 +253,7 @@ def _names_of_classes(column: pa.Array, name: str, source: Source) -> pa.Array:
             f"{source.name}, column {name!r}: the files name the classes of this column differently; import them one "
             "by one"
         )
-    codes = pc.if_else(pc.equal(column, -1), pa.scalar(None, column.type), column)  # -1 is no label there, too
+    codes = pc.if_else(pc.equal(column, -1), pa.scalar(None, column.type), column)  # -1: no label
     bounds = pc.min_max(codes).as_py()
     if bounds["min"] is not None and (bounds["min"] < 0 or bounds["max"] >= len(names)):
         strange = bounds["min"] if bounds["min"] < 0 else bounds["max"]
@@ -286,7 +286,7 @@ def _plain_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
 
 
 def _whole_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
-    """Return float ids as the whole numbers that they were before a gap or a merge made them floats."""
+    """Return float ids as whole numbers; missing values or a merge turned them into floats."""
     import numpy as np
     import pyarrow as pa
 
@@ -301,15 +301,14 @@ def _whole_ids(column: pa.Array, name: str, source: Source) -> pa.Array:
     if np.abs(there).max(initial=0) >= 2**53 or np.isinf(values).any():
         raise CorpusError(
             f"{source.name}, column {name!r}: holds floats too large to be exact, so ids have been rounded before; "
-            "read the column as text "
-            "where the data comes from, such as pandas.read_csv(..., dtype={...: str})"
+            "read the column as text where the data comes from, such as pandas.read_csv(..., dtype={...: str})"
         )
     source.repairs.ids += len(there)
     return pa.array(np.nan_to_num(values), pa.int64(), mask=np.isnan(values))
 
 
 def number_text(value: Any) -> str | None:
-    """Write 1.0 and 1.00 as 1, for a column of whole numbers with gaps is a column of floats in pandas."""
+    """Write 1.0 and 1.00 as 1, because whole numbers with missing values are floats in pandas."""
     if value is None or value != value:
         return None
     whole = math.isfinite(value) and value == int(value)
@@ -317,7 +316,7 @@ def number_text(value: Any) -> str | None:
 
 
 def _numbers_as_text(column: pa.Array) -> pa.Array:
-    """Write 1.0 as 1, for a column of whole numbers with gaps is a column of floats in pandas."""
+    """Write 1.0 as 1, because whole numbers with missing values are floats in pandas."""
     import pyarrow as pa
 
     if pa.types.is_floating(column.type):

@@ -1,4 +1,4 @@
-"""Records of several imports as one table: columns that one of them lacks are empty there."""
+"""Records of several imports as one table; a column that an import lacks is empty for its records."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def union_of(schemas: Sequence[pa.Schema]) -> pa.Schema:
 
 
 def union_of_roles(found: Sequence[Roles]) -> Roles:
-    """Return the roles of records that have these roles in part."""
+    """Return the roles for records of imports with these roles."""
     text = next((roles.text for roles in found if roles.text), ())
     label = next((roles.label for roles in found if roles.label), None)
     gold = next((roles.gold for roles in found if roles.gold), None)
@@ -96,7 +96,7 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def view_of(own: pa.Schema, whole: pa.Schema) -> str:
-    """Return what heuristics see of an import beside the others, '' where that is what they saw of it alone."""
+    """Return a text for what heuristics see of an import among others; '' if it is the same as without the others."""
     roles, alone = Roles.of(whole), Roles.of(own)
     seen = {field.name: str(field.type) for field in whole if field.name not in roles.hidden}
     before = {field.name: str(field.type) for field in own if field.name not in alone.hidden}

@@ -1,5 +1,4 @@
-"""CSV files, read in blocks of whole records: a quote that is not closed, or a value too many, is an error with its
-line.
+"""CSV files, read in blocks of whole records; an open quote or an extra value is an error with its line number.
 
 Arrow's reader is fast and takes much for granted: a quote that is never closed makes one value of all records up to the
 next quote. So the quotes, line ends and records of a block are found first, by their bytes; Arrow has to find as many
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_BYTES = 64 << 20
-"""A file is read in blocks of so many bytes, more where a record is longer."""
+"""Bytes of a block; a block is larger if one record is longer."""
 _LARGEST_RECORD = 1 << 30
 _ESCAPED_BLOCK = 16 << 20
 _PIECE = 1 << 18
@@ -123,8 +122,7 @@ def _empty_columns(path: Path, options: FileOptions, layout: Layout) -> tuple[st
         shown = ", ".join(f"{name} ({count:,} {'value' if count == 1 else 'values'})" for name, count in kept.items())
         warn(
             f"{path}: columns without a name hold something and are kept as {shown}; if they are the rest of a text "
-            "with separators, put "
-            "quotes around it in the file"
+            "with separators, put quotes around it in the file"
         )
     return tuple(name for name in names if not counts[name])
 
@@ -230,22 +228,21 @@ class _Records:
         return ends[order], np.concatenate([widths, np.ones(len(alone), np.intp)])[order]
 
     def _check_line_ends(self, last: NDArray[np.uint8]) -> None:
-        """Refuse a carriage return in the midst of lines that end with a line feed: it would cut a record in two."""
+        """Refuse a carriage return between lines that end with a line feed: it would split a record."""
         alone = last == _CR
         if alone.any() and not alone.all():
             line = self._line + int(self._lines[alone.argmax()]) - 1
             raise CorpusError(
                 f"{self._path}, line {line:,}: ends with a carriage return and other lines end with a line feed; put "
-                "quotes around a value "
-                "that holds a carriage return, or write the file with one kind of line ends"
+                "quotes around a value that holds a carriage return, or write the file with one kind of line ends"
             )
 
     def header_end(self) -> int:
-        """Return where the first record ends that is no blank line."""
+        """Return where the first record that is not a blank line ends."""
         return int(self._ends[self._filled.argmax()]) + 1
 
     def _quotes(self, codes: NDArray[np.uint8], quotes: NDArray[np.intp], at_end: bool) -> NDArray[np.intp]:
-        """Return the places of quotes that open or close a value, by turns; a doubled quote does both."""
+        """Return the positions of quotes that open and close values, alternating; a doubled quote does both."""
         import numpy as np
 
         bounds = np.zeros(256, bool)
@@ -325,8 +322,7 @@ class _Records:
             where = "" if other == line else f" in line {other:,}"
             shown = f" and closed{where} before {short(rest)}, which is no separator"
         hints = (
-            "close it, double a quote that is part of a text, or pass quote='' (--quote '') if quotes mean "
-            "nothing "
+            "close it, double a quote that is part of a text, or pass quote='' (--quote '') if quotes mean nothing "
             "in this file"
         )
         if self._layout.quote != '"':
@@ -363,8 +359,8 @@ class _BlockReader:
         if table.num_rows != block.rows:
             raise CorpusError(
                 f"{self._path}, from line {block.line:,} on: {block.rows:,} records stand there, and "
-                f"{table.num_rows:,} were read; "
-                "this is an error of weaklab: please report it, and pass sep=, quote= and escape="
+                f"{table.num_rows:,} were read; this is an error of weaklab: please report it, and pass sep=, quote= "
+                "and escape="
             )
         yield from table.to_batches()
 
@@ -406,7 +402,7 @@ def _lines(block: Block) -> io.StringIO:
 
 
 def _problem(block: Block, layout: Layout, path: Path, message: str, names: Sequence[str]) -> str:
-    """Say in the user's words what Arrow found, with the line."""
+    """Return a message in plain words for an error of Arrow, with the line number."""
     changed = re.search(
         r"In CSV column #(\d+):(?: Row #\d+:)? CSV conversion error to (\w+): invalid value '(.*)'", message, re.DOTALL
     )
@@ -441,7 +437,7 @@ def _ragged(path: Path, line: int, record: list[str], layout: Layout) -> str:
 
 
 class _Rest(io.RawIOBase):
-    """What is left of a file, after the bytes that were read before."""
+    """The rest of a file, after the bytes that were already read."""
 
     def __init__(self, head: bytes, stream: Utf8Stream) -> None:
         self._head, self._stream = head, stream
@@ -458,7 +454,7 @@ class _Rest(io.RawIOBase):
 
 
 def _escaped_blocks(stream: Utf8Stream, head: bytes, layout: Layout) -> Iterator[Block]:
-    """Write records anew without an escape character, so that Arrow reads them as Python's reader does."""
+    """Rewrite records without an escape character, so that Arrow reads them as Python's reader does."""
     path, first = stream.path, 1 + count_lines(head[: layout.skip])
     out = io.StringIO(newline="")
     writer, rows, has_header = csv.writer(out), 0, layout.header
@@ -485,8 +481,7 @@ def _escaped_blocks(stream: Utf8Stream, head: bytes, layout: Layout) -> Iterator
     except csv.Error as error:
         raise CorpusError(
             f"{path}, line {line:,}: the record that begins here cannot be read: {first_line(error)}; close every "
-            "quote, and write "
-            f"{layout.escape} before a quote that is part of a text"
+            f"quote, and write {layout.escape} before a quote that is part of a text"
         ) from None
     except UnicodeDecodeError as error:
         raise CorpusError(not_encoded(path, f"the text after line {line:,}", "utf-8", error.object)) from None

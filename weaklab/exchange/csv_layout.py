@@ -1,6 +1,4 @@
-"""What a CSV file looks like: which character separates the values, and whether the first line holds the names of the
-columns.
-"""
+"""Finds the layout of a CSV file: the separator, and whether the first line holds the column names."""
 
 from __future__ import annotations
 
@@ -24,17 +22,17 @@ from weaklab.exchange.text_streams import count_lines, not_encoded, short, suffi
 
 SEPARATORS = ",;\t|"
 HEAD_BYTES = 1 << 18
-"""So much of a file is looked at."""
+"""Bytes at the start of a file that are examined."""
 _RECORDS = 100
-"""So many records are looked at."""
+"""Records at the start of a file that are examined."""
 _WORDS = 12
-"""A column name of more words is taken for a text."""
+"""A first-line value with more words is a text, not a column name."""
 _SENTENCE = 4
-"""A column name of so many words may be a text, where texts stand below it."""
+"""A first-line value with this many words may be a text if the values below it are texts."""
 _LONG = 120
-"""A column name of more characters is taken for a text."""
+"""A first-line value with more characters is a text, not a column name."""
 _COUNTED = 10
-"""Fewer columns named 1, 2, 3... may be a record where whole numbers stand below them."""
+"""Fewer columns named 1, 2, 3... may be a record if the values below them are whole numbers."""
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)*|\d*\.\d+)([eE][-+]?\d+)?%?")
 _NO_NAME = re.compile(
     r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://.+|[^@\s]+@[^@\s]+\.\w+"
@@ -43,7 +41,7 @@ _NO_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Layout:
-    """How the records of one CSV file are written.
+    """The layout of one CSV file.
 
     Attributes
     ----------
@@ -82,7 +80,7 @@ class Layout:
 
 @contextmanager
 def long_values() -> Iterator[None]:
-    """Let Python's reader take values of any length."""
+    """Allow Python's reader to read values of any length."""
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         yield
@@ -154,8 +152,7 @@ def named_columns(
     if reason is not None:
         raise CorpusError(
             f"{path}: the first line looks like a record, not like column names: {reason}; pass header=False "
-            "(--no-header) if the file has "
-            "no header, header=True (--header) if this is one"
+            "(--no-header) if the file has no header, header=True (--header) if this is one"
         )
     return names, tuple(i for i, name in enumerate(first) if not name), True
 
@@ -165,8 +162,7 @@ def _given_names(first: list[str], path: Path, options: FileOptions) -> tuple[st
     if len(names) != len(first):
         raise CorpusError(
             f"{path}: {len(names)} {'name' if len(names) == 1 else 'names'} for {len(first)} columns: "
-            f"{', '.join(names)}; the first record "
-            f"is {short(first)}"
+            f"{', '.join(names)}; the first record is {short(first)}"
         )
     check_names(names, str(path))
     return names

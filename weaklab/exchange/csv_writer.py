@@ -1,4 +1,4 @@
-"""CSV files, written; and texts that no spreadsheet takes for a formula."""
+"""Writes CSV files, and makes texts safe for spreadsheets, which may run them as formulas."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def write_csv(table: pa.Table, path: Path) -> None:
     if wrong:
         raise ProjectError(
             f"a CSV cell holds text or one number; column{'s' * (len(wrong) > 1)} {', '.join(wrong)} cannot be written "
-            "as CSV: "
-            "export to .parquet or .jsonl, or leave them out of include"
+            "as CSV: export to .parquet or .jsonl, or leave them out of include"
         )
     for place, field in enumerate(table.schema):
         table = table.set_column(place, field.name, _cells(field.name, table.column(place)))
@@ -53,7 +52,7 @@ def _fits_a_cell(kind: pa.DataType) -> bool:
 
 
 def _cells(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as CSV can write it: durations as ISO 8601, all else as it is."""
+    """Return a column in a form that CSV can hold: durations as ISO 8601, other types unchanged."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -103,7 +102,7 @@ def spreadsheet_safe(table: pa.Table) -> pa.Table:
 
 
 def without_formula(text: str) -> str:
-    r"""Return a text of which no spreadsheet makes a formula.
+    r"""Return a text that no spreadsheet runs as a formula.
 
     >>> [without_formula(text) for text in ("=1+1", "a;=b", "-5", "well-known", "\tx")]
     ["'=1+1", "a;'=b", '-5', 'well-known', "'\tx"]

@@ -1,4 +1,4 @@
-"""Excel workbooks, read with pandas and openpyxl."""
+"""Reads Excel workbooks, with pandas and openpyxl."""
 
 from __future__ import annotations
 
@@ -144,8 +144,7 @@ def _check_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
             if _at(rows, merged.min_row - 1, merged.min_col - 1) is not None:
                 raise CorpusError(
                     f"{path}, cells {merged.coord}: are merged, and only the first of them holds the value; unmerge "
-                    "them and fill in "
-                    "the value of each cell"
+                    "them and fill in the value of each cell"
                 )
         for cells in book[name].iter_rows():
             for cell in cells:
@@ -157,8 +156,7 @@ def _check_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
                 if cell.data_type == "f" and _at(rows, cell.row - 1, cell.column - 1) is None:
                     raise CorpusError(
                         f"{path}, cell {cell.coordinate}: holds a formula without a value; open the workbook in a "
-                        "spreadsheet program and "
-                        "save it, so that its values are computed"
+                        "spreadsheet program and save it, so that its values are computed"
                     )
     finally:
         book.close()

@@ -1,4 +1,4 @@
-"""How files are to be read, where their content does not say it."""
+"""Options for reading files, such as the encoding and the separator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FileKeywords(TypedDict, total=False):
-    """What functions that read files take beside the path; see :class:`FileOptions`."""
+    """The keyword arguments of functions that read files; see :class:`FileOptions`."""
 
     encoding: str
     sep: str | None
@@ -26,7 +26,7 @@ class FileKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class FileOptions:
-    r"""How files are to be read; by default what their content shows.
+    r"""Options for reading files; the defaults are found from the content.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class FileOptions:
 
     @property
     def chosen(self) -> dict[str, object]:
-        """The options that are not left to the content of the file."""
+        """The options that differ from the defaults."""
         return {
             name: value
             for name, value in vars(self).items()

@@ -1,4 +1,4 @@
-"""Which files are read: a path, a folder, a glob pattern or a list of paths, all of one format."""
+"""Finds the files to read: from a path, a folder, a glob pattern or a list of paths, all of one format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BESIDE = (".json", ".xlsx", ".xlsm")
-"""In a folder with files of another type these are not records, but notes about them."""
+"""In a folder with files of other formats, files with these suffixes are notes and not records."""
 
 
 def file_source(data: Any, options: FileOptions) -> Source:
@@ -48,7 +48,7 @@ def file_source(data: Any, options: FileOptions) -> Source:
 def read_with(
     reader: Reader, paths: Sequence[Path], options: FileOptions
 ) -> Callable[[Source], Iterator[pa.RecordBatch]]:
-    """Return what a :class:`~weaklab.corpus.source.Source` opens: the batches that a reader gives."""
+    """Return the function that a :class:`~weaklab.corpus.source.Source` opens: it yields the batches of a reader."""
     return partial(_batches, reader, paths, options)
 
 
@@ -99,7 +99,7 @@ def _expand(data: Any) -> list[Path]:
 
 
 def _check_no_saved_data_set(path: Path) -> None:
-    """Refuse a folder that the Hugging Face library wrote; what it holds are Arrow files and notes about them."""
+    """Refuse a folder that the Hugging Face library wrote; it holds Arrow files and metadata."""
     if (path / "dataset_dict.json").exists() or (
         (path / "dataset_info.json").exists() and (path / "state.json").exists()
     ):

@@ -1,4 +1,4 @@
-"""File formats by the suffix of a file name: how files are read, and how tables are written."""
+"""The registries of file readers and file writers, by the suffix of a file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in memory: pandas, polars, Arrow and Hugging Face data sets."""
+"""Reads tables in memory: pandas, polars and Hugging Face data sets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def class_names_of(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     with contextlib.suppress(
         ValueError, TypeError, KeyError, AttributeError
-    ):  # another program may write there what it likes
+    ):  # other programs may write anything there
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         for name, feature in features.items():
             if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel" and feature.get("names"):
@@ -51,7 +51,7 @@ def polars_source(frame: Any) -> Source:
 
 def _polars_column(frame: Any, name: str, source: Source) -> pa.ChunkedArray:
     kind = str(frame.schema[name])
-    if "Object" in kind:  # polars gives the addresses of Python objects
+    if "Object" in kind:  # polars would return the addresses of Python objects
         raise ColumnError(
             name, f"{source.name}, column {name!r}: values of type {kind} cannot be stored; convert or drop it"
         )
@@ -69,10 +69,8 @@ def hugging_face_source(data: Any) -> Source:
     if not hasattr(data, "__len__"):
         raise CorpusError(
             f"the {kind} is a stream, and records are read more than once; pass a part of it that fits in memory, with "
-            "its features, which "
-            "name the classes: datasets.Dataset.from_list(list(data.take(10_000)), features=data.features), or load "
-            "the data set without "
-            "streaming=True"
+            "its features, which name the classes: datasets.Dataset.from_list(list(data.take(10_000)), "
+            "features=data.features), or load the data set without streaming=True"
         )
     names = {
         name: tuple(feature.names) for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"
@@ -89,7 +87,7 @@ def pandas_source(frame: Any) -> Source:
     texts: dict[str, pa.Array] = {}
 
     def converted(name: str, column: Any, source: Source) -> pa.Array:
-        """Convert a column; one of plain texts once, whatever role it has."""
+        """Convert a column; a column of plain texts is converted only once, for any role."""
         if name not in texts:
             plain = _plain_texts(column)
             if plain is None:
@@ -133,7 +131,7 @@ def _pandas_column(column: Any, name: str, source: Source) -> pa.Array:
         values = column.astype(object).where(column.notna(), None).tolist()
         return column_of(values, name, source, lambda row: f"{source.name}, row {row}")
     try:
-        return pa.array(column.copy(), from_pandas=True)  # what is kept must not change with the frame
+        return pa.array(column.copy(), from_pandas=True)  # a copy, because the user may change the frame
     except (pa.ArrowException, TypeError, ValueError):
         raise ColumnError(
             name, f"{source.name}, column {name!r}: values of type {column.dtype} cannot be stored; convert or drop it"

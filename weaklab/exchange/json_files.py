@@ -1,4 +1,4 @@
-"""JSON and JSON Lines files, read and written."""
+"""Reads JSON and JSON Lines files, writes JSON Lines files."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class JsonColumns:
             self._widen(field.name, _plain(field.type))
 
     def _add_one_by_one(self, block: bytes, path: Path, line: int) -> None:
-        """Look at records whose columns Arrow cannot tell."""
+        """Find the columns of records that Arrow cannot parse."""
         import pyarrow as pa
 
         values: dict[str, list[Any]] = {}
@@ -224,7 +224,7 @@ def _may_be_deep(block: bytes) -> bool:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return a type with text in the place of dates, which JSON does not have."""
+    """Return a type with dates replaced by text, because JSON has no dates."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(kind):
@@ -237,7 +237,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """Return a value whose texts Arrow can hold; when it is read, what is replaced is told."""
+    """Return a value with lone surrogates replaced, so that Arrow can hold it; reading reports the replacements."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
@@ -246,7 +246,7 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def _once(place: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a dict, and refuse a key that stands twice, of which only one value would be left."""
+    """Make a dict, and refuse a repeated key, because only one of its values would be kept."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -295,20 +295,18 @@ def json_records(path: Path, encoding: str) -> list[tuple[str, Mapping[str, Any]
 
 
 def _single(found: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return an object that is one record, and refuse one that holds records or columns."""
+    """Return an object that is one record; refuse an object that contains records or columns."""
     nested = [key for key, value in found.items() if isinstance(value, (list, dict))]
     if len(nested) > 1:
         raise CorpusError(
             f"{path}: holds one object with the lists {', '.join(map(repr, nested[:6]))}, which may be columns; wanted "
-            "a list of objects: "
-            "read it with pandas.read_json, look at the table, and pass it"
+            "a list of objects: read it with pandas.read_json, look at the table, and pass it"
         )
     inside = nested[0] if nested else None
     if inside is not None:
         raise CorpusError(
             f"{path}: holds one object whose value {inside!r} is a {type(found[inside]).__name__}; wanted a list of "
-            "objects: take it "
-            f"out of there, records = json.load(open(...))[{inside!r}], and pass the records"
+            f"objects: take it out of there, records = json.load(open(...))[{inside!r}], and pass the records"
         )
     return found
 
@@ -334,7 +332,7 @@ def write_jsonl(table: pa.Table, path: Path) -> None:
 
 
 def json_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """Return the values of a column as JSON has them."""
+    """Return the values of a column as JSON values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -375,4 +373,4 @@ def json_value(value: Any) -> Any:
         import pandas as pd
 
         return pd.Timedelta(value).isoformat()
-    return str(value)  # a decimal, which a float would round
+    return str(value)  # such as a decimal, which would be rounded as a float

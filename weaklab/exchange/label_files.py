@@ -1,4 +1,4 @@
-"""Labels of a project as a table that can be written to a file."""
+"""The labels of a project as a table for export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files: row groups that can be read from any row on, and tables written."""
+"""Reads Parquet files, from any row, and writes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_parquet(paths: Sequence[Path], options: FileOptions, source: Source) ->
 
 @dataclass(frozen=True)
 class ParquetRows:
-    """The rows of some Parquet files, any stretch of which can be read without those before it.
+    """The rows of some Parquet files; reading can start at any row.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class ParquetRows:
 
 
 def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
-    """Look at the footers of Parquet files.
+    """Read the footers of Parquet files.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _read_groups(found: ParquetRows, start: int = 0) -> Iterator[pa.RecordBatch]
 
 
 def _batches_of_groups(file: Any, path: Path, groups: Sequence[int], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of some row groups; where one is damaged those before it come first, and the error names it."""
+    """Yield the rows of some row groups; a damaged group is an error that names it, after the rows before it."""
     import pyarrow as pa
 
     seen = 0
@@ -128,8 +128,7 @@ def _batches_of_groups(file: Any, path: Path, groups: Sequence[int], rows: int) 
         last = first + file.metadata.row_group(damaged).num_rows - 1
         raise CorpusError(
             f"{path}, row group {damaged} (rows {first:,} to {last:,}, counted from 0): cannot be read: "
-            f"{first_line(error)}; the file is "
-            "damaged: write it again, or copy it again"
+            f"{first_line(error)}; the file is damaged: write it again, or copy it again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Columns of Python values as Arrow arrays: text is repaired, mixed types are an error that names the record."""
+"""Converts lists of Python values to Arrow arrays; repairs text, and refuses mixed types with the place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DEPTH = 64
-"""Lists and dicts inside one another; Parquet cannot keep much deeper ones."""
+"""The deepest nesting of lists and dicts; Parquet cannot store much deeper ones."""
 
 
 def column_of(values: list[Any], name: str, source: Source, record: Callable[[int], str]) -> pa.Array:
@@ -34,7 +34,7 @@ def column_of(values: list[Any], name: str, source: Source, record: Callable[[in
     plain = _as_label if name in source.label_columns else _as_text if name in source.text_columns else _plain
     values = [None if value is None else plain(value, source, partial(place, row)) for row, value in enumerate(values)]
     kinds = Counter(type(value) for value in values if value is not None)
-    if float in kinds and not kinds.keys() <= {int, float}:  # pandas writes NaN for what is not there
+    if float in kinds and not kinds.keys() <= {int, float}:  # pandas writes NaN for missing values
         values = [None if value != value else value for value in values]
         kinds = Counter(type(value) for value in values if value is not None)
     if list(kinds) == [str]:
@@ -47,8 +47,7 @@ def column_of(values: list[Any], name: str, source: Source, record: Callable[[in
         raise ColumnError(
             name,
             f"{place(row)}: mixed types, {type(values[row]).__name__} {short(values[row])} among {common.__name__} "
-            "values; "
-            "make the column one type",
+            "values; make the column one type",
         )
     try:
         return pa.array(values)
@@ -57,13 +56,13 @@ def column_of(values: list[Any], name: str, source: Source, record: Callable[[in
         raise ColumnError(
             name,
             f"{place(row)}: {type(values[row]).__name__} {short(values[row])} cannot be stored beside the values "
-            "before it; wanted "
-            "text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it out",
+            "before it; wanted text, numbers, dates, or lists or dicts of one shape; convert the column, or leave it "
+            "out",
         ) from None
 
 
 def _first_refused(values: list[Any]) -> int:
-    """Return the row at whose value a column stops being one that Arrow can hold."""
+    """Return the first row whose value Arrow cannot store in one column with the values before it."""
     import pyarrow as pa
 
     low, high = 0, len(values)

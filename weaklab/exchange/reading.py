@@ -1,4 +1,4 @@
-"""Reading: anything that holds records as a corpus."""
+"""Reads data of any supported kind as a corpus."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def open_corpus(
     columns: Sequence[str] | None = None,
     **options: Unpack[FileKeywords],
 ) -> Corpus:
-    """Return data as a corpus, as :func:`read` does, but leave it to the caller to say what was left out.
+    """Return data as a corpus, as :func:`read` does, but without warnings for columns that are left out.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def open_corpus(
 
 
 def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
-    """Find out what ``data`` is and return it as a source.
+    """Return data of any supported kind as a source.
 
     Parameters
     ----------
@@ -153,8 +153,7 @@ def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
         return list_source(list(data))
     raise CorpusError(
         f"cannot read {type(data).__name__} {short(data)} as a corpus; wanted a pandas, polars or Arrow table, a list "
-        "of strings or "
-        "dicts, or the path of a CSV, JSONL, Parquet or text file or of a folder of them"
+        "of strings or dicts, or the path of a CSV, JSONL, Parquet or text file or of a folder of them"
         + (
             "; make a list of it: list(...)"
             if hasattr(data, "__iter__") and not isinstance(data, (bytes, Mapping))
@@ -173,7 +172,7 @@ def _check_no_options(data: Any, options: FileOptions) -> None:
 
 
 def _is_path(item: Any) -> bool:
-    """Tell a path from a text: a string is one where it names a file of a type that is read."""
+    """Whether an item of a list is a path; a string is a path if it names an existing file of a known format."""
     if not isinstance(item, str) or len(item) > 1024 or "\0" in item:
         return isinstance(item, Path)
     return Path(item).is_file() and suffix(Path(item)) in READERS

@@ -1,4 +1,4 @@
-"""Records as Python texts and dicts, turned into batches of one schema."""
+"""Converts records in Python, texts or dicts, to batches of one schema."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _place_in_list(start: int, row: int) -> str:
 
 
 def table_of_rows(source: Source, items: list[Mapping[str, Any]], place: Callable[[int], str]) -> pa.Table:
-    """Return dicts as a table; a key that only some of them have is a column all the same."""
+    """Return dicts as a table; a key that only some of them have is a column, too."""
     import pyarrow as pa
 
     rows = [_text_keys(row, place(i)) for i, row in enumerate(items)]
@@ -62,8 +62,14 @@ def batches_of_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]],
     schema_of_all: Callable[[], pa.Schema | None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Turn (place, row) pairs into batches of one schema: that of the first batch, or where there are more, that of all
-    records.
+    """Convert (place, row) pairs to batches of one schema.
+
+    Parameters
+    ----------
+    source : says which columns are wanted, and which are text
+    rows : the place of each record in messages, such as ``mail.foo:12``, and its columns
+    schema_of_all : returns the schema of all records if there is more than one batch; by default, and where it returns
+        None, the schema is that of the first batch
     """
     import pyarrow as pa
 
@@ -94,7 +100,7 @@ _Chunk = tuple[list[str], list[Mapping[str, Any]]]
 
 
 def _two_ahead(chunks: Iterator[_Chunk]) -> tuple[list[_Chunk], Iterator[_Chunk]]:
-    """Return the first two chunks, and what raises the error of the second one after the first has been used."""
+    """Return the first two chunks, and an iterator that raises the error of the second after the first is used."""
     first = list(islice(chunks, 1))
     try:
         return first + list(islice(chunks, 1)), iter(())

@@ -1,4 +1,4 @@
-"""Batches of tables and of several files, all of one schema."""
+"""Converts batches of several files to one schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Yield a table in memory as it lies there, with all columns in the same chunks."""
+    """Yield the batches of a table, without copying it."""
     yield from table.to_batches()
 
 
@@ -32,8 +32,7 @@ def with_schema(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.Reco
             raise ColumnError(
                 wanted.name,
                 f"from {place} on: column {wanted.name!r} changes from {wanted.type} to {column.type}; make it one "
-                "type in all records, or "
-                "leave it out with columns=[...], which names the columns to keep",
+                "type in all records, or leave it out with columns=[...], which names the columns to keep",
             ) from None
     return pa.record_batch(columns, schema=schema)
 
@@ -46,7 +45,7 @@ def _widened(column: pa.Array, wanted: pa.DataType) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         if not pa.types.is_nested(column.type):
             raise
-        return pa.array(column.to_pylist(), wanted)  # fields in another order
+        return pa.array(column.to_pylist(), wanted)  # the fields of structs may have another order
 
 
 def _drops_fields(found: pa.DataType, wanted: pa.DataType) -> bool:

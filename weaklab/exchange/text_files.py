@@ -1,4 +1,4 @@
-"""Text files: a record a line; in a folder, each file may hold the records of one label."""
+"""Reads text files, one record per line; in a folder, each file may hold the records of one label."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 
 @READERS.named(".txt")
 def read_text(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
-    """Text, a record a line."""
+    """Text, one record per line."""
     return batches_of_rows(source, _rows(paths, options, source.labels_by_file))
 
 

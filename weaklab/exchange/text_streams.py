@@ -1,6 +1,4 @@
-"""Text files: how they are opened, in which encoding, line by line, and what messages say about those that cannot be
-read.
-"""
+"""Opens files as text: compression, encodings, lines, and messages for files that cannot be read."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ def suffix(path: Path) -> str:
 
 
 def short(value: Any) -> str:
-    """Return a value as messages show it: on one line, cut after 80 characters."""
+    """Return a value for a message: on one line, cut after 80 characters."""
     shown = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
@@ -142,7 +140,7 @@ def lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 class Utf8Stream:
-    """What a file holds, as UTF-8 without a byte order mark, whatever its encoding is.
+    """The content of a file of any encoding, as UTF-8 without a byte order mark.
 
     Parameters
     ----------
@@ -165,7 +163,7 @@ class Utf8Stream:
         self._stream.close()
 
     def read(self, size: int) -> bytes:
-        """Return about so many bytes, fewer only at the end and none after it.
+        """Return about ``size`` bytes, fewer only at the end of the file, and none after it.
 
         Raises
         ------
@@ -248,7 +246,7 @@ def _likely_encoding(raw: bytes, encoding: str) -> tuple[str, str]:
 
 
 def _plausibility(raw: bytes, name: str, script: tuple[str, ...]) -> float:
-    """Return the share of characters beyond ASCII that texts in this encoding are made of."""
+    """Return the share of the non-ASCII characters that are common in texts of this encoding."""
     try:
         text = codecs.getincrementaldecoder(name)().decode(raw[:_SAMPLE_BYTES])
     except UnicodeDecodeError:
