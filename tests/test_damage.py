@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -21,7 +22,7 @@ from weaklab import Project
 from weaklab.core.checksums import Seal
 from weaklab.core.errors import ProjectError, WeaklabWarning
 from weaklab.core.events import Event
-from weaklab.project.store import Store
+from weaklab.project.sqlite_journal import SqliteJournal
 from weaklab.simulation.finished_runs import RunFile
 
 ROWS = [
@@ -213,8 +214,17 @@ def test_a_backup_of_the_part_is_enough(folder):
 def to_format_1(folder):
     """Make a project as versions without checksums left it."""
     db = sqlite3.connect(folder / "weaklab.db")
-    for table in ("meta", "imports", "events", "members", "outside"):
+    for table in ("meta", "imports", "members", "outside"):
         db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+    held = [(number, json.loads(data)) for number, data in db.execute("SELECT id, data FROM events")]
+    db.execute("DROP TABLE events")
+    names = ("kind", "record", "label", "undoes", "annotator", "session", "at", "seconds", "suggestion",
+             "suggestion_confidence", "suggestion_shown", "picked_by", "pick_probability")  # fmt: skip
+    db.execute(f"CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join(names)})")
+    for number, event in held:
+        event["label"] = event.pop("value", None)
+        values = (number, *(event.get(name) for name in names))
+        db.execute(f"INSERT INTO events VALUES ({', '.join('?' * len(values))})", values)
     db.execute("ALTER TABLE imports DROP COLUMN parts")
     db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
     db.commit()
@@ -341,9 +351,9 @@ def written(folder, statement, *values):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE events SET label = 'ham' WHERE id = 1",
+        "UPDATE events SET data = replace(data, 'spam', 'news') WHERE id = 1",
         "UPDATE events SET record = 'r40' WHERE id = 3",
-        "UPDATE events SET annotator = 'x' WHERE id = 12",
+        "UPDATE events SET data = replace(data, 'annotator', 'session') WHERE id = 12",
         "UPDATE events SET sum = NULL WHERE id = 2",
         "DELETE FROM events WHERE id = 5",
         "DELETE FROM events WHERE id = 12",
@@ -403,10 +413,10 @@ def test_without_a_backup_intact_rows_are_salvaged(folder, broken):
     with Project(folder) as project:
         before = project.manual_labels()
     if broken == "one row":
-        written(folder, "UPDATE events SET label = 'ham' WHERE id = 1")
+        written(folder, "UPDATE events SET data = replace(data, 'spam', 'news') WHERE id = 1")
     else:
         database = bytearray((folder / "weaklab.db").read_bytes())
-        place = database.find(b"labelr7")
+        place = database.find(b'"record":"r7"')
         if broken == "a page":
             start = place // 4096 * 4096
             database[start : start + 8] = b"\xff" * 8
@@ -712,7 +722,9 @@ def test_a_session_sees_labels_and_heuristics_of_another_at_its_next_question(fo
 def test_a_lease_of_a_clock_that_was_set_back_is_void(folder, ahead, free):
     with Project(folder) as one, Project(folder) as other:
         asked = one.ask(5)
-        one._store._db.execute("UPDATE asks SET at = ? WHERE session = ?", (time.time() + ahead, one.session_id))
+        one.workspace.journal._db.connection.execute(
+            "UPDATE asks SET at = ? WHERE session = ?", (time.time() + ahead, one.session_id)
+        )
         assert ({a.id for a in asked} <= {a.id for a in other.ask(60, lease=False)}) == free
         assert (len(other.lease(asked, asked[0].asked_after)) == 5) == free
 
@@ -737,7 +749,7 @@ def test_the_benchmark_counts_what_was_silent_and_finds_nothing(monkeypatch, cap
 
 def test_concurrent_event_is_not_reported_as_damage(tmp_path):
     weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None).close()
-    reader, writer = Store(tmp_path / "p"), Store(tmp_path / "p")
+    reader, writer = SqliteJournal(tmp_path / "p"), SqliteJournal(tmp_path / "p")
     threads = []
 
     def write_between(statement):
@@ -749,7 +761,7 @@ def test_concurrent_event_is_not_reported_as_damage(tmp_path):
             threads[0].start()
             threads[0].join(0.3)
 
-    reader._base.connection.set_trace_callback(write_between)
+    reader._db.connection.set_trace_callback(write_between)
     assert len(reader.events()) in (0, 1)
     threads[0].join()
     assert [event.record for event in reader.events()] == ["r1"]

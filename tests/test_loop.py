@@ -164,9 +164,9 @@ def test_undo_does_not_affect_other_sessions(project):
 
 def test_events_cannot_be_changed_or_removed(project):
     project.label("a", "ham")
-    for statement in ("UPDATE events SET label = 'spam'", "DELETE FROM events"):
+    for statement in ("UPDATE events SET data = '{}'", "DELETE FROM events"):
         with pytest.raises(Exception, match="append-only"):
-            project._store._db.execute(statement)
+            project.workspace.journal._db.connection.execute(statement)
 
 
 # ---- retraining

@@ -17,7 +17,7 @@ from weaklab.core.errors import CorpusError, HeuristicError, ProjectError, Unkno
 from weaklab.heuristics.expression_text import expression_from_text
 from weaklab.project.answers import moment
 from weaklab.project.records import RecordTable
-from weaklab.project.store import StoredCorpus
+from weaklab.project.stored_corpus import StoredCorpus
 
 ROWS = [
     {"id": "a", "text": "Win a prize", "n": 1, "truth": "spam"},
@@ -338,7 +338,7 @@ def test_texts_are_read_for_few_records_by_their_place(tmp_path, reads):
 def test_a_search_trains_nothing(tmp_path):
     project = make(tmp_path / "p")
     assert project.records.search("prize").where("n > 0").ids() == ["a", "c"]
-    assert project._state is None
+    assert project.workspace.trained is None
 
 
 def test_a_table_keeps_what_it_found_and_a_new_one_sees_more(project):

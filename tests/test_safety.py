@@ -9,6 +9,7 @@ from sklearn.utils import all_estimators
 import weaklab
 from weaklab.classifiers.stored import SCIKIT_LEARN, estimator_from_spec, estimator_spec
 from weaklab.core.errors import HeuristicError
+from weaklab.project.journal import MemberRow
 from weaklab.project.stored_members import heuristic_from_spec
 
 
@@ -250,7 +251,7 @@ def test_a_member_that_is_refused_leaves_the_project_open_and_abstains(trapped):
         "name": "odd",
     }
     with weaklab.Project(folder) as project:
-        project._store.put_member("odd", stored, "0", "")
+        project.workspace.journal.put_member(MemberRow("odd", stored, "0", ""))
     with pytest.warns(weaklab.WeaklabWarning, match="will not make 'collections.OrderedDict'"):
         project = weaklab.Project(folder)
     with project:

@@ -321,7 +321,7 @@ def import_(
             **file_options(encoding, sep, quote, escape, header, columns, sheet),
         )
         show(count.table())
-        labels = len(held.manual_labels()) if held._last_event() else 0
+        labels = len(held.manual_labels())
         known = f", {labels:,} with a manual label" if labels else ""
         tell(f"imported {counted(count, 'record')}; the project has {len(held):,}{known}")
 
@@ -355,7 +355,7 @@ def salvage(project: Folder) -> None:
     if not (project / DATABASE).exists():
         raise WeaklabError(f"{project / DATABASE} is not there, so there is nothing to salvage")
     with contextlib.suppress(WeaklabError), opened(project, run_code=False) as held:
-        held._last_event()
+        held.history()  # reads and checks every event
         tell(f"{project / DATABASE} is whole; nothing was done")
         return
     for line in database.salvage(project):
@@ -374,7 +374,7 @@ def lfs(
     """
     with opened(project, run_code=not no_code) as held:
         if len(held):
-            held._ensure(progress=sys.stderr.isatty())
+            held.workspace.state(progress=sys.stderr.isatty())
             summary = held.summary()
             if csv:
                 print(_as_csv(summary), end="")

@@ -20,7 +20,7 @@ def run_batch(project: Project, source: str, out: Path, say: Callable[[str], Non
     from weaklab.batch import label_files
 
     lost = [h.name for h in project.committee.heuristics if isinstance(h, MissingHeuristic)]
-    if lost and project.run_code:
+    if lost and project.workspace.run_code:
         say(
             f"warning: {', '.join(lost)}: written in a session that is over, so without votes here; put the code into "
             "labeling_functions/"

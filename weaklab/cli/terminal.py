@@ -92,7 +92,7 @@ def label_in_terminal(
     With ``ahead``, the committee is trained and the next batch is picked while the person works on the current one. The
     person waits only if this is not finished in time. Every batch is picked without the answers to the batch before it.
     """
-    project.must_be_writable()
+    project.workspace.journal.must_be_writable()
     out = out or sys.stdout
     limit = batch if n is None else max(1, min(batch, n))
     with project.session(strategy=strategy, batch=limit, again=again, background=ahead) as session:

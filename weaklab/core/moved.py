@@ -43,7 +43,6 @@ MOVED = {
     "weaklab.reliability": ("weaklab.evaluation.reliability", "weaklab.core.thresholds"),
     "weaklab.scheduler": ("weaklab.scheduling.scheduler",),
     "weaklab.settings": ("weaklab.project.settings",),
-    "weaklab.store": ("weaklab.project.store", "weaklab.core.events"),
     "weaklab.stream": ("weaklab.scheduling.stream",),
     "weaklab.synthesis": ("weaklab.scheduling.synthesis",),
     "weaklab.tables": ("weaklab.core.tables",),

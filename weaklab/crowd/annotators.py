@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError, warn
@@ -11,7 +12,7 @@ from weaklab.corpus import ids_of
 from weaklab.heuristics import Ballot, Heuristic, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -28,7 +29,9 @@ EQUAL = 1e-6
 """Labels with probabilities that differ by less count as equally probable."""
 
 
-def settle(opinions: Opinions) -> dict[str, str]:
+def settle(
+    opinions: Opinions, people: Sequence[str] | None = None, names: Sequence[str] | None = None
+) -> dict[str, str]:
     """Return record -> label: the consensus of its annotators; where that is tied, the latest of the tied labels.
 
     The accuracy of each annotator is estimated from all records that several people labeled. The label model is
@@ -39,11 +42,13 @@ def settle(opinions: Opinions) -> dict[str, str]:
     Parameters
     ----------
     opinions : record -> annotator -> event; every record has at least one
+    people, names : all annotators and all label names in use, in alphabetical order; by default those of ``opinions``,
+        which may leave out records with one annotator
     """
     found = {record: max(mine.values(), key=lambda event: event.id).label or "" for record, mine in opinions.items()}
     disputed = [record for record, mine in opinions.items() if len({event.label for event in mine.values()}) > 1]
     if disputed:
-        names, P, rows = _judged(opinions)
+        names, P, rows = _judged(opinions, people, names)
         for record in disputed:
             share = dict(zip(names, P[rows[record]].tolist(), strict=True))
             best = max(share.values())
@@ -54,13 +59,17 @@ def settle(opinions: Opinions) -> dict[str, str]:
     return found
 
 
-def _matrix(opinions: Opinions) -> tuple[list[str], list[str], NDArray[np.int8], dict[str, int]]:
+def _matrix(
+    opinions: Opinions, people: Sequence[str] | None = None, names: Sequence[str] | None = None
+) -> tuple[Sequence[str], Sequence[str], NDArray[np.int8], dict[str, int]]:
     """Return label names, annotators, the label matrix (n, m) of records with several annotators, and record -> row."""
     import numpy as np
 
     shared = [record for record, mine in opinions.items() if len(mine) > 1]
-    people = sorted({annotator for mine in opinions.values() for annotator in mine})
-    names = sorted({event.label or "" for mine in opinions.values() for event in mine.values()})
+    if people is None:
+        people = sorted({annotator for mine in opinions.values() for annotator in mine})
+    if names is None:
+        names = sorted({event.label or "" for mine in opinions.values() for event in mine.values()})
     column, code = ({name: place for place, name in enumerate(listed)} for listed in (people, names))
     L = np.full((len(shared), len(people)), ABSTAIN, dtype=np.int8)
     for row, record in enumerate(shared):
@@ -69,37 +78,45 @@ def _matrix(opinions: Opinions) -> tuple[list[str], list[str], NDArray[np.int8],
     return names, people, L, {record: row for row, record in enumerate(shared)}
 
 
-def _judged(opinions: Opinions) -> tuple[list[str], NDArray[np.float64], dict[str, int]]:
+def _judged(
+    opinions: Opinions, people: Sequence[str] | None = None, names: Sequence[str] | None = None
+) -> tuple[Sequence[str], NDArray[np.float64], dict[str, int]]:
     """Return label names, probabilities (n, k) of the records with several annotators, and record -> row."""
     from weaklab.label_models import HierarchicalDawidSkene
 
-    names, _, L, rows = _matrix(opinions)
+    names, _, L, rows = _matrix(opinions, people, names)
     P = HierarchicalDawidSkene(n_classes=max(len(names), 2), form="accuracy").fit(L).predict_proba(L)
     return names, P[:, : len(names)], rows
 
 
-def annotator_table(opinions: Opinions) -> pd.DataFrame:
+def annotator_table(
+    opinions: Opinions, counts: Mapping[str, int] | None = None, names: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return a table of the annotators, one row per person.
 
     Its columns are ``annotator``; ``labels``, the number of records that the person labeled; ``shared``, the number of
     these that others labeled, too; ``agreement``, the share of the others' labels on these that are the same; and
     ``accuracy`` with its 95% interval from ``low`` to ``high``, see :func:`weaklab.crowd.crowd.annotator_quality`.
     Agreement and accuracy are missing if no record is shared.
+
+    Parameters
+    ----------
+    opinions : record -> annotator -> event; records with one annotator may be left out
+    counts : how many records each person labeled; by default those of ``opinions``
+    names : all label names in use, in alphabetical order; by default those of ``opinions``
     """
     import numpy as np
     import pandas as pd
 
     from weaklab.crowd.crowd import annotator_quality
 
-    _, people, L, _ = _matrix(opinions)
-    counts = dict.fromkeys(people, 0)
-    for mine in opinions.values():
-        for annotator in mine:
-            counts[annotator] += 1
+    counts = counts or Counter(annotator for mine in opinions.values() for annotator in mine)
+    people = sorted(counts)
+    _, _, L, _ = _matrix(opinions, people, names)
     frame = pd.DataFrame({"annotator": people, "labels": [counts[name] for name in people]})
     if not len(L):
         return frame.assign(shared=0, agreement=np.nan, accuracy=np.nan, low=np.nan, high=np.nan)
-    quality = annotator_quality(L, _judged(opinions)[1], people)
+    quality = annotator_quality(L, _judged(opinions, people, names)[1], people)
     shared = quality["n_labels"].to_numpy()
     given = (L != ABSTAIN).sum(axis=1)
     same = np.array([((L[:, [j]] == L) & (L[:, [j]] != ABSTAIN)).sum() - shared[j] for j in range(len(people))])

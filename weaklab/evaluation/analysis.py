@@ -143,15 +143,10 @@ def shared_answers(groups: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]
     >>> shared_answers(np.array([0, 0, 2, 2, 2]), np.array([1, -1, 0, 1, -1])).tolist()
     [-1, 0, -1, -1, -1]
     """
-    labeled = np.flatnonzero(np.asarray(y) != ABSTAIN)
-    home: dict[int, int] = {}
-    broken: set[int] = set()
-    for row in labeled.tolist():
-        first = home.setdefault(int(groups[row]), row)
-        if y[first] != y[row]:
-            broken.add(int(groups[row]))
-    source = np.full(len(groups) + 1 + int(np.max(groups, initial=0)), ABSTAIN, dtype=np.int64)
-    for group, row in home.items():
-        if group not in broken:
-            source[group] = row
-    return np.asarray(np.where(np.asarray(y) == ABSTAIN, source[groups], ABSTAIN))
+    y = np.asarray(y)
+    labeled = np.flatnonzero(y != ABSTAIN)
+    home = groups[labeled]
+    source = np.full(1 + int(np.max(groups, initial=0)), ABSTAIN, dtype=np.int64)
+    source[home[::-1]] = labeled[::-1]  # the last one written is the first of its group
+    source[home[y[source[home]] != y[labeled]]] = ABSTAIN  # the group contradicts itself
+    return np.asarray(np.where(y == ABSTAIN, source[groups], ABSTAIN))

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import WeaklabError, did_you_mean
 from weaklab.core.events import EVENT_KINDS, UNDO
 from weaklab.corpus.records import record_id
+from weaklab.project.answering import history
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from weaklab.project.project import Project
+    from weaklab.project.workspace import Workspace
 
 Moment = str | date | datetime
 """A time or a day; without a zone it is UTC."""
 
 
 def answers(
-    project: Project,
+    work: Workspace,
+    /,
     *,
     annotator: str | None = None,
     label: str | None = None,
@@ -36,7 +38,7 @@ def answers(
     annotator : who answered
     label : the label that was given
     record : id of the record
-    kind : ``label``, ``skip``, ``requeue`` or ``undo``; by default all
+    kind : ``label``, ``skip``, ``requeue``, ``note`` or ``undo``; by default all
     since, until : first and last moment, both included: a time, a day, or a text such as ``"2026-01-31"`` or
         ``"2026-01-31 14:30"``; UTC where it names no zone; ``until`` a day is until its end
     standing : leave out what was undone, and the undoing itself
@@ -54,15 +56,15 @@ def answers(
     >>> for record, label in [("a", "spam"), ("b", "spam")]:
     ...     _ = project.label(record, label, annotator="Ann")
     >>> _ = project.undo()
-    >>> answers(project, annotator="Ann", label="spam", standing=True)["record"].tolist()
+    >>> project.answers(annotator="Ann", label="spam", standing=True)["record"].tolist()
     ['a']
     """
-    frame = project.history()
+    frame = history(work)
     kept = frame["id"].notna()
     if standing:
         kept &= (frame["kind"] != UNDO) & ~frame["id"].isin(frame["undoes"].dropna())
     if label is not None:
-        kept &= frame["label"] == _known_label(project, label, frame)
+        kept &= frame["label"] == _known_label(work, label, frame)
     if kind is not None:
         kept &= frame["kind"] == _known(kind)
     if annotator is not None:
@@ -74,11 +76,11 @@ def answers(
     return frame[kept].reset_index(drop=True)
 
 
-def _known_label(project: Project, label: str, frame: pd.DataFrame) -> str:
+def _known_label(work: Workspace, label: str, frame: pd.DataFrame) -> str:
     """Return a label of the project, or one that answers named earlier."""
     if label in set(frame["label"]):
         return label
-    return str(project.label_names.name(project.label_names.code(label)))
+    return str(work.label_names.name(work.label_names.code(label)))
 
 
 def _known(kind: str) -> str:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.project.project_files import ProjectFiles
     from weaklab.project.settings import Settings
-    from weaklab.project.store import Store, StoredCorpus
+    from weaklab.project.stored_corpus import StoredCorpus
     from weaklab.scheduling.views import Views
     from weaklab.training.trainer import State
     from weaklab.voting.committee import Committee
@@ -45,7 +46,7 @@ class ProjectCache:
 
     def __init__(
         self,
-        store: Store,
+        files: ProjectFiles,
         corpus: StoredCorpus,
         folders: Sequence[str],
         ids: Sequence[str],
@@ -53,8 +54,8 @@ class ProjectCache:
         settings: Settings,
     ) -> None:
         self.corpus = corpus
-        self._store, self._folders, self._ids, self._committee, self._settings = (
-            store,
+        self._files, self._folders, self._ids, self._committee, self._settings = (
+            files,
             list(folders),
             ids,
             committee,
@@ -92,9 +93,9 @@ class ProjectCache:
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         committee, corpus = self._committee(), self.corpus
-        parts = [self._store.corpus([folder], self._folders) for folder in self._folders]
+        parts = [self._files.corpus([folder], self._folders) for folder in self._folders]
         found = [
-            committee.columns(part, self._store.column_cache(folder, part.view), progress, fresh)
+            committee.columns(part, self._files.column_cache(folder, part.view), progress, fresh)
             for folder, part in zip(self._folders, parts, strict=True)
         ]
         columns = {
@@ -148,8 +149,8 @@ class ProjectCache:
                 classifier.features,
                 self.corpus,
                 "/".join(self._folders),
-                self._store.path / "cache",
-                write=not self._store.read_only,
+                self._files.path / "cache",
+                write=not self._files.read_only,
             )
         classifier.features, X = self._features[key]
         return X
@@ -167,7 +168,7 @@ class ProjectCache:
                 keys_of(self._ids),
                 (lambda: self.matrix(learner)) if there else None,
                 (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
-                lambda name, make: self._store.array(
+                lambda name, make: self._files.array(
                     f"embedding-{name}-{learner.features.fingerprint[:16]}", self._folders, make
                 ),
             )
@@ -181,7 +182,7 @@ class ProjectCache:
         if not self._settings.share_answers or not self.corpus.roles.text:
             return None
         if self._groups is None:
-            self._groups = self._store.array(
+            self._groups = self._files.array(
                 f"duplicates-{self._settings.share_answers}", self._folders, self._near_duplicates
             )
         return self._groups

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from zlib import crc32
 
 from weaklab.core.errors import ProjectError
-from weaklab.core.events import EVENT_COLUMNS, EVENT_KINDS
+from weaklab.core.events import Event, now
 from weaklab.core.files import sync_folder, write_errors
 from weaklab.core.tables import counted
 
@@ -34,17 +34,19 @@ _SAFE_WAL = (3, 51, 3)
 _CHECKS_TABLES = (3, 33, 0)
 """From this version on SQLite can check one table without the others."""
 FORMAT = 2
-"""Format 1 had no checksums; it is read, and brought to format 2 where it can be written."""
-_ADDED_COLUMNS = {"pool_size": "INTEGER", "asked_after": "INTEGER"}
-"""Columns of ``events`` that databases of the first versions do not have."""
-
+"""Format 1 had no checksums, and a column for each attribute of an event instead of JSON; it is read, and brought
+to format 2 where it can be written."""
+_FORMAT_1_EVENTS = (
+    "kind", "record", "label", "undoes", "annotator", "session", "at", "seconds", "suggestion", "suggestion_confidence",
+    "suggestion_shown", "picked_by", "pick_probability", "pool_size", "asked_after",
+)  # fmt: skip
+"""The columns of ``events`` in format 1; its first versions lack the last two."""
 SUMMED = {
     "meta": ("key", "value"),
     "imports": ("folder", "source", "records", "at", "parts"),
-    "events": EVENT_COLUMNS,
+    "events": ("record", "data"),
     "members": ("name", "position", "spec", "fingerprint", "location"),
     "outside": ("id", "kind", "data", "at"),
-    "notes": ("record", "text", "annotator", "session", "at"),
 }
 """The tables whose rows carry a checksum, and the columns that it covers, in their order."""
 _TRIGGERS = """
@@ -59,10 +61,7 @@ CREATE TABLE IF NOT EXISTS imports (
     id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT NULL UNIQUE, source TEXT NOT NULL, records INTEGER NOT NULL,
     at TEXT NOT NULL, parts TEXT, sum BLOB);
 CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN {EVENT_KINDS}), record TEXT NOT NULL,
-    label TEXT, undoes INTEGER, annotator TEXT NOT NULL, session TEXT NOT NULL, at TEXT NOT NULL, seconds REAL,
-    suggestion TEXT, suggestion_confidence REAL, suggestion_shown INTEGER, picked_by TEXT, pick_probability REAL,
-    pool_size INTEGER, asked_after INTEGER, sum BLOB);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, data TEXT NOT NULL, sum BLOB);
 CREATE TABLE IF NOT EXISTS asks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, session TEXT NOT NULL, at REAL NOT NULL,
     strategy TEXT NOT NULL, score REAL NOT NULL, probability REAL NOT NULL);
@@ -71,12 +70,8 @@ CREATE TABLE IF NOT EXISTS members (
     sum BLOB);
 CREATE TABLE IF NOT EXISTS outside (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL, at TEXT NOT NULL, sum BLOB);
-CREATE TABLE IF NOT EXISTS notes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL, text TEXT NOT NULL, annotator TEXT NOT NULL,
-    session TEXT NOT NULL, at TEXT NOT NULL, sum BLOB);
 CREATE INDEX IF NOT EXISTS asks_by_record ON asks (record);
-CREATE INDEX IF NOT EXISTS events_by_session ON events (session, id);
-CREATE INDEX IF NOT EXISTS events_undone ON events (undoes) WHERE undoes IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_by_record ON events (record);
 {_TRIGGERS}
 """
 _TABLES = {*SUMMED, "asks"}
@@ -95,22 +90,6 @@ def row_sum(values: tuple[Any, ...]) -> int:
     return crc32(marshal.dumps(values, 2))
 
 
-def text_or_none(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-def int_or_none(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def real_or_none(value: Any) -> float | None:
-    """Return a number as SQLite will give it back: it knows neither NaN nor minus zero."""
-    if value is None:
-        return None
-    number = float(value) + 0.0
-    return None if number != number else number
-
-
 class Database:
     """The connection to the database of a project.
 
@@ -122,6 +101,7 @@ class Database:
     ----------
     read_only : whether the folder or the file may not be written
     connection : the SQLite connection
+    commits : how many transactions were written through it
 
     Raises
     ------
@@ -133,7 +113,8 @@ class Database:
         self.file = folder / DATABASE
         self._folder = folder
         self._lock = threading.RLock()
-        self._closed = False
+        self._closed = self._writing = False
+        self.commits = 0
         self.format = FORMAT
         there = self.file.exists() and self.file.stat().st_size > 0
         if not there and any((folder / "corpus").glob("[!.]*")):
@@ -241,24 +222,39 @@ class Database:
             self.checked(table, "rowid")
 
     def _migrate(self) -> None:
-        """Bring format 1 to format 2: add the columns that are missing, and give every row its checksum."""
+        """Bring format 1 to format 2: events become JSON, and every row gets its checksum."""
         with self.transaction() as db:
             if db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0] != "1":
                 return  # another process was quicker
-            _execute(db, _SCHEMA)  # the tables that are missing
-            for name in ("events_stay", "events_remain"):
-                db.execute(f"DROP TRIGGER IF EXISTS {name}")
-            for name, kind in _ADDED_COLUMNS.items():
-                _add_column(db, "events", name, kind)
+            events = self._events_of_format_1()
+            last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+            db.execute("DROP TABLE events")
+            _execute(db, _SCHEMA)  # the tables that are missing, events among them
             _add_column(db, "imports", "parts", "TEXT")
-            db.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
-            for table, columns in SUMMED.items():
+            for table in set(SUMMED) - {"events"}:
                 _add_column(db, table, "sum", "BLOB")
-                rows = db.execute(f"SELECT rowid, {', '.join(columns)} FROM {table}").fetchall()
-                db.executemany(
-                    f"UPDATE {table} SET sum = ? WHERE rowid = ?", [(row_sum(row[1:]), row[0]) for row in rows]
-                )
-            _execute(db, _TRIGGERS)
+            db.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
+            db.executemany(
+                "INSERT INTO events (id, record, data, sum) VALUES (?, ?, ?, ?)",
+                ((*row, row_sum(row[1:])) for row in events),
+            )
+            if last is not None:  # so that events that are missing at the end are noticed
+                db.execute("INSERT OR IGNORE INTO sqlite_sequence (name, seq) SELECT 'events', 0 WHERE NOT EXISTS "
+                           "(SELECT 1 FROM sqlite_sequence WHERE name = 'events')")  # fmt: skip
+                db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", last)
+            for table in set(SUMMED) - {"events"}:
+                rows = db.execute(f"SELECT rowid, {', '.join(SUMMED[table])} FROM {table}").fetchall()
+                sums = [(row_sum(row[1:]), row[0]) for row in rows]
+                db.executemany(f"UPDATE {table} SET sum = ? WHERE rowid = ?", sums)
+
+    def _events_of_format_1(self, tail: str = "ORDER BY id", *values: Any) -> list[tuple[Any, ...]]:
+        """Return (number, record, JSON) of the events of a database of format 1."""
+        there = {str(row[1]) for row in self.rows("PRAGMA table_info(events)")}
+        shown = ", ".join(name if name in there else f"NULL AS {name}" for name in _FORMAT_1_EVENTS)
+        return [
+            (number, row[1], _event_of_format_1(row).to_json())
+            for number, *row in self.rows(f"SELECT id, {shown} FROM events {tail}", *values)
+        ]
 
     # ---- reading and writing
 
@@ -320,16 +316,23 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends."""
+        """All or nothing, on disk when it ends; one within another is part of it."""
         self.must_be_writable()
         with self._lock, self.told():
+            if self._writing:  # part of the transaction around it
+                yield self.connection
+                return
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
+                self._writing = True
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
                 self._rollback()
                 raise
+            finally:
+                self._writing = False
+            self.commits += 1
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -362,6 +365,8 @@ class Database:
         tail : what follows ``FROM table``, such as ``WHERE id > ?``
         """
         columns = SUMMED[table]
+        if self.format < FORMAT and table == "events":
+            return self._events_of_format_1(tail, *values)
         if self.format < FORMAT:
             there = {str(row[1]) for row in self.rows(f"PRAGMA table_info({table})")}
             if not there:
@@ -429,7 +434,7 @@ def salvage(folder: Path) -> list[str]:
 
 
 def _write_salvaged(place: Path, kept: dict[str, dict[int, tuple[Any, ...]]], events: int) -> None:
-    nothing = ("undo", "", None, None, "salvage", "", datetime.now(UTC).isoformat(timespec="microseconds"), *[None] * 8)
+    nothing = ("", Event("undo", annotator="salvage", at=now()).to_json())
     database = Database(place)
     try:
         with database.transaction():
@@ -484,6 +489,15 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _event_of_format_1(row: Sequence[Any]) -> Event:
+    """Return the event of the values of :data:`_FORMAT_1_EVENTS`."""
+    held = dict(zip(_FORMAT_1_EVENTS, row, strict=True))
+    held["value"] = held.pop("label")
+    if held["suggestion_shown"] is not None:
+        held["suggestion_shown"] = bool(held["suggestion_shown"])
+    return Event(**held)
 
 
 def _add_column(db: sqlite3.Connection, table: str, name: str, kind: str) -> None:

@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError
-from weaklab.corpus import Columns, Corpus, ids_of, record_id
+from weaklab.corpus import Columns, Corpus, Roles, ids_of, record_id
+from weaklab.exchange import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from weaklab.project.store import Store
+    from weaklab.project.journal import Journal
 
     Predict = Callable[[pa.RecordBatch], NDArray[np.float64]]
 
@@ -36,15 +37,15 @@ class ExtraRecords:
     ids : their ids, oldest first
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._held: dict[str, bytes] = {}
         self._last = 0
         self.sync()
 
     def sync(self) -> None:
         """Read what was added since, by this process or another."""
-        for number, name, _, data in self._store.outside(self._last):
+        for number, name, _, data in self._journal.extra_records(self._last):
             self._last, self._held[name] = number, data
 
     @property
@@ -56,7 +57,9 @@ class ExtraRecords:
 
     def add(self, kind: str, batch: pa.RecordBatch) -> None:
         """Keep the records of a batch, ``stream`` or ``synthetic``; when this returns they are on disk."""
-        self._store.add_outside((name, kind, _packed(batch.slice(row, 1))) for row, name in enumerate(ids_of(batch)))
+        self._journal.add_extra_records(
+            (name, kind, _packed(batch.slice(row, 1))) for row, name in enumerate(ids_of(batch))
+        )
         self.sync()
 
     def batch(self, ids: Sequence[str], corpus: Corpus) -> pa.RecordBatch:
@@ -180,3 +183,14 @@ def synthesized(
 def corpus_schema(corpus: Corpus) -> pa.Schema:
     """Return the columns of a corpus, with their types and roles."""
     return corpus.schema if corpus.schema is not None else next(corpus.batches()).schema
+
+
+def as_corpus(table: pa.Table | pa.RecordBatch) -> Corpus:
+    """Return records that have roles already as a corpus."""
+    import pyarrow as pa
+
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+
+    roles = Roles.of(table.schema)
+    return read(table, text=list(roles.text), id=roles.id, label=roles.label, gold=roles.gold)

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.core.events import LABEL, Event
@@ -18,11 +18,16 @@ from weaklab.core.progress import tracked
 from weaklab.core.tables import counted
 from weaklab.corpus import ColumnError, Corpus, Roles
 from weaklab.corpus.union import fitted, union_of
+from weaklab.exchange import open_corpus
+from weaklab.exchange.file_options import FileKeywords
+from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
-from weaklab.project.store import Found, Store, StoredCorpus
+from weaklab.project.stored_corpus import Found, StoredCorpus
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from weaklab.project.workspace import Workspace
 
 IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
@@ -36,7 +41,7 @@ class Import:
 
     Attributes
     ----------
-    store : of the project
+    files : of the project
     corpus : the new records
     folders : the imports that are there already
     there : their records, None for the first import
@@ -49,7 +54,7 @@ class Import:
     map : what values of the label and gold columns stand for that are no label names
     """
 
-    store: Store
+    files: ProjectFiles
     corpus: Corpus
     folders: Sequence[str]
     there: StoredCorpus | None
@@ -80,7 +85,7 @@ class Import:
         while True:
             self._begin()
             try:
-                count = self.store.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
+                count = self.files.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
             except ColumnError as error:
                 self.corpus.leave_out(error)  # begins anew without this column, unless it is needed
             else:
@@ -97,7 +102,7 @@ class Import:
         for _ in self._batches():
             pass
         made = self._events(session)
-        return self.store.adopt(found, self._check, lambda: made)
+        return self.files.adopt(found, self._check, lambda: made)
 
     def _begin(self) -> None:
         roles = self.corpus.roles
@@ -204,7 +209,7 @@ class Import:
         others = [folder for folder in folders if folder not in self.folders and folder != self.instead_of]
         known = self.known
         if others:
-            beside = self.store.corpus(others)
+            beside = self.files.corpus(others)
             assert beside.schema is not None
             assert self._written is not None
             mine = Roles.of(self._written)
@@ -388,3 +393,132 @@ def _without(batch: pa.RecordBatch, ids: list[str], known: AbstractSet[str]) -> 
 
 def _count(found: tuple[pa.RecordBatch, list[str]]) -> int:
     return len(found[1])
+
+
+def add_records(
+    work: Workspace,
+    /,
+    data: Any,
+    *,
+    text: str | Sequence[str] | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    gold: str | None = None,
+    columns: Sequence[str] | None = None,
+    map: Mapping[Any, Any] | None = None,
+    skip_known: bool = False,
+    instead_of: str | None = None,
+    quiet: bool = False,
+    progress: bool | None = None,
+    **options: Unpack[FileKeywords],
+) -> ImportReceipt:
+    """Copy records into the project, print what was taken for what, and return it: a number, that of the new
+    records.
+
+    Takes what :func:`weaklab.read` takes. Labels in the column ``label`` become manual labels, of which the
+    committee learns at the next :meth:`run`; ``gold`` is kept for measuring. Both must hold label names, or ``map``
+    says what their values stand for; nothing, NaN and -1 mean no label. Records stay in the order of the imports.
+    Imports may have different columns: one that an import lacks is empty there.
+
+    Parameters
+    ----------
+    columns : names of the columns to keep beside text, id, label and gold; by default all that can be stored
+    map : value -> label name, such as ``{"1": "spam", "0": "ham"}``, for the label and the gold column; None means
+        no label
+    skip_known : leave out records whose id is in the project already; by default they are an error
+    instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are
+        kept by their ids
+    quiet : print nothing
+    progress : whether to show progress where the import takes longer than a moment; by default unless ``quiet``
+    options : how files are to be read: ``encoding``, ``sep``, ``quote``, ``escape``, ``header``, ``names`` and
+        ``sheet``
+
+    Raises
+    ------
+    CorpusError, ProjectError, UnknownLabelError
+        Then nothing has been added.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["spam", "ham"])
+    >>> rows = [{"text": "win a prize", "is_spam": True}, {"text": "lunch?", "is_spam": False}]
+    >>> project.add_records(rows, label="is_spam", map={True: "spam", False: "ham"})
+    2 new records from the list
+    column   read as
+    id       id       made from the content
+    text     text
+    is_spam  label    spam 1, ham 1
+    is_spam: read as: True is spam (1), False is ham (1)
+    ImportReceipt(2 records)
+    """
+    if instead_of is not None:
+        made = _instead_of(work, instead_of)
+    else:
+        work.refresh()
+        there = work.corpus if work.has_records else None
+        made = partial(Import, work.files, folders=work.folders, there=there, known=work.rows.keys())
+    like = None if made.keywords["there"] is None else made.keywords["there"].roles
+    corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
+    shown = not quiet if progress is None else progress
+    new = made(corpus=corpus, label_names=work.label_names, skip_known=skip_known, map=map, progress=shown)
+    receipt = new.run(work.session_id)
+    if instead_of is not None:
+        work.folders, work.rows = [], {}
+    work.refresh(new.ids)
+    if not quiet:
+        print(receipt.table())
+    return receipt
+
+
+def _instead_of(work: Workspace, folder: str) -> partial[Import]:
+    """Return an import that takes the place of another, of which nothing is read."""
+    work.files.held_import(folder)
+    folders = [name for name in work.files.imports() if name != folder]
+    there = work.files.corpus(folders) if folders else None
+    known = frozenset(str(name) for name in there.ids.to_pylist()) if there else frozenset()
+    return partial(Import, work.files, folders=folders, there=there, known=known, instead_of=folder)
+
+
+def adopt(work: Workspace, /, folder: str | None = None) -> int:
+    """Take in imports that stand in the folder and that the database does not know; return the number of records.
+
+    That is so after an older database was put back. Opening the project names them.
+
+    Parameters
+    ----------
+    folder : of one import, by default all of them
+
+    Raises
+    ------
+    ProjectError
+        There is none, a part of it is damaged, or one of its records is in the project already.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+    >>> project.adopt()
+    0
+    """
+    found = [held for held in work.files.unknown_imports() if folder in (None, held.folder.name)]
+    if folder is not None and not found:
+        known = (
+            "the database knows it already"
+            if folder in work.files.imports()
+            else "there is no such folder with records"
+        )
+        raise ProjectError(
+            f"{work.path / 'corpus' / folder}: {known}; wanted the name of an import that the database does not know"
+        )
+    count = 0
+    for held in found:
+        work.refresh()
+        work.journal.must_be_writable()
+        work.files.guard.trust(held)
+        corpus = StoredCorpus(work.path, [held.folder], work.files.guard)
+        there = work.corpus if work.has_records else None
+        taken = Import(work.files, corpus, work.folders, there, work.rows.keys(), work.label_names, False)
+        count += taken.adopt(held, work.session_id)
+    work.refresh()
+    return count

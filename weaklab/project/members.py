@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from weaklab.core.errors import HeuristicError, WeaklabError, warn
+from weaklab.core.errors import HeuristicError, ProjectError, WeaklabError, warn
 from weaklab.core.labels import LabelNames
 from weaklab.heuristics import Heuristic, LabelingFunction, as_heuristic, load
 from weaklab.heuristics.loading import FileContents
 from weaklab.project.database import DATABASE
+from weaklab.project.journal import Journal, MemberRow
 from weaklab.project.settings import FILE, Settings
 from weaklab.project.stored_members import (
     NO_CODE,
@@ -20,9 +21,6 @@ from weaklab.project.stored_members import (
     stored_spec,
 )
 from weaklab.voting.committee import Committee
-
-if TYPE_CHECKING:
-    from weaklab.project.store import Store
 
 _IN_FILES = "heuristics_in_files"
 
@@ -36,8 +34,16 @@ class ProjectMembers:
     load_errors : what could not be loaded, one message each
     """
 
-    def __init__(self, path: Path, settings: Settings, labels: LabelNames, store: Store, run_code: bool = True) -> None:
-        self._path, self._settings, self._labels, self._store, self._run_code = path, settings, labels, store, run_code
+    def __init__(
+        self, path: Path, settings: Settings, labels: LabelNames, journal: Journal, run_code: bool = True
+    ) -> None:
+        self._path, self._settings, self._labels, self._journal, self._run_code = (
+            path,
+            settings,
+            labels,
+            journal,
+            run_code,
+        )
         self._load()
 
     def _load(self) -> None:
@@ -54,7 +60,7 @@ class ProjectMembers:
             classifier.location = FILE
             self.committee.add(classifier)
             self._places[classifier.name] = FILE
-        self._members = self._store.members()
+        self._members = self._journal.members()
         for name, spec, fingerprint, location in self._members:
             if name not in self.committee:
                 self.committee.add(self._member(name, spec, fingerprint, location))
@@ -63,7 +69,7 @@ class ProjectMembers:
         """Take over what other sessions have added, redefined or removed since; return whether there was any such
         thing.
         """
-        now = self._store.members()
+        now = self._journal.members()
         if now == self._members:
             return False
         before, after = ({member[0]: member for member in members} for members in (self._members, now))
@@ -89,7 +95,7 @@ class ProjectMembers:
 
     def _take_names(self) -> None:
         """Take the heuristics of the files as :meth:`remember` noted them, without running anything."""
-        noted = self._store.get_meta(_IN_FILES)
+        noted = self._journal.get(_IN_FILES)
         if noted is None and any(
             next((self._path / place).glob("*.py"), None) for place in self._settings.labeling_functions
         ):
@@ -107,12 +113,18 @@ class ProjectMembers:
         """Note the heuristics of the files whose votes are kept now, for those who open the project without running
         code.
         """
-        if not self._run_code or self._store.read_only:
+        if not self._run_code or self._journal.read_only:
             return
         inside = [h for h in self.committee.heuristics if self._places.get(h.name, FILE) != FILE and h.keeps]
         noted = [[h.name, h.fingerprint, h.location] for h in inside]
-        if noted != self._store.get_meta(_IN_FILES, []):
-            self._store.note_meta(_IN_FILES, noted)
+        if noted != self._journal.get(_IN_FILES, []):
+            self._note_files(noted)
+
+    def _note_files(self, noted: list[list[str]]) -> None:
+        try:
+            self._journal.put(_IN_FILES, noted)
+        except ProjectError as error:
+            warn(f"{error}; this session goes on")
 
     @property
     def without_code(self) -> list[str]:
@@ -157,9 +169,13 @@ class ProjectMembers:
         """Let other sessions know the votes of functions of this one that changed without being registered again."""
         for name, spec, fingerprint, location in list(self._members):
             member = self.committee[name] if name in self.committee and name not in self._places else None
-            if isinstance(member, LabelingFunction) and member.fingerprint != fingerprint and not self._store.read_only:
-                self._store.put_member(name, spec, member.fingerprint, location)
-                self._note(name, (name, spec, member.fingerprint, location))
+            if (
+                isinstance(member, LabelingFunction)
+                and member.fingerprint != fingerprint
+                and not self._journal.read_only
+            ):
+                self._journal.put_member(MemberRow(name, spec, member.fingerprint, location))
+                self._note(name, MemberRow(name, spec, member.fingerprint, location))
 
     def add(self, heuristic: Any) -> Heuristic:
         """Register a heuristic and remember it."""
@@ -168,19 +184,19 @@ class ProjectMembers:
             raise HeuristicError(
                 f"{member.name!r} is the name of a heuristic in {self._places[member.name]}; choose another name"
             )
-        self._store.must_be_writable()
+        self._journal.must_be_writable()
         self.committee.add(member)
-        self._store.put_member(member.name, stored_spec(member), member.fingerprint, member.location)
-        self._note(member.name, next((tuple(row) for row in self._store.members() if row[0] == member.name), None))
+        self._journal.put_member(MemberRow(member.name, stored_spec(member), member.fingerprint, member.location))
+        self._note(member.name, next((row for row in self._journal.members() if row.name == member.name), None))
         return member
 
     def remove(self, name: str) -> None:
         """Forget a heuristic that stands in no file."""
         if name in self._places:
             raise HeuristicError(f"{name!r} stands in {self._places[name]}; take it out there and call reload()")
-        self._store.must_be_writable()
+        self._journal.must_be_writable()
         self.committee.remove(name)
-        self._store.drop_member(name)
+        self._journal.drop_member(name)
         self._note(name, None)
 
     def _note(self, name: str, row: Any) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError
 from weaklab.core.tables import Table, clean, some_of
-from weaklab.project.answers import answers
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
@@ -101,5 +100,5 @@ def details(project: Project, record: dict[str, Any]) -> RecordDetails:
 
 def _labels_by(project: Project, record: str) -> dict[str, str]:
     """Return annotator -> the last label of theirs that stands."""
-    given = answers(project, record=record, kind="label", standing=True)
+    given = project.answers(record=record, kind="label", standing=True)
     return dict(zip(given["annotator"], given["label"], strict=True))

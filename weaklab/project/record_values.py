@@ -145,22 +145,15 @@ class RecordValues:
         project = self.project
         if self.corpus is None:
             return _no_opinions(project.label_names)
-        with project.working:
-            votes, P, manual, corpus = project.votes(), project.probabilities(), project.manual_labels(), project.corpus
-            shared = project._shared()
+        work = project.workspace
+        with work.working:
+            votes, P, corpus = project.votes(), project.probabilities(), project.corpus
+            manual, shared = work.snapshot.y != ABSTAIN, work.shared(work.snapshot)
         if corpus is not self.corpus:
             raise ProjectError(
                 f"{project.path}: the records have changed since this table was made; take project.records again"
             )
-        return Opinions(votes, P, self._among(manual), shared)
-
-    def _among(self, records: dict[str, str]) -> Mask:
-        """Return bool (n,), True for the records that are named."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        found = pc.is_in(self.ids, value_set=pa.array(list(records), pa.large_string()))
-        return np.asarray(found.to_numpy(), bool)
+        return Opinions(votes, P, manual, shared)
 
     @cached_property
     def codes(self) -> NDArray[np.int64]:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError, did_you_mean
-from weaklab.core.events import LABEL, REQUEUE, SKIP, UNDO, Event
-from weaklab.core.labels import ABSTAIN
+from weaklab.core.errors import ProjectError, WeaklabError
+from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.thresholds import clopper_pearson
+from weaklab.project.answering import asked_by, event, label_code, newest_standing
+from weaklab.project.asking import ask as pick
+from weaklab.project.asking import lease
 from weaklab.project.imports import IMPORTED
 from weaklab.scheduling.asks import Ask, Asks, make_asks
-from weaklab.scheduling.scheduler import Pick
+from weaklab.scheduling.scheduler import RANDOM, Pick
 from weaklab.scheduling.views import keys_of
 from weaklab.strategies import uniform
 from weaklab.training.background import Ahead
@@ -83,7 +85,8 @@ class Session:
         if not 0 <= overlap <= 1:
             raise WeaklabError(f"overlap must be a share from 0 to 1, got {overlap!r}")
         self.project = project
-        self.annotator = annotator or project.annotator
+        self._work = work = project.workspace
+        self.annotator = annotator or work.annotator
         self.id = uuid.uuid4().hex[:12]
         self._strategy, self._batch, self._again, self._overlap, self._background = (
             strategy,
@@ -100,8 +103,8 @@ class Session:
         self._undone: list[Event] = []
         self._given: dict[int, Event] = {}
         self._times: list[float] = []
-        self._store = project._store  # a session is the one other place that writes answers
-        self._before = self._store.last_event()
+        self._journal = work.journal
+        self._before = self._journal.last_event()
         self._training: dict[str, Any] | None = None
         self._closed = False
 
@@ -148,20 +151,14 @@ class Session:
         UnknownLabelError, ProjectError
             The value is no label, or there is no such record. Nothing has been stored then.
         """
-        labels = self.project.label_names
-        code = labels.code(value)
-        if code == ABSTAIN:
-            raise UnknownLabelError(
-                f"an answer must be one of {list(labels)}, got {value!r}; to leave a record out, use skip()"
-            )
-        event = self._event(LABEL, record, str(labels.name(code)), seconds)
+        name = str(self._work.label_names.name(label_code(self._work, value)))
         ask = self._ask_of(record)
         seen = shown if shown is not None else ask is not None and not ask.blind
-        return self._store_answer(replace(event, suggestion_shown=seen))
+        return self._store_answer(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen))
 
     def skip(self, record: Any = None, *, seconds: float | None = None) -> Event:
         """Do not ask about a record again, by default the one that is shown."""
-        return self._store_answer(self._event(SKIP, self._current(record), None, seconds))
+        return self._store_answer(self._event(SKIP, self._current(record), seconds=seconds))
 
     def requeue(self, record: Any = None) -> Event:
         """Put a record back in the queue, by default the one that is shown: it comes again after the others."""
@@ -177,12 +174,15 @@ class Session:
         """Keep a remark about a record, by default the one that is shown; see :meth:`notes`."""
         if not str(text).strip():
             raise WeaklabError(f"a note is a text, got {text!r}")
-        self._check_open()
-        self._store.add_note(self._event(LABEL, self._current(record)).record, text, self.annotator, self.id)
+        self._journal.append([self._event(NOTE, self._current(record), str(text))])
 
     def notes(self) -> list[dict[str, str]]:
         """Return the remarks of all people, oldest first: ``record``, ``text``, ``annotator`` and ``at``, UTC time."""
-        return [dict(zip(("record", "text", "annotator", "at"), row, strict=True)) for row in self._store.notes()]
+        return [
+            {"record": event.record, "text": event.value, "annotator": event.annotator, "at": event.at}
+            for event in self._journal.events()
+            if event.kind == NOTE
+        ]
 
     def undo(self) -> Event | None:
         """Take back this person's newest answer that stands and return it; None if there is none.
@@ -195,13 +195,13 @@ class Session:
             last = self._last()
             if last is None:
                 return None
-            self._store.append([Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.id)])
+            self._journal.append([Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.id)])
             self._undone.append(last)
             self._given.pop(last.id, None)
             ask = self._shown.get(last.record)
             if ask is not None:
                 self._queue = deque(item for item in self._queue if item[0].id != last.record)
-                self._queue.appendleft((replace(ask, asked_after=self._store.last_event()), LEASE_AGAIN))
+                self._queue.appendleft((replace(ask, asked_after=self._journal.last_event()), LEASE_AGAIN))
             return last
 
     def redo(self) -> Event | None:
@@ -236,7 +236,7 @@ class Session:
                 "queue": [ask.id for ask, _ in self._queue],
                 "given": {
                     "total": sum(labels.values()),
-                    "by_label": {name: labels[name] for name in self.project.label_names if labels[name]},
+                    "by_label": {name: labels[name] for name in self._work.label_names if labels[name]},
                     "per_minute": round(len(recent) / minutes, 2),
                 },
                 "undo": self._last() is not None,
@@ -250,7 +250,7 @@ class Session:
         if not self._closed:
             self._closed = True
             self._ahead.close()
-            self.project.release(self.id)
+            self._journal.release(self.id)
 
     def __enter__(self) -> Self:
         return self
@@ -265,16 +265,20 @@ class Session:
 
     def _last(self) -> Event | None:
         """Return the newest answer that can be taken back."""
-        mine = self._store.last_standing("e.session = ? AND e.annotator = ?", self.id, self.annotator)
-        return mine or self._store.last_standing(
-            "e.annotator = ? AND e.id <= ? AND e.session != ?", self.annotator, self._before, self.id
-        )
+
+        def mine(event: Event) -> bool:
+            begun = event.session == self.id or event.id <= self._before
+            return event.kind in QUEUE_KINDS and event.annotator == self.annotator and begun
+
+        return newest_standing(self._journal, mine)
 
     def _suggestions(self) -> dict[str, Any]:
         """Return how often suggestions were right on the records that were drawn at random, with a 95 % interval
         (Clopper-Pearson).
         """
-        asked, right = self._store.random_suggestions()
+        first = self._work.first_labels()
+        drawn = [event for event in first.values() if event.picked_by == RANDOM and event.suggestion is not None]
+        asked, right = len(drawn), sum(event.suggestion == event.label for event in drawn)
         low, high = (0.0, 1.0) if not asked else clopper_pearson(right, asked)
         return {"asked": asked, "right": right, "low": round(low, 4), "high": round(high, 4)}
 
@@ -293,34 +297,12 @@ class Session:
     def _ask_of(self, record: Any) -> Ask | None:
         return record if isinstance(record, Ask) else self._shown.get(str(getattr(record, "record_id", record)))
 
-    def _event(self, kind: str, record: Any, label: str | None = None, seconds: float | None = None) -> Event:
+    def _event(self, kind: str, record: Any, value: Any = None, **about: Any) -> Event:
         self._check_open()
-        ask = self._ask_of(record)
-        name = ask.id if ask is not None else str(getattr(record, "record_id", record))
-        if ask is None and not self._is_record(name):
-            raise ProjectError(
-                f"no record {name!r} in the project;{did_you_mean(name, self._shown)} wanted an id, or a record of "
-                "next()"
-            )
-        event = Event(kind, name, label, annotator=self.annotator, session=self.id, seconds=seconds)
-        if ask is None:
-            return event
-        return replace(
-            event,
-            suggestion=ask.suggestion,
-            suggestion_confidence=ask.confidence,
-            picked_by=ask.strategy,
-            pick_probability=ask.probability,
-            pool_size=ask.pool_size,
-            asked_after=ask.asked_after,
-        )
-
-    def _is_record(self, name: str) -> bool:
-        if name in self.project._rows:
-            return True
-        with self.project.working:  # it may have been imported since
-            self.project._refresh_corpus()
-            return name in self.project._rows
+        shown = self._ask_of(record)
+        asked = {} if shown is None else asked_by(shown)
+        about = {**asked, "annotator": self.annotator, "session": self.id, **about}
+        return event(self._work, kind, record if shown is None else shown, value, **about)
 
     def _store_answer(self, event: Event) -> Event:
         with self._lock:
@@ -328,7 +310,7 @@ class Session:
             return self._keep(event)
 
     def _keep(self, event: Event) -> Event:
-        stored = self._store.append([event])[0]
+        stored = self._journal.append([event])[0]
         self._given[stored.id] = stored
         self._times.append(time.monotonic())
         self._queue = deque(item for item in self._queue if item[0].id != stored.record)
@@ -336,12 +318,12 @@ class Session:
         return stored
 
     def _lease(self, asks: Asks) -> Asks:
-        return self.project.lease(asks, max((ask.asked_after or 0 for ask in asks), default=0), session=self.id)
+        return lease(self._work, asks, max((ask.asked_after or 0 for ask in asks), default=0), session=self.id)
 
     def _look_ahead(self) -> None:
         """Begin to train and to pick the next batch when the queue is half empty."""
         if self._background and not self._ahead_begun and len(self._queue) <= self._batch // 2:
-            besides, through = [ask.id for ask, _ in self._queue], self._store.last_event()
+            besides, through = [ask.id for ask, _ in self._queue], self._journal.last_event()
             self._ahead_begun = True
             self._ahead.begin(None, lambda: self._pick(besides, through))
 
@@ -351,7 +333,7 @@ class Session:
         if self._ahead_begun:
             self._ahead_begun = False
             asks = self._ahead.take(None) or Asks()
-        asks = asks or self._pick([], self._store.last_event())
+        asks = asks or self._pick([], self._journal.last_event())
         self._queue.extend((ask, LEASE_AGAIN) for ask in asks)
 
     def _pick(self, besides: list[str], through: int) -> Asks:
@@ -359,13 +341,13 @@ class Session:
 
         Knows of the events through one of them alone, so that the result does not depend on how fast the answers come.
         """
-        with self.project.working:
-            self.project._history.sync()
+        with self._work.working:
             self._train(through)
             twice = self._second_opinions(besides, through) if self._overlap else Asks()
             wanted = max(1, self._batch - len(twice))
             besides = [*besides, *(ask.id for ask in twice)]
-            found = self.project.ask(
+            found = pick(
+                self._work,
                 wanted,
                 again=self._again,
                 strategy=self._strategy,
@@ -379,7 +361,7 @@ class Session:
     def _train(self, through: int) -> None:
         before = self._most_probable()
         start = time.monotonic()
-        if self.project.retrain_when_due(through):
+        if self._work.retrain_when_due(through):
             after = self._most_probable()
             flipped = (
                 int((before != after).sum())
@@ -387,45 +369,33 @@ class Session:
                 else None
             )
             self._training = {
-                "labels": len(self.project.manual_labels()),
+                "labels": self._work.snapshot.n_labels,
                 "flipped": flipped,
                 "seconds": round(time.monotonic() - start, 3),
             }
 
     def _most_probable(self) -> NDArray[np.int64] | None:
         """Return the code of the most probable label of each record as of the last training."""
-        state = self.project._state
+        state = self._work.trained
         return None if state is None else state.P.argmax(axis=1)
 
     def _second_opinions(self, besides: list[str], through: int) -> Asks:
         """Return records that exactly one other person labeled, of the share that two are to label, at most half a
         batch.
         """
-        opinions = self.project._history.opinions(through)
-        mine = [
-            record
-            for record, by in opinions.items()
-            if len(by) == 1 and self.annotator not in by and IMPORTED not in by and record not in besides
-        ]
+        known = self._work.refresh().at(through, self._journal)
+        rows = known.labeled_by_one_other((self.annotator, IMPORTED))
+        ids = self._work.corpus.ids.take(rows).to_pylist()
+        mine = [(row, str(name)) for row, name in zip(rows.tolist(), ids, strict=True) if str(name) not in besides]
         if not mine:
             return Asks()
-        chosen = (
-            np.asarray(uniform(keys_of([f"overlap {record}" for record in mine]), self.project.settings.seed))
-            < self._overlap
-        )
-        wanted = [record for record, take in zip(mine, chosen.tolist(), strict=True) if take][
-            : max(1, self._batch // 2)
-        ]
-        state = self.project._ensure()
-        picks = [
-            Pick(self.project._rows[record], SECOND_OPINION, 0.0, 1.0)
-            for record in wanted
-            if record in self.project._rows
-        ]
-        blind = np.ones(
-            len(picks), dtype=bool
-        )  # agreement is measured between people, not between a person and the committee
-        return make_asks(picks, self.project.corpus, state.votes, state.P, asked_after=through, blind=blind)
+        drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), self._work.settings.seed)
+        chosen = [row for (row, _), lot in zip(mine, drawn, strict=True) if lot < self._overlap]
+        state = self._work.state()
+        picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self._batch // 2)]]
+        # agreement is measured between people, not between a person and the committee
+        blind = np.ones(len(picks), dtype=bool)
+        return make_asks(picks, self._work.corpus, state.votes, state.P, asked_after=through, blind=blind)
 
 
 def shown_ask(ask: Ask) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.tables import MOST_NAMED, Table, counted, some_of
@@ -13,15 +14,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from weaklab.evaluation.audit import Estimate
-    from weaklab.project.project import Project
     from weaklab.training.trainer import State
+    from weaklab.voting.committee import Committee
+
+
+@dataclass(frozen=True)
+class ProjectFacts:
+    """What a summary says beside its table.
+
+    Attributes
+    ----------
+    name : of the project
+    committee : its members
+    status : see :meth:`weaklab.Project.status`
+    disputed : how many records people labeled differently
+    load_errors : what could not be loaded from files of labeling functions
+    """
+
+    name: str
+    committee: Committee
+    status: Mapping[str, Any]
+    disputed: int
+    load_errors: Sequence[str]
 
 
 class Summary:
     """What the heuristics of a project do; a table in a notebook, text elsewhere, :meth:`to_pandas` for the numbers."""
 
-    def __init__(self, project: Project, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
-        self._project, self._state, self._frame, self._estimates = project, state, frame, estimates
+    def __init__(self, facts: ProjectFacts, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
+        self._facts, self._state, self._frame, self._estimates = facts, state, frame, estimates
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the frame of :func:`weaklab.evaluation.analysis.summary` with ``faults``, ``location`` and the
@@ -33,7 +54,7 @@ class Summary:
         counts = dict.fromkeys(self._state.votes.names, 0)
         for fault in self._state.votes.faults:
             counts[fault.heuristic] += fault.count
-        places = [h.where for h in self._project.committee.heuristics]
+        places = [h.where for h in self._facts.committee.heuristics]
         frame = self._frame.assign(faults=list(counts.values()), location=places)
         for name, field in (("accuracy", "value"), ("low", "low"), ("high", "high")):
             frame[f"estimated_{name}"] = [getattr(estimate, field) for estimate in self._estimates]
@@ -69,15 +90,15 @@ class Summary:
             "faults",
             "where",
         ]
-        status = self._project.status()
+        status = self._facts.status
         notes = [self._line(status), *self._waiting(), *(f"fault: {fault}" for fault in self._state.votes.faults)]
-        disputed = len(self._project.disputes())
+        disputed = self._facts.disputed
         if disputed:
             were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
             notes.append(f"{were} labeled differently by several people: see disputes() and annotators()")
-        notes += [f"not loaded: {message}" for message in self._project.load_errors]
+        notes += [f"not loaded: {message}" for message in self._facts.load_errors]
         return Table(
-            f"{self._project.path.name or self._project.path}: {counted(status['records'], 'record')}",
+            f"{self._facts.name}: {counted(status['records'], 'record')}",
             columns,
             rows,
             notes,
@@ -100,8 +121,8 @@ class Summary:
         return "; ".join(parts)
 
     def _waiting(self) -> list[str]:
-        names = [c.name for c in self._project.committee.classifiers if not c.is_ready]
-        return [f"{name} waits for {self._project.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
+        names = [c.name for c in self._facts.committee.classifiers if not c.is_ready]
+        return [f"{name} waits for {self._facts.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         return str(self.table())

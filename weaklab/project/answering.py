@@ -1,0 +1,165 @@
+"""Answers of people: labels, skips, notes, undo; each is on disk when the call returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.errors import UnknownLabelError
+from weaklab.core.events import LABEL, REQUEUE, SKIP, UNDO, Event
+from weaklab.core.labels import ABSTAIN
+from weaklab.project.imports import IMPORTED
+from weaklab.scheduling.asks import Ask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from weaklab.project.journal import Journal
+    from weaklab.project.workspace import Workspace
+
+
+def label(
+    work: Workspace,
+    /,
+    record: Any,
+    label: Any,
+    *,
+    seconds: float | None = None,
+    shown: bool | None = None,
+    annotator: str | None = None,
+) -> Event:
+    """Store a manual label; when this returns it is on disk. A second label of the same annotator replaces the
+    first.
+
+    Where several annotators labeled a record differently, their consensus stands, see :meth:`annotators`.
+
+    After every ``retrain_every`` labels the committee is retrained.
+
+    Parameters
+    ----------
+    record : an :class:`Ask`, a record, or an id
+    label : label name or code
+    seconds : how long the person took
+    shown : whether the person saw the suggestion; by default True for an :class:`Ask` that is not blind
+    """
+    return label_many(work, [(record, label)], seconds=seconds, shown=shown, annotator=annotator)[0]
+
+
+def label_many(
+    work: Workspace,
+    /,
+    answers: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
+    *,
+    seconds: float | None = None,
+    shown: bool | None = None,
+    annotator: str | None = None,
+) -> list[Event]:
+    """Store several manual labels, all or none: a mapping or pairs of record and label."""
+    pairs = answers.items() if isinstance(answers, Mapping) else answers
+    events = []
+    for record, label in pairs:
+        name = str(work.label_names.name(label_code(work, label)))
+        saw = shown if shown is not None else isinstance(record, Ask) and not record.blind
+        by = annotator or work.annotator
+        events.append(event(work, LABEL, record, name, annotator=by, seconds=seconds, suggestion_shown=saw))
+    stored = work.journal.append(events)
+    work.retrain_when_due()
+    return stored
+
+
+def skip(work: Workspace, /, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:
+    """Do not ask about this record again (until it is put back)."""
+    by = annotator or work.annotator
+    return work.journal.append([event(work, SKIP, record, annotator=by, seconds=seconds)])[0]
+
+
+def requeue(work: Workspace, /, record: Any, *, annotator: str | None = None) -> Event:
+    """Put a record back in the queue: it may be asked again, even if it was skipped or has a label."""
+    return work.journal.append([event(work, REQUEUE, record, annotator=annotator or work.annotator)])[0]
+
+
+def undo(work: Workspace, /) -> Event | None:
+    """Take back the last answer of this session and return the answer that was taken back, None if there is
+    none.
+    """
+    last = newest_standing(work.journal, lambda e: e.session == work.session_id and e.annotator != IMPORTED)
+    if last is not None:
+        work.journal.append(
+            [Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=work.session_id)]
+        )
+    return last
+
+
+def newest_standing(journal: Journal, wanted: Callable[[Event], bool]) -> Event | None:
+    """Return the newest event that is no undo, was not undone and fulfils a condition; None if there is none."""
+    undone = set()
+    for each in journal.newest_first():
+        if each.kind == UNDO:
+            undone.add(each.undoes)
+        elif each.id not in undone and wanted(each):
+            return each
+    return None
+
+
+def event(work: Workspace, /, kind: str, record: Any, value: Any = None, **about: Any) -> Event:
+    """Return an event about a record, with how it was asked about; the project must have the record and be writable.
+
+    Parameters
+    ----------
+    about : attributes of the event, such as ``annotator`` and ``seconds``
+    """
+    work.journal.must_be_writable()
+    asked = asked_by(record) if isinstance(record, Ask) else {}
+    about = {"annotator": work.annotator, "session": work.session_id, **asked, **about}
+    return Event(kind, work.known(record), value, **about)
+
+
+def asked_by(ask: Ask) -> dict[str, Any]:
+    """Return what an event keeps of the question that it answers."""
+    return {
+        "suggestion": ask.suggestion,
+        "suggestion_confidence": ask.confidence,
+        "picked_by": ask.strategy,
+        "pick_probability": ask.probability,
+        "pool_size": ask.pool_size,
+        "asked_after": ask.asked_after,
+    }
+
+
+def label_code(work: Workspace, /, label: Any) -> int:
+    """Return the code of a manual label; an UnknownLabelError where it is none of the project's, or abstains."""
+    code = work.label_names.code(label)
+    if code == ABSTAIN:
+        raise UnknownLabelError(
+            f"a manual label must be one of {list(work.label_names)}, got {label!r}; to leave a record out, use skip()"
+        )
+    return code
+
+
+def history(work: Workspace, /) -> pd.DataFrame:
+    """Return every event, oldest first; nothing is ever removed from it."""
+    import pandas as pd
+
+    rows = [{**vars(each), "label": each.label} for each in work.journal.events()]
+    names = ["id", "kind", "record", "label", *(name for name in Event.__dataclass_fields__ if name not in _FIRST)]
+    return pd.DataFrame(rows, columns=names).astype({"undoes": "Int64"})
+
+
+_FIRST = ("id", "kind", "record")
+
+
+def manual_labels(work: Workspace, /, through: int | None = None) -> dict[str, str]:
+    """Return record -> label, the last one that stands, or the consensus of several people (see
+    :meth:`annotators`).
+
+    As of event ``through``, by default now.
+    """
+    found = work.refresh()
+    return dict((found if through is None else found.at(through, work.journal)).manual_labels)
+
+
+def release(work: Workspace, /, session: str | None = None) -> None:
+    """Let other sessions have the records that a session, by default the project's own, was shown and did not
+    answer.
+    """
+    work.journal.release(session or work.session_id)

@@ -1,0 +1,254 @@
+"""Which records of a project a person is asked about: in batches, from a stream, or made near the decision boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.errors import WeaklabError
+from weaklab.core.events import LABEL, REQUEUE, SKIP
+from weaklab.core.tables import clean
+from weaklab.project.extra_records import STREAM, SYNTHETIC, as_batch, as_corpus, as_row, synthesized
+from weaklab.project.journal import Lease
+from weaklab.scheduling.asks import Ask, Asks, make_asks
+from weaklab.scheduling.scheduler import RANDOM, Pick, Scheduler
+from weaklab.strategies import margin
+from weaklab.training.trainer import judge
+from weaklab.voting.committee import soft_scores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from weaklab.project.snapshot import Snapshot
+    from weaklab.project.workspace import Workspace
+    from weaklab.scheduling.stream import StreamSampler
+
+LEASE_SECONDS = 900.0
+"""A record that one session was shown is not shown to another for so long."""
+
+
+def scheduler(work: Workspace, /) -> Scheduler:
+    """Return what picks the records to ask about, as the settings say."""
+    return _scheduler(work, work.settings.strategy, work.settings.cold_start)
+
+
+def _scheduler(work: Workspace, strategy: Any, cold_start: str) -> Scheduler:
+    settings = work.settings
+    return Scheduler(strategy, random_share=settings.random_share, cold_start=cold_start or None, seed=settings.seed)
+
+
+def ask(
+    work: Workspace,
+    /,
+    n: int = 10,
+    *,
+    again: bool = False,
+    strategy: Any = None,
+    lease: bool = True,
+    besides: Collection[str] = (),
+    session: str | None = None,
+    through: int | None = None,
+) -> Asks:
+    """Return the n records that a person should label next.
+
+    Labeled and skipped records are left out, near-duplicates of labeled ones, and those that another session was
+    shown a short while ago.
+
+    Parameters
+    ----------
+    again : whether records that have a label may come, too
+    strategy : name, function or mapping of name to weight, by default that of the settings; one that is given here
+        is used from the first question on, without a cold start
+    lease : keep other sessions from being shown the same records for a while
+    besides : ids of records that are being asked about already
+    session : id of the session that asks, by default the project's own
+    through : id of the last event to know of, by default the newest; so what is picked does not depend on when this
+        runs
+    """
+    with work.working:
+        return _ask(work, n, again, strategy, lease, besides, session or work.session_id, through)
+
+
+def _ask(
+    work: Workspace,
+    n: int,
+    again: bool,
+    strategy: Any,
+    leased: bool,
+    besides: Collection[str],
+    session: str,
+    through: int | None,
+) -> Asks:
+    state = work.state()
+    picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
+    while True:
+        known = work.snapshot if through is None else work.snapshot.at(through, work.journal)
+        free = eligible(work, known, again, besides, session)
+        picks = picker.pick(work.cache.views.pool(state, known.y, work.cache.groups), n, free, turn=known.event)
+        asks = make_asks(
+            picks,
+            work.corpus,
+            state.votes,
+            state.P,
+            asked_after=known.event,
+            blind=_blind(work, [str(work.corpus.ids[pick.row]) for pick in picks]),
+        )
+        if not leased or not asks:
+            return asks
+        mine = lease(work, asks, known.event, session=session)
+        if mine:
+            return mine
+        work.refresh()
+
+
+def lease(work: Workspace, /, asks: Asks, after: int, *, session: str | None = None) -> Asks:
+    """Keep other sessions from being shown these records for a while; return those that none has been shown or has
+    answered.
+
+    Parameters
+    ----------
+    asks : from :meth:`ask` with ``lease=False``
+    after : id of the event after which an answer of somebody counts
+    session : id of the session that shows them, by default the project's own
+    """
+    rows = [Lease(ask.id, ask.strategy, ask.score, ask.probability) for ask in asks]
+    free = work.journal.lease(rows, session or work.session_id, LEASE_SECONDS, after)
+    return Asks(a for a in asks if a.id in free)
+
+
+def stream(
+    work: Workspace,
+    /,
+    records: Iterable[Any],
+    *,
+    budget: float = 0.1,
+    strategy: Any = "margin",
+    sampler: StreamSampler | None = None,
+) -> Iterator[Ask]:
+    """Take records one by one from anywhere and yield those that a person should label: stream-based selective
+    sampling.
+
+    What is asked about is kept beside the corpus when it is yielded, and weak classifiers learn from its label; all
+    else passes. Labeling functions run in this process here, where one that hangs cannot be stopped.
+
+    Parameters
+    ----------
+    records : texts, dicts or records, as many as you like
+    budget : share of the stream, or number of questions in all
+    strategy : a query strategy that looks at one record at a time
+    sampler : a :class:`weaklab.StreamSampler` with settings of its own, or one from an earlier stream
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+    >>> _ = project.add_records(["win a prize", "lunch at noon"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
+    >>> for ask in project.stream(["a prize for you", "what now?", "lunch?", "a prize?"], budget=0.5):
+    ...     _ = project.label(ask, "ham")
+    >>> 0 < project.status()["labels_outside"] <= 2
+    True
+    """
+    from weaklab.scheduling.stream import StreamSampler
+
+    if isinstance(records, str):
+        raise WeaklabError(
+            f"a stream is a row of records, got one text, {clean(records, 60)!r}; wanted [text] or any iterator"
+        )
+    if hasattr(records, "to_dict"):
+        records = records.to_dict("records")
+    sampler = sampler or StreamSampler(
+        budget, strategy, random_share=work.settings.random_share, seed=work.settings.seed
+    )
+    work.state()
+    closed = {name for name in work.snapshot.extra_closed(LABEL, SKIP) if name in work.extra}
+    for record in records:
+        name, columns = as_row(record, work.corpus)
+        state = work.state()
+        if name in work.rows or name in closed:
+            continue
+        closed.add(name)
+        batch = as_batch([{**columns, work.corpus.roles.id: name}], work.corpus)
+        votes, P = judge(
+            work.committee.heuristics,
+            state,
+            batch,
+            work.cache.embed(batch) if state.instance is not None else None,
+        )
+        decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
+        if decision.ask:
+            work.extra.add(STREAM, batch)
+            chance = decision.audit_probability if decision.audit else decision.probability
+            pick = Pick(0, RANDOM if decision.audit else sampler.name, decision.score, chance)
+            yield make_asks([pick], as_corpus(batch), votes, P, blind=_blind(work, [name]))[0]
+
+
+def synthesize(work: Workspace, /, n: int = 10) -> Asks:
+    """Make records near the committee's decision boundary for a person to label: membership query synthesis.
+
+    A splice of two real texts, or a point between two records in their numeric columns. They are marked
+    ``synthetic``, weak classifiers learn from their labels, and neither the corpus nor an export ever shows them.
+
+    Raises
+    ------
+    WeaklabError
+        The committee puts all records into one class, or there is neither one text column nor a numeric one.
+    """
+    state = work.state()
+
+    def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
+        return judge(
+            work.committee.heuristics,
+            state,
+            batch,
+            work.cache.embed(batch) if state.instance is not None else None,
+        )[1]
+
+    made = synthesized(
+        work.corpus, predict, state.P, work.cache.views.keys, n, work.settings.seed + work.snapshot.event
+    )
+    made = [(name, columns, origin) for name, columns, origin in made if name not in work.extra]
+    if not made:
+        return Asks()
+    batch = as_batch([{**columns, work.corpus.roles.id: name} for name, columns, _ in made], work.corpus)
+    votes, P = judge(
+        work.committee.heuristics, state, batch, work.cache.embed(batch) if state.instance is not None else None
+    )
+    picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
+    asks = make_asks(picks, as_corpus(batch), votes, P)
+    work.extra.add(SYNTHETIC, batch)
+    return Asks(
+        replace(ask, synthetic=True, why=f"made of {origin}; {ask.why}")
+        for ask, (_, _, origin) in zip(asks, made, strict=True)
+    )
+
+
+def eligible(
+    work: Workspace, /, known: Snapshot, again: bool, besides: Collection[str], session: str
+) -> NDArray[np.bool_]:
+    """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out."""
+    free = np.ones(len(known.y), dtype=bool)
+    if not again:
+        free[work.shared(known) >= 0] = False
+        free[known.closed(REQUEUE)] = True
+    free[known.closed(*((SKIP,) if again else (LABEL, SKIP)))] = False
+    elsewhere = work.at([*work.journal.leased_by_others(session, LEASE_SECONDS), *besides])
+    free[elsewhere] = False
+    groups = work.cache.groups
+    if groups is not None and len(elsewhere):
+        free[np.isin(groups, groups[elsewhere])] = False
+    return free
+
+
+def _blind(work: Workspace, ids: Sequence[str]) -> NDArray[np.bool_]:
+    """Draw which records are shown without the suggestion."""
+    from weaklab.scheduling.views import keys_of
+    from weaklab.strategies import uniform
+
+    return np.asarray(
+        uniform(keys_of([f"blind {name}" for name in ids]), work.settings.seed) < work.settings.blind_share
+    )

@@ -1,0 +1,250 @@
+"""The Parquet files of a project: records, columns of votes, arrays; each is there whole or not at all.
+
+Files are written under another name, flushed to disk and renamed. Several processes may have a project open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weaklab.core.checksums import Seal, seals_from_text, seals_to_text
+from weaklab.core.errors import ProjectError
+from weaklab.core.events import Event, now
+from weaklab.core.files import Kept, read_array, replacing, sync_folder, write_array, write_errors
+from weaklab.project.journal import ImportRow, Journal, no_such_import
+from weaklab.project.stored_corpus import Found, PartGuard, StoredCorpus, part_files
+from weaklab.project.vote_columns import ColumnFiles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+STALE_SECONDS = 3600.0
+"""A half-written import that nobody has touched for so long belongs to a process that is gone."""
+
+
+UNFINISHED, REPLACED = ".unfinished-", ".replaced-"
+
+
+RECEIPT = "import.json"
+"""Says beside the parts of an import what came from where, so that a database which does not know it can take it in."""
+
+
+class ProjectFiles:
+    """The files of a project beside its journal: Parquet parts of records, columns of votes, arrays.
+
+    Parameters
+    ----------
+    path : the project folder, which must exist
+    journal : of the project
+    """
+
+    def __init__(self, path: str | Path, journal: Journal) -> None:
+        self.path, self.journal = Path(path), journal
+        self.read_only = journal.read_only
+        self.guard = PartGuard(self)
+
+    # ---- records
+
+    def imports(self) -> list[str]:
+        """Return the folders of the imports, oldest first."""
+        return [row.folder for row in self.journal.imports()]
+
+    def add_import(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        source: str,
+        check: Callable[[list[str]], Any],
+        events: Callable[[], list[Event]],
+        instead_of: str | None = None,
+    ) -> int:
+        """Write records to Parquet and make them part of the project in one step; return how many there are.
+
+        ``check`` is called with the imports as they are at the moment of the commit and may raise; ``events`` gives the
+        manual labels that come with the records. With ``instead_of`` the records take the place of an import.
+        """
+        self.journal.must_be_writable()
+        self._clean()
+        folder = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        unfinished, finished = self.path / "corpus" / f"{UNFINISHED}{folder}", self.path / "corpus" / folder
+        with write_errors(unfinished):
+            unfinished.mkdir(parents=True)
+        try:
+            with write_errors(finished):
+                seals = _write_parts(batches, unfinished)
+                if not seals:
+                    shutil.rmtree(unfinished)
+                    return 0
+                row = ImportRow(folder, source, sum(seal.records for seal in seals), now(), seals_to_text(seals))
+                _write_receipt(unfinished, row)
+            with self.journal.transaction():
+                check(self.imports())
+                self.journal.put_import(row, instead_of)
+                self.journal.append(events())
+                with write_errors(finished):
+                    os.rename(unfinished, finished)
+                sync_folder(self.path / "corpus")
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            with suppress(ProjectError):
+                if folder not in self.imports():  # else the stop came just after the commit
+                    shutil.rmtree(finished, ignore_errors=True)
+            raise
+        if instead_of is not None:
+            with suppress(OSError):  # it may be gone, which can be why it is replaced
+                os.rename(self.path / "corpus" / instead_of, self.path / "corpus" / f"{REPLACED}{instead_of}")
+        return row.records
+
+    def _clean(self) -> None:
+        """Remove what killed imports have left half-written, and nothing that another process may be writing."""
+        for folder in (self.path / "corpus").glob(f"{UNFINISHED}*"):
+            newest = max((f.stat().st_mtime for f in [folder, *folder.glob("*")] if f.exists()), default=0)
+            if abs(time.time() - newest) > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def unknown_imports(self) -> list[Found]:
+        """Return the imports that stand in the folder and not in the database, by name."""
+        folders = {path.name for path in (self.path / "corpus").glob("[!.]*") if any(path.glob("part-*.parquet"))}
+        unknown = folders - set(self.imports())
+        if unknown and not self.read_only:  # another process may be about to finish its import
+            with self.journal.transaction():
+                unknown -= set(self.imports())
+        return [_found(self.path / "corpus" / name) for name in sorted(unknown)]
+
+    def adopt(self, found: Found, check: Callable[[list[str]], Any], events: Callable[[], list[Event]]) -> int:
+        """Make an import part of the project that the database does not know; parameters as for :meth:`add_import`."""
+        seals = self.guard.trust(found).seals or ()
+        records = sum(seal.records for seal in seals)
+        row = ImportRow(found.folder.name, found.source, records, found.at or now(), seals_to_text(seals))
+        with self.journal.transaction():
+            check(self.imports())
+            self.journal.put_import(row)
+            self.journal.append(events())
+        return records
+
+    def corpus(self, folders: Sequence[str], among: Sequence[str] = ()) -> StoredCorpus:
+        """Return the records of some imports as one corpus, with the columns and roles of all that they are
+        ``among``.
+        """
+        self.guard.know([*folders, *(name for name in among if name not in folders)])
+        parts, all_parts = ([self.path / "corpus" / folder for folder in given] for given in (folders, among))
+        return StoredCorpus(self.path, parts, self.guard, all_parts)
+
+    def held_import(self, folder: str) -> Found:
+        """Return what the database says of an import."""
+        rows = self.journal.imports()
+        for name, source, records, at, parts in rows:
+            if name == folder:
+                seals = tuple(seals_from_text(parts)) if parts else None
+                return Found(self.path / "corpus" / name, source, at, records, seals)
+        raise no_such_import(folder, (row.folder for row in rows), self.path)
+
+    def keep_seals(self, found: Found, seals: Sequence[Seal]) -> None:
+        """Add the checksums of an import that a version without them wrote."""
+        if self.read_only:
+            return
+        with suppress(ProjectError), self.journal.transaction():
+            for row in self.journal.imports():
+                if row.folder == found.folder.name and row.parts is None:
+                    self.journal.put_import(row._replace(parts=seals_to_text(seals)), instead_of=row.folder)
+
+    # ---- what can be computed again
+
+    def array(self, name: str, folders: Sequence[str], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return an array over the records of some imports, from its file or made and written to it."""
+        import hashlib
+
+        import numpy as np
+
+        key = "\0".join([name, *folders])
+        file = f"{name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.npy"
+        kept = Kept(self.path / "cache", self.path)
+        held = kept.read(file, lambda path: read_array(path, key))
+        if held is not None:
+            return np.asarray(held)
+        made = make()
+        if not self.read_only:
+            kept.write(file, lambda path: write_array(path, made, key))
+        return made
+
+    # ---- columns of votes
+
+    def column_cache(self, import_folder: str, view: str = "") -> ColumnFiles:
+        """Return where the votes on one import are kept, if heuristics see of it what they saw of it alone, or this
+        ``view`` of it.
+        """
+        import hashlib
+
+        seen = f"-{hashlib.blake2b(view.encode(), digest_size=4).hexdigest()}" if view else ""
+        return ColumnFiles(
+            self.path / "votes" / f"{import_folder}{seen}", self.held_import(import_folder).records, self.read_only
+        )
+
+
+def _write_receipt(folder: Path, row: ImportRow) -> None:
+    with replacing(folder / RECEIPT) as temporary:
+        temporary.write_text(
+            json.dumps(
+                {"source": row.source, "records": row.records, "at": row.at, "parts": json.loads(row.parts or "[]")}
+            ),
+            encoding="utf-8",
+        )
+
+
+def _found(folder: Path) -> Found:
+    """Return what the file beside the parts of an import says, or as much as the parts themselves say."""
+    try:
+        held = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
+        seals = tuple(Seal.from_json(part) for part in held["parts"])
+        return Found(folder, str(held["source"]), str(held["at"]), int(held["records"]), seals)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Found(folder, "an unknown source", "", sum(_rows_of(part) for part in part_files(folder)), None)
+
+
+def _rows_of(part: Path) -> int:
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(part).num_rows)
+    except (OSError, ValueError):
+        return 0
+
+
+PART_ROWS = 1 << 20
+
+
+def _write_parts(batches: Iterable[pa.RecordBatch], folder: Path) -> list[Seal]:
+    """Write batches as Parquet parts, one row group a batch; return their checksums."""
+    import pyarrow.parquet as pq
+
+    writer, total, in_part = None, 0, 0
+    try:
+        for batch in batches:
+            if writer is None or in_part >= PART_ROWS:
+                if writer is not None:
+                    writer.close()
+                writer, in_part = (
+                    pq.ParquetWriter(folder / f"part-{total:012d}.parquet", batch.schema, compression="zstd"),
+                    0,
+                )
+            writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
+            total, in_part = total + batch.num_rows, in_part + batch.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    parts = part_files(folder)
+    for part in parts:
+        with open(part, "rb") as stream:
+            os.fsync(stream.fileno())
+    sync_folder(folder)
+    return [Seal.of(part) for part in parts]

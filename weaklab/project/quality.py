@@ -1,0 +1,262 @@
+"""How good the labels of a project are: estimates, reliability, precision, annotators, previews of classifiers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.classifiers import WeakClassifier
+from weaklab.core.errors import HeuristicError
+from weaklab.core.labels import ABSTAIN
+from weaklab.project.snapshot import names_in_use
+from weaklab.project.summary import ProjectFacts, Summary
+from weaklab.scheduling.asks import texts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from weaklab.evaluation.evaluation import Answers, Evaluation
+    from weaklab.evaluation.precision import PrecisionLabels
+    from weaklab.evaluation.preview import Preview
+    from weaklab.evaluation.reliability import Reliability
+    from weaklab.project.workspace import Workspace
+    from weaklab.training.trainer import More, State
+    from weaklab.voting.committee import Votes
+
+
+def summary(work: Workspace, /) -> Summary:
+    """Return what every heuristic does: coverage, overlaps, conflicts, polarity, accuracy on manual labels,
+    faults.
+    """
+    from weaklab.evaluation import analysis
+    from weaklab.evaluation.evaluation import estimates
+
+    state = work.state()
+    frame = analysis.summary(state.votes.L, work.snapshot.y, state.votes.names, work.label_names)
+    facts = ProjectFacts(
+        work.path.name or str(work.path),
+        work.committee,
+        status(work),
+        len(disputes(work)),
+        work.members.load_errors,
+    )
+    return Summary(facts, state, frame, estimates(state, given_answers(work)))
+
+
+def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:
+    """Estimate how right the labels are, from the records drawn at random, and what more labels would bring.
+
+    The committee is trained on all labels first, as by :meth:`run`, and then again on parts of them, so this takes
+    several times as long.
+
+    Parameters
+    ----------
+    progress : whether to show progress where it takes longer than a moment
+    """
+    from weaklab.evaluation.evaluation import evaluate as judged
+
+    work.train(work.refresh().event)
+    trainer = work.cache.trainer(progress=False)
+
+    def more(through: int) -> More | None:
+        return work.more(work.snapshot.at(through, work.journal))
+
+    try:
+        every = work.settings.retrain_every or 10
+        return judged(trainer, given_answers(work), work.journal.events(), every, more, progress)
+    finally:
+        work.trained = None  # the classifiers have been trained on parts of the labels
+
+
+def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLabels:
+    """Return labels of which at least this share is right, with 95 % confidence; records of which less is sure have
+    none.
+
+    Manual labels stand, and those that near-duplicates share. How sure the committee must be of the others follows
+    from the answers to the questions that were drawn at random, see :func:`weaklab.core.thresholds.threshold_for`;
+    where these are too few, no other record gets a label, and what is shown says how many it takes: at least 80 for
+    0.95. ``ask(n, strategy="random")`` asks for them. The promise holds however often it is looked at while answers
+    come in.
+
+    Parameters
+    ----------
+    precision : between 0 and 1
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+    >>> _ = project.add_records(["prize draw", "lunch at noon"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
+    >>> project.label_or_abstain()
+    0 of 2 records get a label (0.0%), 0 of them from a person
+    ...
+    No label can be promised to be right with precision 0.95: that takes 80 random answers or more, and there are 0;
+    ...
+    """
+    from weaklab.evaluation.precision import labels_at_precision
+
+    state = work.state()
+    audit, truth, covered = _audited(work, state)
+    ids = work.corpus.ids.to_pylist()
+    return labels_at_precision(
+        state.P, work.answers(), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
+    )
+
+
+def reliability(work: Workspace, /, bins: int = 15) -> Reliability:
+    """Return how often the committee is right, by how probable it says its label is.
+
+    Judged by the answers to the questions that were drawn at random, of each of which the committee is made not to
+    know.
+
+    Raises
+    ------
+    WeaklabError
+        There is none.
+    """
+    from weaklab.evaluation.precision import audited_reliability
+
+    state = work.state()
+    audit, truth, covered = _audited(work, state)
+    return audited_reliability(audit, truth, bins, P=state.P, covered=covered)
+
+
+def _audited(work: Workspace, state: State) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+    """Return what the committee says of the records drawn at random without knowing their labels, these, and of how
+    many they tell.
+    """
+    from weaklab.evaluation.precision import held_out
+
+    answers = given_answers(work)
+    mine = answers.among_all
+    audit = held_out(work.cache.trainer(progress=False), state, answers.rows[mine])
+    return audit, answers.codes[mine], answers.covered
+
+
+def given_answers(work: Workspace, /) -> Answers:
+    """Return the manual labels in the order in which they were given."""
+    from weaklab.evaluation.evaluation import Answers
+
+    y = work.snapshot.y
+    codes = {record: int(y[row]) for record, row in work.rows.items() if y[row] != ABSTAIN}
+    imports = [(row.records, row.at) for row in work.journal.imports()]
+    return Answers(work.first_labels(), work.rows, codes, work.shared(work.snapshot), imports)
+
+
+def annotators(work: Workspace, /) -> pd.DataFrame:
+    """Return one row a person who labeled: labels, agreement with others, and estimated accuracy with a 95%
+    interval.
+
+    Where people labeled a record differently, the manual label is their consensus, each person weighted by how
+    often they seem to be right where several labeled a record; where that does not tell, the later label stands.
+    See :func:`weaklab.crowd.annotators.annotator_table` for the columns.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+    >>> _ = project.add_records([{"id": "a", "text": "win a prize"}, {"id": "b", "text": "lunch"}], quiet=True)
+    >>> for person, label in [("Ann", "spam"), ("Bob", "spam"), ("Eve", "ham")]:
+    ...     _ = project.label("a", label, annotator=person)
+    >>> project.manual_labels(), project.disputes()["record"].tolist()
+    ({'a': 'spam'}, ['a'])
+    >>> project.annotators()[["annotator", "labels", "agreement"]].values.tolist()
+    [['Ann', 1, 0.5], ['Bob', 1, 0.5], ['Eve', 1, 0.0]]
+    """
+    from weaklab.crowd.annotators import annotator_table
+
+    found = work.refresh()
+    counts = {name: count for name, count in zip(found.people, found.counts, strict=True) if count}
+    return annotator_table(found.shared, counts, names_in_use(found))
+
+
+def disputes(work: Workspace, /) -> pd.DataFrame:
+    """Return the records that people labeled differently: ``record``, the ``label`` that stands, and all
+    ``opinions``.
+    """
+    from weaklab.crowd.annotators import dispute_table
+
+    found = work.refresh()
+    return dispute_table(found.shared, {**found.extra_labels, **found.manual_labels})
+
+
+def preview(work: Workspace, /, name: str) -> Preview:
+    """Show what a weak classifier does: accuracy out-of-fold, what it votes on, and its ten most surprising votes.
+
+    A vote surprises where the committee without this classifier, or a manual label, says something else.
+    """
+    from weaklab.evaluation.preview import preview
+
+    classifier = work.committee[name]
+    if not isinstance(classifier, WeakClassifier):
+        names = [c.name for c in work.committee.classifiers]
+        raise HeuristicError(
+            f"{name!r} is no weak classifier; the weak classifiers are {', '.join(names) or 'none yet'}"
+        )
+    work.train(work.refresh().event)
+    state = work.trained
+    assert state is not None
+    column = state.votes.names.index(name)
+    others = work.cache.trainer(progress=False).predict_without(state, column)
+    scores = state.votes.scores.get(column)
+    return preview(
+        classifier, lambda rows: texts_of(work.corpus, rows), scores, others, work.snapshot.y, work.label_names
+    )
+
+
+def probabilities(work: Workspace, /) -> NDArray[np.float64]:
+    """Return probabilities float (n, k) in the order of the records and labels; manual and shared labels count as
+    certain.
+    """
+    P = work.state().P.copy()
+    y = work.answers()
+    rows = np.flatnonzero(y != ABSTAIN)
+    P[rows] = np.eye(len(work.label_names))[y[rows]]
+    return P
+
+
+def votes(work: Workspace, /) -> Votes:
+    """Return what every member votes on every record: the label matrix, scores, confidences and faults."""
+    return work.state().votes
+
+
+def status(work: Workspace, /) -> dict[str, Any]:
+    """Return the project in numbers.
+
+    ``records``, ``heuristics``, ``manual_labels`` (records that have one), ``labels_outside`` (of streamed and
+    synthetic records), ``shared_labels`` (near-duplicates that share an answer), ``labels_since_training``,
+    ``coverage`` (share with at least one vote), ``conflicts`` (records whose votes disagree), ``mean_confidence``,
+    ``expected_shares`` (label -> share), ``faults``, and ``accuracy`` on all records where the corpus has gold
+    labels.
+    """
+    from weaklab.evaluation import analysis
+    from weaklab.label_models import confidence
+
+    state = work.state()
+    P = probabilities(work)
+    found: dict[str, Any] = {
+        "records": len(work.rows),
+        "heuristics": len(work.committee),
+        "manual_labels": work.snapshot.n_labels,
+        "labels_outside": sum(name in work.extra for name in work.snapshot.extra_labels),
+        "shared_labels": int((work.shared(work.snapshot) >= 0).sum()),
+        "labels_since_training": work.snapshot.labels_between(work.trained_through),
+        "coverage": float(analysis.covered(state.votes.L).mean()) if len(work.committee) else 0.0,
+        "conflicts": int(analysis.conflicts(state.votes.L).sum()) if len(work.committee) else 0,
+        "mean_confidence": float(confidence(P).mean()),
+        "expected_shares": analysis.label_shares(P, work.label_names),
+        "faults": sum(fault.count for fault in state.votes.faults),
+    }
+    if work.corpus.roles.gold is not None:
+        found["accuracy"] = analysis.expected_accuracy(P, [_gold_code(work, name) for name in work.corpus.gold()])
+    return found
+
+
+def _gold_code(work: Workspace, name: str | None) -> int:
+    """Return the code of a gold label that is kept: its name, as imports write it; what an older version kept may
+    be no label.
+    """
+    return work.label_names.code(name) if name in work.label_names else ABSTAIN

@@ -1,0 +1,130 @@
+"""Registering, trying and removing the heuristics of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.classifiers import WeakClassifier
+from weaklab.heuristics import Heuristic, as_heuristic
+from weaklab.heuristics import labeling_function as make
+from weaklab.project.extra_records import as_corpus
+from weaklab.project.quality import preview
+from weaklab.voting.committee import try_on as tried
+
+if TYPE_CHECKING:
+    from weaklab.core.tables import Table
+    from weaklab.crowd.crowd import Crowd
+    from weaklab.project.workspace import Workspace
+
+TRIAL_ROWS = 1000
+"""A heuristic is tried on at most this many records of a project, spread evenly."""
+
+
+def add(work: Workspace, /, heuristic: Any) -> Heuristic:
+    """Register a heuristic, a Snorkel labeling function or a plain function; the same name replaces the old one.
+
+    A text is the name of a heuristic that an installed package offers, see ``weaklab list heuristics``. These,
+    keywords, patterns and named weak classifiers are remembered when the project is opened again. Of a function
+    that was written in a notebook the votes are remembered; put it into a file of ``labeling_functions`` to keep
+    the code.
+    """
+    member = work.members.add(heuristic)
+    work.forget()
+    return member
+
+
+def labeling_function(work: Workspace, function: Callable[[Any], Any] | None = None, /, **options: Any) -> Any:
+    """Make a labeling function and register it; takes what :func:`weaklab.labeling_function` takes."""
+
+    def register(f: Callable[[Any], Any]) -> Heuristic:
+        return add(work, make(**options)(f))
+
+    return register if function is None else register(function)
+
+
+def add_crowd(
+    work: Workspace,
+    /,
+    data: Any,
+    *,
+    item: str = "item",
+    worker: str = "worker",
+    label: str = "label",
+    name: str = "crowd",
+    map: Mapping[Any, Any] | None = None,
+) -> Crowd:
+    """Register the labels of a crowd as one heuristic, and return the :class:`weaklab.Crowd` with what each worker
+    is worth.
+
+    It votes the consensus of the workers on each record, with its probability as the confidence; a hundred workers
+    are one line in the summary, and one vote, weighed like any other: three labeling functions that agree on
+    something else can outvote it. The votes are kept; call it again when there are more records or labels.
+
+    Parameters
+    ----------
+    data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
+    item, worker, label : names of the columns; items are record ids
+    name : of the heuristic; one of the same name is replaced
+    map : value -> label name, for values that are no label names, as in :meth:`add_records`
+
+    Raises
+    ------
+    WeaklabError
+        A label is none of the project's, or no item is a record. Where some are none, that is a warning.
+    """
+    from weaklab.crowd.annotators import CrowdVotes, check_items
+    from weaklab.crowd.crowd import Crowd
+
+    work.refresh()
+    crowd = Crowd(data, item, worker, label, list(work.label_names), map)
+    check_items(crowd, work.rows)
+    add(work, CrowdVotes(name, crowd))
+    work.cache.trainer(progress=False)  # keeps the votes, for nothing else remembers them
+    return crowd
+
+
+def weak_classifier(
+    work: Workspace, /, estimator: Any = "auto", features: Any = "auto", **settings: Any
+) -> WeakClassifier:
+    """Make a weak classifier and register it; takes what :class:`weaklab.WeakClassifier` takes.
+
+    By default it suits the data: Naive Bayes on TF-IDF of texts, logistic regression on numeric columns and
+    embeddings.
+
+    As the last line of a notebook cell it shows :meth:`preview`.
+    """
+    classifier = WeakClassifier(estimator, features, **settings)
+    add(work, classifier)
+    classifier.show = lambda: preview(work, classifier.name)
+    return classifier
+
+
+def remove(work: Workspace, /, name: str) -> None:
+    """Take out a heuristic that was registered in a session; one that stands in a file is taken out of the file."""
+    work.members.remove(name)
+    work.forget()
+
+
+def try_on(work: Workspace, /, heuristic: Any = None, sample: Any = 10) -> Table:
+    """Show at once what one heuristic, registered or not, votes on a few records.
+
+    Parameters
+    ----------
+    heuristic : name, function or heuristic; by default all that are registered
+    sample : how many records of the project to show, half of them with votes where there are such; or records of
+        your own
+    """
+    chosen = (
+        work.committee.heuristics
+        if heuristic is None
+        else [work.committee[heuristic] if isinstance(heuristic, str) else as_heuristic(heuristic)]
+    )
+    if not isinstance(sample, int):
+        return tried(chosen, sample, work.label_names)
+    work.refresh()
+    n = len(work.corpus)
+    rows = np.unique(np.linspace(0, n - 1, min(TRIAL_ROWS, n)).astype(np.int64))
+    return tried(chosen, as_corpus(work.corpus.take(rows)), work.label_names, show=sample)

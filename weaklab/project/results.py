@@ -1,0 +1,170 @@
+"""Results of a project: labels, probabilities, explanations, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.errors import ProjectError, did_you_mean, is_number, warn
+from weaklab.core.labels import ABSTAIN
+from weaklab.exchange import csv_writer
+from weaklab.exchange.formats import check_writable, write_table
+from weaklab.exchange.label_files import checked_columns, labels_table
+from weaklab.project.quality import label_or_abstain, probabilities
+from weaklab.project.workspace import name_of
+from weaklab.scheduling.asks import texts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from weaklab.batch.frozen import FrozenCommittee
+    from weaklab.project.workspace import Workspace
+    from weaklab.training.explanations import Explanation
+
+
+def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
+
+    ``label`` is None where nothing tells the best two classes apart. A manual label has probability 1, and so has
+    the label of a near-duplicate of a record with a manual label; ``shared_from`` is the id of that record.
+
+    Parameters
+    ----------
+    include : columns of the records to show beside the labels, such as the text
+    """
+    import pandas as pd
+
+    from weaklab.label_models import confidence, is_tied
+
+    P = probabilities(work)
+    y, shared = work.snapshot.y, work.shared(work.snapshot)
+    names = np.array([*work.label_names, None], dtype=object)
+    ids = np.array([*work.corpus.ids.to_pylist(), None], dtype=object)
+    frame = pd.DataFrame({work.corpus.roles.id: ids[:-1]})
+    shares = pd.DataFrame(P, columns=[f"p_{name}" for name in work.label_names])
+    frame["label"] = pd.Series(names[np.where(is_tied(P), ABSTAIN, P.argmax(axis=1))], dtype=object)
+    frame = pd.concat([frame, shares], axis=1)
+    frame["confidence"] = confidence(P)
+    frame["manual"] = y != ABSTAIN
+    frame["shared_from"] = pd.Series(ids[shared], dtype=object)
+    for place, name in enumerate(checked_columns(include, frame.columns), 1):
+        frame.insert(place, name, work.corpus.column(name).to_pandas())
+    return frame
+
+
+def export(
+    work: Workspace,
+    /,
+    path: str | Path,
+    *,
+    min_confidence: float = 0.0,
+    precision: float | None = None,
+    include: Sequence[str] = (),
+    spreadsheet_safe: bool = False,
+) -> int:
+    """Write :meth:`labels` to a file in the format of its suffix; return the number of rows.
+
+    The file is there whole or not at all. JSONL is JSON that every program reads: NaN and infinity are null, bytes
+    are base64, times ISO 8601, decimals text. A CSV cell holds text or one number; lists, structs and bytes need
+    one of the other formats.
+
+    Parameters
+    ----------
+    min_confidence : leave the label empty below this confidence, 0 to 1
+    precision : leave the label empty where :meth:`label_or_abstain` gives none, between 0 and 1; with a warning
+        where that leaves manual labels alone
+    include : columns of the records to write beside the labels, such as the text
+    spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
+        :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
+        they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
+    """
+    path = Path(path)
+    check_writable(path)
+    if not is_number(min_confidence) or not 0 <= float(min_confidence) <= 1:
+        raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
+    if precision is not None and min_confidence:
+        raise ProjectError(
+            f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out"
+        )
+    if spreadsheet_safe and path.suffix.lower() != ".csv":
+        raise ProjectError(
+            f"spreadsheet_safe is for CSV files, and {path.name!r} is none; leave it out, or name a .csv file"
+        )
+    frame = labels(work)
+    frame.loc[frame["confidence"] < min_confidence, "label"] = None
+    if precision is not None:
+        kept = label_or_abstain(work, precision)
+        frame.loc[kept.codes == ABSTAIN, "label"] = None
+        if not kept.threshold.kept:
+            warn(str(kept.threshold))
+    table = labels_table(frame, work.corpus, include)
+    table = csv_writer.spreadsheet_safe(table) if spreadsheet_safe else table
+    write_table(table, path)
+    return int(table.num_rows)
+
+
+def explain(work: Workspace, /, record: Any) -> Explanation:
+    """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds.
+
+    Parameters
+    ----------
+    record : an :class:`Ask`, a record, or an id
+
+    Raises
+    ------
+    ProjectError
+        There is no such record in the corpus.
+    WeaklabError
+        The label model does not add up what its members say.
+    """
+    from weaklab.training.explanations import explain
+
+    state = work.state()
+    name = name_of(record)
+    if name not in work.rows:
+        raise ProjectError(
+            f"no record {name!r} among those of the corpus;{did_you_mean(name, list(work.rows)[:10_000])} wanted an id"
+        )
+    row = work.rows[name]
+    text = texts_of(work.corpus, [row])[0] if work.corpus.roles.text else ""
+    return explain(
+        state.model,
+        state.votes,
+        row,
+        instance=state.instance,
+        record=name,
+        text=text,
+        manual=work.snapshot.manual_labels.get(name),
+    )
+
+
+def freeze(work: Workspace, /) -> FrozenCommittee:
+    """Return the committee as of the last training, to label other records with, see :mod:`weaklab.batch`; it no
+    longer changes.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+    >>> _ = project.add_records(["prize draw", "lunch at noon"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
+    >>> batch = next(weaklab.read(["a prize for you"]).batches())
+    >>> project.freeze().label_batch(batch)["label"].to_pylist()
+    ['spam']
+
+    Raises
+    ------
+    ProjectError
+        The project was opened with ``run_code=False``, and a heuristic needs its code to vote on other records.
+    """
+    if not work.run_code and (lost := work.members.without_code):
+        raise ProjectError(
+            f"{work.path} was opened without running code, and {', '.join(lost)} cannot vote on other records "
+            "without it; open it with "
+            "run_code=True (without --no-code) if you trust its labeling functions"
+        )
+    state = work.state()
+    return work.cache.freeze(state, {**work.snapshot.extra_labels, **work.snapshot.manual_labels})

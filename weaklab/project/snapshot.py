@@ -1,0 +1,378 @@
+"""What was known at one moment: the manual labels, and which records are closed to questions, as arrays over records.
+
+A snapshot never changes. The next one is made from it and the events since, so that its cost does not depend on how
+many events there are.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from weaklab.core.events import LABEL, QUEUE_KINDS, UNDO, Event
+from weaklab.core.files import DamagedError
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.crowd.annotators import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from weaklab.project.journal import Journal
+
+CHUNK = 50_000
+"""Events that are read at a time, so that memory does not grow with their number."""
+NOBODY, SEVERAL = -1, -2
+"""In place of the number of a person: nobody labeled the record, or several people did."""
+_KINDS = ("", *QUEUE_KINDS)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+
+
+class Standing(NamedTuple):
+    """What stands for one record: the kind of the last event in force, the label's code, and who gave it."""
+
+    kind: int = 0
+    code: int = ABSTAIN
+    who: int = NOBODY
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What was known of the records of a project after one event.
+
+    Attributes
+    ----------
+    event : number of that event
+    rows : record id -> row number
+    labels : label names
+    y : int64 (n,), codes of the manual labels in force, -1 for none; the consensus where several people labeled
+    kind : int8 (n,), the last event in force: 0 none, 1 label, 2 skip, 3 requeue
+    who : int32 (n,), number of the person in ``people`` who gave the label, -1 nobody, -2 several people
+    seen : bool (n,), whether there is any event about the record
+    people : names of all annotators
+    counts : how many records each of them labeled
+    shared : record -> annotator -> label event, for the records that several people labeled
+    extra : record -> what stands for it, for ids that are no records of the corpus
+    label_events : int64, numbers of all label events, undone ones included
+    """
+
+    event: int
+    rows: Mapping[str, int]
+    labels: LabelNames
+    y: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    who: NDArray[np.int32]
+    seen: NDArray[np.bool_]
+    people: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    shared: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    extra: Mapping[str, Standing] = field(default_factory=dict)
+    label_events: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def empty(cls, rows: Mapping[str, int], labels: LabelNames) -> Snapshot:
+        """Return what is known before the first event."""
+        n = len(rows)
+        return cls(
+            0,
+            rows,
+            labels,
+            np.full(n, ABSTAIN, dtype=np.int64),
+            np.zeros(n, dtype=np.int8),
+            np.full(n, NOBODY, dtype=np.int32),
+            np.zeros(n, dtype=bool),
+        )
+
+    # ---- reading
+
+    def closed(self, *kinds: str) -> NDArray[np.bool_]:
+        """Return bool (n,): whether the last event in force is one of some kinds."""
+        return np.asarray(np.isin(self.kind, [_CODES[kind] for kind in kinds]))
+
+    def extra_closed(self, *kinds: str) -> set[str]:
+        """Return the ids outside the corpus whose last event in force is one of some kinds."""
+        codes = {_CODES[kind] for kind in kinds}
+        return {record for record, standing in self.extra.items() if standing.kind in codes}
+
+    @cached_property
+    def n_labels(self) -> int:
+        """How many records of the corpus have a manual label."""
+        return int(np.count_nonzero(self.y != ABSTAIN))
+
+    @cached_property
+    def manual_labels(self) -> dict[str, str]:
+        """Record -> label name, for the records of the corpus."""
+        names = np.array([*self.labels, None], dtype=object)
+        labeled = np.flatnonzero(self.y != ABSTAIN)
+        ids = np.fromiter(self.rows, dtype=object, count=len(self.rows))
+        return dict(zip(ids[labeled].tolist(), names[self.y[labeled]].tolist(), strict=True))
+
+    @property
+    def extra_labels(self) -> dict[str, str]:
+        """Record -> label name, for ids that are no records of the corpus."""
+        found = {record: self.labels.name(standing.code) for record, standing in self.extra.items()}
+        return {record: name for record, name in found.items() if name is not None}
+
+    def labels_between(self, after: int, through: int | None = None) -> int:
+        """Return how many labels were given after one event and up to another, undone ones included."""
+        end = self.event if through is None else through
+        first, last = np.searchsorted(self.label_events, [after, end], side="right")
+        return max(0, int(last) - int(first))
+
+    def labeled_by_one_other(self, besides: Collection[str]) -> NDArray[np.int64]:
+        """Return the row numbers of the records that exactly one person labeled, who is none of ``besides``."""
+        others = [number for number, name in enumerate(self.people) if name not in besides]
+        return np.flatnonzero(np.isin(self.who, others))
+
+    # ---- the next one
+
+    def extended(self, journal: Journal) -> Snapshot:
+        """Return what is known after all events of a journal."""
+        found = self
+        while events := journal.events(found.event, CHUNK):
+            found = found._after(events, journal)
+        return found
+
+    def at(self, through: int, journal: Journal) -> Snapshot:
+        """Return what was known after an earlier event."""
+        if through >= self.event:
+            return self
+        found = self
+        changed = list(dict.fromkeys(event.record for event in journal.events(through) if event.id <= self.event))
+        held = _by_record(event for event in journal.events_of(changed) if event.id <= through)
+        return found._with({record: held.get(record, []) for record in changed}, through)
+
+    def _after(self, events: Sequence[Event], journal: Journal) -> Snapshot:
+        through = events[-1].id
+        touched = _by_record(events)
+        again = [record for record in touched if self._has_events(record)]
+        if again:
+            earlier = journal.events_of(again)
+            touched |= _by_record(event for event in earlier if event.id <= through)
+        return self._with(touched, through)
+
+    def _has_events(self, record: str) -> bool:
+        row = self.rows.get(record)
+        return record in self.extra if row is None else bool(self.seen[row])
+
+    def _with(self, touched: Mapping[str, Sequence[Event]], through: int) -> Snapshot:
+        """Return a snapshot as of an event, from all events up to it of the records that differ."""
+        draft = _Draft(self)
+        for record, events in touched.items():
+            draft.put(record, events)
+        return draft.finished(through, (event for events in touched.values() for event in events))
+
+    def over(self, rows: Mapping[str, int], labels: LabelNames, journal: Journal) -> Snapshot:
+        """Return the same knowledge over other records: those that came are looked up, those that went become extra."""
+        if list(rows)[: len(self.rows)] != list(self.rows):
+            return Snapshot.empty(rows, labels).extended(journal)
+        more = len(rows) - len(self.rows)
+        wider = replace(
+            self,
+            rows=rows,
+            labels=labels,
+            y=np.concatenate([self.y, np.full(more, ABSTAIN, dtype=np.int64)]),
+            kind=np.concatenate([self.kind, np.zeros(more, dtype=np.int8)]),
+            who=np.concatenate([self.who, np.full(more, NOBODY, dtype=np.int32)]),
+            seen=np.concatenate([self.seen, np.zeros(more, dtype=bool)]),
+            extra={record: standing for record, standing in self.extra.items() if record not in rows},
+        )
+        came = [record for record in self.extra if record in rows]
+        if not came:
+            return wider
+        held = _by_record(event for event in journal.events_of(came) if event.id <= self.event)
+        forgotten = replace(wider, counts=_without(self, came))
+        return forgotten._with({record: held.get(record, []) for record in came}, self.event)
+
+    # ---- on disk
+
+    def save(self, path: Path, key: str, mark: int) -> None:
+        """Write the snapshot to a file; ``key`` names the records, ``mark`` is the checksum of its event."""
+        facts = {
+            "key": key,
+            "mark": mark,
+            "event": self.event,
+            "labels": list(self.labels),
+            "people": list(self.people),
+            "counts": list(self.counts),
+            "shared": list(self.shared),
+            "extra": {record: list(standing) for record, standing in self.extra.items()},
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        text = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
+        with open(path, "wb") as stream:
+            np.savez(stream, facts=text, sum=np.array([_checksum(text, arrays)]), **arrays)
+
+    @classmethod
+    def load(
+        cls, path: Path, key: str, rows: Mapping[str, int], labels: LabelNames, journal: Journal
+    ) -> Snapshot | None:
+        """Return the snapshot of a file, None where it is of other records, other labels or another journal.
+
+        Raises
+        ------
+        DamagedError
+            The file is not what was written.
+        """
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in _ARRAYS}
+            text, total = held["facts"], int(held["sum"][0])
+        if _checksum(text, arrays) != total:
+            raise DamagedError("its checksum does not fit")
+        facts: dict[str, Any] = json.loads(text.tobytes())
+        last = journal.last_event()
+        same = facts["key"] == key and facts["labels"] == list(labels) and len(arrays["y"]) == len(rows)
+        if not same or facts["event"] > last or journal.mark(facts["event"]) != facts["mark"]:
+            return None
+        through = facts["event"]
+        shared = _by_record(event for event in journal.events_of(facts["shared"]) if event.id <= through)
+        return cls(
+            event=through,
+            rows=rows,
+            labels=labels,
+            **arrays,
+            people=tuple(facts["people"]),
+            counts=tuple(facts["counts"]),
+            shared={record: _opinions(_standing(events)) for record, events in shared.items()},
+            extra={record: Standing(*standing) for record, standing in facts["extra"].items()},
+        )
+
+
+_ARRAYS = ("y", "kind", "who", "seen", "label_events")
+
+
+class _Draft:
+    """The next snapshot while it is made."""
+
+    def __init__(self, before: Snapshot) -> None:
+        self.before = before
+        self.y, self.kind, self.who, self.seen = (getattr(before, name).copy() for name in ("y", "kind", "who", "seen"))
+        self.people = {name: number for number, name in enumerate(before.people)}
+        self.counts = list(before.counts)
+        self.shared, self.extra = dict(before.shared), dict(before.extra)
+        self.opinions_changed = False
+
+    def put(self, record: str, events: Sequence[Event]) -> None:
+        """Say what stands for a record, from all its events."""
+        row = self.before.rows.get(record)
+        before = self.extra.get(record, Standing()) if row is None else Standing(who=int(self.who[row]))
+        self._uncount(record, before.who)
+        standing = _standing(events)
+        opinions = _opinions(standing)
+        queue = [event for event in standing if event.kind in QUEUE_KINDS]
+        who, code = self._count(record, opinions)
+        found = Standing(_CODES[queue[-1].kind] if queue else 0, code, who)
+        if row is None:
+            self.extra[record] = found
+            return
+        self.kind[row], self.y[row], self.who[row], self.seen[row] = *found, bool(events)
+
+    def _uncount(self, record: str, who: int) -> None:
+        for name in self.shared.pop(record, {}) if who == SEVERAL else ():
+            self.counts[self.people[name]] -= 1
+            self.opinions_changed = True
+        if who >= 0:
+            self.counts[who] -= 1
+
+    def _count(self, record: str, opinions: Mapping[str, Event]) -> tuple[int, int]:
+        """Note who labeled a record; return the number of that person and the code of the newest label."""
+        if not opinions:
+            return NOBODY, ABSTAIN
+        for name in opinions:
+            if name not in self.people:
+                self.people[name] = len(self.people)
+                self.counts.append(0)
+            self.counts[self.people[name]] += 1
+        last = max(opinions.values(), key=lambda event: event.id)
+        if len(opinions) > 1:
+            self.shared[record] = opinions
+            self.opinions_changed = True
+            return SEVERAL, self.before.labels.code(last.value)
+        return self.people[last.annotator], self.before.labels.code(last.value)
+
+    def finished(self, through: int, events: Iterable[Event]) -> Snapshot:
+        """Return the snapshot as of an event."""
+        before = self.before
+        labels = [event.id for event in events if event.kind == LABEL and before.event < event.id <= through]
+        kept = before.label_events[: np.searchsorted(before.label_events, through, side="right")]
+        found = replace(
+            before,
+            event=through,
+            y=self.y,
+            kind=self.kind,
+            who=self.who,
+            seen=self.seen,
+            people=tuple(self.people),
+            counts=tuple(self.counts),
+            shared=self.shared,
+            extra=self.extra,
+            label_events=np.concatenate([kept, np.sort(np.array(labels, dtype=np.int64))]) if labels else kept,
+        )
+        return self._settled(found) if self.shared else found
+
+    def _settled(self, found: Snapshot) -> Snapshot:
+        """Give the records that people labeled differently the label of their consensus."""
+        people = [name for name, count in zip(found.people, found.counts, strict=True) if count]
+        for record, label in settle(found.shared, people, names_in_use(found)).items():
+            row = found.rows.get(record)
+            code = found.labels.code(label)
+            if row is not None:
+                found.y[row] = code
+            else:
+                self.extra[record] = self.extra[record]._replace(code=code)
+        return found
+
+
+def names_in_use(found: Snapshot) -> list[str]:
+    """Return the label names that somebody gave to some record, in alphabetical order."""
+    codes = set(np.unique(found.y[found.who >= 0]).tolist())
+    codes |= {standing.code for standing in found.extra.values() if standing.who >= 0}
+    names = {found.labels[code] for code in codes if code >= 0}
+    return sorted(names | {event.value for by in found.shared.values() for event in by.values()})
+
+
+def _by_record(events: Iterable[Event]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(event.record, []).append(event)
+    return found
+
+
+def _standing(events: Sequence[Event]) -> list[Event]:
+    """Return the events of a record that were not undone, oldest first."""
+    if len(events) == 1:
+        return [] if events[0].kind == UNDO else list(events)
+    undone = {event.undoes for event in events if event.kind == UNDO}
+    return [event for event in events if event.kind != UNDO and event.id not in undone]
+
+
+def _opinions(standing: Sequence[Event]) -> dict[str, Event]:
+    """Return annotator -> the last label event of theirs."""
+    return {event.annotator: event for event in standing if event.kind == LABEL and event.value is not None}
+
+
+def _without(found: Snapshot, records: Iterable[str]) -> tuple[int, ...]:
+    """Return how many records each person labeled, some extra records left out."""
+    counts = list(found.counts)
+    numbers = {name: number for number, name in enumerate(found.people)}
+    for record in records:
+        who = found.extra[record].who
+        people = [numbers[name] for name in found.shared.get(record, {})] if who == SEVERAL else [who]
+        for number in people:
+            if number >= 0:
+                counts[number] -= 1
+    return tuple(counts)
+
+
+def _checksum(text: NDArray[np.uint8], arrays: Mapping[str, NDArray[Any]]) -> int:
+    total = zlib.crc32(text.tobytes())
+    for name in _ARRAYS:
+        total = zlib.crc32(np.ascontiguousarray(arrays[name]).view(np.uint8).data, total)
+    return total

@@ -1,0 +1,290 @@
+"""The records of a project, read from Parquet parts that are compared with their checksums."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weaklab.core.checksums import Seal
+from weaklab.core.errors import CorpusError, ProjectError, warn
+from weaklab.core.tables import counted
+from weaklab.corpus import BATCH_ROWS, Corpus, Roles, id_texts, ids_of
+from weaklab.corpus.union import fitted, union_of, view_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Found:
+    """An import as the database or the file beside its parts describes it.
+
+    Attributes
+    ----------
+    folder : where its parts are
+    source : what was imported
+    at : UTC time, ISO 8601; empty where it is not known
+    records : how many
+    seals : the checksums of its parts, None where they are not known
+    """
+
+    folder: Path
+    source: str
+    at: str
+    records: int
+    seals: tuple[Seal, ...] | None
+
+    def __str__(self) -> str:
+        imported = f", imported at {self.at[:19]}" if self.at else ""
+        return f"{self.folder.name}: {counted(self.records, 'record')} of {self.source}{imported}"
+
+
+def part_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def _first_seal(part: Path, found: Found) -> Seal:
+    """Return the seal of a part that a version without checksums wrote."""
+    try:
+        return Seal.of(part)
+    except Exception as error:
+        raise damaged_part(part, found, f"it cannot be read ({' '.join(str(error).split())[:100]})") from error
+
+
+def damaged_part(part: Path, found: Found, detail: str) -> ProjectError:
+    name = found.folder.name
+    when = f" at {found.at[:19]} UTC" if found.at else ""
+    return ProjectError(
+        f"{part}: the file is damaged or missing: {detail}. It belongs to the import of {found.source}{when}. "
+        "Nothing is computed from it. Put a backup of this file in its place, or import the source again in its place: "
+        f"project.add_records(SOURCE, instead_of={name!r}), `weaklab import PROJECT SOURCE --instead-of {name}`"
+    )
+
+
+class Imports(Protocol):
+    """Where the checksums of imports are known."""
+
+    def held_import(self, folder: str) -> Found:
+        """Return what is known of an import."""
+
+    def keep_seals(self, found: Found, seals: Sequence[Seal]) -> None:
+        """Add the checksums of an import that a version without them wrote."""
+
+
+class PartGuard:
+    """Compares every part with its checksums when a process reads it first, and again when the file has changed
+    since.
+    """
+
+    def __init__(self, imports: Imports) -> None:
+        self._imports = weakref.proxy(imports)
+        self._known: dict[str, Found] = {}
+        self._right: dict[Path, tuple[int, ...]] = {}
+
+    def know(self, folders: Sequence[str]) -> None:
+        """Look up the checksums of imports."""
+        for folder in folders:
+            if folder not in self._known:
+                found = self._imports.held_import(folder)
+                self._known[folder] = found if found.seals is not None else self._sealed(found)
+                self._warn_of_strangers(folder)
+
+    def _warn_of_strangers(self, folder: str) -> None:
+        known = {seal.name for seal in self._known[folder].seals or ()}
+        for part in part_files(self._known[folder].folder):
+            if part.name not in known:
+                warn(f"{part}: does not belong to this import, and nothing is read from it; move it away")
+
+    def trust(self, found: Found) -> Found:
+        """Take the checksums of an import from the file beside it, or else from its parts as they are."""
+        if found.seals is None:
+            found = replace(found, seals=tuple(_first_seal(part, found) for part in part_files(found.folder)))
+        self._known[found.folder.name] = found
+        return found
+
+    def _sealed(self, found: Found) -> Found:
+        parts = part_files(found.folder)
+        seals = tuple(_first_seal(part, found) for part in parts)
+        there = sum(seal.records for seal in seals)
+        if there != found.records:
+            raise damaged_part(
+                found.folder,
+                found,
+                f"it has {there:,} records in {len(parts)} parts, and {found.records:,} were written",
+            )
+        self._imports.keep_seals(found, seals)
+        return replace(found, seals=seals)
+
+    def parts(self, folder: Path) -> list[Path]:
+        """Return the parts of an import."""
+        return [folder / seal.name for seal in self._known[folder.name].seals or ()]
+
+    def error(self, part: Path, detail: str) -> ProjectError:
+        """Return the error of a part that is damaged."""
+        return damaged_part(part, self._known[part.parent.name], detail)
+
+    def check(self, part: Path) -> None:
+        """Raise a ProjectError if a part is not what was written.
+
+        Its bytes are read once in a process; after that a look at its size and time is enough.
+        """
+        found = self._known[part.parent.name]
+        try:
+            stat = part.stat()
+            looks = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if self._right.get(part) == looks:
+                return
+            seal = next(seal for seal in found.seals or () if seal.name == part.name)
+            detail = seal.damage(part)
+        except FileNotFoundError:
+            detail = "it is not there"
+        except OSError as error:
+            detail = f"it cannot be read ({error})"
+        if detail is not None:
+            raise damaged_part(part, found, detail)
+        self._right[part] = looks
+
+
+class StoredCorpus(Corpus):
+    """The records of a project, read from its Parquet parts; a few records are read without the rest.
+
+    Imports may have different columns: each record has those of all imports, and what its own lacks is empty.
+
+    Parameters
+    ----------
+    project : its folder
+    folders : those of the imports
+    guard : checks each part before it is read
+    among : folders of the imports whose columns and roles the records have, by default ``folders``
+
+    Raises
+    ------
+    ProjectError
+        There is no record, a column has types that do not fit together, or a part is damaged; the latter from whatever
+        reads that part.
+    """
+
+    def __init__(self, project: Path, folders: Sequence[Path], guard: PartGuard, among: Sequence[Path] = ()) -> None:
+        self._project, self._guard = project, guard
+        self._parts = [part for folder in folders for part in guard.parts(folder)]
+        if not self._parts:
+            raise ProjectError(f"{project}: holds no record yet; import some: weaklab import {project} FILE")
+        firsts = [next(iter(guard.parts(folder)), None) for folder in among or folders]
+        try:
+            self.schema: pa.Schema = union_of([self._schema_of(part) for part in firsts if part is not None])
+        except CorpusError as error:
+            raise ProjectError(f"project {project}: {error}") from None
+        self.view = view_of(self._schema_of(self._parts[0]), self.schema)
+        self.roles = Roles.of(self.schema)
+        self._made_ids = False
+        self._ids = None
+        self._groups: list[tuple[Path, int, int]] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"project {self._project}"
+
+    def _open(self, part: Path) -> Any:
+        """Return a part as a ``pyarrow.parquet.ParquetFile``, after comparing it with its checksums."""
+        import pyarrow.parquet as pq
+
+        self._guard.check(part)
+        with self._reading(part):
+            return pq.ParquetFile(part)
+
+    def _schema_of(self, part: Path) -> pa.Schema:
+        return self._open(part).schema_arrow
+
+    @contextmanager
+    def _reading(self, part: Path) -> Iterator[None]:
+        """Tell of a part that breaks while it is read."""
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            raise self._guard.error(part, f"it cannot be read ({' '.join(str(error).split())[:100]})") from error
+
+    def __len__(self) -> int:
+        return sum(self._open(part).metadata.num_rows for part in self._parts)
+
+    @property
+    def fingerprint(self) -> int:
+        """A number for the content: parts are never changed once they are there."""
+        return hash((self.roles, *self._parts))
+
+    def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
+        for part in self._parts:
+            file = self._open(part)
+            for group in range(file.num_row_groups):
+                for batch in file.read_row_group(group).combine_chunks().to_batches(max_chunksize=size):
+                    yield fitted(batch, self.schema)
+
+    def batches_with_ids(self, size: int = BATCH_ROWS) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+        for batch in self.batches(size):
+            yield batch, ids_of(batch)
+
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        if self._ids is None:
+            self._ids = self.column(self.roles.id)
+        return self._ids
+
+    def id_texts(self) -> list[str]:
+        """Return the ids of all records as strings."""
+        return [text for chunk in self.ids.chunks for text in id_texts(chunk)]
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        import pyarrow as pa
+
+        if name not in self.schema.names:
+            raise CorpusError(f"{self.name} has no column {name!r}; there are {', '.join(self.schema.names)}")
+        kind = self.schema.field(name).type
+        columns = [self._whole(part, name).cast(kind) for part in self._parts]
+        return pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+
+    def _whole(self, part: Path, name: str | None) -> pa.ChunkedArray:
+        """Return a column of a part; one that is not there is empty."""
+        import pyarrow as pa
+
+        file = self._open(part)
+        if name is None or name not in file.schema_arrow.names:
+            return pa.chunked_array([pa.nulls(file.metadata.num_rows)])
+        return file.read(columns=[name]).column(0)
+
+    def gold(self) -> list[str | None]:
+        """Return the gold label names, whatever their column is called in each import, None where there is none."""
+        if self.roles.gold is None:
+            return super().gold()
+        columns = [self._whole(part, Roles.of(self._schema_of(part)).gold) for part in self._parts]
+        return [None if value in (None, "") else str(value) for column in columns for value in column.to_pylist()]
+
+    def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Table:
+        import numpy as np
+        import pyarrow as pa
+
+        if self._groups is None:
+            self._groups = []
+            for part in self._parts:
+                metadata = self._open(part).metadata
+                self._groups += [(part, g, metadata.row_group(g).num_rows) for g in range(metadata.num_row_groups)]
+        ends = np.cumsum([count for _, _, count in self._groups])
+        wanted = np.asarray(rows, dtype=np.int64)
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= ends[-1]):
+            raise CorpusError(f"{self.name} has rows 0 to {ends[-1] - 1:,}, got {wanted.min()} to {wanted.max()}")
+        home = np.searchsorted(ends, wanted, side="right")
+        batches, places = [], []
+        for group in np.unique(home):
+            part, number, count = self._groups[group]
+            mine = np.flatnonzero(home == group)
+            table = self._open(part).read_row_group(number).take(pa.array(wanted[mine] - (ends[group] - count)))
+            batches += [fitted(batch, self.schema) for batch in table.combine_chunks().to_batches()]
+            places.append(mine)
+        if not batches:
+            return self.schema.empty_table()
+        order = np.argsort(np.concatenate(places), kind="stable")
+        return pa.Table.from_batches(batches).take(pa.array(order))

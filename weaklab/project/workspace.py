@@ -1,0 +1,325 @@
+"""An open project: its journal, files and members, and what was computed from them.
+
+Everything that reads a project reads it from here: :meth:`Workspace.refresh` is the one place that looks for what is
+new, :attr:`Workspace.snapshot` is what was known then, and :meth:`Workspace.state` what the committee thinks.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.errors import ProjectError, did_you_mean, warn
+from weaklab.core.events import LABEL, UNDO
+from weaklab.core.files import Kept
+from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.corpus import record_id
+from weaklab.corpus.records import Record
+from weaklab.project.cache import ProjectCache
+from weaklab.project.extra_records import ExtraRecords
+from weaklab.project.members import ProjectMembers
+from weaklab.project.project_files import ProjectFiles
+from weaklab.project.snapshot import Snapshot
+from weaklab.scheduling.asks import Ask
+from weaklab.training.trainer import More, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weaklab.classifiers import WeakClassifier
+    from weaklab.core.events import Event
+    from weaklab.project.journal import Journal
+    from weaklab.project.settings import Settings
+    from weaklab.project.stored_corpus import StoredCorpus
+    from weaklab.voting.committee import Committee
+
+SNAPSHOT = "snapshot.npz"
+"""The file, among those that can be made again, that holds the last snapshot."""
+WORTH_SAVING = 2000
+"""A snapshot is saved when so many events have come since the last one that was: reading these takes a moment."""
+TRAINED = "trained_through"
+"""The fact in the journal that says through which event the committee was trained last."""
+
+
+class Workspace:
+    """An open project.
+
+    Parameters
+    ----------
+    path : the project folder
+    settings : of the project
+    journal : of the project
+    annotator : who answers where nobody else is named
+    run_code : whether the files of labeling functions are run
+
+    Attributes
+    ----------
+    session_id : tells the answers of this open project from those of others
+    working : a lock that is held by whatever votes, trains or picks, so that sessions in several threads take turns
+    rows : record id -> row number, as of the last look
+    snapshot : what was known at the last look
+    """
+
+    def __init__(self, path: Path, settings: Settings, journal: Journal, annotator: str, run_code: bool) -> None:
+        self.path, self.settings, self.journal, self.run_code = path, settings, journal, run_code
+        self.annotator, self.session_id = annotator, uuid.uuid4().hex[:12]
+        self.label_names = LabelNames(settings.labels)
+        self.working = threading.RLock()
+        self.files = ProjectFiles(path, journal)
+        self.members = ProjectMembers(path, settings, self.label_names, journal, run_code)
+        self.extra = ExtraRecords(journal)
+        self.folders: list[str] = []
+        self.rows: dict[str, int] = {}
+        self.snapshot = Snapshot.empty(self.rows, self.label_names)
+        self._version: object = None
+        self._saved_event = 0
+        self._noted_through: int | None = None
+        self._cache: ProjectCache | None = None
+        self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
+        self._first: tuple[int, dict[str, Event]] | None = None
+        self.forget()
+
+    # ---- what is new
+
+    def refresh(self, new: Sequence[str] = ()) -> Snapshot:
+        """Look for what was written since the last look; ``new`` are the ids of an import that has just been made."""
+        with self.working:
+            version = self.journal.version()
+            if version != self._version:
+                self._take_imports(new)
+                self.snapshot = self.snapshot.extended(self.journal)
+                self._noted_through = self.journal.get(TRAINED)
+                self._version = version
+                if self.snapshot.event >= self._saved_event + WORTH_SAVING:
+                    self._save_snapshot()
+            return self.snapshot
+
+    def _take_imports(self, new: Sequence[str]) -> None:
+        folders = self.files.imports()
+        if folders != self.folders:
+            corpus = self.files.corpus(folders)
+            alone = bool(new) and folders[:-1] == self.folders  # else another process has added records, too
+            ids = [*self.rows, *new] if alone else corpus.id_texts()
+            rows = dict(zip(ids, range(len(ids)), strict=True))
+            if len(rows) != len(ids):
+                many = len(ids) - len(rows)
+                raise ProjectError(f"{self.path}: {many:,} record ids are there twice; see {self.path / 'corpus'}")
+            self.folders, self.rows = folders, rows
+            self._cache = ProjectCache(self.files, corpus, folders, list(rows), lambda: self.committee, self.settings)
+            self.snapshot = self._snapshot_over(rows)
+            self.forget()
+
+    def _snapshot_over(self, rows: Mapping[str, int]) -> Snapshot:
+        """Return what was known at the last look over these records; at the first look, as the saved snapshot says."""
+        if not self.snapshot.event:
+            path, key = self._kept.path(SNAPSHOT), "/".join(self.folders)
+            held = path.exists() and self._kept.read(
+                SNAPSHOT, lambda file: Snapshot.load(file, key, rows, self.label_names, self.journal)
+            )
+            if held:
+                self._saved_event = held.event
+                return held  # type: ignore[no-any-return]
+        return self.snapshot.over(rows, self.label_names, self.journal)
+
+    def _save_snapshot(self) -> None:
+        self._saved_event = self.snapshot.event
+        if not self.journal.read_only:
+            mark, key = self.journal.mark(self.snapshot.event), "/".join(self.folders)
+            self._kept.write(SNAPSHOT, lambda path: self.snapshot.save(path, key, mark))
+
+    @property
+    def _kept(self) -> Kept:
+        return Kept(self.path / "cache", self.path)
+
+    # ---- records
+
+    @property
+    def cache(self) -> ProjectCache:
+        """What was computed from the records; a ProjectError where there is none yet."""
+        if self._cache is None:
+            raise ProjectError(
+                f"{self.path} holds no record yet; next: project.add_records(...) or `weaklab import {self.path} FILE`"
+            )
+        return self._cache
+
+    @property
+    def has_records(self) -> bool:
+        """Whether there was any record at the last look."""
+        return self._cache is not None
+
+    @property
+    def corpus(self) -> StoredCorpus:
+        """The records as of the last look, so that one call sees the same ones throughout."""
+        return self.cache.corpus
+
+    def at(self, records: Iterable[str]) -> NDArray[np.int64]:
+        """Return the row numbers of records, leaving out those that are not in the corpus."""
+        return np.array([self.rows[record] for record in records if record in self.rows], dtype=np.int64)
+
+    def known(self, record: Any) -> str:
+        """Return the id of a record of the project: of an ask, a record or an id.
+
+        Raises
+        ------
+        ProjectError
+            There is no such record.
+        """
+        name = name_of(record)
+        if name not in self.rows:
+            self.refresh()
+        if name not in self.rows and name not in self.extra:
+            self.extra.sync()  # another process may have streamed it
+        if name not in self.rows and name not in self.extra:
+            hint = did_you_mean(name, list(self.rows)[:10_000])
+            raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
+        return name
+
+    def shared(self, snapshot: Snapshot) -> NDArray[np.int64]:
+        """Return int (n,): for each record without a label the row of a near-duplicate whose label it shares, or -1."""
+        from weaklab.evaluation.analysis import shared_answers
+
+        if self._shared is None or self._shared[0] is not snapshot:
+            groups = self.cache.groups
+            found = (
+                np.full(len(snapshot.y), ABSTAIN, dtype=np.int64)
+                if groups is None
+                else shared_answers(groups, snapshot.y)
+            )
+            self._shared = snapshot, found
+        return self._shared[1]
+
+    def answers(self) -> NDArray[np.int64]:
+        """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
+        y, shared = self.snapshot.y, self.shared(self.snapshot)
+        return np.where(shared >= 0, y[shared], y)
+
+    def first_labels(self) -> dict[str, Event]:
+        """Return record -> the event that gave it its first label that stands."""
+        last = self.snapshot.event
+        after, found = (0, {}) if self._first is None else self._first
+        if after < last:
+            events = [event for event in self.journal.events(after) if event.id <= last]
+            changed = {event.record for event in events if event.kind == UNDO}
+            for record in changed:
+                found.pop(record, None)
+            if after:
+                events = [event for event in events if event.record not in changed]
+                events += [event for event in self.journal.events_of(list(changed)) if event.id <= last]
+            undone = {event.undoes for event in events if event.kind == UNDO}
+            for event in events:
+                if event.kind == LABEL and event.id not in undone:
+                    found.setdefault(event.record, event)
+            self._first = last, found
+        return found
+
+    # ---- the committee
+
+    @property
+    def committee(self) -> Committee:
+        """The members, in the order of their columns."""
+        return self.members.committee
+
+    def forget(self) -> None:
+        """Compute votes and training anew when they are wanted."""
+        self.trained: State | None = None
+        self.trained_through = 0
+        if self._cache is not None:
+            self._cache.forget()
+
+    def reload(self) -> list[str]:
+        """Read the files of labeling functions again; return what failed. Columns of unchanged functions are kept."""
+        self.forget()
+        return self.members.reload()
+
+    def state(self, progress: bool = False) -> State:
+        """Return the state as of the last training, computing what is not there."""
+        with self.working:
+            snapshot = self.refresh()
+            self._refresh_members()
+            through = self._noted_through
+            if through is not None and through > self.trained_through:
+                self.trained = None  # another process has trained on more labels
+            if self.trained is None:
+                self.train(snapshot.event if through is None else through, progress)
+            assert self.trained is not None
+            return self.trained
+
+    def _refresh_members(self) -> None:
+        """Take over what others have added, redefined or removed, and what was edited in files or in this session."""
+        before = list(self.members.load_errors)
+        if self.members.files_changed():
+            for error in self.reload():
+                if error not in before:
+                    warn(f"{error}; its file was edited and is left out until it loads")
+        if self.members.sync():
+            self.forget()
+        if self._cache is not None and not self._cache.is_current():
+            self.trained = None
+        self.members.note_fingerprints()
+
+    def train(self, through: int, progress: bool = False, fresh: bool = False) -> None:
+        """Train on the labels as of an event; with ``fresh`` every heuristic votes anew."""
+        with self.working:
+            snapshot = self.refresh()
+            self._refresh_members()
+            trainer = self.cache.trainer(progress, fresh)
+            self.members.remember()
+            then = snapshot.at(through, self.journal)
+            self.trained = trainer.train(then.y, self.more(then))
+            self.trained_through = through
+            self._note_training(through)
+
+    def _note_training(self, through: int) -> None:
+        if self.journal.read_only or (self._noted_through or -1) >= through:
+            return
+        try:
+            with self.journal.transaction():
+                if int(self.journal.get(TRAINED, -1)) < through:
+                    self.journal.put(TRAINED, through)
+        except ProjectError as error:
+            warn(f"{error}; this session goes on")
+        self._noted_through = max(through, self._noted_through or 0)
+
+    def more(self, then: Snapshot) -> More | None:
+        """Return the labeled records outside the corpus, which classifiers learn from as well."""
+        labels = then.extra_labels
+        if any(name not in self.extra for name in labels):
+            self.extra.sync()  # another process has labeled records of a stream
+        ids = [name for name in self.extra.ids if name in labels]
+        if not ids:
+            return None
+
+        def matrix(classifier: WeakClassifier) -> Any:
+            self.cache.matrix(classifier)
+            return classifier.features.transform(self.extra.batch(ids, self.corpus))
+
+        return More(matrix, np.array([self.label_names.code(labels[name]) for name in ids], dtype=np.int64))
+
+    def retrain_when_due(self, through: int | None = None) -> bool:
+        """Train if ``retrain_every`` labels have come since the last training; return whether it did.
+
+        On the labels through an event, by default the newest.
+        """
+        every = self.settings.retrain_every
+        if not every:
+            return False
+        snapshot = self.refresh()
+        trained = self._noted_through or 0
+        if self.has_records and snapshot.labels_between(trained, through) >= every:
+            self.train(snapshot.event if through is None else through)
+            return True
+        if self.trained is not None and self.trained_through != trained:
+            self.trained = None
+        return False
+
+
+def name_of(record: Any) -> str:
+    """Return the id of what stands for a record: an ask, a record or an id."""
+    return (
+        record.id if isinstance(record, Ask) else record.record_id if isinstance(record, Record) else record_id(record)
+    )
