@@ -24,6 +24,7 @@ from scipy.sparse import csr_matrix
 from weaklab import WeakClassifier
 from weaklab.classifiers import folds_of
 from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.votes import Votes
 from weaklab.evaluation.analysis import expected_accuracy, wilson_interval
 from weaklab.evaluation.audit import Estimate, Sample, estimate_accuracy, estimate_exported, estimate_precision
 from weaklab.evaluation.forecast import EXTRA, forecast, kappa, stopping_signal
@@ -111,7 +112,8 @@ class Loop:
                 if str(row) in classifier.out_of_fold_:
                     s[place] = classifier.out_of_fold_[str(row)]
             L[:, -1], scores = classifier.ballot(s).votes, {L.shape[1] - 1: s}
-        P = CommitteeModel(self.data.k).fit(L, y[rows], scores).predict_proba(L, scores)
+        votes = Votes(L, scores)
+        P = CommitteeModel(self.data.k).fit(votes, y[rows]).predict_proba(votes)
         return P, L, scores
 
     def train(self) -> None:
@@ -136,13 +138,13 @@ class Loop:
         """Return P (labeled, k) of the labeled records, the label model fitted without the fold of each."""
         rows = np.array(self.order)
         fold = folds_of(self.y[rows], [str(r) for r in rows], FOLDS)
-        P = np.empty((len(rows), self.data.k))
+        P, votes = np.empty((len(rows), self.data.k)), Votes(self.L, self.scores)
         for number in range(fold.max() + 1):
             y = self.y.copy()
             y[rows[fold == number]] = ABSTAIN
             inside = rows[fold == number]
-            model = CommitteeModel(self.data.k).fit(self.L, y, self.scores)
-            P[fold == number] = model.predict_proba(self.L[inside], {j: s[inside] for j, s in self.scores.items()})
+            model = CommitteeModel(self.data.k).fit(votes, y)
+            P[fold == number] = model.predict_proba(votes.take(inside))
         return P
 
     def curve(self) -> list[tuple[float, float, float]]:

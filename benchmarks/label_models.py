@@ -36,6 +36,7 @@ from threadpoolctl import threadpool_limits
 from weaklab.core.errors import WeaklabError, did_you_mean
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table
+from weaklab.core.votes import Votes
 from weaklab.crowd.crowd import Crowd
 from weaklab.evaluation.compare import FIGURES, compare_label_models
 from weaklab.label_models import DEFAULT, LABEL_MODELS, LabelModel, label_model
@@ -117,9 +118,8 @@ def data_sets(data: Path) -> dict[str, dict[str, Callable[[], Given]]]:
 def run(given: Given, models: Mapping[str, LabelModel], budgets: Sequence[int], seeds: int) -> tuple[Found, list[str]]:
     """Measure every model at every budget that the set is large enough for; return also what failed."""
     fitting = [budget for budget in budgets if budget < (given.y != ABSTAIN).sum()]
-    compared = compare_label_models(
-        given.L, given.y, confidence=given.confidence, models=models, budgets=fitting or [0], seeds=seeds
-    )
+    votes = Votes(given.L, confidence=given.confidence)
+    compared = compare_label_models(votes, given.y, models=models, budgets=fitting or [0], seeds=seeds)
     found: Found = {name: {} for name in models}
     for row in compared.rows:
         if row["error"] is None:

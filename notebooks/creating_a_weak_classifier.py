@@ -161,8 +161,9 @@ found = {}
 for kind, scores in {"in-sample": in_sample, "out-of-fold": out_of_fold}.items():
     L = votes.L.copy()
     L[:, column] = classifier.ballot(scores).votes
-    model = label_model("committee", n_classes=2).fit(L, y, {column: scores})
-    found[kind] = analysis.expected_accuracy(model.predict_proba(L, {column: scores}), unseen)
+    these = weaklab.Votes(L, {column: scores})
+    model = label_model("committee", n_classes=2).fit(these, y)
+    found[kind] = analysis.expected_accuracy(model.predict_proba(these), unseen)
 
 pd.Series(found, name="accuracy of the labels").round(3).to_frame()
 
@@ -221,8 +222,8 @@ ways = {"votes alone": nobody, "votes and 60 answers": y}
 
 
 def accuracy(name, codes):
-    model = label_model(name, n_classes=2).fit(votes.L, codes, votes.scores)
-    return analysis.expected_accuracy(model.predict_proba(votes.L, votes.scores), unseen)
+    model = label_model(name, n_classes=2).fit(votes, codes)
+    return analysis.expected_accuracy(model.predict_proba(votes), unseen)
 
 
 names = ("majority_vote", "coverage_vote", "dawid_skene", "committee")

@@ -163,8 +163,8 @@ def test_the_tables_show_every_set_and_the_mean(folder, capsys):
 
 
 def test_failing_model_is_reported_and_the_others_continue(folder, capsys, monkeypatch):
-    def fail(self, L, y, soft):
-        if len(L) == 150:
+    def fail(self, votes, y):
+        if len(votes) == 150:
             raise ValueError("too large")
 
     monkeypatch.setattr(LABEL_MODELS["majority_vote"], "_fit", fail)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from weaklab import WeaklabError
+from weaklab.core.votes import Votes
 from weaklab.features.embeddings import Embedding
 from weaklab.label_models import CommitteeModel, HierarchicalDawidSkene, MajorityVote
 from weaklab.label_models.feature_member import FOLDS, FeatureMember, folds_by_content
@@ -114,11 +115,11 @@ def test_records_without_votes_are_labeled_by_their_features():
     X, L, y = two_topics(np.random.default_rng(4))
     silent = (L < 0).all(axis=1)
     assert silent.mean() > 0.8
-    P = CommitteeModel().fit_predict_proba(L, features=X)
+    P = CommitteeModel().fit_predict_proba(Votes(L, features=X))
     assert (P[silent].argmax(axis=1) == y[silent]).mean() > 0.95
-    model = CommitteeModel().fit(L, features=X)
+    model = CommitteeModel().fit(Votes(L, features=X))
     later, unseen, truth = two_topics(np.random.default_rng(5))
-    assert (model.predict_proba(unseen, features=later).argmax(axis=1) == truth).mean() > 0.95
+    assert (model.predict_proba(Votes(unseen, features=later)).argmax(axis=1) == truth).mean() > 0.95
     assert model.predict_proba(unseen).shape == (400, 2)  # without features, the votes alone
 
 
@@ -127,7 +128,7 @@ def test_uninformative_features_change_little():
     y = rng.integers(0, 2, 600)
     L = np.column_stack([hidden(rng, noisy(rng, y, 0.8), 0.6) for _ in range(3)])
     noise = rng.normal(size=(600, 50))
-    P = CommitteeModel().fit_predict_proba(L, features=noise / np.linalg.norm(noise, axis=1, keepdims=True))
+    P = CommitteeModel().fit_predict_proba(Votes(L, features=noise / np.linalg.norm(noise, axis=1, keepdims=True)))
     plain = CommitteeModel().fit_predict_proba(L)
     voted = (L >= 0).any(axis=1)
     assert abs((P.argmax(axis=1) == y)[voted].mean() - (plain.argmax(axis=1) == y)[voted].mean()) < 0.03
@@ -140,7 +141,7 @@ def test_feature_member_is_out_of_fold():
     row = int(np.flatnonzero(gold >= 0)[0])
     flipped = gold.copy()
     flipped[row] = 1 - gold[row]
-    before, after = (CommitteeModel().fit(L, labels, features=X).instance_proba_ for labels in (gold, flipped))
+    before, after = (CommitteeModel().fit(Votes(L, features=X), labels).feature_proba_ for labels in (gold, flipped))
     # the label has a hand in the scale of all, so the order of the classes is compared on the log-odds up to a factor
     odds = [np.log(P[row, 1] / P[row, 0]) for P in (before, after)]
     others = [np.log(P[:, 1] / P[:, 0])[folds_by_content(X) == folds_by_content(X)[row]] for P in (before, after)]
@@ -159,8 +160,8 @@ def test_order_of_records_does_not_matter_with_features():
     X, L, y = two_topics(rng)
     gold = np.where(rng.random(len(y)) < 0.1, y, -1)
     order = rng.permutation(len(y))
-    P = CommitteeModel().fit_predict_proba(L, gold, features=X)
-    Q = CommitteeModel().fit_predict_proba(L[order], gold[order], features=X[order])
+    P = CommitteeModel().fit_predict_proba(Votes(L, features=X), gold)
+    Q = CommitteeModel().fit_predict_proba(Votes(L[order], features=X[order]), gold[order])
     np.testing.assert_allclose(Q, P[order], atol=2e-3)
 
 
@@ -170,13 +171,13 @@ def test_member_under_which_a_class_vanishes_is_dropped():
     X = np.column_stack(
         [np.ones(500), rng.normal(scale=0.01, size=500)]
     )  # tells nothing but which class is the frequent one
-    assert CommitteeModel(member_weight=6.0).fit(L, features=X).instance_weight_ == 0
-    assert CommitteeModel(member_weight=0.1).fit(L, features=X).instance_weight_ > 0
+    assert CommitteeModel(member_weight=6.0).fit(Votes(L, features=X)).feature_weight_ == 0
+    assert CommitteeModel(member_weight=0.1).fit(Votes(L, features=X)).feature_weight_ > 0
 
 
 def test_a_label_that_no_function_votes_for_does_not_end_the_member():
     X, L, y = two_topics(np.random.default_rng(14))
-    P = CommitteeModel(n_classes=5).fit_predict_proba(L, features=X)
+    P = CommitteeModel(n_classes=5).fit_predict_proba(Votes(L, features=X))
     assert (P.argmax(axis=1) == y).mean() > 0.95
 
 
@@ -189,8 +190,8 @@ def test_embeddings_and_labels_do_not_depend_on_the_order_of_the_records():
     keys, order = np.arange(400, dtype=np.uint64), rng.permutation(400)
     E, F = (Embedding.fit(rows, 32, keys=names)(rows) for rows, names in ((X, keys), (X[order], keys[order])))
     np.testing.assert_array_equal(F, E[order])
-    P = CommitteeModel().fit_predict_proba(L, features=E)
-    np.testing.assert_allclose(CommitteeModel().fit_predict_proba(L[order], features=F), P[order], atol=1e-4)
+    P = CommitteeModel().fit_predict_proba(Votes(L, features=E))
+    np.testing.assert_allclose(CommitteeModel().fit_predict_proba(Votes(L[order], features=F)), P[order], atol=1e-4)
 
 
 def test_contributions_add_up_with_features_scores_and_annotators():
@@ -201,10 +202,10 @@ def test_contributions_add_up_with_features_scores_and_annotators():
     gold = np.where(rng.random(200) < 0.2, y, -1)
     for votes, given in ((np.column_stack([L, np.full(200, -1)]), scores), (people, {})):
         for labels in (None, gold):
-            model = CommitteeModel().fit(votes, labels, given, features=X)
-            assert model.instance_weight_ > 0
-            P = model.predict_proba(votes, given, features=X)
-            parts = model.contributions(votes, given, features=X)
+            model = CommitteeModel().fit(Votes(votes, given, features=X), labels)
+            assert model.feature_weight_ > 0
+            P = model.predict_proba(Votes(votes, given, features=X))
+            parts = model.contributions(Votes(votes, given, features=X))
             assert parts.shape == (200, votes.shape[1] + 2, 2)
             total = parts.sum(axis=1)
             np.testing.assert_allclose(total[:, 1] - total[:, 0], np.log(P[:, 1] / P[:, 0]), atol=1e-9)
@@ -212,9 +213,9 @@ def test_contributions_add_up_with_features_scores_and_annotators():
 
 def test_functions_of_a_single_class_do_not_train_the_feature_member():
     X = np.eye(2)[[0, 1] * 20]
-    model = CommitteeModel(n_classes=2).fit(np.where(X[:, :1] > 0, 0, -1), features=X)
-    assert model.instance_proba_ is None
-    assert model.instance_weight_ == 0
+    model = CommitteeModel(n_classes=2).fit(Votes(np.where(X[:, :1] > 0, 0, -1), features=X))
+    assert model.feature_proba_ is None
+    assert model.feature_weight_ == 0
 
 
 def test_sample_of_the_records_trains_as_well(monkeypatch):
@@ -225,7 +226,7 @@ def test_sample_of_the_records_trains_as_well(monkeypatch):
         lambda rows, out: seen.append(rows) or np.full((len(rows), 2), 0.5), np.full(1000, -1), 2
     )
     assert {len(rows) for rows in seen} == {60}
-    P = CommitteeModel().fit_predict_proba(L, features=X)
+    P = CommitteeModel().fit_predict_proba(Votes(L, features=X))
     assert (P.argmax(axis=1) == y).mean() > 0.95
 
 
@@ -240,10 +241,10 @@ def test_sample_of_the_records_trains_as_well(monkeypatch):
 )
 def test_wrong_features_are_refused(features, message):
     with pytest.raises(WeaklabError, match=message):
-        CommitteeModel().fit([[0], [1], [0], [1]], features=features)
+        CommitteeModel().fit(Votes([[0], [1], [0], [1]], features=features))
 
 
 def test_features_of_another_width_are_refused():
     X, L, _ = two_topics(np.random.default_rng(13))
     with pytest.raises(WeaklabError, match="fitted on 6"):
-        CommitteeModel().fit(L, features=X).predict_proba(L, features=X[:, :3])
+        CommitteeModel().fit(Votes(L, features=X)).predict_proba(Votes(L, features=X[:, :3]))

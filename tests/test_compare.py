@@ -9,6 +9,7 @@ import pytest
 import weaklab as wl
 from weaklab.core.errors import WeaklabError
 from weaklab.core.metrics import measure
+from weaklab.core.votes import Votes
 from weaklab.evaluation.compare import FIGURES, compare_label_models
 from weaklab.label_models import LABEL_MODELS, CommitteeModel, CoverageVote, LabelModel, MajorityVote
 
@@ -20,22 +21,22 @@ class Spy(LabelModel):
 
     seen: ClassVar[list] = []
 
-    def _fit(self, L, y, soft):
-        self.seen.append((L, y, soft))
+    def _fit(self, votes, y):
+        self.seen.append((votes, y))
 
-    def _predict_proba(self, L, soft):
-        return np.eye(self.n_classes_)[np.maximum(L[:, 0], 0)]
+    def _proba(self, votes):
+        return np.eye(self.n_classes_)[np.maximum(votes.L[:, 0], 0)]
 
 
 class Broken(LabelModel):
     """Fails as soon as there is a label."""
 
-    def _fit(self, L, y, soft):
+    def _fit(self, votes, y):
         if (y >= 0).any():
             raise ZeroDivisionError("no way\nto do it")
 
-    def _predict_proba(self, L, soft):
-        return np.ones((len(L), self.n_classes_))
+    def _proba(self, votes):
+        return np.ones((len(votes), self.n_classes_))
 
 
 @pytest.fixture
@@ -55,11 +56,11 @@ def test_models_are_fitted_on_all_rows_with_as_many_labels_as_the_budget_says(se
     L, y = planted()
     y = np.where(np.arange(200) < 150, y, -1)
     compare_label_models(L, y, models={"spy": Spy()}, budgets=[0, 20], seeds=3)
-    assert [int((given >= 0).sum()) for _, given, _ in seen] == [0, 20, 20, 20]
-    for votes, given, _ in seen:
-        np.testing.assert_array_equal(votes, L)
+    assert [int((given >= 0).sum()) for _, given in seen] == [0, 20, 20, 20]
+    for votes, given in seen:
+        np.testing.assert_array_equal(votes.L, L)
         np.testing.assert_array_equal(given[given >= 0], y[given >= 0])
-    assert len({tuple(np.flatnonzero(given >= 0)) for _, given, _ in seen[1:]}) == 3
+    assert len({tuple(np.flatnonzero(given >= 0)) for _, given in seen[1:]}) == 3
 
 
 def test_models_are_measured_on_labeled_rows_that_were_not_given(seen):
@@ -67,7 +68,7 @@ def test_models_are_measured_on_labeled_rows_that_were_not_given(seen):
     y = np.where(np.arange(200) < 150, y, -1)
     row = compare_label_models(L, y, models=[Spy()], budgets=30, seeds=4).rows[0]
     P = np.eye(2)[L[:, 0]]
-    runs = [measure(P, np.where(given < 0, y, -1)) for _, given, _ in seen]
+    runs = [measure(P, np.where(given < 0, y, -1)) for _, given in seen]
     for figure in runs[0]:
         values = [run[figure] for run in runs]
         assert row[figure] == pytest.approx(np.mean(values)), figure
@@ -78,7 +79,7 @@ def test_models_are_measured_on_labeled_rows_that_were_not_given(seen):
 def test_every_model_and_budget_gets_the_same_draws(seen):
     L, y = planted()
     compare_label_models(L, y, models={"one": Spy(), "two": Spy()}, budgets=[10, 40], seeds=[7])
-    drawn = [set(np.flatnonzero(given >= 0)) for _, given, _ in seen]
+    drawn = [set(np.flatnonzero(given >= 0)) for _, given in seen]
     assert drawn[0] == drawn[2]
     assert drawn[1] == drawn[3]
     assert drawn[0] < drawn[1]
@@ -180,10 +181,10 @@ def test_rows_without_votes_can_be_left_out(seen):
     L[::4] = -1
     spoken = np.flatnonzero(L[:, 0] >= 0)
     sure = {0: np.linspace(0.1, 1, 200)}
-    found = compare_label_models(L, y, confidence=sure, models=[Spy()], budgets=[0, 20], covered=True, seeds=1)
+    found = compare_label_models(Votes(L, confidence=sure), y, models=[Spy()], budgets=[0, 20], covered=True, seeds=1)
     assert (found.n_rows, found.n_labeled) == (150, 150)
-    np.testing.assert_array_equal(seen[0][0], L[spoken])
-    np.testing.assert_array_equal(seen[0][2].confidence[0], sure[0][spoken])
+    np.testing.assert_array_equal(seen[0][0].L, L[spoken])
+    np.testing.assert_array_equal(seen[0][0].confidence[0], sure[0][spoken])
     assert found.rows[0]["accuracy"] == pytest.approx((L[spoken, 0] == y[spoken]).mean())
 
 
@@ -191,7 +192,7 @@ def test_scores_reach_the_models():
     L, y = planted()
     votes = np.column_stack([L, np.full(200, -1)])
     scores = {3: np.eye(2)[y] * 0.9 + 0.05}
-    found = compare_label_models(votes, y, scores=scores, models=["crowdlab", "majority_vote"], budgets=0)
+    found = compare_label_models(Votes(votes, scores), y, models=["crowdlab", "majority_vote"], budgets=0)
     assert found.best() == "crowdlab"
     assert found.rows[0]["accuracy"] > 0.95
 
@@ -223,14 +224,14 @@ def test_classes_come_from_the_truth_as_well_as_from_the_votes():
         ({"seeds": 0}, "seeds must be a number of draws"),
         ({"seeds": [1, 1]}, "seeds must be a number of draws"),
         ({"y": [0, 1]}, "one code a record, 60 in all"),
-        ({"L": [0, 1]}, "shape"),
-        ({"scores": {0: np.ones((3, 2))}}, r"scores\[0\] has shape"),
+        ({"votes": [0, 1]}, "shape"),
+        ({"votes": Votes(planted(60)[0], {0: np.ones((3, 2))})}, r"scores\[0\] has shape"),
     ],
 )
 def test_mistakes_are_refused(change, message):
     L, y = planted(60)
     with pytest.raises(WeaklabError, match=message):
-        compare_label_models(**{"L": L, "y": y, "models": FAST, "budgets": [0], **change})
+        compare_label_models(**{"votes": L, "y": y, "models": FAST, "budgets": [0], **change})
 
 
 def test_it_is_at_the_top_of_the_package():
@@ -241,7 +242,7 @@ def test_numbers_may_be_those_of_numpy(seen):
     L, y = planted(60)
     compare_label_models(L, y, models=[Spy()], budgets=np.int64(10), seeds=np.int64(2))
     compare_label_models(L, y, models=[Spy()], budgets=np.array([5, 20]), seeds=np.array([3]))
-    assert [int((given >= 0).sum()) for _, given, _ in seen] == [10, 10, 5, 20]
+    assert [int((given >= 0).sum()) for _, given in seen] == [10, 10, 5, 20]
 
 
 def test_features_reach_the_models_and_rows_are_judged_by_models_that_have_not_learned_from_them():
@@ -251,12 +252,12 @@ def test_features_reach_the_models_and_rows_are_judged_by_models_that_have_not_l
     E /= np.linalg.norm(E, axis=1, keepdims=True)
     L = np.where(rng.random((300, 1)) < 0.3, truth[:, None], -1)
     L = np.column_stack([np.where(code == L, code, -1) for code in (0, 1)])
-    with_features = compare_label_models(L, truth, features=E, models="committee", budgets=[0, 20], seeds=1)
+    with_features = compare_label_models(Votes(L, features=E), truth, models="committee", budgets=[0, 20], seeds=1)
     assert (
         with_features.rows[0]["accuracy"]
         > compare_label_models(L, truth, models="committee", budgets=0).rows[0]["accuracy"] + 0.2
     )
-    expected = measure(CommitteeModel(n_classes=2).fit_predict_proba(L, features=E), truth)
+    expected = measure(CommitteeModel(n_classes=2).fit_predict_proba(Votes(L, features=E)), truth)
     assert {figure: with_features.rows[0][figure] for figure in expected} == expected
 
 
@@ -264,5 +265,5 @@ def test_features_of_rows_without_votes_are_left_out_with_them(seen):
     L, y = planted(60)
     L[::4] = -1
     E = np.column_stack([np.linspace(0, 1, 60), np.zeros(60)])
-    compare_label_models(L, y, features=E, models=[Spy()], budgets=0, covered=True)
-    np.testing.assert_array_equal(seen[0][2].features, E[L[:, 0] >= 0])
+    compare_label_models(Votes(L, features=E), y, models=[Spy()], budgets=0, covered=True)
+    np.testing.assert_array_equal(seen[0][0].features, E[L[:, 0] >= 0])

@@ -15,6 +15,7 @@ from weaklab.checks import checks_of, planted_votes, sample_pool
 from weaklab.classifiers import CLASSIFIERS
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.votes import Votes
 from weaklab.exchange import READERS, WRITERS
 from weaklab.features import FEATURES
 from weaklab.heuristics import load
@@ -112,8 +113,8 @@ def test_sample_pool_holds_every_argument_of_strategies():
 class Careless(MajorityVote):
     """A label model that forgets to normalize."""
 
-    def predict_proba(self, L, *args, **settings):
-        return 2 * super().predict_proba(L, *args, **settings)
+    def predict_proba(self, votes):
+        return 2 * super().predict_proba(votes)
 
 
 def unstable(P, keys):
@@ -169,7 +170,7 @@ def test_models_that_count_votes_again_and_again_count_their_confidence(name):
     without = L.copy()
     without[:, 0] = ABSTAIN
     rows = (without != ABSTAIN).any(axis=1)
-    P = LABEL_MODELS[name](n_classes=3).fit_predict_proba(L, confidence={0: np.full(80, LITTLE)})
+    P = LABEL_MODELS[name](n_classes=3).fit_predict_proba(Votes(L, confidence={0: np.full(80, LITTLE)}))
     np.testing.assert_allclose(P[rows], LABEL_MODELS[name](n_classes=3).fit_predict_proba(without)[rows], atol=1e-5)
 
 

@@ -10,6 +10,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.metrics import accuracy, brier
 from weaklab.core.rows import softmax
+from weaklab.core.votes import Votes
 from weaklab.crowd.crowd import Crowd
 from weaklab.label_models import DawidSkene, Glad, HierarchicalDawidSkene, MajorityVote
 from weaklab.label_models.hierarchical import VoteList, _held_out_temperature
@@ -213,10 +214,10 @@ def test_a_vote_with_little_confidence_hardly_counts(model):
     L = np.vstack([L, np.full((1, 10), ABSTAIN)])
     L[-1, :2] = [0, 1]
     sure = {0: np.ones(201), 1: np.ones(201)}
-    fitted = model().fit(L, confidence=sure)
-    even = fitted.predict_proba(L, confidence=sure)[-1]
+    fitted = model().fit(Votes(L, confidence=sure))
+    even = fitted.predict_proba(Votes(L, confidence=sure))[-1]
     weak = {**sure, 1: np.where(np.arange(201) == 200, 0.05, 1)}
-    assert fitted.predict_proba(L, confidence=weak)[-1, 0] > even[0]
+    assert fitted.predict_proba(Votes(L, confidence=weak))[-1, 0] > even[0]
 
 
 @pytest.mark.skipif(not SETS, reason="the crowd sets are not here")

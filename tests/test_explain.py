@@ -9,9 +9,9 @@ import weaklab
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.rows import softmax
+from weaklab.core.votes import Votes
 from weaklab.label_models import LABEL_MODELS, LabelModel
 from weaklab.training.explanations import Explanation, Part, explain
-from weaklab.voting.committee import Votes
 
 WEIGHTS = np.array([2.0, 1.0, 0.5])
 ADDITIVE = [
@@ -24,24 +24,25 @@ ADDITIVE = [
 class Sum(LabelModel):
     """Three weighted votes, the logarithm of a classifier's scores, a member of its own, and a bias."""
 
-    own_members = ("words",)
+    built_in_classifier = "words"
 
-    def _fit(self, L, y, soft):
+    def _fit(self, votes, y):
         self.bias_ = np.linspace(0.0, 0.4, self.n_classes_)
 
-    def _contributions(self, L, soft):
+    def _contributions(self, votes):
+        L = votes.L
         parts = np.zeros((len(L), L.shape[1] + 2, self.n_classes_))
         for j, weight in enumerate(WEIGHTS[: L.shape[1]]):
             rows = np.flatnonzero(L[:, j] != ABSTAIN)
             parts[rows, j, L[rows, j]] = weight
-        for j, scores in soft.scores.items():
+        for j, scores in votes.scores.items():
             parts[:, j] = np.log(scores)
         parts[:, -2, 0] = 0.1
         parts[:, -1] = self.bias_
         return parts
 
-    def _predict_proba(self, L, soft):
-        return softmax(self._contributions(L, soft).sum(axis=1))
+    def _proba(self, votes):
+        return softmax(self._contributions(votes).sum(axis=1))
 
 
 @st.composite
@@ -63,12 +64,11 @@ def test_the_softmax_of_the_contributions_is_what_the_model_says(drawn, model):
     L, scores, confidence, y, k = drawn
     if model is Sum:
         confidence = {}
-    fitted = model(n_classes=k).fit(L, y, scores, confidence)
-    parts = fitted.contributions(L, scores, confidence)
-    assert parts.shape == (len(L), 3 + len(fitted.own_members) + 1, k)
-    np.testing.assert_allclose(
-        softmax(parts.sum(axis=1)), fitted.predict_proba(L, scores, confidence), rtol=0, atol=1e-9
-    )
+    votes = Votes(L, scores, confidence)
+    fitted = model(n_classes=k).fit(votes, y)
+    parts = fitted.contributions(votes)
+    assert parts.shape == (len(L), 3 + (fitted.built_in_classifier is not None) + 1, k)
+    np.testing.assert_allclose(softmax(parts.sum(axis=1)), fitted.predict_proba(votes), rtol=0, atol=1e-9)
 
 
 def test_a_record_without_votes_gets_the_bias_alone():
@@ -81,8 +81,8 @@ def test_a_record_without_votes_gets_the_bias_alone():
 def test_explanation_lists_contributions_largest_first_and_adds_up():
     labels = LabelNames(["ham", "spam"])
     scores = {2: np.array([[0.4, 0.6]], dtype=np.float32)}
-    votes = Votes(np.array([[1, 0, 1]], dtype=np.int8), ["link", "short", "bayes"], labels, scores)
-    model = Sum(n_classes=2).fit(votes.L, scores=scores)
+    votes = Votes([[1, 0, 1]], scores, names=["link", "short", "bayes"], labels=labels)
+    model = Sum(n_classes=2).fit(votes)
     found = explain(model, votes, 0, text="see http://x")
     assert [(part.member, part.vote) for part in found.parts] == [
         ("link", "spam"), ("short", "ham"), ("bayes", "spam"), ("(every record)", None), ("words", None),
@@ -94,7 +94,7 @@ def test_explanation_lists_contributions_largest_first_and_adds_up():
 
 
 def test_abstaining_members_are_counted_and_not_listed():
-    votes = Votes(np.array([[0, -1, -1]], dtype=np.int8), ["link", "short", "bayes"], LabelNames(["ham", "spam"]))
+    votes = Votes([[0, -1, -1]], names=["link", "short", "bayes"], labels=LabelNames(["ham", "spam"]))
     found = explain(Sum(n_classes=2).fit(votes.L), votes, 0)
     assert found.silent == 2
     assert "short" not in repr(found)
@@ -147,7 +147,7 @@ def test_a_tie_and_a_manual_label_are_said(project):
 
 
 def test_of_equal_labels_the_first_is_named_as_by_predict():
-    votes = Votes(np.array([[0, 1], [1, 2]], dtype=np.int8), ["one", "two"], LabelNames(["a", "b", "c"]))
+    votes = Votes([[0, 1], [1, 2]], names=["one", "two"], labels=LabelNames(["a", "b", "c"]))
     model = LABEL_MODELS["committee"](n_classes=3).fit(votes.L)
     for row in range(2):
         found = explain(model, votes, row)

@@ -6,6 +6,7 @@ import pytest
 
 from weaklab.core.errors import WeaklabError
 from weaklab.core.rows import softmax
+from weaklab.core.votes import Votes
 from weaklab.label_models import Crowdlab, OneCoin, RefineryVote, TripletModel, WeightedVote
 from weaklab.label_models.weighted import PRIOR_ACCURACY, agreement, log_odds, unique_votes
 
@@ -119,7 +120,7 @@ def test_heuristic_without_overlaps_is_trusted(model):
 def test_a_vote_counts_its_confidence(model):
     L = np.array([[0, 1], [1, 0], [0, 0], [1, 1], [0, 0], [1, 1]] * 5)
     sure = {1: np.tile([1.0, 0.1, 1.0, 1.0, 1.0, 1.0], 5)}
-    P = model().fit(L, confidence=sure).predict_proba(L, confidence=sure)
+    P = model().fit(Votes(L, confidence=sure)).predict_proba(Votes(L, confidence=sure))
     np.testing.assert_allclose(P[0], [0.5, 0.5])
     assert P[1, 1] > 0.6
 
@@ -140,11 +141,11 @@ def test_the_class_balance_counts_if_it_is_given(model):
 def test_what_each_heuristic_contributes_adds_up_to_the_probabilities(model):
     L, truth = planted([0.9, 0.8, 0.7], 200, k=3, coverage=0.5)
     sure = {1: np.linspace(0.1, 1, 200)}
-    fitted = model(class_balance=[0.5, 0.3, 0.2]).fit(L, some(truth, 20), confidence=sure)
-    parts = fitted.contributions(L, confidence=sure)
+    fitted = model(class_balance=[0.5, 0.3, 0.2]).fit(Votes(L, confidence=sure), some(truth, 20))
+    parts = fitted.contributions(Votes(L, confidence=sure))
     assert parts.shape == (200, 4, 3)
     assert (parts[:, :3][L < 0] == 0).all()
-    np.testing.assert_allclose(softmax(parts.sum(axis=1)), fitted.predict_proba(L, confidence=sure))
+    np.testing.assert_allclose(softmax(parts.sum(axis=1)), fitted.predict_proba(Votes(L, confidence=sure)))
 
 
 @pytest.mark.parametrize("model", ESTIMATING)
@@ -246,7 +247,7 @@ def test_crowdlab_follows_its_formulas():
     L = np.array([[0, 0, 0], [1, 1, 0], [1, 1, 1], [0, 1, 0], [-1, 0, -1]])
     f = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])
     votes, scores = np.column_stack([L, np.full(5, -1)]), {3: f}
-    model = Crowdlab().fit(votes, scores=scores)
+    model = Crowdlab().fit(Votes(votes, scores))
     error = 1 - 2 / 4  # consensus of the rows with several votes: 0 1 1 0
     prior = PRIOR_ACCURACY
     agreed = (np.array([6, 5, 5]) + prior) / 9  # of the eight other votes on the rows of each
@@ -257,7 +258,7 @@ def test_crowdlab_follows_its_formulas():
     assert model.member_weights_[3] == pytest.approx(weight)
     w, p = model.weights_, model.consensus_
     expected = weight * f[3] + (w[0] + w[2]) * np.array([p, 1 - p]) + w[1] * np.array([1 - p, p])
-    np.testing.assert_allclose(model.predict_proba(votes, scores)[3], expected / expected.sum())
+    np.testing.assert_allclose(model.predict_proba(Votes(votes, scores))[3], expected / expected.sum())
 
 
 def test_crowdlab_trusts_a_good_classifier_and_not_one_that_guesses():
@@ -267,16 +268,16 @@ def test_crowdlab_trusts_a_good_classifier_and_not_one_that_guesses():
     noise = rng.dirichlet([1, 1], 2000)
     votes = np.column_stack([L, np.full((2000, 2), -1)])
     scores = {4: good, 5: noise}
-    model = Crowdlab().fit(votes, scores=scores)
+    model = Crowdlab().fit(Votes(votes, scores))
     assert model.member_weights_[4] > 10 * model.member_weights_[5]
-    assert (model.predict(votes, scores) == truth).mean() > (Crowdlab().fit(L).predict(L) == truth).mean() + 0.05
+    assert (model.predict(Votes(votes, scores)) == truth).mean() > (Crowdlab().fit(L).predict(L) == truth).mean() + 0.05
 
 
 def test_crowdlab_leaves_a_classifier_without_an_opinion_out():
     L = np.array([[0, 0, -1], [1, 1, -1], [0, 1, -1], [1, 1, -1]])
     sure, unsure = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.5, 0.5]]), np.full((4, 2), 0.5)
-    model = Crowdlab().fit(L, scores={2: sure})
-    with_it, without = model.predict_proba(L, {2: sure}), model.predict_proba(L, {2: unsure})
+    model = Crowdlab().fit(Votes(L, {2: sure}))
+    with_it, without = model.predict_proba(Votes(L, {2: sure})), model.predict_proba(Votes(L, {2: unsure}))
     np.testing.assert_allclose(with_it[3], without[3])
     np.testing.assert_allclose(model.predict_proba(L)[3], without[3])
     assert with_it[0, 0] != pytest.approx(without[0, 0])
@@ -292,7 +293,7 @@ def test_refinery_adds_up_precision_times_confidence():
     precision = np.array([[2.7 / 4, 0.7], [0.7 / 2, 0.7 / 3], [1.7 / 2, 1.7 / 2]])
     np.testing.assert_allclose(model.precision_, precision)
     S = np.array([precision[0, 0] * 0.5, precision[1, 1]])
-    P = model.predict_proba(L, confidence={0: np.array([0.5, 1, 1, 1])})
+    P = model.predict_proba(Votes(L, confidence={0: np.array([0.5, 1, 1, 1])}))
     np.testing.assert_allclose(P[0], S / S.sum())
 
 
@@ -308,5 +309,5 @@ def test_refinery_without_labels_is_the_majority_vote():
 def test_refinery_takes_the_probability_of_a_member_for_its_confidence():
     L = np.array([[0, 1], [0, 1]])
     scores = {1: np.array([[0.4, 0.6], [0.0, 1.0]])}
-    P = RefineryVote().fit(L, scores=scores).predict_proba(L, scores)
+    P = RefineryVote().fit(Votes(L, scores)).predict_proba(Votes(L, scores))
     np.testing.assert_allclose(P, [[1 / 1.6, 0.6 / 1.6], [0.5, 0.5]])

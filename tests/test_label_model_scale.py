@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from weaklab import WeaklabError, label_model
 from weaklab.core.rows import BLOCK, row_argmax
+from weaklab.core.votes import Votes
 from weaklab.features.embeddings import unit_rows
 from weaklab.label_models import LABEL_MODELS, CommitteeModel, DawidSkene, MajorityVote, confidence
 from weaklab.label_models import vote_patterns as patterns
+from weaklab.label_models.counting import one_hot_sum, table_sum
 from weaklab.label_models.hierarchical import VoteList
 from weaklab.label_models.vote_patterns import all_rows, any_vote, group_rows, in_sample, repeats, sample_rows
 from weaklab.label_models.vote_weights import Pairs
-from weaklab.label_models.votes import one_hot_sum, table_sum
 from weaklab.label_models.weighted import unique_votes
 
 ADDING = sorted(name for name in LABEL_MODELS.names() if LABEL_MODELS[name].adds_up)
@@ -58,7 +59,7 @@ def batches(model, L, size, **given):
         {name: ({j: v[rows] for j, v in a.items()} if isinstance(a, dict) else a[rows]) for name, a in given.items()}
         for rows in cut
     ]
-    return np.concatenate([model.predict_proba(L[rows], **one) for rows, one in zip(cut, said, strict=True)])
+    return np.concatenate([model.predict_proba(Votes(L[rows], **one)) for rows, one in zip(cut, said, strict=True)])
 
 
 # ---- compiled loops
@@ -169,15 +170,16 @@ def test_scores_confidence_and_features_leave_rows_alone_too(k):
     E = unit_rows(rng.normal(size=(n, 9)).astype(np.float32) + y[:, None] % 3)
     part = slice(0, 2000)
     model = CommitteeModel(n_classes=k).fit(
-        L[part], np.where(np.arange(2000) < 90, y[part], -1), {5: scores[5][part]}, {1: sure[1][part]}, E[part]
+        Votes(L[part], {5: scores[5][part]}, confidence={1: sure[1][part]}, features=E[part]),
+        np.where(np.arange(2000) < 90, y[part], -1),
     )
     for said in (
         {"scores": scores},
         {"confidence": sure},
         {"scores": scores, "confidence": sure, "features": E},
-        {"scores": scores, "instance": rng.dirichlet(np.ones(k), n)},
+        {"scores": scores, "feature_proba": rng.dirichlet(np.ones(k), n)},
     ):
-        P = model.predict_proba(L, **said)
+        P = model.predict_proba(Votes(L, **said))
         np.testing.assert_array_equal(batches(model, L, 1000, **said), P)
         last = {
             name: ({j: v[-70:] for j, v in a.items()} if isinstance(a, dict) else a[-70:]) for name, a in said.items()
@@ -265,13 +267,11 @@ def test_batches_say_what_all_rows_together_say(name, several):
     rng = np.random.default_rng(0)
     scores, sure = {3: rng.dirichlet(np.ones(3), 900)}, {1: rng.uniform(0.1, 1, 900)}
     for said in ({}, {"scores": scores, "confidence": sure}):
-        whole, parts = label_model(name, n_classes=3).fit(L, gold, **said), label_model(name, n_classes=3)
+        whole, parts = label_model(name, n_classes=3).fit(Votes(L, **said), gold), label_model(name, n_classes=3)
         for rows in (slice(0, 10), slice(10, 500), slice(500, 900)):
-            parts.partial_fit(
-                L[rows], gold[rows], **{what: {j: v[rows] for j, v in by.items()} for what, by in said.items()}
-            )
+            parts.partial_fit(Votes(L, **said).take(rows), gold[rows])
         equal = np.testing.assert_allclose if name == "weighted_vote" else np.testing.assert_array_equal
-        equal(parts.predict_proba(L, **said), whole.predict_proba(L, **said))
+        equal(parts.predict_proba(Votes(L, **said)), whole.predict_proba(Votes(L, **said)))
         np.testing.assert_array_equal(parts.class_balance_, whole.class_balance_)
 
 
@@ -300,14 +300,14 @@ def test_batches_that_cannot_be_added_are_refused():
     with pytest.raises(WeaklabError, match="DawidSkene learns from all records at once"):
         DawidSkene().partial_fit(L)
     with pytest.raises(WeaklabError, match="partial_fit takes no features"):
-        CommitteeModel().partial_fit(L, features=E)
+        CommitteeModel().partial_fit(Votes(L, features=E))
     with pytest.raises(WeaklabError, match="fitted by fit, which keeps nothing to add to"):
         CommitteeModel().fit(L).partial_fit(L)
     model = CommitteeModel(n_classes=3).partial_fit(L, y)
     with pytest.raises(WeaklabError, match="fitted on 12 heuristics, got 3"):
         model.partial_fit(L[:, :3])
     with pytest.raises(WeaklabError, match="give the same ones"):
-        model.partial_fit(L, scores={0: np.full((60, 3), 1 / 3)})
+        model.partial_fit(Votes(L, {0: np.full((60, 3), 1 / 3)}))
     assert model.fit(L).predict_proba(L).shape == (60, 3)
 
 

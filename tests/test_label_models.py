@@ -5,6 +5,7 @@ import pytest
 
 from weaklab.core.errors import WeaklabError
 from weaklab.core.rows import softmax
+from weaklab.core.votes import Votes
 from weaklab.features.embeddings import unit_rows
 from weaklab.label_models import (
     CommitteeModel,
@@ -15,8 +16,8 @@ from weaklab.label_models import (
     confidence,
     label_model,
 )
+from weaklab.label_models.counting import coverage_weights
 from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
-from weaklab.label_models.votes import coverage_weights
 
 L = np.array([[0, 0, 1], [0, -1, 1], [-1, -1, -1], [1, 1, 1], [-1, 1, -1], [0, 0, -1]])
 
@@ -70,7 +71,7 @@ def test_more_labels_never_make_planted_data_much_worse():
 def test_a_member_with_scores_is_not_counted_twice():
     votes = np.array([[0, 1], [0, 1]])
     sure = {1: np.array([[0.5, 0.5], [0.01, 0.99]])}
-    P = CommitteeModel().fit(votes, scores=sure).predict_proba(votes, scores=sure)
+    P = CommitteeModel().fit(Votes(votes, sure)).predict_proba(Votes(votes, sure))
     assert P[0, 0] > 0.7
     assert P[1, 0] < P[0, 0]
 
@@ -82,9 +83,9 @@ def test_a_classifier_that_only_memorises_gets_little_weight():
     noise = rng.dirichlet([1, 1], 300)
     y = np.where(np.arange(300) < 100, truth, -1)
     votes = np.column_stack([good, noise.argmax(axis=1)])
-    model = CommitteeModel().fit(votes, y, scores={1: noise})
+    model = CommitteeModel().fit(Votes(votes, {1: noise}), y)
     assert model.member_weights_[1] < 0.4
-    assert (model.predict(votes, scores={1: noise}) == truth).mean() > 0.8
+    assert (model.predict(Votes(votes, {1: noise})) == truth).mean() > 0.8
 
 
 def test_dawid_skene_learns_a_confusion_matrix_and_does_not_collapse_where_classes_are_unequal():
@@ -119,9 +120,9 @@ def test_a_class_balance_that_is_none_is_refused(balance):
 def test_a_vote_counts_its_confidence():
     votes = np.array([[0, 1], [0, 1]])
     sure = {1: np.array([1.0, 0.25])}
-    P = MajorityVote().fit(votes, confidence=sure).predict_proba(votes, confidence=sure)
+    P = MajorityVote().fit(Votes(votes, confidence=sure)).predict_proba(Votes(votes, confidence=sure))
     np.testing.assert_allclose(P, [[0.5, 0.5], [0.8, 0.2]])
-    P = CommitteeModel().fit(votes, confidence=sure).predict_proba(votes, confidence=sure)
+    P = CommitteeModel().fit(Votes(votes, confidence=sure)).predict_proba(Votes(votes, confidence=sure))
     np.testing.assert_allclose(P[0], [0.5, 0.5])
     assert P[1, 0] > 0.6
 
@@ -129,9 +130,11 @@ def test_a_vote_counts_its_confidence():
 def test_scores_of_whole_numbers_are_probabilities_like_others():
     L, truth = np.array([[0, -1], [1, -1]] * 10), np.array([0, 1] * 10)
     whole, real = np.eye(2, dtype=int)[truth], np.eye(2)[truth]
-    P = CommitteeModel().fit(L, truth, {1: whole}).predict_proba(L, {1: whole})
+    P = CommitteeModel().fit(Votes(L, {1: whole}), truth).predict_proba(Votes(L, {1: whole}))
     assert np.isfinite(P).all()
-    np.testing.assert_array_equal(P, CommitteeModel().fit(L, truth, {1: real}).predict_proba(L, {1: real}))
+    np.testing.assert_array_equal(
+        P, CommitteeModel().fit(Votes(L, {1: real}), truth).predict_proba(Votes(L, {1: real}))
+    )
 
 
 def test_the_highest_code_of_all_is_a_class_and_the_next_one_is_refused():
@@ -169,9 +172,9 @@ ROWS = np.array([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])
 def test_scores_of_members_are_checked(given, message):
     votes = [[0, 1], [1, -1], [0, 0]]
     with pytest.raises(WeaklabError, match=message):
-        CommitteeModel().fit(votes, **given)
+        CommitteeModel().fit(Votes(votes, **given))
     with pytest.raises(WeaklabError, match=message):
-        CommitteeModel().fit(votes).predict_proba(votes, **given)
+        CommitteeModel().fit(votes).predict_proba(Votes(votes, **given))
 
 
 def test_rounding_is_no_mistake():
@@ -179,9 +182,17 @@ def test_rounding_is_no_mistake():
     votes = np.tile([[0, 1], [1, -1]], (250, 1))
     scores = {1: np.tile([[1 + 1e-7, -1e-7]], (500, 1))}
     for E in (rows, rows.astype(np.float16), rows.astype(np.float64)):
-        P = CommitteeModel().fit(votes, None, scores, {0: np.full(500, 1 + 1e-7)}, E).predict_proba(votes, scores)
+        P = (
+            CommitteeModel()
+            .fit(Votes(votes, scores, confidence={0: np.full(500, 1 + 1e-7)}, features=E))
+            .predict_proba(Votes(votes, scores))
+        )
         assert np.isfinite(P).all()
-    empty = MajorityVote().fit(votes).predict_proba(votes[:0], {1: rows[:0, :2]}, {0: np.ones(0)}, rows[:0])
+    empty = (
+        MajorityVote()
+        .fit(votes)
+        .predict_proba(Votes(votes[:0], {1: rows[:0, :2]}, confidence={0: np.ones(0)}, features=rows[:0]))
+    )
     assert empty.shape == (0, 2)
 
 
@@ -189,13 +200,14 @@ def test_labels_look_at_features_as_probabilities_do():
     angle = np.linspace(0, 1.5, 40)
     E = np.column_stack([np.cos(angle), np.sin(angle)])
     votes = np.where(np.arange(40)[:, None] % 4 == 0, [[0, -1]] * 20 + [[-1, 1]] * 20, -1)
-    model = CommitteeModel().fit(votes, features=E)
+    model = CommitteeModel().fit(Votes(votes, features=E))
     silent = np.full((2, 2), -1)
-    assert model.predict(silent, features=E[[1, 38]]).tolist() == [0, 1]
+    assert model.predict(Votes(silent, features=E[[1, 38]])).tolist() == [0, 1]
     assert model.label_or_abstain(silent).tolist() == [-1, -1]
-    assert model.label_or_abstain(silent, features=E[[1, 38]]).tolist() == [0, 1]
-    own = model.instance_proba_
+    assert model.label_or_abstain(Votes(silent, features=E[[1, 38]])).tolist() == [0, 1]
+    own = model.feature_proba_
     np.testing.assert_array_equal(
-        model.predict(votes, instance=own), model.predict_proba(votes, instance=own).argmax(axis=1)
+        model.predict(Votes(votes, feature_proba=own)),
+        model.predict_proba(Votes(votes, feature_proba=own)).argmax(axis=1),
     )
-    assert model.label_or_abstain(votes, instance=own)[[1, 38]].tolist() == [0, 1]
+    assert model.label_or_abstain(Votes(votes, feature_proba=own))[[1, 38]].tolist() == [0, 1]

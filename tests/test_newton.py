@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 
 import weaklab.label_models.default as committee
 from weaklab.core.rows import softmax
+from weaklab.core.votes import Votes
 from weaklab.label_models import CommitteeModel
 from weaklab.label_models.newton import newton
 
@@ -60,9 +61,9 @@ def test_the_default_label_model_says_the_same_with_either_search(monkeypatch, k
     )
     y = np.where(np.arange(300) < 80, truth, -1)
     scores = {3: softmax(np.eye(k)[truth] + rng.normal(size=(300, k)))}
-    few = CommitteeModel(n_classes=k).fit_predict_proba(L, y, scores)
+    few = CommitteeModel(n_classes=k).fit_predict_proba(Votes(L, scores), y)
     monkeypatch.setattr(committee, "MOST_UNKNOWNS", 0)
-    many = CommitteeModel(n_classes=k).fit_predict_proba(L, y, scores)
+    many = CommitteeModel(n_classes=k).fit_predict_proba(Votes(L, scores), y)
     assert 0 < np.abs(few - many).max() < 2e-3  # the search by slopes ends at 1e-3
 
 
@@ -72,7 +73,7 @@ def test_two_classes_say_what_the_general_arithmetic_says():
     y = np.where(np.arange(500) < 50, rng.integers(0, 2, 500), -1)
     L[100:110], scores = -1, rng.random((500, 2))
     scores[100:105] = 0.5
-    model = CommitteeModel(n_classes=2).fit(L, y, {0: scores})
-    votes, soft = model._checked(L, {0: scores}, None)
-    assert np.allclose(model._proba(votes, soft), super(CommitteeModel, model)._proba(votes, soft), atol=1e-12)
-    assert np.allclose(model.predict_proba(L, {0: scores})[100:105], model._silent_proba(), atol=1e-12)
+    model = CommitteeModel(n_classes=2).fit(Votes(L, {0: scores}), y)
+    votes = Votes(L, {0: scores})
+    assert np.allclose(model._proba(votes), softmax(model._log_odds(votes)), atol=1e-12)
+    assert np.allclose(model.predict_proba(votes)[100:105], softmax(model.bias_[None]), atol=1e-12)

@@ -10,6 +10,7 @@ import weaklab
 from weaklab.classifiers import WeakClassifier, folds_of
 from weaklab.core.errors import WeaklabError, WeaklabWarning
 from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.votes import Votes
 from weaklab.label_models import LABEL_MODELS, is_tied
 from weaklab.simulation.loop import content_keys
 
@@ -47,9 +48,8 @@ def test_label_models_do_not_depend_on_any_order(name, beside, labeled):
 
     def fitted(L, y, E, scores, column):
         model = LABEL_MODELS[name](n_classes=K)
-        return model.fit_predict_proba(
-            L, y, {column: scores} if with_scores else None, None, E if with_features else None
-        )
+        said = {"scores": {column: scores}} if with_scores else {"features": E} if with_features else {}
+        return model.fit_predict_proba(Votes(L, **said), y)
 
     P = fitted(L, y, E, scores, M - 1)
     rng = np.random.default_rng(1)

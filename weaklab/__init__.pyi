@@ -8,6 +8,7 @@ from .classifiers import WeakClassifier as WeakClassifier
 from .core.errors import WeaklabError as WeaklabError
 from .core.errors import WeaklabWarning as WeaklabWarning
 from .core.labels import ABSTAIN as ABSTAIN
+from .core.votes import Votes as Votes
 from .corpus import Corpus as Corpus
 from .crowd import Crowd as Crowd
 from .evaluation.compare import compare_label_models as compare_label_models

@@ -228,13 +228,13 @@ def fit(
     for batch, ballots in voters.ballots(rows if max_rows is None else _sampled(rows, max_rows, seed)):
         if max_rows is None and model.adds_up:
             votes = assemble(voters.heuristics, ballots, voters.labels, batch.num_rows)
-            model.partial_fit(votes.L, None, votes.scores, votes.confidence)
+            model.partial_fit(votes)
         else:
             kept.append(ballots)
     if kept:
         joined = [join(column) for column in zip(*kept, strict=True)]
         votes = assemble(voters.heuristics, joined, voters.labels, sum(len(ballots[0].votes) for ballots in kept))
-        model.fit(votes.L, None, votes.scores, votes.confidence)
+        model.fit(votes)
     return FrozenCommittee.of(committee, model)
 
 

@@ -467,14 +467,14 @@ class FrozenCommittee:
         """
         n, k = len(rows), len(self.labels)
         votes = assemble(self.heuristics, ballots, self.labels, n)
-        for j in self.scored:
-            votes.scores.setdefault(j, np.full((n, k), 1 / k, dtype=np.float32))
+        no_opinion = np.full((n, k), 1 / k, dtype=np.float32)
         embeddings: NDArray[np.float32] | None = None
         failed: list[FaultRow] = []
         if self.embedder is not None:
             embeddings, failed = rows.apply(self.embedder.features, self.embedder.embedding, 0.0)
         with one_thread():
-            P = self.label_model.predict_proba(votes.L, votes.scores, votes.confidence, embeddings)
+            scores = {**dict.fromkeys(self.scored, no_opinion), **votes.scores}
+            P = self.label_model.predict_proba(replace(votes, scores=scores, features=embeddings))
         return np.array(P, dtype=np.float64, order="F"), failed
 
     def _manual_codes(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
@@ -663,12 +663,12 @@ def _without_training(model: LabelModel) -> LabelModel:
     """
     lean = copy.copy(model)
     held = lean.__dict__
-    held["instance_proba_"] = None
+    held["feature_proba_"] = None
     if held.get("_batches") is not None:  # of partial_fit
         held["_batches"] = None
-    if held.get("_instance") is not None:
-        held["_instance"] = copy.copy(held["_instance"])
-        held["_instance"].__dict__.pop("proba_", None)
+    if held.get("_classifier") is not None:
+        held["_classifier"] = copy.copy(held["_classifier"])
+        held["_classifier"].__dict__.pop("proba_", None)
     return lean
 
 

@@ -19,6 +19,7 @@ from weaklab.checks.expectations import (
 from weaklab.checks.samples import planted_votes
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
+from weaklab.core.votes import Votes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,11 +59,11 @@ def _new(model: Any, **settings: Any) -> Any:
 
 
 def _fit(model: Any, L: Any, y: Any = None, **more: Any) -> Any:
-    return model.fit(L, y, **more)
+    return model.fit(Votes(L, **more) if more else L, y)
 
 
 def _proba(model: Any, L: Any, **more: Any) -> NDArray[np.float64]:
-    return np.asarray(model.predict_proba(L, **more))
+    return np.asarray(model.predict_proba(Votes(L, **more) if more else L))
 
 
 @check
@@ -163,6 +164,16 @@ def check_scores_are_taken(model: Any) -> None:
     scores = {2: np.eye(3)[truth] * 0.7 + 0.1}
     P = _proba(_fit(_new(model), L, scores=scores), L, scores=scores)
     expect_probabilities(P, 300, 3, "predict_proba with scores")
+
+
+@check
+def check_arrays_and_votes_give_the_same(model: Any) -> None:
+    """A label matrix may come as an array, a list, or within ``Votes``."""
+    L, truth = planted_votes(n=80)
+    y = np.where(np.arange(80) < 20, truth, ABSTAIN)
+    P = _proba(_fit(_new(model), L, y), L)
+    for what, given in (("Votes", Votes.of(L)), ("a list", L.tolist())):
+        expect_equal(_new(model).fit(given, y).predict_proba(given), P, f"votes that come as {what}")
 
 
 @check

@@ -37,6 +37,7 @@ MOVED = {
     ),
     "weaklab.forecast": ("weaklab.evaluation.forecast",),
     "weaklab.frozen": ("weaklab.batch.frozen",),
+    "weaklab.label_models.votes": ("weaklab.label_models.counting",),
     "weaklab.loop": ("weaklab.simulation.loop", "weaklab.scheduling.views", "weaklab.training.background"),
     "weaklab.metrics": ("weaklab.core.metrics",),
     "weaklab.plots": ("weaklab.evaluation.plots",),

@@ -10,6 +10,7 @@ from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.label_reader import LabelReader, names_in
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.tables import counted
+from weaklab.core.votes import Votes
 from weaklab.corpus.source import check_columns
 from weaklab.exchange import source_of
 from weaklab.exchange.file_options import FileKeywords
@@ -121,6 +122,11 @@ class Crowd:
         doubted = share < 1
         self.confidence = _SparseShares(n, cells[doubted] // m, cells[doubted] % m, share[doubted])
 
+    @property
+    def votes(self) -> Votes:
+        """The labels as votes, a column a worker, as label models take them."""
+        return Votes(self.L, confidence=self.confidence, names=self.workers, labels=self.labels)
+
     def fit(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> LabelModel:
         """Return a label model that is fitted to the labels.
 
@@ -134,7 +140,7 @@ class Crowd:
         from weaklab.label_models import label_model
 
         found: LabelModel = clone(label_model(model)).set_params(n_classes=len(self.labels))
-        return found.fit(self.L, y, confidence=self.confidence)
+        return found.fit(self.votes, y)
 
     def consensus(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
         """Return a table with one row per item: item, label, probability of each label, ``confidence``, ``n_labels``.
@@ -160,9 +166,9 @@ class Crowd:
         """Return the probability of each label, float (n_items, k); 1 where the true code in ``y`` is known."""
         import numpy as np
 
-        from weaklab.label_models.base import check_labels
+        from weaklab.core.codes import check_labels
 
-        P = self.fit(model, y).predict_proba(self.L, confidence=self.confidence)
+        P = self.fit(model, y).predict_proba(self.votes)
         if y is not None:
             truth = check_labels(y, len(self.items), len(self.labels))
             known = np.flatnonzero(truth != ABSTAIN)
@@ -287,7 +293,7 @@ def annotator_quality(
     import pandas as pd
     from scipy.special import betaincinv
 
-    from weaklab.label_models.base import check_votes
+    from weaklab.core.codes import check_votes
 
     if not 0 < level < 1:
         raise WeaklabError(f"level must be between 0 and 1, got {level!r}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.codes import check_labels, check_votes
 from weaklab.core.labels import ABSTAIN
-from weaklab.label_models.base import check_labels, check_votes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

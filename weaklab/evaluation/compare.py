@@ -6,23 +6,23 @@ import math
 import operator
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.codes import check_labels, number_of_classes
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.metrics import HIGHER_IS_BETTER, MEASURES, measure
 from weaklab.core.tables import Table, counted
+from weaklab.core.votes import Votes
 from weaklab.label_models import LABEL_MODELS, LabelModel, label_model
-from weaklab.label_models.base import check_labels, check_soft, check_votes
+from weaklab.label_models.old_arguments import takes_votes
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
-
-    from weaklab.label_models.base import Columns, Soft
 
 FIGURES = (*MEASURES, "seconds")
 """The quantities that are measured in each run."""
@@ -38,13 +38,11 @@ _HEADINGS = {
 }
 
 
+@takes_votes("y")
 def compare_label_models(
-    L: ArrayLike,
+    votes: Votes | ArrayLike,
     y: ArrayLike,
     *,
-    scores: Columns | None = None,
-    confidence: Columns | None = None,
-    features: ArrayLike | None = None,
     models: Iterable[str | LabelModel] | Mapping[str, str | LabelModel] | str | LabelModel | None = None,
     exclude: Iterable[str] | str = (),
     budgets: Iterable[int] | int | None = None,
@@ -60,19 +58,16 @@ def compare_label_models(
 
     Parameters
     ----------
-    L : int (n, m), votes, -1 abstains
+    votes : :class:`~weaklab.core.votes.Votes`, or a label matrix int (n, m), -1 abstains; scores of weak classifiers
+        are out-of-fold on all labeled rows
     y : int (n,), true or manual labels, -1 where unknown
         The labeled rows should be a random sample; otherwise the results are biased.
-    scores : column of ``L`` -> float (n, k), class probabilities of weak classifiers, out-of-fold on all labeled rows
-    confidence : column of ``L`` -> float (n,) in (0, 1]
-    features : float (n, d), dense embeddings of the records with rows of length 1, see
-        :meth:`weaklab.label_models.LabelModel.fit`
     models : names of label models, unfitted models, or a mapping from your own names to either; by default all
         registered models
     exclude : names of models to leave out, such as the slowest one, ``"snorkel"``
     budgets : numbers of manual labels; by default 0 and 100, or half of the labels if there are fewer than 200
     seeds : number of draws, or a list of seeds
-    n_classes : k; by default one more than the highest code in ``L`` and ``y``, at least 2
+    n_classes : k; by default one more than the highest code in votes and ``y``, at least 2
     covered : leave out rows without any vote, as published tables do
 
     Returns
@@ -98,22 +93,21 @@ def compare_label_models(
     3      committee      20       1.0
     """
     chosen = _models(models, exclude)
-    votes = check_votes(L, n_classes)
-    truth = check_labels(y, len(votes), n_classes)
-    k = int(n_classes or max(2, 1 + max(int(votes.max(initial=-1)), int(truth.max(initial=-1)))))
-    soft = check_soft(scores, confidence, votes, k, features)
+    given = Votes.of(votes, n_classes)
+    truth = check_labels(y, len(given), n_classes)
+    k = int(n_classes or number_of_classes(given.L, truth))
+    given = given.checked(k)
     if covered:
-        spoken = np.flatnonzero((votes != ABSTAIN).any(axis=1))
-        E = None if soft.features is None else soft.features[spoken]
-        votes, truth, soft = votes[spoken], truth[spoken], replace(soft.rows(spoken), features=E)
+        voted = np.flatnonzero((given.L != ABSTAIN).any(axis=1))
+        given, truth = given.take(voted), truth[voted]
     known = np.flatnonzero(truth != ABSTAIN)
     wanted, draws = _budgets(budgets, len(known)), _seeds(seeds)
     rows = []
     for name, model in chosen.items():
         for budget in wanted:
             masks = [_drawn(truth, known, budget, seed) for seed in (draws if budget else draws[:1])]
-            rows.append(_row(name, model, budget, k, votes, truth, soft, masks))
-    return Comparison(tuple(rows), len(votes), len(known))
+            rows.append(_row(name, model, budget, k, given, truth, masks))
+    return Comparison(tuple(rows), len(given), len(known))
 
 
 @dataclass(frozen=True, repr=False)
@@ -208,15 +202,14 @@ def _row(
     model: LabelModel,
     budget: int,
     k: int,
-    L: NDArray[np.integer[Any]],
+    votes: Votes,
     y: NDArray[np.int64],
-    soft: Soft,
     masks: Sequence[NDArray[np.int64]],
 ) -> dict[str, Any]:
     """Return the results of one model and budget; ``masks`` holds, per draw, the rows whose labels are given."""
     found: dict[str, Any] = {"model": name, "budget": budget, "runs": len(masks)}
     try:
-        runs = [_run(model, k, L, y, soft, given) for given in masks]
+        runs = [_run(model, k, votes, y, given) for given in masks]
     except Exception as error:
         nothing = dict.fromkeys([*FIGURES, *(f"{figure}_se" for figure in FIGURES)], math.nan)
         reason = f"{type(error).__name__}: {error}".strip(": ").split("\n")[0]
@@ -231,9 +224,7 @@ def _row(
     }
 
 
-def _run(
-    model: LabelModel, k: int, L: NDArray[np.integer[Any]], y: NDArray[np.int64], soft: Soft, given: NDArray[np.int64]
-) -> dict[str, float]:
+def _run(model: LabelModel, k: int, votes: Votes, y: NDArray[np.int64], given: NDArray[np.int64]) -> dict[str, float]:
     from sklearn.base import clone
 
     fresh = clone(model)
@@ -242,7 +233,7 @@ def _run(
     manual = np.full(len(y), ABSTAIN)
     manual[given] = y[given]
     start = time.perf_counter()
-    P = fresh.fit_predict_proba(L, manual, soft.scores, soft.confidence, soft.features)
+    P = fresh.fit_predict_proba(votes, manual)
     seconds = time.perf_counter() - start
     return {**measure(P, np.where(manual == ABSTAIN, y, ABSTAIN)), "seconds": seconds}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from weaklab.core.rows import confidence, is_tied
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.counting import CoverageVote, MajorityVote
 from weaklab.label_models.crowdlab import Crowdlab
 from weaklab.label_models.dawid_skene import DawidSkene
 from weaklab.label_models.default import CommitteeModel
@@ -13,7 +14,6 @@ from weaklab.label_models.one_coin import OneCoin
 from weaklab.label_models.refinery import RefineryVote
 from weaklab.label_models.snorkel import SnorkelLabelModel
 from weaklab.label_models.triplets import TripletModel
-from weaklab.label_models.votes import CoverageVote, MajorityVote
 from weaklab.label_models.weighted import WeightedVote
 
 DEFAULT = "committee"

@@ -10,13 +10,13 @@ from weaklab.core.labels import ABSTAIN
 from weaklab.core.metrics import picks
 from weaklab.core.rows import row_max, row_sum
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.votes import one_hot_sum
+from weaklab.label_models.counting import one_hot_sum
 from weaklab.label_models.weighted import PRIOR_ACCURACY, check_imagined, corrected
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
 
     Floats = NDArray[np.floating[Any]]
 
@@ -62,9 +62,11 @@ class Crowdlab(LabelModel):
 
     Examples
     --------
+    >>> from weaklab import Votes
     >>> L = [[0, 0, -1], [1, 1, -1], [0, 1, -1]]
     >>> scores = {2: np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])}
-    >>> Crowdlab().fit(L, scores=scores).predict(L, scores=scores).tolist()
+    >>> votes = Votes(L, scores)
+    >>> Crowdlab().fit(votes).predict(votes).tolist()
     [0, 1, 1]
     """
 
@@ -74,34 +76,37 @@ class Crowdlab(LabelModel):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         check_imagined(self.imagined)
-        k, m = self.n_classes_, L.shape[1]
-        annotator = np.array([j not in soft.scores for j in range(m)], dtype=np.float64)
-        votes = one_hot_sum(L, k, annotator)
-        voters = row_sum(votes)
-        consensus = picks(votes + sum((s / (2 * len(soft.scores)) for s in soft.scores.values()), np.zeros(k)))
+        L, k, m = votes.L, self.n_classes_, votes.L.shape[1]
+        # A member with scores speaks through these: its votes say the same once more.
+        annotator = np.array([j not in votes.scores for j in range(m)], dtype=np.float64)
+        tally = one_hot_sum(L, k, annotator)
+        voters = row_sum(tally)
+        # All scores together weigh half a vote, so that they decide ties and nothing else.
+        consensus = picks(tally + sum((s / (2 * len(votes.scores)) for s in votes.scores.values()), np.zeros(k)))
         gold = np.flatnonzero(y != ABSTAIN)
         consensus[gold] = np.eye(k)[y[gold]]
+        # A single vote always agrees with itself: agreement is measured where there are several.
         several = np.flatnonzero(voters > 1)
-        shares = row_sum(votes[several] * consensus[several]) / voters[several]
+        shares = row_sum(tally[several] * consensus[several]) / voters[several]
         self.consensus_ = float((shares.sum() + PRIOR_ACCURACY) / (len(several) + 1))
         judged = consensus[several] if len(several) else consensus[voters > 0]
         error = max(1 - judged.mean(axis=0).max(), _LEAST_WEIGHT) if len(judged) else 1 - 1 / k
-        agreed = corrected(self._agreement(L, votes, voters), L, y, np.ones(len(y), dtype=np.int64), self.imagined)
+        agreed = corrected(self._agreement(L, tally, voters), L, y, np.ones(len(y), dtype=np.int64), self.imagined)
         self.weights_ = np.maximum(1 - (1 - agreed) / error, _LEAST_WEIGHT) * annotator
         scale = np.sqrt(max(voters.mean(), 1.0)) if len(L) else 1.0
         self.member_weights_ = {
             j: float(max(1 - (1 - self._right(s, consensus, voters, gold)) / error, _LEAST_WEIGHT) * scale)
-            for j, s in soft.scores.items()
+            for j, s in votes.scores.items()
         }
 
-    def _agreement(self, L: Votes, votes: Floats, voters: Floats) -> NDArray[np.float64]:
+    def _agreement(self, L: NDArray[np.int8], tally: Floats, voters: Floats) -> NDArray[np.float64]:
         """Return the share of the other votes on its rows that each heuristic agrees with: (m,)."""
         found = np.empty(L.shape[1])
         for j, said in enumerate(L.T):
             rows = np.flatnonzero((said != ABSTAIN) & (voters > 1))
-            same = votes[rows, said[rows]].sum() - len(rows)
+            same = tally[rows, said[rows]].sum() - len(rows)  # less its own
             found[j] = (same + PRIOR_ACCURACY) / ((voters[rows] - 1).sum() + 1)
         return found
 
@@ -114,15 +119,15 @@ class Crowdlab(LabelModel):
         known = gold[told[gold]]
         return float((right[known].sum() + self.imagined * agreed) / (len(known) + self.imagined))
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
         k = self.n_classes_
-        S = one_hot_sum(L, k, self.weights_, soft.confidence)
+        S = one_hot_sum(votes.L, k, self.weights_, votes.confidence)
         other = (1 - self.consensus_) / (k - 1)
         P = (self.consensus_ - other) * S + other * row_sum(S)[:, None]
         for j, weight in self.member_weights_.items():
-            if j in soft.scores:
-                P += weight * soft.scores[j] * _has_opinion(soft.scores[j])[:, None]
-        return P + np.where(row_sum(P)[:, None] <= 0, self.class_balance_, 0)
+            if j in votes.scores:
+                P += weight * votes.scores[j] * _has_opinion(votes.scores[j])[:, None]
+        return P
 
 
 def _has_opinion(scores: Floats) -> NDArray[np.bool_]:

@@ -10,14 +10,14 @@ import numpy as np
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.counting import one_hot_sum, table_sum
 from weaklab.label_models.hierarchical import VoteList, by_vote
-from weaklab.label_models.votes import one_hot_sum, table_sum
 from weaklab.label_models.weighted import unique_votes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Columns, Soft, Votes
+    from weaklab.core.votes import ByColumn, Votes
 
 
 @LABEL_MODELS.named("dawid_skene")
@@ -66,11 +66,12 @@ class DawidSkene(LabelModel):
         self.tol = tol
         self.smoothing = smoothing
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        sure = soft.confidence
-        votes, L, y = _votes(L, y, self.n_classes_, sure)
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
+        sure = votes.confidence
+        listed, L, y = _listed(votes.L, y, self.n_classes_, sure)
         k, m = self.n_classes_, L.shape[1]
         gold = np.flatnonzero(y != ABSTAIN)
+        # Twice as much on the diagonal: otherwise a model in which all classes change places fits as well.
         prior = self.smoothing * (1 + np.eye(k))
         P = one_hot_sum(L, k, np.ones(m), sure) + self.smoothing
         P /= P.sum(axis=1, keepdims=True)
@@ -78,7 +79,8 @@ class DawidSkene(LabelModel):
         self.confusion_ = np.full((m, k, k), 1 / k)
         for iteration in range(1, self.max_iter + 1):
             self.n_iter_ = iteration
-            tables = votes.counts(P) + prior
+            # M-step: confusion matrices from expected counts; E-step: classes from the confusion matrices.
+            tables = listed.counts(P) + prior
             self.confusion_ = tables / tables.sum(axis=2, keepdims=True)
             updated = self._posterior(L, sure)
             updated[gold] = np.eye(k)[y[gold]]
@@ -87,19 +89,21 @@ class DawidSkene(LabelModel):
             if moved < self.tol:
                 break
 
-    def _posterior(self, L: Votes, sure: Columns) -> NDArray[np.float64]:
+    def _posterior(self, L: NDArray[np.int8], sure: ByColumn) -> NDArray[np.float64]:
         return softmax(table_sum(L, by_vote(np.log(self.confusion_)), sure) + np.log(self.class_balance_ + 1e-12))
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        return self._posterior(L, soft.confidence)
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        return self._posterior(votes.L, votes.confidence)
 
 
-def _votes(L: Votes, y: NDArray[np.int64], k: int, sure: Columns) -> tuple[VoteList, Votes, NDArray[np.int64]]:
-    """Return the votes one by one, with what each counts, and the rows that they are of: different ones only, where
-    none is doubted.
+def _listed(
+    L: NDArray[np.int8], y: NDArray[np.int64], k: int, sure: ByColumn
+) -> tuple[VoteList, NDArray[np.int8], NDArray[np.int64]]:
+    """Return the votes one by one, with what each counts, and their rows: each different row once, if no vote has a
+    confidence.
     """
     if sure:
         return VoteList.of(L, k, sure), L, y
     L, y, counts = unique_votes(L, y)
-    votes = VoteList.of(L, k)
-    return replace(votes, weights=counts[votes.rows].astype(np.float64)), L, y
+    listed = VoteList.of(L, k)
+    return replace(listed, weights=counts[listed.rows].astype(np.float64)), L, y

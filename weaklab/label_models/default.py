@@ -11,38 +11,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.core.errors import WeaklabError
-from weaklab.core.labels import ABSTAIN, MAX_CLASSES
-from weaklab.core.rows import blocks, row_argmax, softmax
-from weaklab.label_models.base import LABEL_MODELS, LabelModel, Soft, _silent, check_votes
-from weaklab.label_models.feature_member import FLOOR, FeatureMember, centred_log
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import row_argmax, softmax
+from weaklab.core.votes import Votes
+from weaklab.label_models.base import LABEL_MODELS, LabelModel, rows_without_evidence
+from weaklab.label_models.counting import one_hot_sum, table_sum
+from weaklab.label_models.feature_member import FLOOR, FeatureMember, can_teach, centred_log, of_columns
 from weaklab.label_models.hierarchical import HierarchicalDawidSkene, by_vote
 from weaklab.label_models.newton import MOST_CELLS, MOST_UNKNOWNS, newton
+from weaklab.label_models.old_arguments import renamed
 from weaklab.label_models.vote_patterns import any_vote, in_sample, sample_rows
 from weaklab.label_models.vote_weights import Pairs, annotators, vote_shares, vote_weights
-from weaklab.label_models.votes import one_hot_sum, table_sum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike, NDArray
-
-    from weaklab.label_models.base import Columns, Votes
 
     Floats = NDArray[np.float64]
 
 VOTE_SCALE, CLASS_SCALE = 1.5, 0.3
 """A vote that nothing is known of adds 1.5 + 0.3 ln(k - 1) to its class: 82 % for a lone vote of two classes, 72 % of
 six."""
-LEAST_TAUGHT = 10
-"""From fewer records with votes than this, nothing is carried over to others."""
 COLLAPSE = 4.0
 """A class that loses three quarters of its records has collapsed. Half is not enough: votes give a rare class twice its
 share."""
 MOST_LOG = 3.0
 """Manual labels change tau and the weights of members by a factor of e^3, twenty, at most."""
-INSTANCE = "instance features"
-"""What the member that looks at the records themselves is called."""
-
+FEATURES = "instance features"
+"""The name of the classifier that looks at the records themselves."""
 
 MOST_ROWS = 200_000
 """Votes are counted on about so many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
@@ -50,10 +45,10 @@ then, at 95 %."""
 MOST_VOTES, VOTES_EACH = 200_000, 5_000
 """With more than so many votes, confusion matrices are learned from about 5,000 an annotator, from which no accuracy is
 off by more than 1.4 %, at 95 %."""
-PART = 4
-"""The error of a sample is told from one that has a quarter of its rows."""
+SUBSAMPLE = 4
+"""Sampling error is estimated from a quarter subsample."""
 JUDGED_ROWS = 2_000
-"""Rows on which it is told."""
+"""Rows on which it is estimated."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,8 @@ class _Batches:
     """
 
     pairs: Pairs
-    sample: tuple[NDArray[np.int64], Votes, Soft]
-    labeled: tuple[NDArray[np.int64], Votes, Soft]
+    sample: tuple[NDArray[np.int64], Votes]
+    labeled: tuple[NDArray[np.int64], Votes]
 
 
 @dataclass(frozen=True)
@@ -140,8 +135,8 @@ class CommitteeModel(LabelModel):
     others_ : float (m, k), what it adds to each class whatever it votes
     log_confusion_ : float (m, k, k) or None, what a vote of an annotator adds to each class
     member_weights_ : column -> float, for members with scores
-    instance_weight_ : float, of the member that looks at the features, 0 if there is none
-    instance_proba_ : float (n, k) or None, what that member says of the records that the model was fitted on,
+    feature_weight_ : float, of the classifier that looks at the features, 0 if there is none
+    feature_proba_ : float (n, k) or None, what that classifier says about the records that the model was fitted on,
         cross-fitted
     bias_ : float (k,)
     n_labels_ : int, manual labels that it was fitted on
@@ -168,15 +163,16 @@ class CommitteeModel(LabelModel):
 
     With features, records without any vote are labeled, too:
 
+    >>> from weaklab import Votes
     >>> angle = np.linspace(0, 1.5, 40)
     >>> X = np.column_stack([np.cos(angle), np.sin(angle)])
     >>> L = np.where(np.arange(40)[:, None] % 4 == 0, [[0, -1]] * 20 + [[-1, 1]] * 20, -1)
-    >>> CommitteeModel().fit_predict_proba(L, features=X)[[1, 38]].argmax(axis=1).tolist()
+    >>> CommitteeModel().fit_predict_proba(Votes(L, features=X))[[1, 38]].argmax(axis=1).tolist()
     [0, 1]
     """
 
-    own_members = (INSTANCE,)
-    adds_up = True
+    built_in_classifier = FEATURES
+    instance_weight_ = renamed("instance_weight_", "feature_weight_")
 
     def __init__(
         self,
@@ -199,20 +195,17 @@ class CommitteeModel(LabelModel):
         self.member_weight = member_weight
         self.max_rows = max_rows
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         self._batches: _Batches | None = None
-        n, most, voters = len(L), self._most_rows(), _voters(L.shape[1], soft)
+        seen, n, most, voters = replace(votes, features=None), len(votes), self._most_rows(), votes.without_scores
         counted = 1.0 if n <= most or not len(voters) else most / n
-        if counted < 1:
-            rows = sample_rows(n, counted)
-            votes, said = L[rows], soft.rows(rows)
-        else:
-            rows, votes, said = None, L, soft
-        self._look_at_votes(_pairs(votes, voters, self.n_classes_), rows, votes, said, counted, n)
+        rows = sample_rows(n, counted) if counted < 1 else None
+        sample = seen if rows is None else seen.take(rows)
+        self._look_at_votes(_pairs(sample.L, voters, self.n_classes_), rows, sample, counted, n)
         gold = np.flatnonzero(y != ABSTAIN)
-        self._learn(L[gold], y[gold], soft.rows(gold), sorted(soft.scores))
-        if soft.features is not None:
-            self._look_at_records(L, y, soft)
+        self._learn(seen.take(gold), y[gold], sorted(votes.scores))
+        if votes.features is not None:
+            self._look_at_records(seen, y, votes.features)
 
     def _most_rows(self) -> float:
         most: Any = self.max_rows
@@ -222,48 +215,46 @@ class CommitteeModel(LabelModel):
             raise WeaklabError(f"max_rows must be a whole number of rows, 1 or more, or None for all, got {most!r}")
         return float(int(most))
 
-    def _learn(self, L: Votes, y: NDArray[np.int64], soft: Soft, members: list[int]) -> None:
-        """Correct what votes tell by manual labels: rows that have one."""
-        self._members, self.instance_proba_ = members, None
-        self._instance: FeatureMember | None = None
+    def _learn(self, votes: Votes, y: NDArray[np.int64], members: list[int]) -> None:
+        """Correct what votes say by manual labels: rows that have one."""
+        self._members, self.feature_proba_ = members, None
+        self._classifier: FeatureMember | None = None
         self._prior = self._prior_log()
         self.n_labels_ = len(y)
-        self._keep(self._solve(L, y, soft))
+        self._keep(self._solve(votes, y))
 
-    def _look_at_records(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        """Add a member that looks at the features, if votes can teach it and it lets no class vanish."""
-        member = self._teach(L, y, soft)
-        if member is None:
+    def _look_at_records(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> None:
+        """Add the classifier that looks at features, if votes can teach it and it lets no class disappear."""
+        classifier = self._teach(votes, y, features)
+        if classifier is None:
             return
         gold, without = np.flatnonzero(y != ABSTAIN), self._found
-        self._instance, self.instance_proba_ = member, member.proba_
-        self._keep(self._solve(L[gold], y[gold], replace(soft, instance=member.proba_).rows(gold)))
-        if self.n_labels_ < self.few_labels and self._collapsed(L, soft, member.proba_):
-            self._instance = self.instance_proba_ = None
+        self._classifier, self.feature_proba_ = classifier, classifier.proba_
+        self._keep(self._solve(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold]))
+        if self.n_labels_ < self.few_labels and self._collapsed(votes, classifier.proba_):
+            self._classifier = self.feature_proba_ = None
             self._keep(without)
 
-    def _check_batch(self, soft: Soft, first: bool) -> None:
-        if not first and sorted(soft.scores) != self._members:
+    def _add(self, votes: Votes, y: NDArray[np.int64], first: bool) -> None:
+        if not first and sorted(votes.scores) != self._members:
             raise WeaklabError(
-                f"columns {sorted(soft.scores)} have scores in this batch, and {self._members} before; give the same "
+                f"columns {sorted(votes.scores)} have scores in this batch, and {self._members} before; give the same "
                 "ones"
             )
-
-    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
         self._most_rows()
-        voters, gold = _voters(L.shape[1], soft), np.flatnonzero(y != ABSTAIN)
-        pairs = _pairs(L, voters, self.n_classes_)
+        gold = np.flatnonzero(y != ABSTAIN)
+        pairs = _pairs(votes.L, votes.without_scores, self.n_classes_)
         before = None if first else self._batches
         n = 0 if before is None else before.pairs.n
         pairs = pairs if before is None else before.pairs + pairs
-        rows, labeled = (np.arange(n, n + len(L)), L, soft), (y[gold], L[gold], soft.rows(gold))
-        numbers, votes, said = rows if before is None else _joined([before.sample, rows])
+        rows, labeled = (np.arange(n, n + len(votes)), votes), (y[gold], votes.take(gold))
+        numbers, known = rows if before is None else _joined([before.sample, rows])
         chosen = np.flatnonzero(in_sample(numbers, self._share_of_annotators(pairs)))
-        sample = numbers[chosen], votes[chosen], said.rows(chosen)
+        sample = numbers[chosen], known.take(chosen)
         self._batches = _Batches(pairs, sample, labeled if before is None else _joined([before.labeled, labeled]))
         self._look_at_votes(pairs, *sample, 1.0, pairs.n)
-        codes, votes, said = self._batches.labeled
-        self._learn(votes, codes, said, sorted(soft.scores))
+        codes, known = self._batches.labeled
+        self._learn(known, codes, sorted(votes.scores))
 
     def _share_of_annotators(self, pairs: Pairs) -> float:
         """Return the share of the rows on which votes were counted that gives each member ``VOTES_EACH`` votes on
@@ -273,37 +264,38 @@ class CommitteeModel(LabelModel):
         return 1.0 if self.max_rows is None or votes <= MOST_VOTES else min(1.0, VOTES_EACH * len(pairs.votes) / votes)
 
     def _look_at_votes(
-        self, pairs: Pairs, numbers: NDArray[np.int64] | None, L: Votes, soft: Soft, counted: float, n: int
+        self, pairs: Pairs, numbers: NDArray[np.int64] | None, votes: Votes, counted: float, n: int
     ) -> None:
         """Find what votes count before any manual label.
 
-        ``numbers`` tells which of n rows those of ``L`` are, None for all; ``pairs`` is what was counted on a share of
-        them all.
+        ``numbers`` says which of n rows those of the votes are, None for all; ``pairs`` was counted on a share of them
+        all.
         """
-        voters = _voters(L.shape[1], soft)
+        voters = votes.without_scores
         people = voters[annotators(pairs)] if len(voters) and pairs.n else voters[:0]
         share = counted * self._share_of_annotators(pairs) if len(people) else counted
 
-        def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[_Weighed, Votes, Soft]:
+        def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[_Weighed, Votes]:
             if not len(people):
-                return self._weigh(pairs, voters, people, L[:0], soft, rounds), L, soft
+                return self._weigh(pairs, people, votes.take(slice(0, 0)), rounds), votes
             rows = sample_rows(n, share) if numbers is None else np.flatnonzero(in_sample(numbers, share))
-            votes, said = (L, soft) if len(rows) == len(L) else (L[rows], soft.rows(rows))
-            return self._weigh(pairs, voters, people, votes, said, rounds), votes, said
+            sample = votes if len(rows) == len(votes) else votes.take(rows)
+            return self._weigh(pairs, people, sample, rounds), sample
 
-        found, votes, said = weighed(pairs, share, _Weighed.rounds)
-        self.fit_rows_, self.sample_error_ = len(votes) if len(people) else pairs.n, 0.0
+        found, sample = weighed(pairs, share, _Weighed.rounds)
+        self.fit_rows_, self.sample_error_ = len(sample) if len(people) else pairs.n, 0.0
         self._weighed, self.log_confusion_ = found, found.log_confusion
         if share < 1:
+            # A quarter of the sample is fitted in the same way: how far it is off says how far the sample is off.
             if counted < 1 and numbers is not None:
-                pairs = Pairs.count(_of(L[in_sample(numbers, counted / PART)], voters), self.n_classes_)
-            part = weighed(pairs, share / PART, found.rounds)[0]  # no more rounds, because few rows may go on for long
-            self.sample_error_ = self._error_of_sample(found, part, votes, said, self.fit_rows_ / max(n, 1))
+                part_rows = votes.L[in_sample(numbers, counted / SUBSAMPLE)]
+                pairs = Pairs.count(of_columns(part_rows, voters), self.n_classes_)
+            part = weighed(pairs, share / SUBSAMPLE, found.rounds)[0]  # no more rounds: few rows may go on for long
+            self.sample_error_ = self._error_of_sample(found, part, sample, self.fit_rows_ / max(n, 1))
 
-    def _weigh(
-        self, pairs: Pairs, voters: NDArray[np.intp], people: NDArray[np.intp], L: Votes, soft: Soft, rounds: int
-    ) -> _Weighed:
-        k, m = self.n_classes_, L.shape[1]
+    def _weigh(self, pairs: Pairs, people: NDArray[np.intp], votes: Votes, rounds: int) -> _Weighed:
+        """Return what votes say by themselves: one weight a member or, for people, a confusion matrix each."""
+        voters, k, m = votes.without_scores, self.n_classes_, votes.L.shape[1]
         base, shares = np.zeros(m), np.ones(m)
         if not len(voters) or not pairs.n:
             return _Weighed(base, shares, people, None)
@@ -312,90 +304,77 @@ class CommitteeModel(LabelModel):
             scale = VOTE_SCALE + CLASS_SCALE * np.log(max(k - 1, 1))
             base[voters] = scale * vote_weights(pairs) * shares[voters]
             return _Weighed(base, shares, people, None)
-        confidence = {}
-        for place, j in enumerate(people.tolist()):
-            if shares[j] < 1 or j in soft.confidence:
-                confidence[place] = shares[j] * np.asarray(soft.confidence.get(j, np.ones(len(L))))
+        # People who copy each other share a vote, as other members do: that is a confidence below 1 for each of them.
+        confidence = {
+            place: shares[j] * votes.confidence_of(j)
+            for place, j in enumerate(people.tolist())
+            if shares[j] < 1 or j in votes.confidence
+        }
         log_confusion = np.zeros((m, k, k))
-        model = HierarchicalDawidSkene(n_classes=k, max_iter=rounds).fit(_of(L, people), confidence=confidence)
+        crowd = Votes(of_columns(votes.L, people), confidence=confidence)
+        model = HierarchicalDawidSkene(n_classes=k, max_iter=rounds).fit(crowd)
         log_confusion[people] = model.log_confusion_
         return _Weighed(base, shares, people, log_confusion, model.n_iter_)
 
-    def _error_of_sample(self, found: _Weighed, part: _Weighed, L: Votes, soft: Soft, share: float) -> float:
-        rows = np.flatnonzero(any_vote(L))[:JUDGED_ROWS]
-        L, soft = L[rows], soft.rows(rows)
-        P, Q = (softmax(self._sum_of_votes(L, soft, weighed) + self._prior_log()) for weighed in (found, part))
+    def _error_of_sample(self, found: _Weighed, part: _Weighed, votes: Votes, share: float) -> float:
+        rows = np.flatnonzero(any_vote(votes.L))[:JUDGED_ROWS]
+        judged = votes.take(rows)
+        P, Q = (softmax(self._sum_of_votes(judged, weighed) + self._prior_log()) for weighed in (found, part))
         difference = np.sqrt(np.mean((P - Q) ** 2)) if len(rows) else 0.0
-        return float(difference / np.sqrt(PART - 1) * np.sqrt(max(1 - share, 0)))
+        # The difference has the variance of a quarter less that of the whole, 4 - 1 = 3 times that of the whole.
+        return float(difference / np.sqrt(SUBSAMPLE - 1) * np.sqrt(max(1 - share, 0)))
 
     def _prior_log(self) -> Floats:
         return (
             np.zeros(self.n_classes_) if self.class_balance is None else np.log(np.maximum(self.class_balance_, FLOOR))
         )
 
-    def _sum_of_votes(self, L: Votes, soft: Soft, weighed: _Weighed) -> Floats:
+    def _sum_of_votes(self, votes: Votes, weighed: _Weighed) -> Floats:
         """Return S, float (n, k)."""
         if weighed.log_confusion is None:
-            return one_hot_sum(L, self.n_classes_, weighed.base, soft.confidence)
-        return table_sum(L, weighed.shares[:, None, None] * by_vote(weighed.log_confusion), soft.confidence)
+            return one_hot_sum(votes.L, self.n_classes_, weighed.base, votes.confidence)
+        return table_sum(votes.L, weighed.shares[:, None, None] * by_vote(weighed.log_confusion), votes.confidence)
 
-    def wants_features(self, L: ArrayLike, scores: Columns | None = None) -> bool:
-        """Whether enough records have votes of members without scores, and for more than one class, to teach another
-        member.
+    def _teach(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> FeatureMember | None:
+        """Fit the classifier that looks at features to what the votes say about all records.
+
+        For a labeled record that is what they say without its label: else the classifier would be too sure of records
+        that it is judged by. None where there are too few votes, or all for one class.
         """
-        votes = check_votes(L)
-        voters = np.array([j for j in range(votes.shape[1]) if j not in (scores or {})], dtype=np.intp)
-        taught, low, high = 0, MAX_CLASSES, ABSTAIN
-        for rows in blocks(len(votes)) if len(voters) else ():
-            part = np.ascontiguousarray(_of(votes[rows], voters))
-            taught += int(np.count_nonzero(any_vote(part)))
-            low, high = min(low, int(part.view(np.uint8).min())), max(high, int(part.max()))  # -1 is 255, the greatest
-            if low < high and taught >= LEAST_TAUGHT:
-                return True
-        return False
-
-    def _teach(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> FeatureMember | None:
-        """Fit the member that looks at features to what the votes say; of a labeled record, to what they say without
-        its label.
-
-        None where there are too few votes, or all for one class.
-        """
-        assert soft.features is not None
-        if not self.wants_features(L, soft.scores):
+        if not can_teach(votes):
             return None
-        members, silent = sorted(soft.scores), Soft(confidence=soft.confidence)
+        members = sorted(votes.scores)
 
-        def cast(rows: NDArray[np.int64]) -> Votes:
-            votes = L[rows]
-            votes[:, members] = ABSTAIN  # these have learned from labels that are to be left out
-            return votes
+        def plain_votes(rows: NDArray[np.int64]) -> Votes:
+            chosen = replace(votes, scores={}).take(rows)
+            chosen.L[:, members] = ABSTAIN  # a copy; these members have learned from labels that are to be left out
+            return chosen
 
         def soft_labels(rows: NDArray[np.int64], out: NDArray[np.bool_]) -> Floats:
             gold = np.flatnonzero((y != ABSTAIN) & ~out)
-            found = self._solve(cast(gold), y[gold], silent.rows(gold))
-            return softmax(self._votes_part(cast(rows), silent.rows(rows), found))
+            found = self._solve(plain_votes(gold), y[gold])
+            return softmax(self._votes_part(plain_votes(rows), found))
 
-        return FeatureMember(soft.features, any_vote(_of(L, _voters(L.shape[1], soft)))).fit(
-            soft_labels, y, self.n_classes_
-        )
+        use = any_vote(of_columns(votes.L, votes.without_scores))
+        return FeatureMember(features, use).fit(soft_labels, y, self.n_classes_)
 
-    def _solve(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> _Found:
+    def _solve(self, votes: Votes, y: NDArray[np.int64]) -> _Found:
         """Minimise the penalised negative log-likelihood of labeled rows."""
-        k, m, n, instance = self.n_classes_, L.shape[1], len(y), soft.instance
-        members = sorted(soft.scores)
-        c = len(members) + (instance is not None)
+        L, k, m, n, feature_proba = votes.L, self.n_classes_, votes.L.shape[1], len(y), votes.feature_proba
+        members = sorted(votes.scores)
+        c = len(members) + (feature_proba is not None)
         if not n:
             return _Found(0.0, np.zeros(c), np.zeros(m), np.zeros((m, k)), np.zeros(k))
-        S = self._sum_of_votes(L, soft, self._weighed)
-        logs = [np.asarray(centred_log(soft.scores[j]), dtype=np.float64) for j in members]
-        logs += [] if instance is None else [np.asarray(centred_log(instance), dtype=np.float64)]
+        S = self._sum_of_votes(votes, self._weighed)
+        logs = [np.asarray(centred_log(votes.scores[j]), dtype=np.float64) for j in members]
+        logs += [] if feature_proba is None else [np.asarray(centred_log(feature_proba), dtype=np.float64)]
         said = np.asarray(L != ABSTAIN)
         said[:, members] = False
         active = np.flatnonzero(said.any(axis=0))
         rows, places = np.nonzero(said[:, active])
         columns = active[places]
         counts = np.ones(len(rows))
-        for j, sure in soft.confidence.items():
+        for j, sure in votes.confidence.items():
             counts[columns == j] = np.asarray(sure, dtype=np.float64)[rows[columns == j]]
         a, wide = len(active), k > 2
         fading = 1 + (self.few_labels / n) ** 2
@@ -474,134 +453,116 @@ class CommitteeModel(LabelModel):
         self.weights_ = np.exp(found.tau) * self._weighed.base + found.delta
         self.others_ = found.others
         self.member_weights_ = dict(zip(self._members, weights, strict=False))
-        self.instance_weight_ = float(weights[-1]) if self._instance is not None else 0.0
+        self.feature_weight_ = float(weights[-1]) if self._classifier is not None else 0.0
         self.bias_ = self._prior + found.bias
 
-    def _votes_part(self, L: Votes, soft: Soft, found: _Found) -> Floats:
+    # ---- predicting
+
+    def _proba(self, votes: Votes) -> Floats:
+        return self._proba_of_two(votes) if self.n_classes_ == 2 else softmax(self._log_odds(votes))
+
+    def _finished(self, votes: Votes) -> Floats:
+        if self.n_classes_ != 2:
+            return super()._finished(votes)
+        P = self._proba_of_two(votes)  # a new array, whose rows sum to 1: nothing is left to do but this
+        P[rows_without_evidence(votes)] = self._proba_without_evidence()
+        return P
+
+    def _log_odds(self, votes: Votes) -> Floats:
+        Z = self._votes_part(votes, self._found)
+        for scores, weight in self._weighted_scores(votes):
+            Z += centred_log(scores) * weight
+        return Z
+
+    def _votes_part(self, votes: Votes, found: _Found) -> Floats:
         """Return what votes and the bias add up to: float (n, k)."""
         weights, k = np.exp(found.tau) * self._weighed.base + found.delta, self.n_classes_
         if self.log_confusion_ is None and not found.others.any():
-            Z = one_hot_sum(L, k, weights, soft.confidence)
+            Z = one_hot_sum(votes.L, k, weights, votes.confidence)
         else:
             tables = weights[:, None, None] * np.eye(k) + found.others[:, None, :]
             if self.log_confusion_ is not None:
                 tables += np.exp(found.tau) * self._weighed.shares[:, None, None] * by_vote(self.log_confusion_)
-            Z = table_sum(L, tables, soft.confidence)
+            Z = table_sum(votes.L, tables, votes.confidence)
         Z += self._prior + found.bias
         return Z
 
-    def _proba(self, L: Votes, soft: Soft) -> Floats:
-        if self.n_classes_ != 2:
-            return super()._proba(L, soft)
-        P = np.empty((len(L), 2), order="F")
-        self._set_two(L, soft, P)
-        return P
+    def _weighted_scores(self, votes: Votes) -> list[tuple[NDArray[np.floating[Any]], float]]:
+        """Return the scores of each member and of the built-in classifier, (n, k), and what they are weighted by."""
+        said = [(votes.scores[j], weight) for j, weight in self.member_weights_.items() if j in votes.scores]
+        if votes.feature_proba is not None:
+            said.append((votes.feature_proba, self.feature_weight_))
+        return [(scores, weight) for scores, weight in said if weight]
 
-    def _each_row(self, L: Votes, soft: Soft, what: Callable[[Votes, Soft], NDArray[Any]]) -> NDArray[Any]:
-        if self.n_classes_ != 2 or what != self._proba or not soft.scores:
-            return super()._each_row(L, soft, what)
-        P = np.empty(
-            (len(L), 2), order="F"
-        )  # filled in place, with nothing between that is not in the processor's cache
-        for rows in blocks(len(L)):
-            self._set_two(L[rows], soft.rows(rows), P[rows])
-        return P
-
-    def _set_two(self, L: Votes, soft: Soft, P: Floats) -> None:
-        """Set the probabilities of two classes, (n, 2)."""
-        odds = self._odds_of_two(L, soft)
+    def _proba_of_two(self, votes: Votes) -> Floats:
+        """Return probabilities of two classes, (n, 2), from the log-odds of the second one: half of the arithmetic."""
+        odds = self._odds_of_two(votes)
+        P = np.empty((len(votes), 2), order="F")
         with np.errstate(over="ignore"):  # infinite odds are a probability of 0
             np.exp(np.negative(odds, out=odds), out=odds)
         odds += 1
         np.reciprocal(odds, out=P[:, 1])
         np.subtract(1, P[:, 1], out=P[:, 0])
-        P[_silent(L, soft)] = self._silent_proba()
+        return P
 
-    def _odds_of_two(self, L: Votes, soft: Soft) -> Floats:
+    def _odds_of_two(self, votes: Votes) -> Floats:
         """Return the log-odds of the second of two classes, float (n,)."""
         if self.weights_.any() or self.others_.any() or self.log_confusion_ is not None:
-            Z = self._votes_part(L, soft, self._found)
+            Z = self._votes_part(votes, self._found)
             odds = Z[:, 1] - Z[:, 0]
         else:
-            odds = np.full(len(L), self.bias_[1] - self.bias_[0])
-        said = [
-            (soft.scores[member], weight) for member, weight in self.member_weights_.items() if member in soft.scores
-        ]
-        if soft.instance is not None:
-            said.append((soft.instance, self.instance_weight_))
-        for scores, weight in said:
-            if weight:
-                odds += np.multiply(_log_ratio(scores), weight, dtype=np.float64)
+            odds = np.full(len(votes), self.bias_[1] - self.bias_[0])
+        for scores, weight in self._weighted_scores(votes):
+            odds += np.multiply(_log_ratio(scores), weight, dtype=np.float64)
         return odds
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
-        return softmax(self._log_odds(L, soft))
-
-    def _log_odds(self, L: Votes, soft: Soft) -> Floats:
-        Z = self._votes_part(L, soft, self._found)
-        for member, weight in self.member_weights_.items():
-            if member in soft.scores and weight:
-                Z += centred_log(soft.scores[member]) * weight
-        if soft.instance is not None and self.instance_weight_:
-            Z += centred_log(soft.instance) * self.instance_weight_
-        return Z
-
-    def _by_features(self, features: NDArray[np.floating[Any]]) -> Floats | None:
-        if self._instance is None:
+    def _feature_proba(self, features: NDArray[np.floating[Any]]) -> Floats | None:
+        if self._classifier is None:
             return None
-        wanted = self._instance.n_features
+        wanted = self._classifier.n_features
         if features.shape[1] != wanted:
             raise WeaklabError(f"features have {features.shape[1]} columns; this model was fitted on {wanted}")
-        return self._instance.predict_proba(features)
+        return self._classifier.predict_proba(features)
 
-    def _collapsed(self, L: Votes, soft: Soft, instance: Floats) -> bool:
-        """Whether, with the member that looks at features, a class has under a quarter or over four times what the
-        others give it.
-        """
-        S = self._sum_of_votes(L, soft, self._weighed)
+    def _collapsed(self, votes: Votes, feature_proba: Floats) -> bool:
+        """Whether, with the built-in classifier, a class has under a quarter or over four times what it had without."""
+        S = self._sum_of_votes(votes, self._weighed)
         voted = np.flatnonzero((S[:, :1] != S).any(axis=1))
-        without = self._log_odds(L, soft)[voted]
+        without = self._log_odds(votes)[voted]
         before = softmax(without).sum(axis=0)
-        after = softmax(without + self.instance_weight_ * centred_log(instance[voted])).sum(axis=0)
-        classes = np.unique(row_argmax(S[voted]))  # what nobody votes for has nothing to lose
+        after = softmax(without + self.feature_weight_ * centred_log(feature_proba[voted])).sum(axis=0)
+        classes = np.unique(row_argmax(S[voted]))  # a class without votes has nothing to lose
         before, after = before[classes], after[classes]
         return bool((after + 2 < before / COLLAPSE).any() or (after - 2 > COLLAPSE * before).any())
 
-    def _contributions(self, L: Votes, soft: Soft) -> Floats:
+    def _contributions(self, votes: Votes) -> Floats:
+        L, k = votes.L, self.n_classes_
         n, m = L.shape
-        k = self.n_classes_
         parts = np.zeros((n, m + 2, k))
         for j in range(m):
             voted = np.flatnonzero(L[:, j] != ABSTAIN)
-            sure = (
-                np.asarray(soft.confidence[j], dtype=np.float64)[voted] if j in soft.confidence else np.ones(len(voted))
-            )
+            sure = votes.confidence_of(j)[voted]
             parts[voted, j, L[voted, j]] = self.weights_[j] * sure
             parts[voted, j] += sure[:, None] * self.others_[j]
             if self.log_confusion_ is not None:
-                told = self.log_confusion_[j][:, L[voted, j]].T
-                parts[voted, j] += np.exp(self._found.tau) * self._weighed.shares[j] * sure[:, None] * told
+                said = self.log_confusion_[j][:, L[voted, j]].T
+                parts[voted, j] += np.exp(self._found.tau) * self._weighed.shares[j] * sure[:, None] * said
         for member, weight in self.member_weights_.items():
-            if member in soft.scores:
-                parts[:, member] += centred_log(soft.scores[member]) * weight
-        if soft.instance is not None:
-            parts[:, m] = centred_log(soft.instance) * self.instance_weight_
+            if member in votes.scores:
+                parts[:, member] += centred_log(votes.scores[member]) * weight
+        if votes.feature_proba is not None:
+            parts[:, m] = centred_log(votes.feature_proba) * self.feature_weight_
         parts[:, m + 1] = self.bias_
         return parts
 
-    def _silent_proba(self) -> Floats:
+    def _proba_without_evidence(self) -> Floats:
         return np.asarray(softmax(self.bias_[None, :])[0])
 
 
-def _voters(m: int, soft: Soft) -> NDArray[np.intp]:
-    """Return the columns without scores."""
-    return np.array([j for j in range(m) if j not in soft.scores], dtype=np.intp)
-
-
-def _pairs(L: Votes, voters: NDArray[np.intp], k: int) -> Pairs:
+def _pairs(L: NDArray[np.int8], voters: NDArray[np.intp], k: int) -> Pairs:
     """Return how often voters vote, alone and together."""
     if len(voters):
-        return Pairs.count(_of(L, voters), k)
+        return Pairs.count(of_columns(L, voters), k)
     return Pairs(len(L), np.zeros((0, k)), np.zeros((0, 0)), np.zeros((0, 0)))
 
 
@@ -616,19 +577,11 @@ def _log_ratio(scores: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     return np.asarray(np.log(ratio, out=ratio))
 
 
-def _of(L: Votes, columns: NDArray[np.intp]) -> Votes:
-    """Return some columns, the matrix itself where these are all."""
-    return L if len(columns) == L.shape[1] else L[:, columns]
-
-
-def _joined(parts: list[tuple[NDArray[np.int64], Votes, Soft]]) -> tuple[NDArray[np.int64], Votes, Soft]:
+def _joined(parts: list[tuple[NDArray[np.int64], Votes]]) -> tuple[NDArray[np.int64], Votes]:
     """Put what was kept of several batches together; a vote without a confidence counts 1."""
-    softs = [soft for _, _, soft in parts]
-    scores = {j: np.concatenate([soft.scores[j] for soft in softs]) for j in softs[0].scores}
-    sure = sorted({j for soft in softs for j in soft.confidence})
-    confidence = {j: np.concatenate([soft.confidence.get(j, np.ones(len(L))) for _, L, soft in parts]) for j in sure}
-    return (
-        np.concatenate([codes for codes, _, _ in parts]),
-        np.concatenate([L for _, L, _ in parts]),
-        Soft(scores, confidence),
-    )
+    kept = [votes for _, votes in parts]
+    sure = sorted({j for votes in kept for j in votes.confidence})
+    scores = {j: np.concatenate([votes.scores[j] for votes in kept]) for j in kept[0].scores}
+    confidence = {j: np.concatenate([votes.confidence_of(j) for votes in kept]) for j in sure}
+    L = np.concatenate([votes.L for votes in kept])
+    return np.concatenate([codes for codes, _ in parts]), Votes(L, scores, confidence)

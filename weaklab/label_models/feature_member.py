@@ -1,5 +1,5 @@
-"""A member of the committee that labels records by what they are, not by who votes on them; it learns from the votes of
-the others.
+"""The built-in classifier of the default label model: learns from the votes of all members, labels records by their
+features.
 """
 
 from __future__ import annotations
@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.labels import ABSTAIN, MAX_CLASSES
 from weaklab.core.rows import blocks, one_thread, row_max, row_sum, softmax
+from weaklab.label_models.vote_patterns import any_vote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from weaklab.core.votes import Votes
+
     Floats = NDArray[np.float64]
     Matrix = NDArray[np.floating[Any]]
 
+LEAST_TAUGHT = 10
+"""From fewer records with votes than this, nothing is carried over to others."""
 FOLDS = 5
 RIDGE = 1.0
 """Penalty on the squared coefficients; records have length 1 and weight at most 1."""
@@ -34,6 +40,29 @@ FLOOR = 1e-3
 PRODUCT_ROWS = 2048
 """Rows that are multiplied at a time, so that they stay in the processor's cache."""
 SCALES = np.geomspace(1, 40, 16)
+
+
+def can_teach(votes: Votes) -> bool:
+    """Whether enough records have votes of members without scores, and for more than one class, to teach a classifier.
+
+    >>> from weaklab.core.votes import Votes
+    >>> can_teach(Votes([[0], [1]] * 5)), can_teach(Votes([[0]] * 10)), can_teach(Votes([[0], [1]] * 4))
+    (True, False, False)
+    """
+    voters = votes.without_scores
+    taught, low, high = 0, MAX_CLASSES, ABSTAIN
+    for rows in blocks(len(votes)) if len(voters) else ():
+        part = np.ascontiguousarray(of_columns(votes.L[rows], voters))
+        taught += int(np.count_nonzero(any_vote(part)))
+        low, high = min(low, int(part.view(np.uint8).min())), max(high, int(part.max()))  # -1 is 255, the greatest
+        if low < high and taught >= LEAST_TAUGHT:
+            return True
+    return False
+
+
+def of_columns(L: NDArray[np.int8], columns: NDArray[np.intp]) -> NDArray[np.int8]:
+    """Return some columns, the matrix itself where these are all."""
+    return L if len(columns) == L.shape[1] else L[:, columns]
 
 
 def folds_by_content(E: Matrix) -> NDArray[np.int64]:

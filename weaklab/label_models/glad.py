@@ -15,7 +15,7 @@ from weaklab.label_models.weighted import check_max_iter
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -70,15 +70,14 @@ class Glad(LabelModel):
 
     by_rows = False
 
-    def _fit(self, L: Votes, y: Codes, soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: Codes) -> None:
         check_max_iter(self.max_iter)
-        votes = VoteList.of(L, self.n_classes_, soft.confidence)
-        self.ability_ = np.ones(L.shape[1])
-        self._run(votes, y, learn_ability=True)
+        self.ability_ = np.ones(votes.L.shape[1])
+        self._run(VoteList.of(votes.L, self.n_classes_, votes.confidence), y, learn_ability=True)
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
-        votes = VoteList.of(L, self.n_classes_, soft.confidence)
-        return self._run(votes, np.full(len(L), ABSTAIN), learn_ability=False)
+    def _proba(self, votes: Votes) -> Floats:
+        listed = VoteList.of(votes.L, self.n_classes_, votes.confidence)
+        return self._run(listed, np.full(len(votes), ABSTAIN), learn_ability=False)
 
     def _run(self, votes: VoteList, y: Codes, learn_ability: bool) -> Floats:
         """Alternate between classes and parameters; return the probabilities (n, k) of the last round."""

@@ -13,14 +13,14 @@ from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.counting import table_sum
 from weaklab.label_models.vote_patterns import compiled
-from weaklab.label_models.votes import table_sum
 from weaklab.label_models.weighted import check_max_iter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Columns, Soft, Votes
+    from weaklab.core.votes import ByColumn, Votes
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -70,7 +70,7 @@ class VoteList:
     shape: tuple[int, int, int]
 
     @classmethod
-    def of(cls, L: NDArray[np.integer[Any]], k: int, confidence: Columns | None = None) -> VoteList:
+    def of(cls, L: NDArray[np.integer[Any]], k: int, confidence: ByColumn | None = None) -> VoteList:
         """Take the votes out of ``L`` int (n, m); a vote counts its confidence, column -> (n,), or 1."""
         rows, columns = np.nonzero(L != ABSTAIN)
         weights = np.ones(len(rows))
@@ -193,22 +193,27 @@ class HierarchicalDawidSkene(LabelModel):
         self.max_iter = max_iter
         self.tol = tol
 
-    def _fit(self, L: Votes, y: Codes, soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: Codes) -> None:
         if self.form not in FORMS:
             raise WeaklabError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
         check_max_iter(self.max_iter)
-        votes = VoteList.of(L, self.n_classes_, soft.confidence)
-        start = _majority(votes)
-        self._plain = _one_sided(votes)
-        for form in FORMS[self._first_form(votes, y) :]:
+        listed = VoteList.of(votes.L, self.n_classes_, votes.confidence)
+        start = _majority(listed)
+        self._plain = _one_sided(listed)
+        # A form with more to learn explains votes better, and is more easily misled: where a class disappears or takes
+        # over, the next simpler form is tried.
+        for form in FORMS[self._first_form(listed, y) :]:
             self.form_ = form
-            P = self._learn(votes, start, y)
-            if not _collapsed(start, P, votes):
+            P = self._learn(listed, start, y)
+            if not _collapsed(start, P, listed):
                 break
+        # The product of all votes would be right if they were independent. They are not, and it is far too sure: the
+        # temperature makes up for what one vote says about the next, the design effect for records that are hard for
+        # everybody.
         log_theta = np.log(self.confusion_)
-        self.temperature_ = _held_out_temperature(votes, log_theta, y) / _design_effect(votes, log_theta, P)
+        self.temperature_ = _held_out_temperature(listed, log_theta, y) / _design_effect(listed, log_theta, P)
         self.log_confusion_ = self.temperature_ * log_theta
-        if _is_few(votes, y):
+        if _is_few(listed, y):
             self.log_confusion_ = _at_least(self.log_confusion_)
 
     def _first_form(self, votes: VoteList, y: Codes) -> int:
@@ -255,10 +260,9 @@ class HierarchicalDawidSkene(LabelModel):
         else:
             self.confusion_ = accuracy if self.form_ == "accuracy" else np.broadcast_to(everybody, counts.shape).copy()
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> Floats:
-        return softmax(
-            table_sum(L, by_vote(self.log_confusion_), soft.confidence) + np.log(self.class_balance_ + 1e-12)
-        )
+    def _proba(self, votes: Votes) -> Floats:
+        S = table_sum(votes.L, by_vote(self.log_confusion_), votes.confidence)
+        return softmax(S + np.log(self.class_balance_ + 1e-12))
 
 
 def _is_told(y: Codes) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS
-from weaklab.label_models.votes import one_hot_sum
+from weaklab.label_models.counting import one_hot_sum
 from weaklab.label_models.weighted import (
     PRIOR_ACCURACY,
     LogOddsVote,
@@ -22,7 +22,7 @@ from weaklab.label_models.weighted import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Columns, Soft, Votes
+    from weaklab.core.votes import ByColumn, Votes
 
 
 @LABEL_MODELS.named("one_coin")
@@ -75,12 +75,12 @@ class OneCoin(LogOddsVote):
         self.tol = tol
         self.imagined = imagined
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         from scipy.sparse import csr_array
 
         check_max_iter(self.max_iter)
         check_imagined(self.imagined)
-        sure = soft.confidence
+        L, sure = votes.L, votes.confidence
         rows, truth, counts = (L, y, np.ones(len(y), dtype=np.int64)) if sure else unique_votes(L, y)
         k, m = self.n_classes_, rows.shape[1]
         gold = np.flatnonzero(truth != ABSTAIN)
@@ -88,14 +88,14 @@ class OneCoin(LogOddsVote):
         hot = [csr_array(_counted(np.equal(rows, c), sure), dtype=np.float64) for c in range(k)]
         voted = counts @ _counted(rows != ABSTAIN, sure) + self.imagined
         prior = self._prior()
-        P = one_hot_sum(rows, k, np.ones(m), sure) + 1e-9
+        P = one_hot_sum(rows, k, np.ones(m), sure) + 1e-9  # the shares of the votes are the first guess
         P /= row_sum(P)[:, None]
         self.accuracy_ = np.full(m, PRIOR_ACCURACY)
         for iteration in range(1, self.max_iter + 1):
             self.n_iter_ = iteration
             P[gold] = clamped
             right = sum((hot[c].T @ (counts * P[:, c]) for c in range(k)), np.full(m, self.imagined * PRIOR_ACCURACY))
-            updated = np.maximum(right / voted, 1 / k)
+            updated = np.maximum(right / voted, 1 / k)  # below a guess, classes could change places
             moved = np.abs(updated - self.accuracy_).max(initial=0)
             self.accuracy_ = updated
             self.weights_ = log_odds(self.accuracy_, k)
@@ -104,7 +104,7 @@ class OneCoin(LogOddsVote):
             P = softmax(prior + np.column_stack([part @ self.weights_ for part in hot]))
 
 
-def _counted(said: NDArray[np.bool_], sure: Columns) -> NDArray[Any]:
+def _counted(said: NDArray[np.bool_], sure: ByColumn) -> NDArray[Any]:
     """Return what each vote counts, (n, m), 0 where there is none: its confidence, column -> (n,), or 1."""
     if not sure:
         return said

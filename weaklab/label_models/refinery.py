@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.core.labels import ABSTAIN
-from weaklab.core.rows import row_sum
-from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.base import LABEL_MODELS, SumModel
 from weaklab.label_models.weighted import PRIOR_ACCURACY
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
 
 
 @LABEL_MODELS.named("refinery")
-class RefineryVote(LabelModel):
+class RefineryVote(SumModel):
     """Each vote counts the precision of its heuristic for that class, times its confidence; the rule of Kern AI
     refinery.
 
@@ -60,34 +59,29 @@ class RefineryVote(LabelModel):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    adds_up = True
-    _right: NDArray[np.int64]
-    _voted: NDArray[np.int64]
-
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        self._add(L, y, soft, first=True)
-
-    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
+    def _sums(self, votes: Votes, y: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many votes of each heuristic for each class are right, and how many there are: two (m, k)."""
         gold = np.flatnonzero(y != ABSTAIN)
-        votes, truth = L[gold], y[gold]
+        L, truth = votes.L[gold], y[gold]
         classes = range(self.n_classes_)
-        voted = np.stack([(votes == c).sum(axis=0) for c in classes], axis=1)
-        right = np.stack([(votes[truth == c] == c).sum(axis=0) for c in classes], axis=1)
-        self._right, self._voted = (right, voted) if first else (self._right + right, self._voted + voted)
-        self.precision_ = (self._right + self.imagined * PRIOR_ACCURACY) / (self._voted + self.imagined)
+        voted = np.stack([np.equal(L, c).sum(axis=0) for c in classes], axis=1)
+        right = np.stack([(L[truth == c] == c).sum(axis=0) for c in classes], axis=1)
+        return right, voted
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        S = np.zeros((len(L), self.n_classes_))
-        for j, votes in enumerate(L.T):
-            rows = np.flatnonzero(votes != ABSTAIN)
-            said = votes[rows]
-            S[rows, said] += self.precision_[j, said] * _confidence(soft, j, rows, said)
-        return S + np.where(row_sum(S)[:, None] == 0, self.class_balance_, 0)
+    def _learn(self, right: NDArray[np.int64], voted: NDArray[np.int64]) -> None:
+        self.precision_ = (right + self.imagined * PRIOR_ACCURACY) / (voted + self.imagined)
+
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        S = np.zeros((len(votes), self.n_classes_))
+        for j, column in enumerate(votes.L.T):
+            rows = np.flatnonzero(column != ABSTAIN)
+            codes = column[rows]
+            S[rows, codes] += self.precision_[j, codes] * _confidence(votes, j, rows, codes)
+        return S
 
 
-def _confidence(soft: Soft, j: int, rows: NDArray[np.int64], said: NDArray[np.int64]) -> NDArray[np.float64]:
-    if j in soft.confidence:
-        return np.asarray(soft.confidence[j][rows], dtype=np.float64)
-    if j in soft.scores:
-        return np.asarray(soft.scores[j][rows, said], dtype=np.float64)
-    return np.ones(len(rows))
+def _confidence(votes: Votes, j: int, rows: NDArray[np.int64], codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return the confidence of some votes of a column, or what its scores give to the class that it votes for."""
+    if j in votes.scores and j not in votes.confidence:
+        return np.asarray(votes.scores[j][rows, codes], dtype=np.float64)
+    return votes.confidence_of(j)[rows]

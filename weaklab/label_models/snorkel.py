@@ -13,7 +13,7 @@ from weaklab.label_models.base import LABEL_MODELS, LabelModel
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
 
 _LEAST_HEURISTICS = 3
 
@@ -59,13 +59,13 @@ class SnorkelLabelModel(LabelModel):
     by_rows = False
     takes_confidence = False
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         numpy_state = np.random.get_state()  # what is imported may draw numbers, too
         import torch
         from snorkel.labeling.model import LabelModel as Snorkel
 
         self.model_: Any = None
-        voted = _padded(L)[(L != ABSTAIN).any(axis=1)]
+        voted = _padded(votes.L)[(votes.L != ABSTAIN).any(axis=1)]
         if not len(voted):
             return
         level = logging.getLogger().level
@@ -86,7 +86,8 @@ class SnorkelLabelModel(LabelModel):
             logging.getLogger().setLevel(level)
         self.model_ = model
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        L = votes.L
         P = np.tile(self.class_balance_, (len(L), 1))
         voted = np.flatnonzero((L != ABSTAIN).any(axis=1))
         if self.model_ is None or not len(voted):
@@ -97,6 +98,6 @@ class SnorkelLabelModel(LabelModel):
         return P
 
 
-def _padded(L: Votes) -> NDArray[np.int64]:
+def _padded(L: NDArray[np.int8]) -> NDArray[np.int64]:
     missing = max(0, _LEAST_HEURISTICS - L.shape[1])
     return np.pad(L.astype(np.int64), ((0, 0), (0, missing)), constant_values=ABSTAIN)

@@ -13,10 +13,12 @@ from weaklab.label_models.weighted import PRIOR_ACCURACY, LogOddsVote, corrected
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
+
+    Floats = NDArray[np.float64]
 
 _LEAST_MOMENT = 1e-6
-"""Heuristics that agree no more than chance would have it tell nothing about a third one."""
+"""Two heuristics that agree only by chance say nothing about a third one."""
 
 
 @LABEL_MODELS.named("triplets")
@@ -68,10 +70,11 @@ class TripletModel(LogOddsVote):
         self.partners = partners
         self.imagined = imagined
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        rows, truth, counts = unique_votes(L, y)
+    def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
+        rows, truth, counts = unique_votes(votes.L, y)
         k, m = self.n_classes_, rows.shape[1]
         M, overlap = self._moments(rows, counts)
+        # Excess accuracy: how far an accuracy is above a guess, 0 for a guess and 1 for always right.
         excess = np.full(m, (k * PRIOR_ACCURACY - 1) / (k - 1))
         self.n_triplets_ = np.zeros(m, dtype=np.int64)
         for j in range(m):
@@ -82,27 +85,30 @@ class TripletModel(LogOddsVote):
         self.accuracy_ = corrected((1 + excess * (k - 1)) / k, rows, truth, counts, self.imagined)
         self.weights_ = log_odds(self.accuracy_, k)
 
-    def _moments(self, L: Votes, counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _moments(self, L: NDArray[np.int8], counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return M (m, m), NaN where it cannot be told, and on how many rows two heuristics both vote (m, m)."""
         from scipy.sparse import csr_array
 
         k, m = self.n_classes_, L.shape[1]
+        # One product of sparse matrices a class counts, for all pairs at once, on how many rows both vote for it.
         agreed = np.zeros((m, m))
         for c in range(k):
             hot = csr_array(np.equal(L, c), dtype=np.float64)
             agreed += (hot.T @ (hot * counts[:, None])).toarray()
         voted = csr_array(L != ABSTAIN, dtype=np.float64)
         overlap = (voted.T @ (voted * counts[:, None])).toarray()
+        # Two that guess agree on one row in k: on this scale that is 0, and always to agree is 1.
         M = (k * agreed / np.maximum(overlap, 1) - 1) / (k - 1)
         M[(overlap < self.least_overlap) | np.eye(m, dtype=bool)] = np.nan
         return M, overlap
 
     def _triplets(self, M: NDArray[np.float64], overlap: NDArray[np.float64], j: int) -> NDArray[np.float64]:
         """Return what each triplet of heuristic j says about its excess accuracy."""
+        # M_ij M_il / M_jl = (e_i e_j)(e_i e_l) / (e_j e_l) = e_i^2: the accuracies of the other two cancel.
         others = np.flatnonzero(np.isfinite(M[j]))
         others = others[np.argsort(-overlap[j, others], kind="stable")[: self.partners]]
         first, second = np.triu_indices(len(others), 1)
         first, second = others[first], others[second]
         between = M[first, second]
-        told = np.abs(between) > _LEAST_MOMENT  # False for NaN, too
-        return np.asarray(np.sqrt(np.abs(M[j, first] * M[j, second])[told] / np.abs(between[told])))
+        usable = np.abs(between) > _LEAST_MOMENT  # False for NaN, too
+        return np.asarray(np.sqrt(np.abs(M[j, first] * M[j, second])[usable] / np.abs(between[usable])))

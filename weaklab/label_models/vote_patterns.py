@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Votes = NDArray[np.integer[Any]]
+    Codes = NDArray[np.integer[Any]]
 
 PAYS = 1_000_000
 """From so many cells on compiled loops are loaded: half a second, once, where each fit and each prediction saves tens
@@ -46,19 +46,19 @@ def compiled(cells: int) -> ModuleType | None:
     return kernels
 
 
-def plain(L: Votes) -> NDArray[np.int8]:
+def plain(L: Codes) -> NDArray[np.int8]:
     """Return votes as the compiled loops take them: int8, in C order, writeable; no copy where they are so already."""
     votes = np.ascontiguousarray(L, dtype=np.int8)
     return votes if votes.flags.writeable else votes.copy()
 
 
-def vote_blocks(L: Votes) -> Iterator[tuple[slice, NDArray[np.int8]]]:
+def vote_blocks(L: Codes) -> Iterator[tuple[slice, NDArray[np.int8]]]:
     """Go through the rows of a matrix block by block, as the compiled loops take them."""
     for rows in blocks(len(L)):
         yield rows, plain(L[rows])
 
 
-def any_vote(L: Votes) -> NDArray[np.bool_]:
+def any_vote(L: Codes) -> NDArray[np.bool_]:
     """Return whether anybody votes on each row: bool (n,).
 
     >>> any_vote(np.array([[0, -1], [-1, -1]])).tolist()
@@ -89,7 +89,7 @@ def all_rows(m: int, k: int) -> NDArray[np.int8]:
     return rows
 
 
-def group_rows(L: Votes, y: Votes | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def group_rows(L: Codes, y: Codes | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the first of each kind of equal rows of (L, y), how often it comes, and which kind each row is: (u,),
     (u,), (n,).
 
@@ -105,7 +105,7 @@ def group_rows(L: Votes, y: Votes | None = None) -> tuple[NDArray[np.int64], NDA
     return first[:found].copy(), counts[:found].copy(), kinds
 
 
-def repeats(L: Votes) -> bool:
+def repeats(L: Codes) -> bool:
     """Whether most rows have many equals, told by a sample: of rows that all differ, a sample has no two that are
     equal.
 

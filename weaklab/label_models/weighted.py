@@ -11,18 +11,19 @@ from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.metrics import picks
 from weaklab.core.rows import row_sum, softmax
-from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.label_models.base import LABEL_MODELS, LabelModel, SumModel
+from weaklab.label_models.counting import one_hot_sum
 from weaklab.label_models.vote_patterns import compiled, group_rows
-from weaklab.label_models.votes import one_hot_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.label_models.base import Soft, Votes
+    from weaklab.core.votes import Votes
+
+    Floats = NDArray[np.float64]
 
 PRIOR_ACCURACY = 0.7
-"""How often a heuristic of which nothing is known is taken to be right, as in Snorkel's ``LabelModel``
-(``prec_init``)."""
+"""The assumed accuracy of a heuristic that nothing is known about, as in Snorkel's ``LabelModel`` (``prec_init``)."""
 
 
 class LogOddsVote(LabelModel):
@@ -45,20 +46,20 @@ class LogOddsVote(LabelModel):
     def _prior(self) -> NDArray[np.float64]:
         return np.zeros(self.n_classes_) if self.class_balance is None else np.log(self.class_balance_ + 1e-12)
 
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        return softmax(self._prior() + one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence))
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        return softmax(self._prior() + one_hot_sum(votes.L, self.n_classes_, self.weights_, votes.confidence))
 
-    def _contributions(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        parts = np.zeros((len(L), L.shape[1] + 1, self.n_classes_))
-        for j, votes in enumerate(L.T):
-            rows = np.flatnonzero(votes != ABSTAIN)
-            parts[rows, j, votes[rows]] = self.weights_[j] * (soft.confidence[j][rows] if j in soft.confidence else 1)
+    def _contributions(self, votes: Votes) -> NDArray[np.float64]:
+        parts = np.zeros((len(votes), votes.L.shape[1] + 1, self.n_classes_))
+        for j, column in enumerate(votes.L.T):
+            rows = np.flatnonzero(column != ABSTAIN)
+            parts[rows, j, column[rows]] = self.weights_[j] * votes.confidence_of(j)[rows]
         parts[:, -1] = self._prior()
         return parts
 
 
 @LABEL_MODELS.named("weighted_vote")
-class WeightedVote(LogOddsVote):
+class WeightedVote(LogOddsVote, SumModel):
     """Votes weighted by the log-odds of each heuristic's accuracy: w_j = ln(a_j (k - 1) / (1 - a_j)).
 
     P = softmax(S) with S_ik = sum_j w_j [L_ij = k], and ln balance_k if a class balance is given; a vote with a
@@ -97,29 +98,15 @@ class WeightedVote(LogOddsVote):
         super().__init__(n_classes, class_balance)
         self.imagined = imagined
 
-    adds_up = True
-    _sums: tuple[NDArray[np.float64], ...]
-
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        self._weigh(self._counted_votes(L, y))
-
-    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
-        counted = self._counted_votes(L, y)
-        self._sums = (
-            counted if first else tuple(before + more for before, more in zip(self._sums, counted, strict=True))
-        )
-        self._weigh(self._sums)
-
-    def _counted_votes(self, L: Votes, y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """Return how many votes of each heuristic agree and can be judged by the others, are right and can be judged by
-        labels: (m,).
+    def _sums(self, votes: Votes, y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+        """Return how many votes of each heuristic agree with the others, how many can be compared with them, how many
+        are right, and how many are on rows with a manual label: four (m,).
         """
         check_imagined(self.imagined)
-        rows, truth, counts = unique_votes(L, y)
+        rows, truth, counts = unique_votes(votes.L, y)
         return *agreements(rows, counts, self.n_classes_), *right_votes(rows, truth, counts)
 
-    def _weigh(self, counted: tuple[NDArray[np.float64], ...]) -> None:
-        agreed, judged, right, voted = counted
+    def _learn(self, agreed: Floats, judged: Floats, right: Floats, voted: Floats) -> None:
         others = np.maximum((agreed + PRIOR_ACCURACY) / (judged + 1), 1 / self.n_classes_)
         self.accuracy_ = (right + self.imagined * others) / (voted + self.imagined)
         self.weights_ = log_odds(self.accuracy_, self.n_classes_)

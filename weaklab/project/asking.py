@@ -177,7 +177,7 @@ def stream(
             work.committee.heuristics,
             state,
             batch,
-            work.cache.embed(batch) if state.instance is not None else None,
+            None if state.feature_proba is None else work.cache.embed(batch),
         )
         decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
         if decision.ask:
@@ -205,7 +205,7 @@ def synthesize(work: Workspace, /, n: int = 10) -> Asks:
             work.committee.heuristics,
             state,
             batch,
-            work.cache.embed(batch) if state.instance is not None else None,
+            None if state.feature_proba is None else work.cache.embed(batch),
         )[1]
 
     made = synthesized(
@@ -216,7 +216,7 @@ def synthesize(work: Workspace, /, n: int = 10) -> Asks:
         return Asks()
     batch = as_batch([{**columns, work.corpus.roles.id: name} for name, columns, _ in made], work.corpus)
     votes, P = judge(
-        work.committee.heuristics, state, batch, work.cache.embed(batch) if state.instance is not None else None
+        work.committee.heuristics, state, batch, None if state.feature_proba is None else work.cache.embed(batch)
     )
     picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
     asks = make_asks(picks, as_corpus(batch), votes, P)

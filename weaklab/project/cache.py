@@ -133,7 +133,7 @@ class ProjectCache:
 
     def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
         """Return the committee as of a training, with the labels that people gave: record id -> label name."""
-        embedder = self._embedder() if state.instance is not None else None
+        embedder = self._embedder() if state.feature_proba is not None else None
         return FrozenCommittee.of_state(self._committee(), state, manual, self.corpus.roles, embedder)
 
     @property

@@ -144,7 +144,7 @@ class Project:
     @property
     def faults(self) -> list[Fault]:
         """What went wrong in the heuristics, one entry for each kind of exception."""
-        return self.workspace.state().votes.faults
+        return list(self.workspace.state().votes.faults)
 
     @property
     def scheduler(self) -> Scheduler:

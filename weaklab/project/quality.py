@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from weaklab.core.votes import Votes
     from weaklab.evaluation.evaluation import Answers, Evaluation
     from weaklab.evaluation.precision import PrecisionLabels
     from weaklab.evaluation.preview import Preview
     from weaklab.evaluation.reliability import Reliability
     from weaklab.project.workspace import Workspace
     from weaklab.training.trainer import More, State
-    from weaklab.voting.committee import Votes
 
 
 def summary(work: Workspace, /) -> Summary:

@@ -9,11 +9,11 @@ import numpy as np
 
 from weaklab.core.errors import ProjectError, UnknownNameError, did_you_mean
 from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.votes import Votes
 from weaklab.corpus.records import Roles, id_texts, record_id
-from weaklab.voting.committee import Votes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -184,7 +184,7 @@ class RecordValues:
         return votes.L[:, votes.names.index(heuristic)]
 
     @staticmethod
-    def check_heuristic(name: str, names: list[str]) -> None:
+    def check_heuristic(name: str, names: Sequence[str]) -> None:
         """Raise an UnknownNameError if a heuristic is none of these."""
         if name not in names:
             hint = did_you_mean(name, names)
@@ -207,7 +207,7 @@ class RecordValues:
 
 
 def _no_opinions(labels: LabelNames) -> Opinions:
-    votes = Votes(np.empty((0, 0), np.int8), [], labels)
+    votes = Votes(np.empty((0, 0), np.int8), labels=labels)
     return Opinions(votes, np.empty((0, len(labels))), np.empty(0, bool), np.empty(0, np.int64))
 
 

@@ -303,7 +303,11 @@ class RecordTable:
                 "manual": bool(values.opinions.manual[row]),
                 "reason": reasons[i],
                 "probabilities": dict(zip(labels, P[i].tolist(), strict=True)),
-                "votes": {votes.names[j]: labels[votes.L[row, j]] for j in np.flatnonzero(votes.L[row] != ABSTAIN)},
+                "votes": {
+                    name: labels[code]
+                    for name, code in zip(votes.names, votes.L[row].tolist(), strict=True)
+                    if code != ABSTAIN
+                },
                 "columns": others[i] if besides else {},
             }
 

@@ -134,7 +134,7 @@ def explain(work: Workspace, /, record: Any) -> Explanation:
         state.model,
         state.votes,
         row,
-        instance=state.instance,
+        feature_proba=state.feature_proba,
         record=name,
         text=text,
         manual=work.snapshot.manual_labels.get(name),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weaklab.voting.committee import Votes
+    from weaklab.core.votes import Votes
 
 HIDDEN = "the committee's opinion is hidden this time, to measure how it sways answers"
 CLOSE, SURE = 0.2, 0.95
@@ -129,11 +129,11 @@ def make_asks(
     from weaklab.core.rows import confidence, is_tied
 
     sure, tied = confidence(P[rows]), is_tied(P[rows])
-    asks = Asks()
+    asks, labels = Asks(), LabelNames(votes.labels)
     for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):
-        p, labels = P[pick.row], votes.labels
+        p = P[pick.row]
         voted = {
-            name: str(labels.name(int(code)))
+            name: labels[int(code)]
             for name, code in zip(votes.names, votes.L[pick.row], strict=True)
             if code != ABSTAIN
         }

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from weaklab.core.codes import check_votes
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import MAX_CLASSES
-from weaklab.label_models.base import check_soft, check_votes
+from weaklab.core.votes import Votes
 from weaklab.strategies import STRATEGIES, Strategy, call_strategy, uniform
 
 if TYPE_CHECKING:
@@ -204,9 +205,9 @@ class StreamSampler:
         if L_row is not None:
             if np.ndim(L_row) != 1:
                 raise WeaklabError(f"L_row must hold one vote per heuristic, shape (m,), got shape {np.shape(L_row)}")
-            pool["L"] = check_votes(np.asarray(L_row)[None], k if k <= MAX_CLASSES else None)
+            L = check_votes(np.asarray(L_row)[None], k if k <= MAX_CLASSES else None)
             given = {column: np.asarray(values)[None] for column, values in (scores or {}).items()}
-            pool["scores"] = check_soft(given, None, pool["L"], k).scores
+            pool["L"], pool["scores"] = L, Votes(L, given).checked(k).scores
         elif self._needs_votes:
             raise WeaklabError(
                 f"query strategy {self.name!r} looks at votes; give the record's row of L, shape (m,), as L_row"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,6 +18,7 @@ from weaklab.core.faults import merge_faults
 from weaklab.core.label_reader import LabelReader, names_in
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.tables import counted
+from weaklab.core.votes import Votes
 from weaklab.corpus import Columns, Corpus, Roles
 from weaklab.exchange import read
 from weaklab.exchange.file_options import FileKeywords, FileOptions
@@ -27,7 +28,7 @@ from weaklab.scheduling.scheduler import Scheduler, text_vectors
 from weaklab.scheduling.views import Views, keys_of
 from weaklab.simulation.loop import GivenFeatures, Loop
 from weaklab.training.trainer import Trainer
-from weaklab.voting.committee import Committee, MemoryCache, Votes, assemble
+from weaklab.voting.committee import Committee, MemoryCache, assemble
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,8 +197,8 @@ class Experiment:
             else:
                 ballots.append(Ballot.blank(len(test)))
         votes = assemble(members, ballots, self.labels, len(test))
-        features = None if loop.state.instance is None else self._test_embeddings
-        return np.asarray(loop.state.model.predict_proba(votes.L, votes.scores, votes.confidence, features))
+        features = None if loop.state.feature_proba is None else self._test_embeddings
+        return np.asarray(loop.state.model.predict_proba(replace(votes, features=features)))
 
     @cached_property
     def _test_embeddings(self) -> NDArray[np.float32]:

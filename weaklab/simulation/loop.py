@@ -113,7 +113,7 @@ class Loop:
         ahead: bool = False,
         seed: int = 0,
     ) -> None:
-        from weaklab.label_models.base import check_votes
+        from weaklab.core.codes import check_votes
 
         self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
         X = feature_matrix(X)
@@ -329,7 +329,7 @@ class Loop:
             self.state.model,
             self.state.votes,
             place,
-            instance=self.state.instance,
+            feature_proba=self.state.feature_proba,
             manual=self.labels.name(int(self.y[place])),
         )
 

@@ -400,7 +400,7 @@ def simulate(
         ``{"1": "spam", "0": "ham"}``
     text, id : columns, as in :func:`weaklab.read`
     labels : label names; by default those in the gold column, in alphabetical order
-    heuristics : labeling functions, files or folders of them, or the :class:`~weaklab.voting.committee.Votes` of a
+    heuristics : labeling functions, files or folders of them, or the :class:`~weaklab.core.votes.Votes` of a
         committee on these records, such as ``project.votes()``
     classifiers : names, unfitted scikit-learn classifiers or weak classifiers; ``()`` for none
     features : features of the classifiers that have none of their own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from weaklab.core.votes import Votes
     from weaklab.label_models import LabelModel
-    from weaklab.voting.committee import Votes
 
 BALANCE = "(every record)"
 """Name of the bias in the table of contributions; it is the same for every record."""
@@ -144,12 +144,19 @@ def _bar(share: float) -> str:
     )
 
 
+def _stated(one: Votes, j: int, vote: int) -> float | None:
+    """Return how sure a member said it was of its vote on one record, None where it said nothing."""
+    if j in one.scores:
+        return float(one.scores[j].max())
+    return float(one.confidence[j][0]) if j in one.confidence and vote != ABSTAIN else None
+
+
 def explain(
     model: LabelModel,
     votes: Votes,
     row: int,
     *,
-    instance: NDArray[np.float64] | None = None,
+    feature_proba: NDArray[np.float64] | None = None,
     record: str = "",
     text: str = "",
     manual: str | None = None,
@@ -161,7 +168,7 @@ def explain(
     model : a fitted label model that sums up contributions of its members
     votes : the votes of the committee that it was fitted on
     row : row number of the record
-    instance : float (n, k), probabilities of the model's built-in classifier, which uses the features of the records
+    feature_proba : float (n, k), probabilities of the model's built-in classifier, which uses the features
     record, text, manual : see :class:`Explanation`; ``record`` is the row number by default
 
     Raises
@@ -169,21 +176,18 @@ def explain(
     WeaklabError
         The model is not a sum of contributions, see :meth:`weaklab.label_models.LabelModel.contributions`.
     """
-    L = votes.L[[row]]
-    scores = {j: given[[row]] for j, given in votes.scores.items()}
-    sure = {j: given[[row]] for j, given in votes.confidence.items()}
-    own = None if instance is None else instance[[row]]
-    by_class = model.contributions(L, scores, sure, instance=own)[0]
-    P = model.predict_proba(L, scores, sure, instance=own)
+    one = replace(votes, features=None, feature_proba=feature_proba).take(np.array([row]))
+    by_class = model.contributions(one)[0]
+    P = model.predict_proba(one)
     first, second = np.argsort(-P[0], kind="stable")[:2].tolist()
     log_odds = (by_class[:, first] - by_class[:, second]).tolist()
-    names = [*votes.names, *model.own_members, BALANCE]
+    names = [*votes.names, *([model.built_in_classifier] if model.built_in_classifier else []), BALANCE]
     parts = []
     for j, (name, added) in enumerate(zip(names, log_odds, strict=True)):
-        voted = int(L[0, j]) if j < L.shape[1] else ABSTAIN
-        stated = scores[j].max() if j in scores else sure[j][0] if j in sure and voted != ABSTAIN else None
+        voted = int(one.L[0, j]) if j < one.L.shape[1] else ABSTAIN
         if added or voted != ABSTAIN:
-            parts.append(Part(name, votes.labels.name(voted), None if stated is None else float(stated), added))
+            label = None if voted == ABSTAIN else votes.labels[voted]
+            parts.append(Part(name, label, _stated(one, j, voted), added))
     parts.sort(key=lambda part: -abs(part.log_odds))
     said = {part.member for part in parts}
     return Explanation(

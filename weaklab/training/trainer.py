@@ -4,7 +4,7 @@ memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from weaklab.core.errors import FaultWarning, warn
 from weaklab.core.faults import Fault
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.rows import is_tied, one_thread
+from weaklab.core.votes import Votes
 from weaklab.heuristics import Ballot, Heuristic
-from weaklab.voting.committee import Votes, assemble
+from weaklab.voting.committee import assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,11 +61,11 @@ class State:
     pseudo: NDArray[np.int64]
 
     @property
-    def instance(self) -> NDArray[np.float64] | None:
-        """What the label model's own member says of the records by their features, float (n, k); None where it has
-        none.
+    def feature_proba(self) -> NDArray[np.float64] | None:
+        """What the label model's built-in classifier says about the records by their features, float (n, k); None
+        without one.
         """
-        return self.model.instance_proba_
+        return self.model.feature_proba_
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class Trainer:
             except Exception as error:  # a classifier may be anybody's code
                 ballots.append(self._failed(heuristic, error))
         votes, model = self._together(ballots), self._model()
-        P = model.fit_predict_proba(votes.L, y, votes.scores, votes.confidence, self._features(votes, model))
+        P = model.fit_predict_proba(self._with_features(votes, model), y)
         return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
 
     def _together(self, ballots: Sequence[Ballot]) -> Votes:
@@ -217,15 +218,13 @@ class Trainer:
                 L[:, j] = ballot.votes
         scores = {j: b.scores for j, b in enumerate(ballots) if b.scores is not None}
         faults = [fault for ballot in ballots for fault in ballot.faults]
-        return Votes(L, self._fixed.names, self.labels, scores, self._fixed.confidence, faults)
+        return replace(self._fixed, L=L, scores=scores, faults=faults)
 
-    def _features(self, votes: Votes, model: LabelModel | None = None) -> NDArray[np.float32] | None:
-        """Return what the label model may know of the records beside votes, None where there is nothing or it has no
-        use for it.
-        """
-        if self._embeddings is None or not (model or self._model()).wants_features(votes.L, votes.scores):
-            return None
-        return self._embeddings()
+    def _with_features(self, votes: Votes, model: LabelModel) -> Votes:
+        """Return votes with the features of the records, where there are any and the label model has a use for them."""
+        if self._embeddings is None or not model.wants_features(votes):
+            return votes
+        return replace(votes, features=self._embeddings())
 
     def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
         """Let a classifier that failed abstain on everything and leave a fault, told once."""
@@ -282,12 +281,13 @@ class Trainer:
 
     def predict_without(self, state: State, column: int) -> NDArray[np.float64]:
         """Return what the committee says without one of its members: probabilities float (n, k)."""
-        votes = state.votes
+        model = self._model()
+        votes = self._with_features(state.votes, model)
         L = votes.L.copy()
         L[:, column] = ABSTAIN
         scores = {j: s for j, s in votes.scores.items() if j != column}
         sure = {j: c for j, c in votes.confidence.items() if j != column}
-        return self._model().fit_predict_proba(L, state.y, scores, sure, self._features(votes))
+        return model.fit_predict_proba(replace(votes, L=L, scores=scores, confidence=sure), state.y)
 
     def cross_fitted(self, state: State, folds: int = FOLDS) -> NDArray[np.float64]:
         """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
@@ -303,13 +303,13 @@ class Trainer:
         P = np.zeros((len(rows), len(self.labels)))
         if not len(rows):
             return P
-        fold, features = self._folds(y, folds), self._features(votes)
+        fold, votes = self._folds(y, folds), self._with_features(votes, self._model())
         with one_thread():
             for number in range(fold.max() + 1):
                 out = rows[fold == number]
                 held = y.copy()
                 held[out] = ABSTAIN
-                found = self._model().fit_predict_proba(votes.L, held, votes.scores, votes.confidence, features)
+                found = self._model().fit_predict_proba(votes, held)
                 P[fold == number] = found[out]
         self._last_cross_fitted = state, folds, P.copy()
         return P
@@ -321,15 +321,17 @@ def judge(
     """Return what a trained committee says of records that are not in its corpus: votes, and probabilities float (n,
     k).
     """
-    labels = state.votes.labels
+    labels = LabelNames(state.votes.labels)
     ballots = [heuristic.evaluate(batch, labels) for heuristic in heuristics]
     votes = assemble(heuristics, ballots, labels, batch.num_rows)
     n, k = batch.num_rows, len(labels)
-    for j in state.votes.scores:
-        votes.scores.setdefault(j, np.full((n, k), 1 / k, dtype=np.float32))
-    for j in state.votes.confidence:
-        votes.confidence.setdefault(j, np.ones(n, dtype=np.float32))
-    return votes, state.model.predict_proba(votes.L, votes.scores, votes.confidence, embeddings)
+    no_opinion, plain = np.full((n, k), 1 / k, dtype=np.float32), np.ones(n, dtype=np.float32)
+    votes = replace(
+        votes,
+        scores={**dict.fromkeys(state.votes.scores, no_opinion), **votes.scores},
+        confidence={**dict.fromkeys(state.votes.confidence, plain), **votes.confidence},
+    )
+    return votes, state.model.predict_proba(replace(votes, features=embeddings))
 
 
 def pseudo_rows(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weaklab.classifiers import WeakClassifier
 from weaklab.core.errors import FaultWarning, HeuristicError, UnknownNameError, did_you_mean, warn
-from weaklab.core.faults import Fault, merge_faults
+from weaklab.core.faults import merge_faults
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.progress import ProgressBar
 from weaklab.core.tables import Table, counted, has_controls
+from weaklab.core.votes import Votes
 from weaklab.corpus import Corpus
 from weaklab.corpus.records import Columns, Roles
 from weaklab.exchange import read
@@ -28,31 +29,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 """How long a labeling function may take for one record before its process is stopped."""
-
-
-@dataclass
-class Votes:
-    """What a committee says about n records.
-
-    Attributes
-    ----------
-    L : int8 (n, m) label matrix, -1 abstains
-    names : the m heuristics, in column order
-    labels : the k label names
-    scores : column -> float32 (n, k) class probabilities, for weak classifiers that have trained
-    confidence : column -> float32 (n,), for functions that return (label, confidence) pairs
-    faults : what went wrong
-    """
-
-    L: NDArray[np.int8]
-    names: list[str]
-    labels: LabelNames
-    scores: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    confidence: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return int(self.L.shape[0])
 
 
 class ColumnCache(Protocol):
@@ -214,7 +190,8 @@ class Committee:
         Returns
         -------
         Votes
-            With ``L`` int8 (n, m), and a warning for every kind of fault.
+            With ``L`` int8 (n, m), ``scores`` of the weak classifiers that have trained and ``confidence`` of functions
+            that return it; with a warning for every kind of fault.
         """
         corpus = read(corpus)
         if cache is None:
@@ -426,11 +403,11 @@ def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels:
     L = np.column_stack([ballot.votes for ballot in ballots]) if ballots else np.empty((n, 0), dtype=np.int8)
     return Votes(
         np.ascontiguousarray(L, dtype=np.int8),
-        [h.name for h in heuristics],
-        labels,
         {j: b.scores for j, b in enumerate(ballots) if b.scores is not None},
         {j: b.confidence for j, b in enumerate(ballots) if b.confidence is not None},
-        [fault for b in ballots for fault in b.faults],
+        names=[h.name for h in heuristics],
+        labels=labels,
+        faults=[fault for b in ballots for fault in b.faults],
     )
 
 
@@ -450,12 +427,12 @@ def join(parts: Sequence[Ballot]) -> Ballot:
     return whole
 
 
-def soft_scores(votes: Votes) -> dict[int, NDArray[np.float32]]:
+def soft_scores(votes: Votes) -> dict[int, NDArray[np.floating[Any]]]:
     """Return column -> float32 (n, k) for every member that says how sure it is, uniform where it abstains."""
     import numpy as np
 
     k = len(votes.labels)
-    found: dict[int, NDArray[np.float32]] = dict(votes.scores)
+    found = dict(votes.scores)
     for j, confidence in votes.confidence.items():
         column = votes.L[:, j]
         rows = np.flatnonzero(column != ABSTAIN)

@@ -1,4 +1,4 @@
-"""Label models that count votes: plain, and weighted by how rarely a heuristic speaks."""
+"""Label models that count votes: plain, and weighted by how rarely a heuristic votes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.rows import blocks, row_sum, softmax
-from weaklab.label_models.base import LABEL_MODELS, LabelModel
+from weaklab.core.rows import blocks, softmax
+from weaklab.label_models.base import LABEL_MODELS, SumModel
 from weaklab.label_models.vote_patterns import compiled, vote_blocks
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from weaklab.label_models.base import Columns, Soft, Votes
+    from weaklab.core.votes import ByColumn, Votes
 
 IN_REGISTERS = 4
-"""Sums that compiled loops keep in registers: up to so many classes, adding something to each is faster than finding
-the one voted for."""
+"""Compiled loops keep this many sums in registers: up to this many classes, adding something to each is faster than
+finding the class of the vote."""
 FEW = 8
-"""Up to so many classes, comparing with each is faster than looking each vote up."""
+"""Up to this many classes, comparing each vote with each class is faster than looking each vote up."""
 
 
 def one_hot_sum(
-    L: NDArray[np.integer[Any]], k: int, weights: NDArray[np.floating[Any]], confidence: Columns | None = None
+    L: NDArray[np.integer[Any]], k: int, weights: NDArray[np.floating[Any]], confidence: ByColumn | None = None
 ) -> NDArray[np.float64]:
     """Add up what the votes for each class count: ``L`` (n, m), ``weights`` (m,), ``confidence`` column -> (n,), to (n,
     k).
@@ -43,7 +43,7 @@ def one_hot_sum(
         for j, count in counts.items():
             wide[every, L[:, j]] += count
         return wide[:, :k]
-    total = np.zeros((len(L), k), order="F")  # whatever is done to it goes from class to class
+    total = np.zeros((len(L), k), order="F")  # all that follows works class by class
     for j, count in counts.items():
         for c in range(k):
             total[:, c] += (L[:, j] == c) * count
@@ -51,7 +51,7 @@ def one_hot_sum(
 
 
 def table_sum(
-    L: NDArray[np.integer[Any]], tables: NDArray[np.float64], confidence: Columns | None = None
+    L: NDArray[np.integer[Any]], tables: NDArray[np.float64], confidence: ByColumn | None = None
 ) -> NDArray[np.float64]:
     """Add up what each vote adds to every class: ``L`` (n, m), ``tables`` (m, votes, classes), ``confidence`` column ->
     (n,), to (n, k).
@@ -79,7 +79,7 @@ def table_sum(
 
 
 @LABEL_MODELS.named("majority_vote")
-class MajorityVote(LabelModel):
+class MajorityVote(SumModel):
     """Each vote counts one, or its confidence: the share of the votes of a row that each class got.
 
     Examples
@@ -88,17 +88,14 @@ class MajorityVote(LabelModel):
     [[0.67, 0.33], [0.0, 1.0]]
     """
 
-    adds_up = True
+    def _sums(self, votes: Votes, y: NDArray[np.int64]) -> tuple[()]:
+        return ()
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        return
+    def _learn(self) -> None:
+        """There is nothing to learn."""
 
-    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
-        return
-
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        counts = one_hot_sum(L, self.n_classes_, np.ones(L.shape[1]), soft.confidence)
-        return counts + np.where(row_sum(counts)[:, None] == 0, self.class_balance_, 0)
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        return one_hot_sum(votes.L, self.n_classes_, np.ones(votes.L.shape[1]), votes.confidence)
 
 
 MAX_WEIGHT = 3.0
@@ -107,27 +104,27 @@ MAX_WEIGHT = 3.0
 def coverage_weights(L: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return the weight of each heuristic, float (m,): 1 + ln(n / n_j), at most 3; n_j is how often it votes.
 
-    A heuristic that speaks rarely was written for a narrow case and is more often right where it does.
+    A heuristic that votes rarely was written for a narrow case, and is right more often where it votes.
 
     >>> coverage_weights(np.array([[0, -1], [1, -1], [0, 1], [1, -1]])).round(2).tolist()
     [1.0, 2.39]
     """
-    return _rarity(len(L), _spoken(L))
+    return _rarity(len(L), _n_votes(L))
 
 
-def _spoken(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+def _n_votes(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return how often each heuristic votes: int (m,)."""
     return sum(
         (np.count_nonzero(L[rows] >= 0, axis=0) for rows in blocks(len(L))), np.zeros(L.shape[1], dtype=np.int64)
     )
 
 
-def _rarity(n: int, spoken: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(np.clip(1 + np.log(max(n, 1) / np.maximum(spoken, 1)), 1, MAX_WEIGHT))
+def _rarity(n: int, n_votes: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(np.clip(1 + np.log(max(n, 1) / np.maximum(n_votes, 1)), 1, MAX_WEIGHT))
 
 
 @LABEL_MODELS.named("coverage_vote")
-class CoverageVote(LabelModel):
+class CoverageVote(SumModel):
     """Votes weighted by rarity: P = softmax(S) with S_ik = sum_j w_j [L_ij = k] and w_j of :func:`coverage_weights`.
 
     Needs no manual label.
@@ -147,19 +144,11 @@ class CoverageVote(LabelModel):
     [1]
     """
 
-    def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None) -> None:
-        super().__init__(n_classes, class_balance)
+    def _sums(self, votes: Votes, y: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+        return len(votes), _n_votes(votes.L)
 
-    adds_up = True
-    _n: int
-    _times: NDArray[np.int64]
+    def _learn(self, n: int, n_votes: NDArray[np.int64]) -> None:
+        self.weights_ = _rarity(n, n_votes)
 
-    def _fit(self, L: Votes, y: NDArray[np.int64], soft: Soft) -> None:
-        self.weights_ = coverage_weights(L)
-
-    def _add(self, L: Votes, y: NDArray[np.int64], soft: Soft, first: bool) -> None:
-        self._n, self._times = (len(L), _spoken(L)) if first else (self._n + len(L), self._times + _spoken(L))
-        self.weights_ = _rarity(self._n, self._times)
-
-    def _predict_proba(self, L: Votes, soft: Soft) -> NDArray[np.float64]:
-        return softmax(one_hot_sum(L, self.n_classes_, self.weights_, soft.confidence))
+    def _proba(self, votes: Votes) -> NDArray[np.float64]:
+        return softmax(one_hot_sum(votes.L, self.n_classes_, self.weights_, votes.confidence))
