@@ -19,6 +19,7 @@ from weaklab.evaluation.plots import spaced
 from weaklab.scheduling.scheduler import Scheduler
 from weaklab.simulation.experiment import measures, prepare
 from weaklab.simulation.simulate import simulate
+from weaklab.strategies import STRATEGIES
 
 WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 WORDS = {"spam": ["prize", "winner", "offer"], "ham": ["lunch", "meeting", "train"]}
@@ -315,6 +316,25 @@ def test_runs_in_several_processes_are_the_same_and_failures_are_reported():
 
     with pytest.raises(WeaklabError, match="query strategy 'broken' must return one finite score per record"):
         quick(strategies=[broken, "random"], jobs=2)
+
+
+def test_other_processes_know_a_strategy_that_was_registered_here(monkeypatch):
+    def by_key(keys):
+        return keys / 2.0**64
+
+    monkeypatch.setattr(STRATEGIES, "_parts", {**STRATEGIES._parts})
+    STRATEGIES.register(by_key, name="by_key_of_a_test")
+    settings = {"strategies": ["by_key_of_a_test", "random"], "budgets": [20]}
+    assert measured(quick(jobs=2, **settings)).equals(measured(quick(**settings)))
+
+
+def test_an_error_in_another_process_says_which_run_it_was(capfd):
+    def broken(keys):
+        raise ZeroDivisionError("no keys")
+
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: no keys; in the simulation of strategy 'broken' with"):
+        quick(strategies=[broken, "random"], budgets=[20], jobs=2)
+    assert "Traceback" in capfd.readouterr().err
 
 
 def test_two_processes_write_to_one_folder_without_mixing_lines(tmp_path):

@@ -21,7 +21,7 @@ from weaklab.core.faults import MAX_FAULT_RECORDS, Fault
 from weaklab.core.labels import LabelNames
 from weaklab.heuristics import as_heuristic
 from weaklab.voting.committee import join
-from weaklab.voting.workers import MAX_KILLS, Runner, settle
+from weaklab.voting.workers import MAX_KILLS, ProcessVoting, settle
 
 RECORDS = [
     {"id": "a", "text": "win a prize"},
@@ -421,7 +421,7 @@ DIES = as_heuristic(dies_or_raises)
 def test_kills_cost_the_same_records_wherever_batches_end_and_whoever_runs_them():
     found = []
     for size, workers in ((50, 1), (4, 2), (9, 1)):
-        ballots = [ballots[0] for _, ballots in Runner(10.0, workers).run([DIES], corpus_of(50, size), LABELS)]
+        ballots = [ballots[0] for _, ballots in ProcessVoting([DIES], LABELS, 10.0, workers).over(corpus_of(50, size))]
         fault_rows = [
             (size * i + row, kind, why) for i, ballot in enumerate(ballots) for row, kind, why in ballot.fault_rows
         ]
@@ -444,23 +444,23 @@ def test_kills_cost_the_same_records_wherever_batches_end_and_whoever_runs_them(
     assert [row for row, _, _ in fault_rows] == sorted({*range(0, 19, 4), *kills, *range(19, 50)})
 
 
-def test_a_stream_remembers_kills_from_batch_to_batch():
+def test_process_voting_remembers_kills_from_batch_to_batch():
     (batch,) = corpus_of(50)
-    (whole,) = next(Runner(10.0, 1).run([DIES], [batch], LABELS))[1]
-    stream = Runner(10.0, 1).stream([DIES], LABELS)
-    first = [stream.vote(part)[0] for part in corpus_of(50, 10)[:2]]
-    assert stream.killed == [MAX_KILLS]
-    later = Runner(10.0, 1).stream([DIES], LABELS, killed=stream.killed)
+    (whole,) = next(ProcessVoting([DIES], LABELS, 10.0, 1).over([batch]))[1]
+    voting = ProcessVoting([DIES], LABELS, 10.0, 1)
+    first = [voting.vote(part)[0] for part in corpus_of(50, 10)[:2]]
+    assert voting.killed == [MAX_KILLS]
+    later = ProcessVoting([DIES], LABELS, 10.0, 1, killed=voting.killed)
     rest = later.vote(batch.slice(20))[0]
     assert np.concatenate([*(ballot.votes for ballot in first), rest.votes]).tolist() == whole.votes.tolist()
     assert {kind for _, kind, _ in rest.fault_rows} == {"GivenUp"}
 
 
-def test_ballots_of_streams_that_began_apart_settle_to_those_of_one():
+def test_ballots_voted_apart_settle_to_those_of_one_run():
     (batch,) = corpus_of(50)
-    (whole,) = next(Runner(10.0, 1).run([DIES], [batch], LABELS))[1]
+    (whole,) = next(ProcessVoting([DIES], LABELS, 10.0, 1).over([batch]))[1]
     first, second = batch.slice(0, 10), batch.slice(10)
-    apart = [Runner(10.0, 1).stream([DIES], LABELS).vote(part)[0] for part in (first, second)]
+    apart = [ProcessVoting([DIES], LABELS, 10.0, 1).vote(part)[0] for part in (first, second)]
     assert apart[1].votes.tolist() != whole.votes[10:].tolist()
     settled = settle(DIES, apart[1], second, killed=len(apart[0].kills))
     assert settled.votes.tolist() == whole.votes[10:].tolist()
@@ -483,7 +483,7 @@ def test_a_heuristic_may_vote_on_some_rows_of_each_batch():
         batches = corpus_of(50, size)
         found = list(
             zip(
-                *(ballots for _, ballots in Runner(10.0, 2).run([sure, NOON, plain], batches, LABELS, select)),
+                *(ballots for _, ballots in ProcessVoting([sure, NOON, plain], LABELS, 10.0, 2).over(batches, select)),
                 strict=True,
             )
         )
@@ -510,7 +510,7 @@ def test_a_function_that_cannot_be_loaded_alive_costs_the_first_records_and_is_g
     fatal = Fatal()
     function = as_heuristic(lambda x: fatal and "spam")
     for size in (10, 2):
-        ballots = [ballots[0] for _, ballots in Runner(10.0, 1).run([function], corpus_of(10, size), LABELS)]
+        ballots = [ballots[0] for _, ballots in ProcessVoting([function], LABELS, 10.0, 1).over(corpus_of(10, size))]
         assert join(ballots).votes.tolist() == [ABSTAIN] * 10
         assert [(fault.exception, fault.records) for fault in join(ballots).faults] == [
             ("ProcessDied", ("0", "1", "2")),
@@ -527,7 +527,7 @@ def test_function_that_dies_at_random_leaves_a_fault_on_every_lost_record():
             os._exit(1)
         return "spam"
 
-    (ballot,) = Runner(10.0, 1).stream([as_heuristic(tires)], LABELS).vote(corpus_of(20)[0])
+    (ballot,) = ProcessVoting([as_heuristic(tires)], LABELS, 10.0, 1).vote(corpus_of(20)[0])
     assert {row for row, _, _ in ballot.fault_rows} == set(range(20)) - set(
         np.flatnonzero(ballot.votes == SPAM).tolist()
     )
@@ -542,7 +542,7 @@ def test_a_run_reads_few_batches_ahead():
             read.append(i)
             yield from corpus_of(5)
 
-    run = Runner(10.0, 2).run([NOON], endless(), LABELS)
+    run = ProcessVoting([NOON], LABELS, 10.0, 2).over(endless())
     for _ in range(3):
         next(run)
     run.close()

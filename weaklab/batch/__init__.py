@@ -1,7 +1,6 @@
-"""Label a corpus that need not fit in memory: files in, Parquet parts out, each written whole or not at all.
+"""Labels a corpus larger than memory: reads files, writes Parquet parts, each completely or not at all.
 
-A run that is stopped, even with ``kill -9``, goes on where it was when the same call is made again, and ends with the
-same bytes as one that nothing disturbed.
+The same call resumes a run that was stopped, even with ``kill -9``, and ends with the same bytes as an undisturbed run.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from weaklab.batch.folder import (
 )
 from weaklab.batch.frozen import FrozenCommittee
 from weaklab.batch.inputs import Input, Tasks, with_roles
-from weaklab.batch.local import cores, run_tasks
 from weaklab.batch.parts import PartJob, part_schema
 from weaklab.core.errors import WeaklabError, did_you_mean, warn
 from weaklab.core.files import replacing
@@ -34,8 +32,9 @@ from weaklab.core.progress import ProgressBar
 from weaklab.corpus import BATCH_ROWS, Corpus
 from weaklab.exchange import source_of
 from weaklab.exchange.file_options import FileKeywords, FileOptions
+from weaklab.heuristics.pickling import pickling_error
 from weaklab.voting.committee import assemble, join
-from weaklab.voting.workers import can_travel
+from weaklab.voting.workers import cores, run_tasks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +48,10 @@ if TYPE_CHECKING:
 __all__ = ["BatchSummary", "fit", "label_files"]
 
 ROWS_PER_PART = 100_000
-"""Rows of the input that make a part: what a stopped run loses at most, times the number of workers."""
+"""Rows of the input in one part; a stopped run loses at most one part a worker."""
 ENGINES = ("local", "spark")
 FIT_ROWS = 100_000
-"""A label model is fitted to the votes on so many records at most: beyond that, labels change by less than 1 in
-1,000."""
+"""A label model is fitted to the votes on at most this many records; with more, fewer than 1 in 1,000 labels change."""
 
 
 def label_files(
@@ -157,7 +155,7 @@ def label_files(
         job = PartJob(frozen, records.reader(), schema, folder, run, votes, tuple(include))
         wanted = workers or cores()
         tasks = records.tasks(rows_per_part, done, wanted)
-        if wanted > 1 and (reason := can_travel(job, frozen.heuristics)) is not None:
+        if wanted > 1 and (reason := pickling_error(job, frozen.heuristics)) is not None:
             warn(f"the committee cannot be sent to other processes ({reason}), so this one does all the work")
             wanted = 1
         with tasks, _bar(progress, records, tasks) as bar:
@@ -168,8 +166,9 @@ def label_files(
                 lambda part: done.update({part["part"]: part}),
                 bar.update,
                 wanted,
-                (lock,),
-                frozen.heuristics,
+                inherited=(lock,),
+                heuristics=frozen.heuristics,
+                advice="take fewer workers or fewer rows a part, and run the same again: what is finished is kept",
             )
         records.contents.check()
         found = summed(folder, done)
@@ -239,8 +238,8 @@ def fit(
 
 
 def _sampled(batches: Iterable[pa.RecordBatch], most: int, seed: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows whose number falls below a threshold by lot, which is halved as often as there are more than
-    ``most``.
+    """Yield a random sample of at most ``most`` rows: those whose random number is below a threshold, halved until they
+    fit.
     """
     import numpy as np
     import pyarrow as pa

@@ -1,6 +1,4 @@
-"""What the files of a batch hold: a digest of every piece, to tell whether they are what they were, and where they are
-not.
-"""
+"""Digests of the input files of a batch, piece by piece: they show whether and where a file was changed."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from weaklab.exchange.parquet_files import ParquetRows
 
 PIECE_BYTES = 64 << 20
-"""A text file is cut into pieces of this size; a Parquet file at its row groups."""
+"""Bytes of one piece of a text file; the pieces of a Parquet file are its row groups."""
 _BLOCK = 1 << 20
 _MOST_PLACES = 3
 Progress = Callable[[int], None]
@@ -24,7 +22,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of bytes of one file.
+    """A range of bytes of one file, and its digest.
 
     Attributes
     ----------
@@ -47,7 +45,7 @@ class Piece:
 
 
 class FileContent:
-    """Digests of one file, and when it was last seen to hold what they say."""
+    """Digests of one file, and its size and times when they were last checked."""
 
     def __init__(
         self, path: Path, groups: Sequence[tuple[int, int, int]] | None, progress: Progress | None = None
@@ -63,14 +61,14 @@ class FileContent:
 
     @property
     def lines(self) -> int:
-        """How many lines a text file has."""
+        """Number of lines of a text file."""
         return self.pieces[-1].last if self.pieces and self.pieces[-1].unit == "line" else 0
 
     def to_json(self) -> dict[str, Any]:
         return {"file": self.path.name, "size": self.size, "pieces": [piece.to_json() for piece in self.pieces]}
 
     def changes(self) -> str | None:
-        """Say where the file no longer holds what it held; None if it does. It is read only if it was written to."""
+        """Return where the file has changed, in words; None if not. It is read only if its times or size differ."""
         if not self.path.exists():
             return f"{self.path} is gone"
         stamp = _stamp(self.path)
@@ -145,15 +143,15 @@ class Contents:
 
     @property
     def lines(self) -> int:
-        """How many lines text files have."""
+        """Number of lines of all text files."""
         return sum(file.lines for file in self.files)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return name, size and digests of each file, the same wherever the files lie."""
+        """Return name, size and digests of each file; the folder does not matter."""
         return [file.to_json() for file in self.files]
 
     def check(self) -> None:
-        """Raise a CorpusError if a file does not hold any more what it held when this was made."""
+        """Raise a CorpusError if a file has changed since this was made."""
         changed = next((said for file in self.files if (said := file.changes())), None)
         if changed is not None:
             raise CorpusError(
@@ -163,7 +161,7 @@ class Contents:
 
 
 def differences(before: Any, now: list[dict[str, Any]]) -> str:
-    """Say in words where two inputs differ, as :meth:`Contents.to_json` describes them; empty if they do not.
+    """Return where two inputs differ, in words; empty if they are equal. Both are as :meth:`Contents.to_json` returns.
 
     >>> held = {"file": "mail.csv", "size": 9, "pieces": [["line", 1, 2, 9, "0f"]]}
     >>> differences([held], [{**held, "pieces": [["line", 1, 2, 9, "a1"]]}])
@@ -185,7 +183,7 @@ def differences(before: Any, now: list[dict[str, Any]]) -> str:
 
 
 def _places(before: list[list[Any]], now: list[list[Any]]) -> str:
-    """Name the rows, lines or bytes of the pieces that differ."""
+    """Return the rows, lines or bytes of the pieces that differ, in words."""
     common = min(len(before), len(now))
     places = [other[:3] for piece, other in zip(before, now, strict=False) if piece != other]
     places += [piece[:3] for piece in (now if len(now) > len(before) else before)[common:]]
@@ -199,7 +197,7 @@ def _places(before: list[list[Any]], now: list[list[Any]]) -> str:
 
 
 def _joined(places: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Join stretches that touch."""
+    """Join adjacent ranges."""
     found: list[tuple[str, int, int]] = []
     for unit, first, last in places:
         if found and found[-1][0] == unit and first <= found[-1][2] + 1:
@@ -231,10 +229,10 @@ def _end(column: Any) -> int:
 
 
 def _stamp(path: Path) -> tuple[int, int, int, int]:
-    """Return what changes when somebody writes to a file or puts another in its place."""
+    """Return size, times and inode of a file, which change when it is written or replaced."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def _silent(count: int) -> None:
-    """Tell nothing."""
+    """Report no progress."""

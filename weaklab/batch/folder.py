@@ -1,4 +1,4 @@
-"""The folder of parts: what they are made of, which are finished, who writes to it, and what they add up to."""
+"""The output folder of a batch: its manifest, finished parts, lock and summary."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from weaklab.core.tables import Table, counted
 from weaklab.heuristics.fingerprint import digest
 
 FORMAT = 2
-"""Of the manifest and the parts; a run of another format is not continued."""
+"""Format number of the manifest and the parts; a run of another format is not resumed."""
 MANIFEST, SUMMARY, LOCK = "_manifest.json", "_summary.json", ".lock"
 LOCK_SECONDS = 3.0
-"""The workers of a run that was killed a moment ago are given so long to end."""
+"""How long to wait for the lock: the workers of a run that was just killed may still be ending."""
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _HALF = re.compile(rf"\.({_PART.pattern}|{re.escape(MANIFEST)}|{re.escape(SUMMARY)})\.\w+")
-"""What a run that was killed leaves of a file that it was writing."""
+"""Name of a temporary file that a killed run has left."""
 
 
 @dataclass
 class BatchSummary:
-    """What became of a batch.
+    """The result of a batch run: counts of records, labels, votes and faults.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class BatchSummary:
     seconds: float = 0.0
 
     def add(self, part: dict[str, Any]) -> None:
-        """Add what the footer of the next part says."""
+        """Add the counts in the footer of the next part."""
         self.rows, self.parts = self.rows + part["rows"], self.parts + 1
         self.undecided, self.manual = self.undecided + part["undecided"], self.manual + part["manual"]
         _add_counts(self.labels, part["labels"])
@@ -69,12 +69,12 @@ class BatchSummary:
         self.faults = merge_faults([*self.faults, *map(Fault.from_json, part["faults"])])
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, which is the same for the same input and committee."""
+        """Return the summary as JSON; the same input and committee give the same JSON."""
         held = {name: getattr(self, name) for name in ("rows", "parts", "labels", "undecided", "manual", "votes")}
         return {**held, "faults": [fault.to_json() for fault in self.faults]}
 
     def table(self) -> Table:
-        """Return labels and how many records have each."""
+        """Return a table of the labels and their numbers of records."""
         counts = [*self.labels.items(), ("(undecided)", self.undecided)]
         rows = [[name, count, f"{count / max(1, self.rows):.1%}"] for name, count in counts]
         notes = [f"{self.manual:,} of them labeled by a person"] if self.manual else []
@@ -95,7 +95,7 @@ class BatchSummary:
 def manifest_of(
     frozen: FrozenCommittee, records: Input, votes: bool, include: Sequence[str], rows_per_part: int
 ) -> dict[str, Any]:
-    """Return all that decides the bytes of the parts."""
+    """Return everything that determines the bytes of the parts, as JSON."""
     import numpy as np
     import pyarrow as pa
 
@@ -120,7 +120,7 @@ def manifest_of(
 
 
 def claim(folder: Path, manifest: dict[str, Any], overwrite: bool) -> str:
-    """Make the folder one of this run, or find that it is; return the key by which its parts are known."""
+    """Write the manifest of a new run, or check that the folder has the same; return the key of the run."""
     path = folder / MANIFEST
     run = digest(json.dumps(manifest, sort_keys=True, ensure_ascii=False))
     try:
@@ -151,7 +151,7 @@ def claim(folder: Path, manifest: dict[str, Any], overwrite: bool) -> str:
 
 
 def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Say in words where two manifests differ."""
+    """Return the differences between two manifests, in words."""
     said = []
     committee, other = held.get("committee") or {}, wanted["committee"]
     parts = [
@@ -175,8 +175,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def finished(folder: Path, run: str, overwrite: bool) -> Parts:
-    """Return what the parts of this run say in their footers; others, and what a stopped run left half-written, are
-    removed.
+    """Return part number -> footer of the finished parts of this run; remove other parts and temporary files.
 
     Raises
     ------
@@ -242,7 +241,7 @@ def _metadata(path: Path) -> dict[bytes, bytes] | None:
 
 
 def _told(metadata: dict[bytes, bytes]) -> dict[str, Any]:
-    """Return what a part says of itself; of a run that no other is where that is damaged."""
+    """Return the footer of a part as a dict; an empty run key where it is damaged, so that it belongs to no run."""
     try:
         said: dict[str, Any] = json.loads(metadata[KEY])
         return {"run": "", "part": -1, **said}
@@ -251,7 +250,7 @@ def _told(metadata: dict[bytes, bytes]) -> dict[str, Any]:
 
 
 def is_complete(folder: Path, run: str, found: BatchSummary) -> bool:
-    """Whether the summary of this run is there, and counts the parts that are there."""
+    """Whether the folder has the summary of this run, and it agrees with the parts."""
     try:
         return bool(json.loads((folder / SUMMARY).read_text(encoding="utf-8")) == {"run": run, **found.to_json()})
     except (FileNotFoundError, ValueError):
@@ -276,7 +275,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def opened_folder(out: Path) -> Iterator[tuple[Path, int]]:
-    """Make the folder, and keep others from writing to it as long as this process or one of its workers lives."""
+    """Make the folder and lock it, as long as this process or one of its workers lives."""
     if out.exists() and not out.is_dir():
         raise WeaklabError(f"{out} is a file; wanted a folder for the parts")
     with write_errors(out):
@@ -292,9 +291,7 @@ def opened_folder(out: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _locked(handle: int) -> bool:
-    """Lock an open file if nobody else has; the system unlocks it when the last process that holds it ends, however it
-    ends.
-    """
+    """Try to lock an open file; the system unlocks it when the last process that has it open ends."""
     try:
         if sys.platform == "win32":
             import msvcrt

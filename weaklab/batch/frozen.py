@@ -1,6 +1,4 @@
-"""A trained committee that no longer changes: it labels batches of records, each for itself, here or in any other
-process.
-"""
+"""A trained committee that no longer changes: it labels batches of records, in this process or in any other."""
 
 from __future__ import annotations
 
@@ -23,7 +21,8 @@ from weaklab.corpus.source import Source
 from weaklab.exchange import source_of
 from weaklab.heuristics import Ballot, fingerprint
 from weaklab.heuristics.ballot import faults_of
-from weaklab.voting.committee import assemble, columns_of_votes
+from weaklab.training.applying import TrainedCommittee
+from weaklab.voting.committee import columns_of_votes
 from weaklab.voting.runner import VoteRunner
 
 if TYPE_CHECKING:
@@ -41,13 +40,13 @@ if TYPE_CHECKING:
     from weaklab.voting.committee import Committee
 
 BY_FEATURES = "instance features"
-"""Whom a fault is laid to where features for the label model's own member could not be made."""
+"""The heuristic named in a fault when the features that the label model looks at could not be computed."""
 _ID_BYTES = 8
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """Makes the embeddings that a label model looks at, from records that it was not fitted on.
+    """Computes the embeddings that a label model looks at, for records that it was not fitted on.
 
     Attributes
     ----------
@@ -62,19 +61,19 @@ class Embedder:
 class FrozenCommittee:
     """Heuristics and a fitted label model, as they were when they were frozen.
 
-    Made by :meth:`weaklab.Project.freeze` or :meth:`of`; ``cloudpickle`` takes it to other processes. Every record is
-    judged by itself, so the result does not depend on how records are cut into batches. (What does depend on the
-    records before: a function that hangs or crashes is given up for the rest of a call after the third time.)
+    Made by :meth:`weaklab.Project.freeze` or :meth:`of`; ``cloudpickle`` can send it to other processes. Every record
+    is judged by itself, so the result does not depend on batch boundaries, with one exception: a function that hangs or
+    crashes is not called again after the third time in one call.
 
     Parameters
     ----------
     heuristics : the members, in the order of the columns; weak classifiers are trained
     labels : label names
     label_model : fitted to the votes of these members
-    embedder : makes what the label model knows of the records beside votes; None where it looks at votes alone
-    scored : columns of members whose class probabilities the label model was fitted on
+    embedder : computes the embeddings that the label model looks at; None where it looks at votes alone
+    scored : columns with class probabilities when the label model was fitted
     manual : record id -> label name, of records that a person labeled
-    roles : which columns hold ids and text, for batches that do not tell
+    roles : which columns hold ids and text, for batches whose schema does not say
     timeout, workers : as of :class:`weaklab.Committee`
 
     Examples
@@ -152,7 +151,7 @@ class FrozenCommittee:
     def of_state(
         cls, committee: Committee, state: State, manual: Mapping[str, str], roles: Roles, embedder: Embedder | None
     ) -> FrozenCommittee:
-        """Freeze what one training of a project has come to."""
+        """Freeze the committee and label model of one training of a project."""
         return cls(
             committee.heuristics,
             committee.labels,
@@ -174,8 +173,8 @@ class FrozenCommittee:
 
     @property
     def parts(self) -> dict[str, str]:
-        """What decides the output, each with a hash: the members by name, and ``label model``, ``labels``,
-        ``manual labels``.
+        """Name -> hash of everything that determines the output: each member, ``label model``, ``labels``,
+        ``manual labels`` and ``timeout``.
         """
         if self._parts is None:
             self._parts = {f"heuristic {h.name}": _member_hash(h) for h in self.heuristics}
@@ -189,9 +188,7 @@ class FrozenCommittee:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that decides the output: members and what they learned, label model, labels, the version of
-        weaklab.
-        """
+        """A hash of everything that determines the output, the version of weaklab included."""
         if self._fingerprint is None:
             from weaklab import __version__
 
@@ -201,8 +198,8 @@ class FrozenCommittee:
         return self._fingerprint
 
     def __getstate__(self) -> dict[str, Any]:
-        _ = self.fingerprint  # where a function arrives, its source may not be found
-        return {name: value for name, value in vars(self).items() if name != "_poll"}
+        _ = self.fingerprint  # in another process the source of a function may not be found
+        return {name: value for name, value in vars(self).items() if name != "_runner"}
 
     def __repr__(self) -> str:
         return (
@@ -224,7 +221,7 @@ class FrozenCommittee:
     def label_batch(self, batch: pa.RecordBatch, votes: bool = False) -> pa.RecordBatch:
         """Return the labels of a batch, a row a record in the same order; columns as :meth:`schema` says.
 
-        ``label`` is null where nothing tells the best two classes apart. A record whose id a person labeled has that
+        ``label`` is null where the two most probable classes are tied. A record whose id a person labeled has that
         label with probability 1, and ``manual`` is true. ``faults`` holds ``heuristic: exception: message`` for every
         heuristic that failed on the record and so abstained; null where none did.
 
@@ -247,7 +244,7 @@ class FrozenCommittee:
             yield self.labeled(batch, ballots, votes)[0]
 
     def predict(self, records: Any) -> list[str | None]:
-        """Return the label of each record, in their order; None where nothing tells the best two classes apart.
+        """Return the label of each record, in their order; None where the two most probable classes are tied.
 
         Parameters
         ----------
@@ -302,7 +299,7 @@ class FrozenCommittee:
             yield batch
 
     def _read(self, source: Source) -> list[pa.RecordBatch]:
-        """Return all batches of a source, without columns that cannot be stored and that nobody is known to read."""
+        """Return all batches of a source, without columns that cannot be stored and that no member is known to read."""
         known = self.roles or Roles("id", ("text",))
         source.text_columns, source.id_column = tuple(dict.fromkeys([*known.text, "text"])), known.id
         source.needed = frozenset((known.id, *source.text_columns)) | (self.reads() or frozenset())
@@ -313,7 +310,7 @@ class FrozenCommittee:
                 source.leave_out(error)
 
     def _text_column(self) -> str:
-        """Return the column that texts by themselves stand for."""
+        """Return the column that a list of plain texts is used for."""
         texts = ("text",) if self.roles is None else self.roles.text
         if len(texts) != 1:
             held = f"the columns {', '.join(texts)}" if texts else "no text, but columns"
@@ -349,7 +346,7 @@ class FrozenCommittee:
     # ---- reading
 
     def _roles_of(self, schema: pa.Schema) -> Roles:
-        """Return which columns mean what: as the batch says, else as in the project, else ``id`` and ``text``."""
+        """Return the roles of the columns: as the batch says, else as in the project, else ``id`` and ``text``."""
         if _METADATA_KEY in (schema.metadata or {}):
             return Roles.of(schema)
         known = self.roles or Roles("id", ("text",) if "text" in schema.names else ())
@@ -361,9 +358,7 @@ class FrozenCommittee:
         raise WeaklabError(f"no text column {missing!r} in the records to label; they have {', '.join(schema.names)}")
 
     def prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch that says which columns hold ids and text, with ids made from the content where there are
-        none.
-        """
+        """Return a batch with the roles of its columns in its schema, and with ids from the content if it has none."""
         names = batch.schema.names
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -398,19 +393,19 @@ class FrozenCommittee:
         """Yield every batch, as :meth:`prepared` returns it, with a ballot of each member, in order; a few batches are
         read ahead.
         """
-        for batch, ballots in self._poll.run(self.prepared(batch) for batch in batches):
-            found = {h.name: ballot for h, ballot in zip(self._poll.heuristics, ballots, strict=True)}
+        for batch, ballots in self._runner.run(self.prepared(batch) for batch in batches):
+            found = {h.name: ballot for h, ballot in zip(self._runner.heuristics, ballots, strict=True)}
             rows = _Rows(batch)
             yield batch, [found[h.name] if h.name in found else self._classify(h, rows) for h in self.heuristics]
 
     @property
     def batch_rows(self) -> int:
-        """How many rows a batch had best have."""
-        return self._poll.batch_rows
+        """The best number of rows in a batch."""
+        return self._runner.batch_rows
 
     @cached_property
-    def _poll(self) -> VoteRunner:
-        """What lets those vote that do not learn."""
+    def _runner(self) -> VoteRunner:
+        """Runs the members that do not learn."""
         members = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
         return VoteRunner(members, self.labels, timeout=self.timeout, workers=self.workers)
 
@@ -462,23 +457,18 @@ class FrozenCommittee:
         return pa.RecordBatch.from_arrays(columns, schema=schema), faults
 
     def _judge(self, ballots: list[Ballot], rows: _Rows) -> tuple[NDArray[np.float64], list[FaultRow]]:
-        """Return the probabilities float (n, k) that the label model gives, and the rows that it knows too little
-        of.
-        """
-        n, k = len(rows), len(self.labels)
-        votes = assemble(self.heuristics, ballots, self.labels, n)
-        no_opinion = np.full((n, k), 1 / k, dtype=np.float32)
+        """Return the probabilities float (n, k) of the label model, and the rows without embeddings."""
         embeddings: NDArray[np.float32] | None = None
         failed: list[FaultRow] = []
         if self.embedder is not None:
             embeddings, failed = rows.apply(self.embedder.features, self.embedder.embedding, 0.0)
+        trained = TrainedCommittee(self.heuristics, self.labels, self.label_model, self.scored)
         with one_thread():
-            scores = {**dict.fromkeys(self.scored, no_opinion), **votes.scores}
-            P = self.label_model.predict_proba(replace(votes, scores=scores, features=embeddings))
+            _, P = trained.apply(ballots, len(rows), embeddings)
         return np.array(P, dtype=np.float64, order="F"), failed
 
     def _manual_codes(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
-        """Return the codes of the labels that people gave these records, int (n,), -1 where none did."""
+        """Return the codes of the manual labels of these records, int (n,), -1 where there is none."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -492,7 +482,7 @@ class FrozenCommittee:
 
 
 class _Rows:
-    """One batch, with what members share of it: ids, and features that several look at."""
+    """One batch with its ids and feature matrices, computed once for all members."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = batch
@@ -581,7 +571,7 @@ def _table_of_texts(texts: list[Any], column: str) -> pa.Table:
 
 
 def _try(who: str, read: Callable[[Any], Any], what: Any) -> None:
-    """Raise a WeaklabError if a column is missing; any other trouble with a record is a fault of that record, later."""
+    """Raise a WeaklabError if a column is missing; any other error is a fault of its record, later."""
     try:
         read(what)
     except (KeyError, WeaklabError) as error:
@@ -651,16 +641,14 @@ def with_content_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _bare(classifier: WeakClassifier) -> WeakClassifier:
-    """Return a copy that holds no way back to the project."""
+    """Return a copy without a reference to the project."""
     bare = copy.copy(classifier)
     vars(bare).pop("show", None)
     return bare
 
 
 def _without_training(model: LabelModel) -> LabelModel:
-    """Return a copy of a label model without what it keeps of the records that it was fitted on, which may be
-    millions.
-    """
+    """Return a copy of a label model without its data of the records it was fitted on, which may be millions."""
     lean = copy.copy(model)
     held = lean.__dict__
     held["feature_proba_"] = None

@@ -1,4 +1,4 @@
-"""What is to be labeled: files, cut into parts that can be read one by one."""
+"""The input of a batch: files that are read in parts, each part by one worker."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 Parts = dict[int, dict[str, Any]]
-"""Part number -> what its footer says."""
+"""Part number -> its footer as a dict."""
 
 
 class Input:
-    """Files of records that are read in a stream; ids may appear twice.
+    """The files of records to label, read batch by batch; ids may be repeated.
 
     Attributes
     ----------
@@ -68,18 +68,18 @@ class Input:
         self.first = with_roles(next(batch for batch in self.source if batch.num_rows), self.roles)
 
     def estimate(self) -> int | None:
-        """Return how many records there are: exactly, or about so many, or None where only reading tells."""
+        """Return the number of records, exact or estimated; None if it cannot be known without reading."""
         if self.parquet is not None:
             return len(self.parquet)
         return None if any(path.suffix.lower() == ".gz" for path in self.source.paths) else self.contents.lines or None
 
     def reader(self) -> Reader:
-        """Return what workers read with."""
+        """Return the reader that workers use."""
         plain = replace(self.source, open=_nothing, paths=())
         return Reader(plain, self.roles, self.parquet, self.contents)
 
     def tasks(self, rows_per_part: int, done: Parts, workers: int) -> Tasks:
-        """Return what deals the parts that are not done to workers."""
+        """Return the queue of the parts that are not done."""
         return (
             _Stream(self, rows_per_part, done)
             if self.parquet is None
@@ -93,8 +93,8 @@ def _nothing(source: Source) -> Iterator[pa.RecordBatch]:
 
 @dataclass(frozen=True)
 class Task:
-    """One part: input rows ``start`` to ``stop``, whose batches come along where they cannot be found by their
-    number.
+    """One part: input rows ``start`` to ``stop``, with their batches where a worker cannot find the rows in the file by
+    itself.
     """
 
     part: int
@@ -104,7 +104,7 @@ class Task:
 
 
 class Tasks(contextlib.AbstractContextManager["Tasks"]):
-    """Deals parts to workers.
+    """Hands out parts to workers.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Tasks(contextlib.AbstractContextManager["Tasks"]):
     on_skip: Callable[[int], None] | None = None
 
     def next(self, worker: int) -> Task | None:
-        """Return the next part for a worker, None where there is none left."""
+        """Return the next part for a worker, None if there is none left."""
         raise NotImplementedError
 
     def __exit__(self, *exception: object) -> None:
@@ -126,8 +126,8 @@ class Tasks(contextlib.AbstractContextManager["Tasks"]):
 
 
 class _Seek(Tasks):
-    """Parts of Parquet files. Each worker has a stretch of them, so that it reads on where it was, and halves another's
-    when it is done.
+    """Parts of Parquet files. Each worker has a range of parts, so that it reads files in order; when its range is
+    done, it takes half of another worker's.
     """
 
     def __init__(self, rows: int, rows_per_part: int, done: Parts, workers: int) -> None:
@@ -150,7 +150,7 @@ class _Seek(Tasks):
 
 
 class _Stream(Tasks):
-    """Parts of files that are read from beginning to end; the next part is read while workers are busy."""
+    """Parts of files that can only be read from beginning to end; the next part is read while workers are busy."""
 
     def __init__(self, records: Input, rows_per_part: int, done: Parts) -> None:
         self._size, self._done, self._corpus = rows_per_part, done, records.corpus
@@ -169,7 +169,7 @@ class _Stream(Tasks):
         return task
 
     def _read(self) -> Task | None:
-        """Read up to the next part that is not done."""
+        """Read the next part that is not done."""
         while batches := self._take():
             task = Task(self._part, self._row, self._row + sum(batch.num_rows for batch in batches))
             self._part, self._row = self._part + 1, task.stop
@@ -182,7 +182,7 @@ class _Stream(Tasks):
         return None
 
     def _take(self) -> list[pa.RecordBatch]:
-        """Return the batches of one part, none at the end."""
+        """Return the batches of the next part, an empty list at the end."""
         found, wanted = [], self._size
         while wanted:
             batch = next(self._batches, None) if self._left is None else self._left
@@ -208,7 +208,7 @@ def _as_bytes(batches: list[pa.RecordBatch]) -> bytes:
 
 
 class Reader:
-    """Reads the batches of a part, cut at the same rows wherever reading began."""
+    """Reads the batches of a part; they end at the same rows wherever reading began."""
 
     def __init__(self, source: Source, roles: Roles, parquet: ParquetRows | None, contents: Contents) -> None:
         self._source, self._roles, self._parquet, self._contents = source, roles, parquet, contents
@@ -217,11 +217,11 @@ class Reader:
         self._left: pa.RecordBatch | None = None
 
     def check_unchanged(self) -> None:
-        """Raise a CorpusError if somebody wrote to the input, so that nothing is written that was made of it."""
+        """Raise a CorpusError if the input was changed, so that no part is written from it."""
         self._contents.check()
 
     def read(self, task: Task) -> Iterator[pa.RecordBatch]:
-        """Yield the batches of a part, with roles."""
+        """Yield the batches of a part, with the roles of columns in their schema."""
         import pyarrow as pa
 
         found = self._cut(task) if task.data is None else iter(pa.ipc.open_stream(task.data))

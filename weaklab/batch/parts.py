@@ -1,10 +1,11 @@
-"""One part: labeled, counted and written whole or not at all."""
+"""Labels one part of a batch and writes it as a Parquet file, completely or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from weaklab.heuristics import Ballot
 
 GATHERED_BYTES = 16 << 20
-"""Batches are put together up to this size, which costs little memory and saves what is to be done once a batch."""
+"""Small batches are joined up to this size, which costs little memory and saves the fixed cost of a batch."""
 ROW = "row"
 """The column with the number of the record in the input, from 0."""
 KEY = b"weaklab.part"
 _BLOCK = 1 << 20
 SEAL = "weaklab.digest"
-"""The footer holds a digest of all other bytes of the part, by which damage and edits are noticed."""
+"""Footer key of the digest of all other bytes of the part, which shows damage and edits."""
 UNSEALED = "0" * 32
 
 
 class PartJob:
-    """Labels one part and writes it; what every worker holds."""
+    """Labels parts and writes them; every worker process has a copy."""
 
     def __init__(
         self,
@@ -51,11 +52,12 @@ class PartJob:
         self._votes, self._include = votes, include
 
     def start(self) -> None:
-        """Leave the other cores to the other workers."""
+        """Leave the other cores to the other workers, and the faults to the parent, which reports them."""
+        warnings.simplefilter("ignore")
         self._frozen.workers = 1
 
     def run(self, task: Task, progress: Callable[[int], None]) -> dict[str, Any]:
-        """Write the file of a part; return what its footer says."""
+        """Label a part and write its file; return its footer."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -94,7 +96,7 @@ class PartJob:
 
 
 def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Put small batches together, up to so many rows and :data:`GATHERED_BYTES`."""
+    """Join small batches, up to this many rows and :data:`GATHERED_BYTES`."""
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []
@@ -110,7 +112,7 @@ def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Recor
 
 
 def _repeating(schema: pa.Schema) -> list[str]:
-    """Return the columns whose values come again and again, as Parquet calls them: neither ids nor numbers."""
+    """Return the columns to store with a dictionary, by their Parquet paths: those with few different values."""
     import pyarrow as pa
 
     names = ["label", "faults.list.element", *(name for name in schema.names if name.startswith("vote_"))]
@@ -118,7 +120,7 @@ def _repeating(schema: pa.Schema) -> list[str]:
 
 
 class _PartCounts:
-    """What is counted of a part."""
+    """Counts the records, labels, votes and faults of a part."""
 
     def __init__(self, frozen: FrozenCommittee) -> None:
         self.rows = self._undecided = self._manual = 0
@@ -177,7 +179,7 @@ def part_schema(frozen: FrozenCommittee, records: Input, include: Sequence[str],
 
 
 def seal(path: Path) -> None:
-    """Put the digest of a part that was just written into its footer, in the place of :data:`UNSEALED`."""
+    """Replace :data:`UNSEALED` in the footer of a part by the digest of its bytes."""
     place = _place_of_seal(path, UNSEALED)
     assert place is not None
     found = _digest(path, place)
@@ -187,14 +189,14 @@ def seal(path: Path) -> None:
 
 
 def is_sealed(path: Path, told: str) -> bool:
-    """Whether a part holds the bytes that it was written with; ``told`` is what its footer says."""
+    """Whether a part still has the bytes it was written with; ``told`` is the digest in its footer."""
     name, _, found = told.partition(":")
     place = _place_of_seal(path, found) if name == SEAL and len(found) == len(UNSEALED) else None
     return place is not None and _digest(path, place) == found
 
 
 def _place_of_seal(path: Path, found: str) -> int | None:
-    """Return at which byte the digest stands, None where there is none."""
+    """Return the offset of the digest in the file, None where there is none."""
     with open(path, "rb") as stream:
         size = stream.seek(-8, os.SEEK_END)
         start = max(0, size - int.from_bytes(stream.read(4), "little"))
@@ -204,7 +206,7 @@ def _place_of_seal(path: Path, found: str) -> int | None:
 
 
 def _digest(path: Path, place: int) -> str:
-    """Return the digest of a file, as if :data:`UNSEALED` stood in this place."""
+    """Return the digest of a file, computed with :data:`UNSEALED` at this offset."""
     state = hashlib.blake2b(digest_size=len(UNSEALED) // 2)
     with open(path, "rb") as stream:
         left = place

@@ -1,4 +1,4 @@
-"""Spark: a committee labels a DataFrame where its rows are, on the session of the user.
+"""Labels Spark DataFrames with a committee, in the Spark session of the user.
 
 The committee is pickled once and broadcast; every Python worker unpickles it once. A task hands the Arrow batches of
 its partition to the same code that labels on one machine, so labels, probabilities and faults are the same bit for bit,
@@ -281,7 +281,7 @@ class _Enclosed:
 
 @dataclass(frozen=True)
 class _Work:
-    """What the tasks of a job hold.
+    """Everything that a Spark task needs to label its partition.
 
     Attributes
     ----------

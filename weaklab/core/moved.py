@@ -26,7 +26,7 @@ MOVED = {
     "weaklab.corpus.json_files": ("weaklab.exchange.json_files",),
     "weaklab.corpus.sources": ("weaklab.exchange", "weaklab.corpus.source", "weaklab.exchange.parquet_files"),
     "weaklab.engines": ("weaklab.batch",),
-    "weaklab.engines.local": ("weaklab.batch.local",),
+    "weaklab.engines.local": ("weaklab.voting.workers.tasks",),
     "weaklab.engines.spark": ("weaklab.batch.spark",),
     "weaklab.explain": ("weaklab.training.explanations",),
     "weaklab.exports": (

@@ -95,6 +95,14 @@ class Registry(Generic[T]):
         """Return (name, first line of the docstring, ``file:line``) of every part."""
         return [(n, _plain((inspect.getdoc(self[n]) or "").split("\n")[0]), self._place(self[n])) for n in self.names()]
 
+    def registered_outside(self) -> list[tuple[str, list[str], T]]:
+        """Return (name, aliases, part) of every part that code outside this package has registered so far."""
+        return [
+            (name, [alias for alias, known in self._aliases.items() if known == name], part)
+            for name, part in self._parts.items()
+            if (getattr(part, "__module__", None) or "").partition(".")[0] != __name__.partition(".")[0]
+        ]
+
     @staticmethod
     def _place(part: Any) -> str:
         try:

@@ -47,6 +47,15 @@ def packed(thing: Any, heuristics: Sequence[Heuristic]) -> bytes:
     return stream.getvalue()
 
 
+def pickling_error(thing: Any, heuristics: Sequence[Heuristic]) -> str | None:
+    """Return why a thing that holds these heuristics cannot be sent to another process; None if it can."""
+    try:
+        packed(thing, heuristics)
+    except Exception as error:  # what a closure holds may refuse in any way
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 @contextmanager
 def _by_value(modules: Mapping[str, Module]) -> Iterator[None]:
     """Context manager inside which functions and classes of these modules are pickled by value."""

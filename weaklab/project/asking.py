@@ -16,11 +16,9 @@ from weaklab.project.journal import Lease
 from weaklab.scheduling.asks import Ask, Asks, make_asks
 from weaklab.scheduling.scheduler import RANDOM, Pick, Scheduler
 from weaklab.strategies import margin
-from weaklab.training.trainer import judge
 from weaklab.voting.committee import soft_scores
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from weaklab.project.snapshot import Snapshot
@@ -173,12 +171,7 @@ def stream(
             continue
         closed.add(name)
         batch = as_batch([{**columns, work.corpus.roles.id: name}], work.corpus)
-        votes, P = judge(
-            work.committee.heuristics,
-            state,
-            batch,
-            None if state.feature_proba is None else work.cache.embed(batch),
-        )
+        votes, P = work.cache.trained(state).judge(batch)
         decision = sampler.decide(P[0], votes.L[0], {j: s[0] for j, s in soft_scores(votes).items()}, name)
         if decision.ask:
             work.extra.add(STREAM, batch)
@@ -200,24 +193,13 @@ def synthesize(work: Workspace, /, n: int = 10) -> Asks:
     """
     state = work.state()
 
-    def predict(batch: pa.RecordBatch) -> NDArray[np.float64]:
-        return judge(
-            work.committee.heuristics,
-            state,
-            batch,
-            None if state.feature_proba is None else work.cache.embed(batch),
-        )[1]
-
-    made = synthesized(
-        work.corpus, predict, state.P, work.cache.views.keys, n, work.settings.seed + work.snapshot.event
-    )
+    trained, seed = work.cache.trained(state), work.settings.seed + work.snapshot.event
+    made = synthesized(work.corpus, lambda batch: trained.judge(batch)[1], state.P, work.cache.views.keys, n, seed)
     made = [(name, columns, origin) for name, columns, origin in made if name not in work.extra]
     if not made:
         return Asks()
     batch = as_batch([{**columns, work.corpus.roles.id: name} for name, columns, _ in made], work.corpus)
-    votes, P = judge(
-        work.committee.heuristics, state, batch, None if state.feature_proba is None else work.cache.embed(batch)
-    )
+    votes, P = trained.judge(batch)
     picks = [Pick(i, "synthesis", float(score), 1.0) for i, score in enumerate(margin(P))]
     asks = make_asks(picks, as_corpus(batch), votes, P)
     work.extra.add(SYNTHETIC, batch)

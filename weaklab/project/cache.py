@@ -14,6 +14,7 @@ from weaklab.corpus import Columns
 from weaklab.features import fit_cached
 from weaklab.features.numbers import numeric_columns
 from weaklab.scheduling.asks import texts_of
+from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
 from weaklab.voting.committee import join
 
@@ -119,6 +120,10 @@ class ProjectCache:
             groups=self.groups,
             embeddings=self.views.learnable if self._settings.use_features else None,
         )
+
+    def trained(self, state: State) -> TrainedCommittee:
+        """Return the committee as of a training, to apply it to records that are not in the corpus."""
+        return TrainedCommittee.of_state(self._committee().heuristics, state, self.embed)
 
     def embed(self, batch: pa.RecordBatch) -> NDArray[np.float32] | None:
         """Return embeddings of records that are not in the corpus, None where there are no features."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -27,8 +27,9 @@ from weaklab.heuristics import Ballot, Heuristic, fingerprint
 from weaklab.scheduling.scheduler import Scheduler, text_vectors
 from weaklab.scheduling.views import Views, keys_of
 from weaklab.simulation.loop import GivenFeatures, Loop
+from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
-from weaklab.voting.committee import Committee, MemoryCache, assemble
+from weaklab.voting.committee import Committee, MemoryCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,9 +197,9 @@ class Experiment:
                 ballots.append(member.ballot(member.score(test.matrices[member.name])))
             else:
                 ballots.append(Ballot.blank(len(test)))
-        votes = assemble(members, ballots, self.labels, len(test))
         features = None if loop.state.feature_proba is None else self._test_embeddings
-        return np.asarray(loop.state.model.predict_proba(replace(votes, features=features)))
+        trained = TrainedCommittee.of_state(members, loop.state)
+        return np.asarray(trained.apply(ballots, len(test), features)[1])
 
     @cached_property
     def _test_embeddings(self) -> NDArray[np.float32]:

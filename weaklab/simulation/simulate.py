@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError, warn
 from weaklab.core.files import write_errors
@@ -18,11 +16,14 @@ from weaklab.core.tables import Table, counted
 from weaklab.corpus import record_id
 from weaklab.evaluation.plots import NO_MATPLOTLIB, Curve, figure_bytes, learning_curves, write_figure
 from weaklab.exchange.file_options import FileKeywords
+from weaklab.heuristics.pickling import pickling_error
 from weaklab.scheduling.scheduler import RANDOM, RANDOM_SHARE, Scheduler
+from weaklab.voting.workers import run_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from weaklab.core.registry import Registry
     from weaklab.project.project import Project
     from weaklab.simulation.experiment import Experiment
     from weaklab.simulation.finished_runs import RunFile
@@ -470,20 +471,27 @@ def simulate(
     done = _known(kept, tasks, wanted[-1])
     missing = [task for task in tasks if task not in done]
     skipped: dict[str, str] = {}
-    turns = len(missing) * math.ceil(wanted[-1] / batch)
-    with (
-        ProgressBar(progress, turns, "simulating", "turns") as bar,
-        _RunExecutor(experiment, wanted[-1], batch, jobs, bar) as pool,
-    ):
-        for task, rounds in pool.run(missing):
-            if isinstance(rounds, WeaklabError):
-                if strategies != ALL:
-                    raise rounds
-                skipped.setdefault(task[0].name, str(rounds))
-                continue
-            done[task] = rounds
+
+    def keep(result: tuple[int, Any]) -> None:
+        (plan, seed), rounds = missing[result[0]], result[1]
+        if not isinstance(rounds, WeaklabError):
+            done[plan, seed] = rounds
             if kept is not None:
-                kept.append(task[0].key(task[1]), rounds)
+                kept.append(plan.key(seed), rounds)
+        elif strategies == ALL:
+            skipped.setdefault(plan.name, str(rounds))
+        else:
+            raise rounds
+
+    from threadpoolctl import threadpool_limits
+
+    job, unstarted = _RunJob(experiment, wanted[-1], batch, missing), iter(range(len(missing)))
+    turns = len(missing) * math.ceil(wanted[-1] / batch)
+    # BLAS has one thread here as in the workers, so that the results are the same
+    with ProgressBar(progress, turns, "simulating", "turns") as bar, threadpool_limits(1):
+        run_tasks(
+            job, lambda _: next(unstarted, None), keep, bar.update, min(jobs, len(missing)), advice="use fewer jobs"
+        )
     for strategy, reason in skipped.items():
         warn(f"strategy {strategy!r} was not run: {reason}")
     if len(skipped) == len(plans):
@@ -598,106 +606,54 @@ def _known(
     return found
 
 
-class _RunExecutor:
-    """Executes runs, in this process or in several; linear algebra uses one thread, so that results are the same."""
+class _RunJob:
+    """Does the runs of a simulation by number; a copy of it goes to every worker process.
 
-    def __init__(self, experiment: Experiment, n_labels: int, batch: int, jobs: int, bar: ProgressBar) -> None:
-        self.shared = experiment, n_labels, batch
-        self.jobs, self.bar = jobs, bar
-        self._open = contextlib.ExitStack()
+    Parameters
+    ----------
+    tasks : (plan, seed) of every run
+    """
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(
+        self, experiment: Experiment, n_labels: int, batch: int, tasks: Sequence[tuple[StrategyPlan, int]]
+    ) -> None:
+        self._experiment, self._n_labels, self._batch, self._tasks = experiment, n_labels, batch, tasks
+        # a worker does not import the user's main module, which may have registered parts by name
+        self._registered = [
+            (registry.kind, name, aliases, part)
+            for registry in _registries()
+            for name, aliases, part in registry.registered_outside()
+            if pickling_error(part, ()) is None
+        ]
 
-    def __exit__(self, *exception: object) -> None:
-        self._open.close()
+    def start(self) -> None:
+        """Register the user's parts in this process, and make the views before the clock of a turn starts."""
+        registries = {registry.kind: registry for registry in _registries()}
+        for kind, name, aliases, part in self._registered:
+            registries[kind].register(part, name=name, aliases=aliases)
+        self._experiment.views  # noqa: B018
 
-    def run(self, tasks: Sequence[tuple[StrategyPlan, int]]) -> Iterator[tuple[tuple[StrategyPlan, int], Any]]:
-        """Yield each task with its rounds, or with the WeaklabError that it raised."""
-        if self.jobs == 1 or len(tasks) < 2:
-            from threadpoolctl import threadpool_limits
-
-            with threadpool_limits(1):
-                for task in tasks:
-                    yield task, _rounds(self.shared, task, lambda _: self.bar.update())
-        else:
-            yield from self._spread(tasks)
-
-    def _spread(self, tasks: Sequence[tuple[StrategyPlan, int]]) -> Iterator[tuple[tuple[StrategyPlan, int], Any]]:
-        from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-        from concurrent.futures.process import BrokenProcessPool
-        from multiprocessing import get_context
-
-        import cloudpickle
-
-        context = get_context("spawn")
-        turns, stop = context.Value("q", 0), context.Event()
-        shared = cloudpickle.dumps((self.shared, list(tasks)))
-        workers = ProcessPoolExecutor(min(self.jobs, len(tasks)), context, _begin, (shared, turns, stop))
-        self._open.callback(workers.shutdown, cancel_futures=True)
-        self._open.callback(stop.set)
-        waiting = {workers.submit(_work, number): task for number, task in enumerate(tasks)}
+    def run(self, number: int, progress: Callable[[int], None]) -> tuple[int, Any]:
+        """Return the number of a run and its rounds, or the WeaklabError that ended it."""
+        plan, seed = self._tasks[number]
         try:
-            while waiting:
-                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                self.bar.update(turns.value - self.bar.done)
-                for future in done:
-                    yield waiting.pop(future), future.result()
-        except BrokenProcessPool:
-            raise WeaklabError(
-                "a process of the simulation was ended from outside, perhaps for want of memory; use fewer jobs"
-            ) from None
+            return number, self._experiment.run(
+                plan.scheduler(seed), seed, self._n_labels, self._batch, lambda _: progress(1)
+            )
+        except WeaklabError as error:
+            return number, error
+        except Exception as error:
+            error.add_note(f"in the simulation of strategy {plan.name!r} with seed {seed}")
+            raise
 
 
-def _rounds(shared: tuple[Experiment, int, int], task: tuple[StrategyPlan, int], on_turn: Callable[[int], None]) -> Any:
-    (experiment, n_labels, batch), (plan, seed) = shared, task
-    try:
-        return experiment.run(plan.scheduler(seed), seed, n_labels, batch, on_turn)
-    except WeaklabError as error:
-        return error
-    except Exception as error:
-        error.add_note(f"in the simulation of strategy {plan.name!r} with seed {seed}")
-        raise
+def _registries() -> tuple[Registry[Any], ...]:
+    from weaklab.classifiers.models import CLASSIFIERS
+    from weaklab.features.base import FEATURES
+    from weaklab.label_models.base import LABEL_MODELS
+    from weaklab.strategies.base import STRATEGIES
 
-
-_given: dict[str, Any] = {}
-"""The data that a child process of a simulation got at its start."""
-
-
-def _begin(pickled: bytes, turns: Any, stop: Any) -> None:
-    """Initialise a child process: it ignores Ctrl-C, and ends when its parent ends."""
-    import os
-    import signal
-    from multiprocessing import connection, parent_process
-
-    import cloudpickle
-    from threadpoolctl import threadpool_limits
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    shared, tasks = cloudpickle.loads(pickled)
-    _given.update(shared=shared, tasks=tasks, turns=turns, stop=stop)
-    shared[0].views  # noqa: B018 - computed now, so that it does not count as time of a turn
-    import scipy.linalg  # noqa: F401 - its BLAS must be loaded before threads are limited
-
-    _given["limits"] = threadpool_limits(1)
-
-
-def _work(number: int) -> Any:
-    def on_turn(_: int) -> None:
-        if _given["stop"].is_set():
-            raise KeyboardInterrupt
-        with _given["turns"].get_lock():
-            _given["turns"].value += 1
-
-    return _rounds(_given["shared"], _given["tasks"][number], on_turn)
+    return CLASSIFIERS, FEATURES, LABEL_MODELS, STRATEGIES
 
 
 def _at(run: Run, budget: int) -> Mapping[str, Any]:

@@ -1,1 +1,1 @@
-"""Training a committee on manual labels, what each member contributed, and work in the background."""
+"""Trains a committee on manual labels, applies it to new records, explains its labels, and works in the background."""

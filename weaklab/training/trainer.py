@@ -21,7 +21,6 @@ from weaklab.voting.committee import assemble
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from weaklab.label_models import LabelModel
@@ -313,25 +312,6 @@ class Trainer:
                 P[fold == number] = found[out]
         self._last_cross_fitted = state, folds, P.copy()
         return P
-
-
-def judge(
-    heuristics: Sequence[Heuristic], state: State, batch: pa.RecordBatch, embeddings: NDArray[np.float32] | None = None
-) -> tuple[Votes, NDArray[np.float64]]:
-    """Return what a trained committee says of records that are not in its corpus: votes, and probabilities float (n,
-    k).
-    """
-    labels = LabelNames(state.votes.labels)
-    ballots = [heuristic.evaluate(batch, labels) for heuristic in heuristics]
-    votes = assemble(heuristics, ballots, labels, batch.num_rows)
-    n, k = batch.num_rows, len(labels)
-    no_opinion, plain = np.full((n, k), 1 / k, dtype=np.float32), np.ones(n, dtype=np.float32)
-    votes = replace(
-        votes,
-        scores={**dict.fromkeys(state.votes.scores, no_opinion), **votes.scores},
-        confidence={**dict.fromkeys(state.votes.confidence, plain), **votes.confidence},
-    )
-    return votes, state.model.predict_proba(replace(votes, features=embeddings))
 
 
 def pseudo_rows(

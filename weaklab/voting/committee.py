@@ -1,4 +1,4 @@
-"""The committee: heuristics x records -> label matrix, each column computed once and kept."""
+"""The committee: votes of all heuristics on all records as a label matrix; each column is computed once and kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 class ColumnCache(Protocol):
-    """Where a committee keeps columns that it need not compute again."""
+    """Keeps the columns of a committee, so that they are not computed again."""
 
     def get(self, fingerprint: str) -> Ballot | None: ...
     def put(self, fingerprint: str, ballot: Ballot) -> None: ...
@@ -249,21 +249,21 @@ class Committee:
         """Vote with these heuristics and yield each with its whole column."""
         if not heuristics:
             return
-        poll = self._poll(heuristics)
-        with_ids = not corpus.makes_ids or poll.reads_ids(corpus.roles.id)
+        runner = self._runner(heuristics)
+        with_ids = not corpus.makes_ids or runner.reads_ids(corpus.roles.id)
         parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
         with ProgressBar(progress, len(corpus) if progress else None, "voting", "records") as bar:
-            for batch, ballots in poll.run(corpus.batches(poll.batch_rows, ids=with_ids)):
+            for batch, ballots in runner.run(corpus.batches(runner.batch_rows, ids=with_ids)):
                 for heuristic, ballot in zip(heuristics, ballots, strict=True):
                     parts[heuristic.name].append(ballot)
                 bar.update(batch.num_rows)
-        self._costs.update((member.name, (member.seconds, member.records)) for member in poll.explain())
+        self._costs.update((member.name, (member.seconds, member.records)) for member in runner.explain())
         for heuristic in heuristics:
             whole = join(parts[heuristic.name])
             yield heuristic, whole if with_ids or not whole.faults else _with_ids(whole, corpus)
 
-    def _poll(self, heuristics: Sequence[Heuristic]) -> VoteRunner:
-        return VoteRunner(heuristics, self.labels, timeout=self.timeout, workers=self.workers, told=self._in_process)
+    def _runner(self, heuristics: Sequence[Heuristic]) -> VoteRunner:
+        return VoteRunner(heuristics, self.labels, timeout=self.timeout, workers=self.workers, warned=self._in_process)
 
     def explain_plan(self, sample: Any = None) -> Table:
         r"""Show how each member comes to its votes, and what it cost the last time it voted.
@@ -290,14 +290,14 @@ class Committee:
         prizes     words in one pass              single words, looked up for all lists together
         free       regex on rows with 'free 0-9'  every match holds one of these
         """
-        poll = self._poll(self.heuristics)
+        runner = self._runner(self.heuristics)
         costs = dict(self._costs)
         if sample is not None:
-            for _ in poll.run(read(sample).batches()):
+            for _ in runner.run(read(sample).batches()):
                 pass
-            costs = {member.name: (member.seconds, member.records) for member in poll.explain()}
+            costs = {member.name: (member.seconds, member.records) for member in runner.explain()}
         rows = []
-        for member in poll.explain():
+        for member in runner.explain():
             seconds, records = costs.get(member.name, (0.0, 0))
             rows.append(
                 [
@@ -316,7 +316,7 @@ class Committee:
         import pyarrow as pa
 
         name = Roles.of(batch.schema).id
-        columns = [pa.array(ballot.votes, pa.int8()) for ballot in self._poll(self.heuristics).vote(batch)]
+        columns = [pa.array(ballot.votes, pa.int8()) for ballot in self._runner(self.heuristics).vote(batch)]
         return pa.record_batch([batch.column(name), *columns], names=columns_of_votes(name, self.names))
 
     def fit_classifiers(self, corpus: Any, y: Any) -> Committee:
@@ -397,7 +397,7 @@ def columns_of_votes(id: str, names: Sequence[str]) -> list[str]:
 
 
 def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels: LabelNames, n: int) -> Votes:
-    """Put the columns of a committee side by side."""
+    """Return the votes of a committee from one ballot a heuristic on n records."""
     import numpy as np
 
     L = np.column_stack([ballot.votes for ballot in ballots]) if ballots else np.empty((n, 0), dtype=np.int8)
@@ -412,7 +412,7 @@ def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels:
 
 
 def join(parts: Sequence[Ballot]) -> Ballot:
-    """Put the ballots of one heuristic on successive batches together."""
+    """Return the ballot of one heuristic on all records from its ballots on successive batches."""
     import numpy as np
 
     if not parts:
@@ -428,7 +428,7 @@ def join(parts: Sequence[Ballot]) -> Ballot:
 
 
 def soft_scores(votes: Votes) -> dict[int, NDArray[np.floating[Any]]]:
-    """Return column -> float32 (n, k) for every member that says how sure it is, uniform where it abstains."""
+    """Return column -> float32 (n, k) for every member that gives scores or confidences, uniform where it abstains."""
     import numpy as np
 
     k = len(votes.labels)
@@ -450,7 +450,7 @@ def _file(location: str) -> str:
 
 
 def _with_ids(ballot: Ballot, corpus: Corpus) -> Ballot:
-    """Name the records of faults by their ids, where row numbers stood in the place of ids."""
+    """Replace the row numbers in faults by the ids of the records."""
     ids = corpus.ids
     faults = [
         replace(fault, records=tuple(str(ids[int(row)].as_py()) for row in fault.records)) for fault in ballot.faults

@@ -94,23 +94,10 @@ def _put(  # type: ignore[no-untyped-def]  # arrays as in find_words
 
 @njit(nogil=True, cache=True)
 def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
-    data,
-    offsets,
-    hashes,
-    keeps,
-    fold,
-    few,
-    keys,
-    ids,
-    letters,
-    letters_at,
-    posts_at,
-    posts,
-    exact,
-    exact_at,
-    codes,
-    votes,
-):
+    data, offsets, hashes, keeps, fold,
+    few, keys, ids, letters, letters_at,
+    posts_at, posts, exact, exact_at, codes, votes,
+):  # fmt: skip
     r"""Vote for every list that has a word in a row; a token is a run of ``\w``.
 
     The hash of a token is rotated by one and xor-ed with the number of each letter, so that a byte costs no
@@ -142,23 +129,9 @@ def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
                 x, keep = hashes[b], keeps[b]
                 if np.uint64(few[h & mask]) & ~keep:
                     _put(
-                        data,
-                        begin,
-                        p,
-                        h,
-                        row,
-                        fold,
-                        keys,
-                        ids,
-                        letters,
-                        letters_at,
-                        posts_at,
-                        posts,
-                        exact,
-                        exact_at,
-                        codes,
-                        votes,
-                    )
+                        data, begin, p, h, row,
+                        fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes,
+                    )  # fmt: skip
                 h = (((h << one) | (h >> rest)) ^ x) & keep
                 p += 1
                 continue
@@ -169,44 +142,16 @@ def find_words(  # type: ignore[no-untyped-def]  # arrays, see below
             else:
                 if few[h & mask]:
                     _put(
-                        data,
-                        begin,
-                        p,
-                        h,
-                        row,
-                        fold,
-                        keys,
-                        ids,
-                        letters,
-                        letters_at,
-                        posts_at,
-                        posts,
-                        exact,
-                        exact_at,
-                        codes,
-                        votes,
-                    )
+                        data, begin, p, h, row,
+                        fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes,
+                    )  # fmt: skip
                 h = zero
             p = after
         if few[h & mask]:
             _put(
-                data,
-                begin,
-                end,
-                h,
-                row,
-                fold,
-                keys,
-                ids,
-                letters,
-                letters_at,
-                posts_at,
-                posts,
-                exact,
-                exact_at,
-                codes,
-                votes,
-            )
+                data, begin, end, h, row,
+                fold, keys, ids, letters, letters_at, posts_at, posts, exact, exact_at, codes, votes,
+            )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)

@@ -1,4 +1,4 @@
-"""A plan: the declared heuristics of a committee, compiled to vote together on whole batches."""
+"""Compiles the declared heuristics of a committee (keywords, patterns, conditions, columns), to vote on batches."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from weaklab.core.labels import LabelNames
 
 FEW_CELLS = 20_000
-"""Votes that plain ``re`` gives, at 1 to 50 us each, before the kernels are loaded (0.4 s and more): of all batches
-together that are not tiny, with :data:`TINY` votes or less."""
+"""Up to this many votes, plain ``re`` at 1 to 50 us each is faster than loading the kernels (0.4 s and more); counted
+over all batches with more than :data:`TINY` votes."""
 TINY = 1_000
+"""Batches with at most this many votes never load the kernels."""
 FEW_ROWS = 10
-"""Once they are loaded, plain ``re`` is done for fewer rows than this: preparing arrays would cost more than it
-saves."""
+"""Fewer rows than this are searched with plain ``re`` even with the kernels loaded: arrays would cost more than they
+save."""
 MAX_STEPS = 1e8
-"""A search of at most so many steps, about a second, may run in this process, where nothing can stop it."""
+"""A search of at most this many steps, about a second, may run in this process, where nothing can stop it."""
 
 
 class Member(NamedTuple):
@@ -43,10 +44,10 @@ class Member(NamedTuple):
     Attributes
     ----------
     name : of the heuristic
-    how : what is done
-    why : for what reason
-    seconds : CPU time so far, its share of what is done for several at once included
-    records : rows so far
+    how : the method, such as ``"words in one pass"``
+    why : the reason for it
+    seconds : CPU time so far; work done for several heuristics at once is divided equally
+    records : rows voted on so far
     """
 
     name: str
@@ -58,7 +59,7 @@ class Member(NamedTuple):
 
 @dataclass
 class _Search:
-    """A regular expression of one member that has to be searched in some rows."""
+    """A regular expression of one member, the code it votes, and the longest text that is safe to search here."""
 
     member: int
     regex: re.Pattern[str]
@@ -70,11 +71,10 @@ class _Search:
 class Plan:
     r"""The declared heuristics of a committee, compiled once to vote on any number of batches.
 
-    Single words of all keyword lists are looked up in one reading of a column. A regular expression, and a phrase or a
-    word with punctuation, is searched on the rows that hold what each of its matches must have: by ``re`` itself, or,
-    on many rows, by a finite automaton where there is one, which takes no longer for one expression than for another.
-    Votes are those of :meth:`~weaklab.heuristics.Heuristic.evaluate`. Evaluating is safe in several threads at once,
-    and most of it is done without the interpreter lock.
+    Single words of all keyword lists are looked up in one pass over a column. A regular expression, and a phrase or a
+    word with punctuation, is searched only on rows that hold the characters every match needs: by ``re``, or on many
+    rows by a finite automaton where there is one. Votes are those of :meth:`~weaklab.heuristics.Heuristic.evaluate`.
+    Evaluating is safe in several threads at once, and most of it is done without the interpreter lock.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ class Plan:
         vars(self).update(state, _lock=threading.RLock())
 
     def risky(self, heuristic: Heuristic) -> bool:
-        """Tell whether no bound is known for the time that a search of this pattern takes, so that all its rows are
-        left over.
+        """Whether the search time of this pattern has no known bound, so that all its rows are left to a process that
+        can be killed.
         """
         j = next(j for j, h in enumerate(self.heuristics) if h is heuristic)
         return j in self._steps and self._steps[j].longest(MAX_STEPS) < 0
@@ -132,15 +132,15 @@ class Plan:
         Parameters
         ----------
         batch : n records
-        all_here : whether patterns are searched in every row that may match, however long that may take
+        all_here : whether patterns are searched here in every row that may match, however long it may take
 
         Returns
         -------
         list of Ballot
             In the order of ``heuristics``.
         dict
-            Place of a pattern -> int64 rows, ascending, that may match and may take long; the ballot abstains there
-            until a process that can be stopped has searched them.
+            Index of a pattern -> int64 rows, ascending, that may match and may take long; the ballot abstains there
+            until a process that can be killed has searched them.
         """
         n = int(batch.num_rows)
         ballots: dict[int, Ballot] = {}
@@ -168,13 +168,13 @@ class Plan:
         return [ballots[j] for j in range(len(self.heuristics))], left
 
     def explain(self) -> list[Member]:
-        """Return how each member runs, and what it took so far."""
+        """Return how each member runs, and its CPU seconds so far."""
         hows = {j: self._compile(column).how(j) for column, places in self._columns.items() for j in places}
         for places in self._many.values():
             hows.update((j, ("together", f"shares its work with {len(places) - 1} others of its kind")) for j in places)
         for j in self._alone:
             column = isinstance(self.heuristics[j], ColumnVotes)
-            hows[j] = ("column", "its votes stand there") if column else ("by itself", "it is not declared")
+            hows[j] = ("column", "its votes are in the column") if column else ("by itself", "it is not declared")
         return [Member(h.name, *hows[j], self._seconds[j], self._records[j]) for j, h in enumerate(self.heuristics)]
 
     def _timed(self, places: Sequence[int]) -> _Timed:
@@ -275,11 +275,11 @@ class Plan:
 
 
 _plain_cells = 0
-"""How many votes this process has given with plain ``re``."""
+"""Votes that this process has given with plain ``re``, tiny batches not counted."""
 
 
 def _is_little(cells: int) -> bool:
-    """Whether so many votes more are given sooner than the kernels are loaded."""
+    """Whether this many more votes take less time with plain ``re`` than loading the kernels."""
     global _plain_cells
     if "weaklab.voting.kernels" in sys.modules or (cells > TINY and _plain_cells + cells >= FEW_CELLS):
         return False
@@ -288,7 +288,7 @@ def _is_little(cells: int) -> bool:
 
 
 class _Timed:
-    """Notes the CPU time of a block on some members, in equal parts."""
+    """Adds the CPU time of a block to some members, in equal parts."""
 
     def __init__(self, plan: Plan, places: Sequence[int]) -> None:
         self._plan, self._places = plan, places
@@ -304,7 +304,7 @@ class _Timed:
 
 
 class _Task(NamedTuple):
-    """What is asked of one member."""
+    """One member to compile: its words or its regular expression, and the code it votes."""
 
     member: int
     words: tuple[str, ...] | None
@@ -330,12 +330,12 @@ def _task(j: int, heuristic: Heuristic, labels: LabelNames, longest: float) -> _
 
 @lru_cache(maxsize=8)
 def _compiled(tasks: tuple[_Task, ...]) -> _Compiled:
-    """Compile members, or return what was compiled before: a committee makes a new plan each time it votes."""
+    """Compile members, or return them from the cache: a committee makes a new plan each time it votes."""
     return _Compiled(tasks)
 
 
 class _Compiled:
-    """The members that read one column; nothing in it changes."""
+    """The compiled members that read one column; immutable."""
 
     def __init__(self, tasks: Sequence[_Task]) -> None:
         from weaklab.voting.passes import Passes
@@ -368,7 +368,7 @@ class _Compiled:
         self.passes = Passes([self.searches[s].clues or [] for s in self.clued]) if self.clued else None
 
     def how(self, j: int) -> tuple[str, str]:
-        """Return what is done for a member, and why."""
+        """Return how a member runs, and why."""
         return (
             self._how[j]
             if j in self._how
@@ -407,7 +407,7 @@ def _whole_search(j: int, heuristic: Any, labels: LabelNames, steps: dict[int, r
 
 
 class _Texts:
-    """One column of a batch as text: an Arrow array without nulls, and where there is a value at all.
+    """One column of a batch as text: an Arrow array without nulls, and which rows had a value.
 
     Raises
     ------
@@ -439,7 +439,7 @@ class _Texts:
         return data, np.frombuffer(places, dtype=np.int64, count=n + 1, offset=8 * array.offset)
 
     def of(self, candidates: Sequence[NDArray[np.int64] | None]) -> tuple[list[str], NDArray[np.int64] | None]:
-        """Return the texts of all rows that anybody needs, and where each row stands among them, None for all rows."""
+        """Return the texts of all candidate rows, and row -> index among them; None if these are all rows."""
         import numpy as np
 
         if any(rows is None for rows in candidates):
@@ -451,7 +451,7 @@ class _Texts:
 
 
 def _text_array(batch: pa.RecordBatch, column: str) -> Any:
-    """Return a column as large strings, with the nulls that it has."""
+    """Return a column as large strings, nulls included."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -484,7 +484,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _column_ballot(heuristic: Heuristic, batch: pa.RecordBatch, labels: LabelNames) -> Ballot:
-    """Evaluate a heuristic; one whose votes stand in a plain column looks at each different value once."""
+    """Evaluate a heuristic; where its votes are in a plain column, look up each different value once."""
     import numpy as np
     import pyarrow as pa
 
@@ -497,7 +497,7 @@ def _column_ballot(heuristic: Heuristic, batch: pa.RecordBatch, labels: LabelNam
             coded = column.dictionary_encode()
             try:
                 codes = np.array([*map(labels.code, coded.dictionary.to_pylist()), ABSTAIN], dtype=np.int8)
-            except ValueError:  # some value is no label; which rows have it is for the heuristic to say
+            except ValueError:  # some value is no label; the heuristic says which rows hold it
                 return heuristic.evaluate(batch, labels)
             return Ballot(codes[np.asarray(coded.indices.fill_null(-1))])
     return heuristic.evaluate(batch, labels)

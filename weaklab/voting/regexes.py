@@ -1,7 +1,7 @@
-r"""What every match of a regular expression must hold, and how long a search may take.
+r"""Reads from a regular expression which bytes every match must contain, and how long a search may take.
 
-Both are read from the parse tree that ``re`` itself compiles. The first is a filter only: ``re`` decides on the rows
-that pass.
+Both come from the parse tree that ``re`` itself compiles. The bytes are only a filter: ``re`` decides on the rows that
+pass.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MAX_ALTERNATIVES = 32
-"""So many ways of writing a piece are followed side by side; of more, each is filtered by what it has itself."""
+"""Most spellings of a piece that are followed together; if there are more, each has clues of its own."""
 MAX_BYTES = 8
-"""So many bytes of a text tell well enough whether to look closer; longer ones would fill the 64 positions of a
-pass."""
+"""Most bytes of a clue: longer ones filter hardly better and fill the 64 positions of a pass."""
 POSITIONS = 60
-"""Positions that the alternatives of one expression should share."""
+"""Positions of a pass that the clues of one expression may use together."""
 MAX_SET = 512
-"""Larger sets of non-ASCII characters are not listed."""
+"""Larger sets of non-ASCII characters are treated as any character."""
 
 HIGH = ((1 << 256) - 1) ^ ((1 << 128) - 1)
 """A set of bytes is an int with 256 bits; this one holds all bytes of non-ASCII characters."""
@@ -57,13 +56,13 @@ def _share(byte: int) -> float:
 
 @cache
 def _rarity(bits: int) -> float:
-    """Return how much a position tells, in bits."""
+    """Return the information of a position in bits: rare bytes filter better."""
     share = sum(_share(byte) for byte in range(128) if bits >> byte & 1) + (0.01 if bits & HIGH else 0)
     return max(0.0, -math.log2(share)) if share else 8.0
 
 
 class Clue(NamedTuple):
-    """Bytes that stand side by side in a text.
+    """A sequence of byte sets: consecutive bytes of a text that a match needs.
 
     Attributes
     ----------
@@ -98,7 +97,7 @@ _Ways = list[tuple[_Item, ...]]
 
 
 def clues(regex: re.Pattern[str]) -> list[Clue] | None:
-    """Return clues of which every text with a match holds at least one; None if nothing is known of them.
+    """Return clues of which every text with a match holds at least one; None if the expression gives none.
 
     >>> [bytes(b for b in range(128) if clue.sets[0] >> b & 1) for clue in clues(re.compile("https?://|www"))]
     [b'h', b'h', b'w']
@@ -128,7 +127,7 @@ def combined_flags(flags: int, add: int, remove: int) -> int:
 
 
 class _Reader:
-    """Walks the parse tree and keeps, for each stretch of known text, the group of clues that it gives."""
+    """Walks the parse tree and collects a group of clues for each run of known text."""
 
     def __init__(self, flags: int) -> None:
         self.flags = flags
@@ -136,7 +135,7 @@ class _Reader:
         self.ways: _Ways = [()]
 
     def flush(self) -> None:
-        """End a stretch: what comes next may stand anywhere later."""
+        """End a run of known text: what follows may be anywhere later."""
         if all(self.ways):
             found = _group(self.ways)
             if found is not None:
@@ -181,7 +180,7 @@ class _Reader:
         self.flags = before
 
     def branch(self, branches: Any) -> None:
-        """One of several: a clue of each."""
+        """Handle alternatives: a clue of each."""
         best: list[tuple[float, list[Clue]]] = []
         for nodes in branches:
             reader = _Reader(self.flags)
@@ -206,7 +205,7 @@ class _Reader:
         return ways
 
     def expand(self, name: str, value: Any) -> _Ways | None:
-        """Return all ways of writing a node, None where they are too many."""
+        """Return all spellings of a node, None if there are too many."""
         if name in ("LITERAL", "IN"):
             atom = self.atom([("LITERAL", value)] if name == "LITERAL" else [(str(op), v) for op, v in value])
             return None if atom is None else [(atom,)]
@@ -241,7 +240,7 @@ class _Reader:
         return None
 
     def atom(self, items: Sequence[tuple[str, Any]]) -> _Atom | None:
-        """Return one character out of a set; None for a set that tells nothing."""
+        """Return one character of a set; None for a set that excludes too little."""
         if items[0][0] == "NEGATE":
             return None
         characters: set[int] = set()
@@ -289,7 +288,7 @@ def _atom(characters: set[int], leads: int, ascii_only: bool) -> _Atom:
 
 
 _EXOTIC = "ſKİı"
-"""The non-ASCII characters that equal an ASCII letter where case is free."""
+"""The non-ASCII characters that equal an ASCII letter when case is ignored."""
 
 
 class _Stretch(NamedTuple):
@@ -330,7 +329,7 @@ def _stretches(way: tuple[_Item, ...]) -> list[_Stretch]:
 
 
 def _group(ways: _Ways) -> tuple[float, list[Clue]] | None:
-    """Return the clues of all ways of writing one piece, and how much the weakest tells."""
+    """Return the clues of all spellings of one piece, and the information of the weakest in bits."""
     clues: dict[Clue, None] = {}
     size = max(3, min(MAX_BYTES, POSITIONS // len(ways)))
     worst = math.inf
@@ -349,7 +348,7 @@ def _group(ways: _Ways) -> tuple[float, list[Clue]] | None:
 
 
 def _windows(stretch: _Stretch, size: int) -> Iterable[tuple[float, Clue, frozenset[int]]]:
-    """Give the parts of a stretch that have at most ``size`` positions, with how much each tells."""
+    """Yield the parts of a run with at most ``size`` positions, with the information of each in bits."""
     positions, n = stretch.positions, len(stretch.positions)
     for begin in range(max(1, n - size + 1)):
         end = min(n, begin + size)
@@ -366,7 +365,7 @@ def _windows(stretch: _Stretch, size: int) -> Iterable[tuple[float, Clue, frozen
 # ---- expressions that are lists of words
 
 MAX_WORDS = 1000
-"""Longer lists are rather searched than written out."""
+"""An expression that stands for more words than this is searched, not listed."""
 
 
 def whole_words(regex: re.Pattern[str]) -> list[str] | None:
@@ -426,7 +425,7 @@ class Steps(NamedTuple):
     power: int
 
     def longest(self, steps: float) -> float:
-        """Return the longest text, in characters, whose search takes at most so many steps; -1 if none does."""
+        """Return the longest text, in characters, that is searched in at most this many steps; -1 if there is none."""
         return max(-1.0, (steps / self.factor) ** (1 / (self.power + 1)) - 1) if math.isfinite(self.factor) else -1.0
 
 

@@ -1,4 +1,4 @@
-"""How each member of a committee comes to its votes: in one pass with others, in a killable process, or in this one."""
+"""Runs the members of a committee: compiled together in one pass, in child processes that can be killed, or here."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from weaklab.core.errors import warn
 from weaklab.corpus import BATCH_ROWS
 from weaklab.features.base import sharing
 from weaklab.heuristics import Ballot, ColumnVotes, Condition, Keywords, Pattern
+from weaklab.heuristics.pickling import pickling_error
 from weaklab.voting import Member, Plan
-from weaklab.voting.workers import Runner, Stream, can_travel, failed_ballot
+from weaklab.voting.workers import ProcessVoting, failed_ballot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -25,20 +26,19 @@ if TYPE_CHECKING:
 
     from weaklab.core.labels import LabelNames
     from weaklab.heuristics import Heuristic
-    from weaklab.voting.workers import Rows
+    from weaklab.voting.workers import RowChoice
 
 PLAN_ROWS = 1 << 16
-"""Rows in a batch where all members are declared: what there is to do once a batch is then nothing beside the
-records."""
+"""Rows of a batch where all members are declared: large, so that the fixed cost of a batch is small."""
 DECLARED = (Keywords, Pattern, ColumnVotes, Condition)
 
 
 class VoteRunner:
-    """Lets heuristics vote on batches, each in the way that suits it; the votes are those of ``heuristic.evaluate``.
+    """Lets heuristics vote on batches; the votes are those of ``heuristic.evaluate``.
 
-    Declared heuristics are compiled into one :class:`~weaklab.voting.Plan`, which runs in threads. What runs code of
-    the user, and a regular expression on a record where it may take very long, runs in killable child processes. The
-    others run in this process.
+    Declared heuristics are compiled into one :class:`~weaklab.voting.Plan`, which runs in threads. Code of the user
+    runs in child processes that can be killed, and so does a regular expression on records where it may take very long.
+    The others run in this process.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class VoteRunner:
     labels : label names
     timeout : seconds a function may take for a record before it is stopped; None runs everything in this process
     workers : threads and child processes, by default one a core
-    told : names of members of which it was said already that they cannot be sent to a child process; more are added
+    warned : names of members for which a warning was given that they cannot run in a child process; more are added
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class VoteRunner:
         *,
         timeout: float | None,
         workers: int | None = None,
-        told: set[str] | None = None,
+        warned: set[str] | None = None,
     ) -> None:
         self.heuristics, self.labels, self.timeout = list(heuristics), labels, timeout
         self.workers = max(1, workers or os.cpu_count() or 1)
@@ -65,24 +65,24 @@ class VoteRunner:
         self._patterns = [j for j, h in enumerate(declared) if isinstance(h, Pattern)] if timeout is not None else []
         self._risky = any(self.plan.risky(declared[j]) for j in self._patterns)
         others = [h for h in self.heuristics if not isinstance(h, DECLARED)]
-        self._told = set() if told is None else told
-        self._travel = [h for h in others if h.opaque and self._can_travel(h)]
-        self._stay = [h for h in others if h not in self._travel]
+        self._warned = set() if warned is None else warned
+        self._isolated = [h for h in others if h.opaque and self._can_travel(h)]
+        self._local = [h for h in others if h not in self._isolated]
         self._seconds = dict.fromkeys((h.name for h in others), 0.0)
         self._records = 0
 
     def _can_travel(self, heuristic: Heuristic) -> bool:
         if self.timeout is None:
             return False
-        reason = can_travel(heuristic)
+        reason = pickling_error(heuristic, [heuristic])
         if reason is not None:
-            self._tell(heuristic.name, f"sent to a child process ({reason})")
+            self._warn_once(heuristic.name, f"sent to a child process ({reason})")
         return reason is None
 
-    def _tell(self, name: str, what: str) -> None:
-        """Say once that a member votes in this process."""
-        if name not in self._told:
-            self._told.add(name)
+    def _warn_once(self, name: str, what: str) -> None:
+        """Warn the first time that a member has to vote in this process."""
+        if name not in self._warned:
+            self._warned.add(name)
             warn(
                 f"{name} cannot be {what}, so it runs in this one, where it cannot be stopped if it hangs; "
                 "pass timeout=None to run everything here"
@@ -90,11 +90,11 @@ class VoteRunner:
 
     @property
     def batch_rows(self) -> int:
-        """How many rows a batch had best have."""
+        """The best number of rows in a batch."""
         return PLAN_ROWS if len(self.plan.heuristics) == len(self.heuristics) and not self._risky else BATCH_ROWS
 
     def reads_ids(self, column: str) -> bool:
-        """Whether a member looks, or may look, at the column of ids."""
+        """Whether a member may read the column of ids."""
         if len(self.plan.heuristics) < len(self.heuristics):
             return True
         return any(column in _columns_of(heuristic) for heuristic in self.plan.heuristics)
@@ -105,27 +105,27 @@ class VoteRunner:
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[Ballot]]]:
         """Yield (batch, one ballot a heuristic) in the order of the batches, a few batches ahead of the reader."""
-        names = [h.name for h in (*self._travel, *self._stay, *self.plan.heuristics)]
-        for batch, travelled, planned in (
-            self._apart(batches) if self._travel or self._risky else self._in_threads(batches)
+        names = [h.name for h in (*self._isolated, *self._local, *self.plan.heuristics)]
+        for batch, isolated, planned in (
+            self._in_processes(batches) if self._isolated or self._risky else self._in_threads(batches)
         ):
-            found = dict(zip(names, (*travelled, *self._evaluate(batch), *planned), strict=True))
-            for heuristic, ballot in zip(self._travel, travelled, strict=True):
+            found = dict(zip(names, (*isolated, *self._vote_locally(batch), *planned), strict=True))
+            for heuristic, ballot in zip(self._isolated, isolated, strict=True):
                 self._seconds[heuristic.name] += ballot.seconds
             self._records += batch.num_rows
             yield batch, [found[h.name] for h in self.heuristics]
 
-    def _evaluate(self, batch: pa.RecordBatch) -> list[Ballot]:
-        """Let those vote that run in this thread; classifiers with the same features share these."""
+    def _vote_locally(self, batch: pa.RecordBatch) -> list[Ballot]:
+        """Return the ballots of members that run in this thread; classifiers with equal features share the matrix."""
         ballots = []
         with sharing():
-            for heuristic in self._stay:
+            for heuristic in self._local:
                 start = time.thread_time()
-                ballots.append(self._vote_here(heuristic, batch))
+                ballots.append(self._evaluate(heuristic, batch))
                 self._seconds[heuristic.name] += time.thread_time() - start
         return ballots
 
-    def _vote_here(self, heuristic: Heuristic, batch: pa.RecordBatch) -> Ballot:
+    def _evaluate(self, heuristic: Heuristic, batch: pa.RecordBatch) -> Ballot:
         try:
             return heuristic.evaluate(batch, self.labels)
         except Exception as error:
@@ -136,16 +136,18 @@ class VoteRunner:
     def _in_threads(
         self, batches: Iterable[pa.RecordBatch]
     ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
-        """Run the plan in threads; children start only where a pattern has met a record on which it may take very
+        """Run the plan in threads; child processes start only when a pattern meets a record on which it may take very
         long.
         """
-        stream: Stream | None = None
+        voting: ProcessVoting | None = None
 
-        def settled(batch: pa.RecordBatch, ballots: list[Ballot], left: dict[int, NDArray[np.int64]]) -> list[Ballot]:
-            nonlocal stream
+        def with_rows_left(
+            batch: pa.RecordBatch, ballots: list[Ballot], left: dict[int, NDArray[np.int64]]
+        ) -> list[Ballot]:
+            nonlocal voting
             if any(map(len, left.values())):
-                stream = stream or self._stream([])
-                self._merge(ballots, left, stream.vote(batch, self._rows([], left)))
+                voting = voting or self._process_voting([])
+                self._merge(ballots, left, voting.vote(batch, self._rows([], left)))
             return ballots
 
         if not self.plan.heuristics:
@@ -153,7 +155,7 @@ class VoteRunner:
             return
         if self.workers == 1:
             for batch in batches:
-                yield batch, [], settled(batch, *self.plan.evaluate(batch, self.timeout is None))
+                yield batch, [], with_rows_left(batch, *self.plan.evaluate(batch, self.timeout is None))
             return
         waiting: deque[tuple[pa.RecordBatch, Future[tuple[list[Ballot], dict[int, NDArray[np.int64]]]]]] = deque()
         with ThreadPoolExecutor(self.workers) as threads:
@@ -161,41 +163,45 @@ class VoteRunner:
                 waiting.append((batch, threads.submit(self.plan.evaluate, batch, self.timeout is None)))
                 if len(waiting) > self.workers:
                     batch, done = waiting.popleft()
-                    yield batch, [], settled(batch, *done.result())
+                    yield batch, [], with_rows_left(batch, *done.result())
             while waiting:
                 batch, done = waiting.popleft()
-                yield batch, [], settled(batch, *done.result())
+                yield batch, [], with_rows_left(batch, *done.result())
 
-    def _apart(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
-        """Run the plan in the threads that wait for the children."""
+    def _in_processes(
+        self, batches: Iterable[pa.RecordBatch]
+    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
+        """Run the plan in the same threads that wait for the child processes."""
         planned: dict[int, tuple[list[Ballot], dict[int, NDArray[np.int64]]]] = {}
 
-        def rows(batch: pa.RecordBatch) -> list[Rows]:
+        def rows(batch: pa.RecordBatch) -> list[RowChoice]:
             found = self.plan.evaluate(batch)
             planned[id(batch)] = found
-            return self._rows(self._travel, found[1])
+            return self._rows(self._isolated, found[1])
 
-        one_by_one = (batch.slice(0) for batch in batches)  # no two are the same object, whatever the caller gives
-        stream = self._stream(self._travel)
-        for batch, ballots in stream.over(one_by_one, rows):
-            for name, reason in stream.cannot_load.items():
-                self._tell(name, f"loaded in a child process ({reason})")
+        distinct = (batch.slice(0) for batch in batches)  # no two are the same object, whatever the caller gives
+        voting = self._process_voting(self._isolated)
+        for batch, ballots in voting.over(distinct, rows):
+            for name, reason in voting.cannot_load.items():
+                self._warn_once(name, f"loaded in a child process ({reason})")
             mine, left = planned.pop(id(batch))
-            self._merge(mine, left, ballots[len(self._travel) :])
-            yield batch, ballots[: len(self._travel)], mine
+            self._merge(mine, left, ballots[len(self._isolated) :])
+            yield batch, ballots[: len(self._isolated)], mine
 
-    def _stream(self, travel: Sequence[Heuristic]) -> Stream:
+    def _process_voting(self, isolated: Sequence[Heuristic]) -> ProcessVoting:
         assert self.timeout is not None
-        return Runner(self.timeout, self.workers).stream(
-            [*travel, *(self.plan.heuristics[j] for j in self._patterns)], self.labels
-        )
+        members = [*isolated, *(self.plan.heuristics[j] for j in self._patterns)]
+        return ProcessVoting(members, self.labels, self.timeout, self.workers)
 
-    def _rows(self, travel: Sequence[Heuristic], left: dict[int, NDArray[np.int64]]) -> list[Rows]:
-        return [*(None for _ in travel), *(left[j].tolist() if j in left else () for j in self._patterns)]
+    def _rows(self, isolated: Sequence[Heuristic], left: dict[int, NDArray[np.int64]]) -> list[RowChoice]:
+        """Return what :class:`ProcessVoting` has to vote on: all rows for isolated members, rows left for patterns."""
+        return [*(None for _ in isolated), *(left[j].tolist() if j in left else () for j in self._patterns)]
 
-    def _merge(self, ballots: list[Ballot], left: dict[int, NDArray[np.int64]], apart: Sequence[Ballot]) -> None:
-        """Put what patterns voted in a child on the rows that were left beside their other votes."""
-        for j, ballot in zip(self._patterns, apart, strict=True):
+    def _merge(
+        self, ballots: list[Ballot], left: dict[int, NDArray[np.int64]], from_processes: Sequence[Ballot]
+    ) -> None:
+        """Add the votes that patterns gave in a child process, on the rows that were left, to their other votes."""
+        for j, ballot in zip(self._patterns, from_processes, strict=True):
             rows = left.get(j, ())
             if len(rows):
                 ballots[j].votes[rows] = ballot.votes[rows]
@@ -206,10 +212,10 @@ class VoteRunner:
                 )
 
     def explain(self) -> list[Member]:
-        """Return how each member runs, why, and what it took so far."""
+        """Return how each member runs, why, and its CPU seconds so far."""
         found = {member.name: member for member in self.plan.explain()}
-        for heuristic in self._travel:
-            if heuristic.name in self._told:
+        for heuristic in self._isolated:
+            if heuristic.name in self._warned:
                 found[heuristic.name] = Member(
                     heuristic.name, "in this process, row by row", "it cannot be loaded in a child"
                 )
@@ -217,7 +223,7 @@ class VoteRunner:
                 found[heuristic.name] = Member(
                     heuristic.name, "in a child process, row by row", "its code may hang or end its process"
                 )
-        for heuristic in self._stay:
+        for heuristic in self._local:
             learns = isinstance(heuristic, WeakClassifier)
             how = "in this process, batch by batch" if learns else "in this process, row by row"
             reason = (
