@@ -179,7 +179,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         """Learn from more records; the outcome is that of :meth:`fit` on all batches together.
 
         Models that add up what they learn can do this: ``committee``, ``majority_vote``, ``coverage_vote``,
-        ``weighted_vote`` and ``refinery``. Where ``n_classes`` is not given, the first batch tells how many there are.
+        ``weighted_vote`` and ``refinery``. Without ``n_classes`` the first batch decides how many there are.
         A batch that is refused leaves the model as it was.
 
         Parameters

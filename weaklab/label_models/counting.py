@@ -71,10 +71,10 @@ def table_sum(
         return Z
     for j in range(L.shape[1]):
         voted = np.flatnonzero(L[:, j] >= 0)
-        told = tables[j][L[voted, j]]
+        added = tables[j][L[voted, j]]
         if confidence and j in confidence:
-            told *= np.asarray(confidence[j], dtype=np.float64)[voted, None]
-        Z[voted] += told
+            added *= np.asarray(confidence[j], dtype=np.float64)[voted, None]
+        Z[voted] += added
     return Z
 
 

@@ -37,7 +37,7 @@ class Crowdlab(LabelModel):
         w_c = (1 - (1 - agreement of c with the consensus) / err) sqrt(mean number of votes a row)
 
     both at least 1e-6. The consensus is the majority of the votes, ties broken by the scores, and the truth where a
-    manual label tells it; manual labels correct both agreements as in :class:`WeightedVote`. A member with scores is
+    manual label gives it; manual labels correct both agreements as in :class:`WeightedVote`. A member with scores is
     weighed by these alone, not by its votes. Without scores this is a consensus of agreement.
 
     Parameters
@@ -79,7 +79,7 @@ class Crowdlab(LabelModel):
     def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         check_imagined(self.imagined)
         L, k, m = votes.L, self.n_classes_, votes.L.shape[1]
-        # A member with scores speaks through these: its votes say the same once more.
+        # The votes of a member with scores repeat what these say, so that they are not counted again.
         annotator = np.array([j not in votes.scores for j in range(m)], dtype=np.float64)
         tally = one_hot_sum(L, k, annotator)
         voters = row_sum(tally)
@@ -112,11 +112,11 @@ class Crowdlab(LabelModel):
 
     def _right(self, scores: Floats, consensus: Floats, voters: Floats, gold: NDArray[np.int64]) -> float:
         """Return how often a classifier is right: by the consensus of several votes, then by manual labels."""
-        told = _has_opinion(scores)
+        with_opinion = _has_opinion(scores)
         right = row_sum(picks(scores) * consensus)
-        several = told & (voters > 1)
+        several = with_opinion & (voters > 1)
         agreed = (right[several].sum() + PRIOR_ACCURACY) / (several.sum() + 1)
-        known = gold[told[gold]]
+        known = gold[with_opinion[gold]]
         return float((right[known].sum() + self.imagined * agreed) / (len(known) + self.imagined))
 
     def _proba(self, votes: Votes) -> NDArray[np.float64]:

@@ -27,13 +27,13 @@ class DawidSkene(LabelModel):
     P(z_i = k) is proportional to balance_k times the product over the votes of theta[j, k, L_ij]^c_ij, with c_ij the
     confidence of the vote, 1 where none is given; and theta[j, k, l] to the sum of c_ij P(z_i = k) over the records on
     which j votes l. So a vote of confidence 1/2 counts as much as half of two equal votes, and one whose confidence is
-    close to 0 as an abstain. An abstain tells nothing, the class balance is not learned from votes, and each row of a
+    close to 0 as an abstain. An abstain counts nothing, the class balance is not learned from votes, and each row of a
     confusion matrix starts with imagined counts that favour being right, so that the classes cannot change places.
 
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    max_iter : at most so many rounds
+    max_iter : largest number of rounds
     tol : stop when no probability moves by more
     smoothing : imagined votes in each cell of a confusion matrix, and twice as many on its diagonal
 

@@ -1,6 +1,4 @@
-"""The default label model: votes that need no labels, members that learn stacked on top, and manual labels that correct
-both.
-"""
+"""The default label model: votes weighted without labels, classifiers stacked on top, manual labels correct both."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 VOTE_SCALE, CLASS_SCALE = 1.5, 0.3
-"""A vote that nothing is known of adds 1.5 + 0.3 ln(k - 1) to its class: 82 % for a lone vote of two classes, 72 % of
+"""A vote of an unknown member adds 1.5 + 0.3 ln(k - 1) to its class: a single vote makes 82 % of two classes, 72 % of
 six."""
 COLLAPSE = 4.0
 """A class that loses three quarters of its records has collapsed. Half is not enough: votes give a rare class twice its
@@ -40,10 +38,10 @@ FEATURES = "instance features"
 """The name of the classifier that looks at the records themselves."""
 
 MOST_ROWS = 200_000
-"""Votes are counted on about so many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
+"""Votes are counted on about this many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
 then, at 95 %."""
 MOST_VOTES, VOTES_EACH = 200_000, 5_000
-"""With more than so many votes, confusion matrices are learned from about 5,000 an annotator, from which no accuracy is
+"""With more votes than this, confusion matrices are learned from about 5,000 an annotator, from which no accuracy is
 off by more than 1.4 %, at 95 %."""
 SUBSAMPLE = 4
 """Sampling error is estimated from a quarter subsample."""
@@ -53,7 +51,7 @@ JUDGED_ROWS = 2_000
 
 @dataclass(frozen=True)
 class _Weighed:
-    """What votes tell without manual labels: what each counts, base (m,), its own share of it (m,), annotators, their
+    """What votes say without manual labels: what each counts, base (m,), its own share of it (m,), annotators, their
     log-confusion, and the rounds in which that was found.
     """
 
@@ -88,8 +86,7 @@ class _Found:
 
 @LABEL_MODELS.named("committee")
 class CommitteeModel(LabelModel):
-    """Votes weighted by what they tell of each other, corrected by manual labels, with members that learn stacked on
-    top.
+    """Votes weighted by agreement, contradiction and duplication; classifiers stacked on top; manual labels correct both.
 
     P = softmax(Z), with
 
@@ -113,8 +110,8 @@ class CommitteeModel(LabelModel):
 
     Everything is deterministic. Beyond ``max_rows`` rows, votes are counted on a random sample of them, always the same
     one, and with more than 200,000 votes the confusion matrices of annotators are learned from about 5,000 each;
-    ``sample_error_`` tells what that costs. Manual labels are always used in full. :meth:`partial_fit` counts the votes
-    of every row.
+    ``sample_error_`` estimates what that costs. Manual labels are always used in full. :meth:`partial_fit` counts the
+    votes of every row.
 
     Parameters
     ----------
@@ -126,7 +123,7 @@ class CommitteeModel(LabelModel):
     balance_penalty : ridge penalty on b
     few_labels : number of labels at which the penalties are twice as strong
     member_weight : prior weight of a member with scores
-    max_rows : about so many rows are looked at for what votes tell of each other, None for all
+    max_rows : about this many rows are used to compare votes with each other, None for all
 
     Attributes
     ----------
@@ -368,6 +365,7 @@ class CommitteeModel(LabelModel):
         S = self._sum_of_votes(votes, self._weighed)
         logs = [np.asarray(centred_log(votes.scores[j]), dtype=np.float64) for j in members]
         logs += [] if feature_proba is None else [np.asarray(centred_log(feature_proba), dtype=np.float64)]
+        # A member with scores is weighted by these alone, so that its vote is not counted a second time.
         said = np.asarray(L != ABSTAIN)
         said[:, members] = False
         active = np.flatnonzero(said.any(axis=0))
@@ -377,6 +375,7 @@ class CommitteeModel(LabelModel):
         for j, sure in votes.confidence.items():
             counts[columns == j] = np.asarray(sure, dtype=np.float64)[rows[columns == j]]
         a, wide = len(active), k > 2
+        # Few labels say how far votes can be trusted (one number, tau) before they say which (one number a member).
         fading = 1 + (self.few_labels / n) ** 2
         vote_penalty = fading * self.vote_penalty / self._weighed.shares[active]
         other_penalty, balance_penalty = fading * self.other_penalty, fading * self.balance_penalty
@@ -390,6 +389,7 @@ class CommitteeModel(LabelModel):
             return _Found(float(x[0]), x[1 : ends[1]], delta, others, x[ends[2] : ends[3]])
 
         if unknowns <= MOST_UNKNOWNS and n * k * unknowns <= MOST_CELLS:
+            # Everything is linear in the unknowns but for the logarithms: one column of B per unknown.
             B, every = np.zeros((n, k, unknowns)), np.arange(k)
             B[:, :, 0] = S
             for place, log in enumerate(logs, start=1):
@@ -405,6 +405,7 @@ class CommitteeModel(LabelModel):
             x = newton(B, y, self._prior, sizes, np.concatenate(penalties), MOST_LOG)
             if x is not None:
                 return found(x)
+        # With more unknowns, slopes alone and sparse matrices: most members abstain on most records.
         from scipy.optimize import minimize
         from scipy.sparse import csr_array
 

@@ -34,7 +34,7 @@ OWN_WEIGHT = 0.5
 GOLD_WEIGHT = 3.0
 """How many records that the votes are sure of one manual label is worth."""
 MOST_ROWS = 10_000
-"""It learns from so many records at most, and from all that have a manual label."""
+"""It learns from at most this many records without a manual label, and from all with one."""
 FLOOR = 1e-3
 """Probabilities are kept this far from 0, so that no member and no class balance decides alone."""
 PRODUCT_ROWS = 2048
@@ -92,7 +92,7 @@ def _hashes(E: Matrix) -> NDArray[np.uint64]:
 class FeatureMember:
     """Ridge regression of soft labels on features, cross-fitted: no record is scored by a model that learned from it.
 
-    Soft labels are what the votes say, so that this member carries over to records on which nobody votes, and to
+    Soft labels are what the votes say, so that this member carries over to records without votes, and to
     those on which votes disagree. Records count by the confidence of their soft label. There are two rounds: the second
     one learns from what the votes and the first one say together.
 
@@ -149,8 +149,8 @@ class FeatureMember:
             T = soft_labels(rows, fold == number)
             targets[out] = T[out]  # said without the labels of these records
             F[fold == number] = self._X[fold == number] @ _learn(X, T, known, use, ~out, out).astype(np.float32)
-        told, weights = _with_gold(targets, _weights(targets, use), known, known >= 0)
-        self._scale = _scale(F[rows].astype(np.float64), told, weights)
+        labels, weights = _with_gold(targets, _weights(targets, use), known, known >= 0)
+        self._scale = _scale(F[rows].astype(np.float64), labels, weights)
         self.proba_ = softmax(self._scale * F)
         everything = np.ones(len(rows), dtype=bool)
         self.coefficients_ = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
@@ -222,7 +222,7 @@ def _with_gold(T: Floats, w: Floats, y: NDArray[np.int64], gold: NDArray[np.bool
 
 
 def _scale(F: Floats, T: Floats, w: Floats) -> float:
-    """Return the scale at which softmax(scale F) tells the targets best."""
+    """Return the scale at which softmax(scale F) predicts the targets best."""
     rows = np.flatnonzero(w)
     if not len(rows):
         return float(SCALES[0])

@@ -38,7 +38,7 @@ class Glad(LabelModel):
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    max_iter : at most so many rounds
+    max_iter : largest number of rounds
     tol : stop when no probability moves by more
 
     Attributes

@@ -1,6 +1,4 @@
-"""A confusion matrix for every annotator, shrunk to the one that they share: for many annotators with few labels
-each.
-"""
+"""A confusion matrix per annotator, shrunk to a common one: for many annotators with few labels each."""
 
 from __future__ import annotations
 
@@ -26,30 +24,30 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 POOLED_PRIOR = 10.0
-"""Imagined votes in each row of the pooled confusion matrix that are right as often as all votes are: only a class that
-next to nobody voted for feels them."""
+"""Imagined votes in each row of the pooled confusion matrix, right as often as all votes are: they matter only for a
+class with very few votes."""
 CONCENTRATIONS = (0.5, 1000.0)
-"""The learned concentration stays within these: a worker's own votes never count for nothing, nor the pooled ones."""
+"""Bounds of the learned concentration: an annotator's own votes always count, and so do the pooled ones."""
 ONE_SIDED = 0.01
-"""A column that votes one class only is taken for one-sided if a column that votes like the others would do so this
-rarely."""
+"""A column that votes one class only is one-sided if a column with the votes of all others would do so with a lower
+probability than this."""
 FORMS = ("confusion", "accuracy", "majority")
-"""What an annotator is told by, from the most to the least that has to be learned."""
+"""What is learned of each annotator, from the most parameters to the fewest."""
 FEW_VOTES = 300
-"""With fewer votes no vote counts for nothing, whatever they look like."""
+"""With fewer votes than this every vote counts at least a little."""
 IMAGINED, IMAGINED_RIGHT = 4.0, 0.75
-"""Imagined votes of everybody together, and the share of them that is right; felt where there are few votes."""
+"""Imagined votes of all annotators together, and the share of them that is right; they matter where votes are few."""
 LEAST_GOLD = 10
-"""So many manual labels tell who is right, also where votes are few."""
+"""With this many manual labels or more, accuracies can be estimated also where votes are few."""
 AGREED = 0.62
-"""Where votes are few, a class gets at least so much from two votes that agree and that nothing contradicts, and of two
-classes the one that has the only vote."""
+"""Where votes are few, the least probability of a class that two votes agree on and none contradicts, and, of two
+classes, of the one with the only vote."""
 LEAST_TEMPERATURE = 0.05
 MOST_HELD_OUT = 20_000
-"""About so many votes are held out, spread evenly, where there are twice as many or more: they choose one number out of
-25."""
+"""About this many votes are held out, evenly spread, if there are at least twice as many: they choose one of 25
+numbers."""
 COARSE = 4
-"""With half as many votes or more every fourth temperature is tried, and then the ones next to the best."""
+"""With at least half as many votes only every fourth temperature is tried, and then the neighbours of the best."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +118,9 @@ class HierarchicalDawidSkene(LabelModel):
     """Dawid and Skene's model with confusion matrices drawn from a common one; for crowds of annotators.
 
     The row of class c of the confusion matrix of annotator j is Dirichlet(a * pooled_c). The pooled matrix and the
-    concentration a are learned along, so somebody with three labels is judged much like everybody, and somebody with
+    concentration a are learned too: an annotator with three labels is judged much like all others, and one with
     three hundred by these alone. Expectation-maximisation starts from the majority; manual labels are clamped; the
-    class balance is not learned from votes, an abstain tells nothing.
+    class balance is not learned from votes, an abstain counts nothing.
 
     Scores are additive, S_i = log balance + sum_j c_ij log_confusion_[j, :, L_ij], and P = softmax(S), with c_ij the
     confidence of a vote, 1 where none is given; whatever is counted to find the matrices and the temperature is counted
@@ -136,14 +134,15 @@ class HierarchicalDawidSkene(LabelModel):
       annotators, and v the votes on the record of an average vote.
 
     A heuristic that votes one class only has no confusion matrix (each row would be the same); where that is no
-    accident it is told by its accuracy alone. If a class ends at under half or over twice its share of votes, all are
-    told by their accuracy alone; and if that happens again, or most votes are those of heuristics that vote one class,
-    every vote counts the same: then agreement does not tell who is right. For labeling functions take ``committee``.
+    accident it is described by its accuracy alone. If a class ends at under half or over twice its share of votes, all
+    are described by their accuracy alone; and if that happens again, or most votes are those of heuristics that vote
+    one class, every vote counts the same: then agreement does not show who is right. For labeling functions take
+    ``committee``.
 
-    A small crowd tells less. Of one or two annotators nothing tells who is right, so every vote counts the same. With
+    A small crowd shows less. With one or two annotators nothing shows who is right, so every vote counts the same. With
     fewer than 300 votes no vote counts for nothing: a class that two votes agree on and nothing contradicts has a
     probability of 0.62 or more, if the class balance is even, and so has the one of two classes that has the only vote.
-    Ten manual labels or more lift both, because they tell who is right.
+    Ten manual labels or more lift both, because they show who is right.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ class HierarchicalDawidSkene(LabelModel):
         ``majority``
     damping : how much votes count while the model is fitted; below 1 hard records teach less. The default was chosen on
         other data sets than the ones that it was judged on
-    max_iter : at most so many rounds
+    max_iter : largest number of rounds
     tol : stop when no probability moves by more
 
     Attributes
@@ -217,9 +216,9 @@ class HierarchicalDawidSkene(LabelModel):
             self.log_confusion_ = _at_least(self.log_confusion_)
 
     def _first_form(self, votes: VoteList, y: Codes) -> int:
-        """Return the place in ``FORMS`` of the first form to try: the most that these votes can tell."""
+        """Return the place in ``FORMS`` of the first form to try: the most detailed that these votes allow."""
         one_sided = votes.weights[self._plain[votes.columns]].sum() > votes.weights.sum() / 2
-        alone = len(np.unique(votes.columns)) < 3 and not _is_told(y)
+        alone = len(np.unique(votes.columns)) < 3 and not _has_gold(y)
         return len(FORMS) - 1 if one_sided or (alone and self.form == "confusion") else FORMS.index(self.form)
 
     def _learn(self, votes: VoteList, start: Floats, y: Codes) -> Floats:
@@ -244,6 +243,8 @@ class HierarchicalDawidSkene(LabelModel):
 
     def _confusion(self, counts: Floats) -> None:
         """Set the confusion matrices from expected counts (m, k, k), in the form that is tried."""
+        # Three levels, each shrunk to the one above: one accuracy for all annotators, the pooled confusion matrix, the
+        # annotator's own.
         k = counts.shape[1]
         total = counts.sum(axis=0)
         right = (np.trace(total) + IMAGINED * IMAGINED_RIGHT) / (total.sum() + IMAGINED)
@@ -253,6 +254,7 @@ class HierarchicalDawidSkene(LabelModel):
         self.concentration_ = _concentration(self.concentration_, counts, pooled)
         theta = counts + self.concentration_ * pooled
         theta /= theta.sum(axis=2, keepdims=True)
+        # The same for the simpler form: expected right votes, with the concentration as imagined votes.
         own = np.trace(counts, axis1=1, axis2=2) + self.concentration_ * right
         accuracy = _symmetric(own / (counts.sum(axis=(1, 2)) + self.concentration_), k)
         if self.form_ == "confusion":
@@ -265,14 +267,14 @@ class HierarchicalDawidSkene(LabelModel):
         return softmax(S + np.log(self.class_balance_ + 1e-12))
 
 
-def _is_told(y: Codes) -> bool:
-    """Whether manual labels tell who is right."""
+def _has_gold(y: Codes) -> bool:
+    """Whether there are enough manual labels to estimate who is right."""
     return int((y != ABSTAIN).sum()) >= LEAST_GOLD
 
 
 def _is_few(votes: VoteList, y: Codes) -> bool:
     """Whether the votes are too few to say of any annotator that their votes count for nothing."""
-    return len(votes.rows) < FEW_VOTES and not _is_told(y)
+    return len(votes.rows) < FEW_VOTES and not _has_gold(y)
 
 
 def _at_least(log_confusion: Floats) -> Floats:
@@ -310,6 +312,7 @@ def _concentration(a: float, counts: Floats, pooled: Floats) -> float:
     """Return the next estimate of the concentration of Dirichlets of known mean: Minka's (2000) fixed point."""
     from scipy.special import digamma
 
+    # The fixed point keeps a positive and needs no step size; one step per round of EM is enough.
     gain = (pooled * (digamma(counts + a * pooled) - digamma(a * pooled))).sum()
     spread = (digamma(counts.sum(axis=2) + a) - digamma(a)).sum()
     return float(np.clip(a * gain / spread, *CONCENTRATIONS)) if spread > 0 else a
@@ -334,19 +337,20 @@ def _collapsed(before: Floats, after: Floats, votes: VoteList) -> bool:
 
 def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes) -> float:
     """Return the temperature at which the other votes on a record predict each of its votes best, at most 1."""
+    # The score of a record without one of its votes is the sum of all less that one: no second pass is needed.
     S = votes.scores(log_theta)
     held = votes.take(y[votes.rows] == ABSTAIN)
     if len(held.rows) >= 2 * MOST_HELD_OUT:
         held = held.take(slice(None, None, len(held.rows) // MOST_HELD_OUT))
     own = log_theta[held.columns, :, held.codes]
     others = S[held.rows] - own * held.weights[:, None]
-    told = np.exp(own)
+    likelihood = np.exp(own)
     grid = np.geomspace(1, LEAST_TEMPERATURE, 25)
     fits = np.full(len(grid), -np.inf)
 
     def judge(places: NDArray[np.intp]) -> int:
         for place in places[fits[places] == -np.inf]:
-            fits[place] = (np.log(row_sum(softmax(grid[place] * others) * told)) * held.weights).sum()
+            fits[place] = (np.log(row_sum(softmax(grid[place] * others) * likelihood)) * held.weights).sum()
         return int(np.argmax(fits > fits.max() - 1e-9))
 
     every = np.arange(len(grid))
@@ -357,7 +361,9 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes) -> float
 
 
 def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:
-    """Return 1 + (v - 1) r, how many votes on a record tell as much as one that depends on no other, at least 1."""
+    """Return 1 + (v - 1) r, how many votes on a record are worth one independent vote, at least 1."""
+    # Residuals of being right, standardised per annotator and class. Over pairs of votes on one record,
+    # sum_{i<>j} r_i r_j = (sum r)^2 - sum r^2, and their mean is the intraclass correlation r.
     n = len(P)
     on_record = np.bincount(votes.rows, votes.weights, minlength=n)
     with_itself = np.bincount(votes.rows, votes.weights**2, minlength=n)

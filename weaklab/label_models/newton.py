@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_UNKNOWNS = 50
-"""Up to so many unknowns a step costs less than the many rounds of a method that knows slopes alone."""
+"""Up to this many unknowns Newton's method is used, else L-BFGS. With 9 to 41 unknowns and 20 to 500 labels it takes
+0.4-1.5 ms, L-BFGS 2.0-6.8 ms; fits of the default model take 19-33 ms instead of 33-63 ms with features, and 2.5-3.4 ms
+instead of 3.6-7.8 ms without. With 51 unknowns both take the same."""
 MOST_CELLS = 5_000_000
-"""Rows, times classes, times unknowns, all of which are held in memory."""
+"""At most this many rows x classes x unknowns: all are held in memory."""
 MOST_STEPS = 50
 
 
@@ -27,7 +29,7 @@ def newton(
     B: Floats, y: NDArray[np.int64], offset: Floats, sizes: Floats, penalty: Floats, limit: float, tol: float = 1e-6
 ) -> Floats | None:
     """Minimise -sum_i log softmax(B_i c + offset)[y_i] + sum_j penalty_j / 2 t_j^2 over t (p,); None where that does
-    not end.
+    not converge.
 
     The first c are ``sizes * exp(t)``, with t from -``limit`` to ``limit``; the others are t itself. Steps use the
     second derivatives or, where these do not bend upwards, those of Fisher's scoring: McCullagh and Nelder (1989),
@@ -62,20 +64,25 @@ def newton(
         fit = np.log(np.maximum(np.ascontiguousarray(P).ravel()[own], 1e-300)).sum()
         return c, P, float(0.5 * (penalty * t) @ t - fit)
 
+    # t = 0 is where the prior is strongest; with few labels the minimum is near, and few steps lead there.
     t, turn = np.zeros(p), np.ones(p)
     c, P, loss = at(t)
     for _ in range(MOST_STEPS):
         pull = np.ascontiguousarray(P - truth).ravel() @ flat
         turn[:q] = c[:q]  # how c changes with t
         slope = turn * pull + penalty * t
+        # A weight at its limit that would go further stays there: the step is found for the others alone.
         held = np.zeros(p, dtype=bool)
         held[:q] = (np.abs(t[:q]) >= limit) & (slope[:q] * t[:q] < 0)
         free = np.flatnonzero(~held)
         if not len(free) or np.abs(slope[free]).max() <= tol:
             return t
-        told = P[:, :, None] * B
-        mean = told.sum(axis=1)
-        H = turn[:, None] * (told.reshape(n * k, p).T @ flat - mean.T @ mean) * turn
+        # Second derivatives in c are the covariance of B under P: the mean of squares less the square of the mean.
+        weighted = P[:, :, None] * B
+        mean = weighted.sum(axis=1)
+        H = turn[:, None] * (weighted.reshape(n * k, p).T @ flat - mean.T @ mean) * turn
+        # Because c = size * exp(t) is curved, the diagonal has one more term. It can be negative, and then the matrix
+        # may not be positive definite; without its negative part (Fisher's scoring) it always is.
         bent = c[:q] * pull[:q]
         for bend, least in ((bent, 0.0), (np.maximum(bent, 0), 1e-9)):
             A = H.copy()
@@ -87,7 +94,7 @@ def newton(
         else:
             return None
         size = 1.0
-        while True:
+        while True:  # halve the step until it leads downhill
             there = t.copy()
             there[free] -= size * step
             np.clip(there[:q], -limit, limit, out=there[:q])

@@ -33,13 +33,13 @@ class OneCoin(LogOddsVote):
     wrong. P = softmax(S) with S_ik = sum_j c_ij w_j [L_ij = k], and ln balance_k if a class balance is given; w_j =
     ln(a_j (k - 1) / (1 - a_j)), and a_j is the expected share of its votes that are right, with ``imagined`` more votes
     of which 70 % are. c_ij is the confidence of a vote, 1 where none is given; the votes are counted by it, too. An
-    abstain tells nothing. No heuristic is taken to be worse than a guess, so that the classes cannot change places. It
+    abstain counts nothing. No heuristic is taken to be worse than a guess, so that the classes cannot change places. It
     begins with the shares of the votes.
 
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    max_iter : at most so many rounds
+    max_iter : largest number of rounds
     tol : stop when no accuracy moves by more
     imagined : imagined votes of each heuristic
 

@@ -35,8 +35,8 @@ class TripletModel(LogOddsVote):
     Parameters
     ----------
     n_classes, class_balance : see :class:`LabelModel`
-    least_overlap : two heuristics are compared if both vote on so many rows
-    partners : triplets are made with so many others, those that overlap most; costs grow with the square
+    least_overlap : two heuristics are compared if both vote on at least this many rows
+    partners : triplets are made with this many others, those that overlap most; costs grow with the square
     imagined : how many manual labels the triplets are worth
 
     Attributes
@@ -86,7 +86,7 @@ class TripletModel(LogOddsVote):
         self.weights_ = log_odds(self.accuracy_, k)
 
     def _moments(self, L: NDArray[np.int8], counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return M (m, m), NaN where it cannot be told, and on how many rows two heuristics both vote (m, m)."""
+        """Return M (m, m), NaN where the overlap is too small, and on how many rows two heuristics both vote (m, m)."""
         from scipy.sparse import csr_array
 
         k, m = self.n_classes_, L.shape[1]

@@ -21,24 +21,22 @@ if TYPE_CHECKING:
     Codes = NDArray[np.integer[Any]]
 
 PAYS = 1_000_000
-"""From so many cells on compiled loops are loaded: half a second, once, where each fit and each prediction saves tens
+"""From this many cells on compiled loops are loaded: half a second, once, where each fit and each prediction saves tens
 of milliseconds."""
 SMALL = 20_000
-"""Below so many cells they are not called even if they are there: numpy takes no longer."""
+"""Below this many cells they are not called even if they are there: numpy takes no longer."""
 MOST_NUMBERS = 2**18
 """Rows are looked up by the number that their votes spell where there are so few numbers: what is kept for each fits
 into a cache."""
 TRIED = 2_000
-"""Rows by which it is told whether rows repeat."""
+"""Number of rows in the sample that decides whether rows repeat."""
 REPEATED = 8
-"""Rows are grouped where so many are equal on average: finding an equal row costs about as much as adding its votes
+"""Rows are grouped if this many are equal on average: finding an equal row costs about as much as adding its votes
 up."""
 
 
 def compiled(cells: int) -> ModuleType | None:
-    """Return the module of compiled loops if it pays for a matrix of so many cells; they give what numpy gives, bit for
-    bit.
-    """
+    """Return the module of compiled loops if it pays for this many cells; they give what numpy gives, bit for bit."""
     if cells < (SMALL if "weaklab.label_models.kernels" in sys.modules else PAYS):
         return None
     from weaklab.label_models import kernels
@@ -106,7 +104,7 @@ def group_rows(L: Codes, y: Codes | None = None) -> tuple[NDArray[np.int64], NDA
 
 
 def repeats(L: Codes) -> bool:
-    """Whether most rows have many equals, told by a sample: of rows that all differ, a sample has no two that are
+    """Whether most rows have many equals, judged by a sample: of rows that all differ, a sample has no two that are
     equal.
 
     A sample of s rows in which each comes ``REPEATED`` times or more holds s / REPEATED kinds at most. Where there are
@@ -133,7 +131,7 @@ def row_hashes(numbers: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
 
 
 def in_sample(numbers: NDArray[np.integer[Any]], share: float) -> NDArray[np.bool_]:
-    """Return which rows are in a random sample of about such a share of all, told by their numbers alone: bool (r,).
+    """Return which rows are in a random sample of about this share of all, by their numbers alone: bool (r,).
 
     A smaller sample is part of a larger one.
     """

@@ -1,6 +1,4 @@
-"""What votes alone tell of the members of a committee: who knows exceptions, who contradicts whom, who repeats
-another.
-"""
+"""Vote weights from agreement, contradiction and duplication; needs no labels."""
 
 from __future__ import annotations
 
@@ -19,25 +17,24 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 AGREEMENT, CONFLICT = 0.2, 0.1
-"""How much agreement and conflict beyond chance count against one vote. They break ties rather than outvote anybody."""
+"""How much agreement and conflict beyond chance count, in votes. They break ties; they outvote no member."""
 IMAGINED = 3.0
 """Imagined agreements and conflicts of a member that are as many as chance would give it."""
 MOST_AGREEMENT = 1.5
 MOST_EXCEPTION = 5.0
 FEW_VOTES = 5.0
-"""A member with so many votes gets half of the bonus of an exception; so few equal votes are no sign of copying."""
+"""A member with this many votes gets half of the exception bonus; this many equal votes are no sign of copying."""
 BY_DEFAULT = 0.01
-"""Makes whatever contradicts a member that votes on everything an exception to it."""
+"""Whatever contradicts a member that votes on all records counts as an exception to it."""
 LEAST_WEIGHT = 0.1
 SAME = 0.8
-"""Two members share a vote from here on: the share of their votes, of both together, which they cast on the same record
-for the same class. Two that are right nine times in ten, independently, come to 0.69."""
+"""Two members share a vote if a larger share of their votes than this is on the same records for the same classes. Two
+independent members with an accuracy of 0.9 come to 0.69."""
 WORD_PAIRS = 1000
-"""Up to so many votes a row, squared, as m^2 (k + 1) / 1000 pairs of members are counted row by row, else 64 rows at a
-time: there both take as long."""
+"""Pairs of members are counted row by row if the squared number of votes per row is below m^2 (k + 1) / 1000, else 64
+rows at a time: at this number both take the same time."""
 CROWD = 10
-"""From so many members that vote several classes they are taken for annotators, whose mistakes can be told from each
-other."""
+"""From this many members that vote several classes they are treated as annotators: each gets a confusion matrix."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,14 @@ class Pairs:
 
 
 def vote_weights(pairs: Pairs) -> Floats:
-    """Return what a vote of each member counts when there is no manual label, float (m,); all are 1 if nothing tells
-    them apart.
+    """Return what a vote of each member counts when there is no manual label, float (m,); all are 1 if the members
+    do not differ.
 
     1 + e_j + 0.2 a_j - 0.1 c_j, where
 
     - e_j is how narrow a rule j is within one that it contradicts: over the other members l, the greatest of
       kappa_jl P(they differ | both vote) ln(n_l / n_j), with kappa_jl = (P(l votes | j votes) - P(l votes)) / (1 - P(l
-      votes)), 0.01 added above and below. Somebody who wrote a narrow rule against a broad one knew of the exception.
+      votes)), 0.01 added above and below. Who writes a narrow rule against a broad one knows an exception.
     - a_j is the logarithm of how often others agree with j, over how often they would if all voted independently;
     - c_j is the same for contradictions.
 
@@ -132,9 +129,11 @@ def vote_weights(pairs: Pairs) -> Floats:
     """
     m = len(pairs.votes)
     n_votes = pairs.votes.sum(axis=1)
-    others = (pairs.votes.sum(axis=0) - pairs.votes) / max(pairs.n, 1)  # votes of all others for each class, a record
+    # What chance gives: if all voted independently, a vote of j for c would meet the others' votes for c per record.
+    others = (pairs.votes.sum(axis=0) - pairs.votes) / max(pairs.n, 1)  # votes of all others for each class, per record
     agree = (pairs.votes * others).sum(axis=1)
     differ = n_votes * others.sum(axis=1) - agree
+    # Logarithms of observed over expected, with imagined counts at the expected ratio: few votes stay close to 0.
     agreement = np.log((pairs.same.sum(axis=1) + IMAGINED) / (agree + IMAGINED))
     conflict = np.log(((pairs.both - pairs.same).sum(axis=1) + IMAGINED) / (differ + IMAGINED))
     weights = 1 + AGREEMENT * np.clip(agreement, 0, MOST_AGREEMENT) - CONFLICT * conflict
@@ -145,6 +144,7 @@ def vote_weights(pairs: Pairs) -> Floats:
 
 def _exceptions(pairs: Pairs) -> Floats:
     """Return how much of an exception to l each j is: float (m, m)."""
+    # P(l votes | j votes), scaled as Cohen's kappa is: 0 if j says nothing about where l votes, 1 if l covers all of j.
     coverage = np.maximum(pairs.coverage, 1e-12)
     given = pairs.both / np.maximum(pairs.votes.sum(axis=1), 1e-12)[:, None]
     within = np.clip((given - coverage + BY_DEFAULT) / (1 - coverage + BY_DEFAULT), 0, 1)
@@ -164,6 +164,7 @@ def vote_shares(pairs: Pairs) -> Floats:
     >>> vote_shares(Pairs.of(L, np.ones(2000, dtype=int), 2)).round(2).tolist()
     [0.5, 0.5, 1.0]
     """
+    # Equal votes over the union of both members' votes (Jaccard), so that a small member inside a large one is no copy.
     n_votes = pairs.votes.sum(axis=1)
     overlap = pairs.same / (n_votes[:, None] + n_votes - pairs.same + FEW_VOTES)
     return np.asarray(1 / (1 + np.clip((overlap - SAME) / (1 - SAME), 0, 1).sum(axis=1)))

@@ -30,8 +30,8 @@ class LogOddsVote(LabelModel):
     """What models have in common that find one weight for each heuristic: P = softmax(ln balance_k + sum_j w_j [L_ij =
     k]).
 
-    The class balance is that which was given, else equal. That of the manual labels is left out: which heuristics speak
-    on a row tells most of it already, and many can vote for one class alone, so that a rare class would lose nearly
+    The class balance is that which was given, else equal. That of the manual labels is left out: which heuristics vote
+    on a row says most of it already, and many can vote for one class alone, so that a rare class would lose nearly
     every row that a single heuristic votes on. A vote with a confidence counts that share of w_j.
 
     Attributes
@@ -195,7 +195,7 @@ def right_votes(
     two (m,).
     """
     gold = np.flatnonzero(y != ABSTAIN)
-    right, voted = (counts[gold] @ told for told in (np.equal(L[gold], y[gold, None]), np.not_equal(L[gold], ABSTAIN)))
+    right, voted = (counts[gold] @ rows for rows in (np.equal(L[gold], y[gold, None]), np.not_equal(L[gold], ABSTAIN)))
     return right.astype(np.float64), voted.astype(np.float64)
 
 
