@@ -251,7 +251,7 @@ class Corpus:
 
     def record(self, row: int) -> Record:
         """Return the record at a row number."""
-        return next(records(self.take([row]).combine_chunks().to_batches()[0]))
+        return records(self.take([row]).combine_chunks().to_batches()[0])[0]
 
     def __repr__(self) -> str:
         return f"Corpus({self.name}, text={list(self.roles.text)}, id={self.roles.id!r})"

@@ -14,7 +14,7 @@ from weakref import ref
 from weaklab.core.errors import CorpusError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -373,8 +373,7 @@ def _forget(latest: dict[str, Any], batch: Any) -> None:
         latest.clear()
 
 
-def records(batch: pa.RecordBatch) -> Iterator[Record]:
-    """Yield the records of a batch."""
+def records(batch: pa.RecordBatch) -> list[Record]:
+    """Return the records of a batch."""
     columns = Columns(batch)
-    for row in range(len(columns)):
-        yield Record(columns, row)
+    return [Record(columns, row) for row in range(len(columns))]

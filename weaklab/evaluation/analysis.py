@@ -36,7 +36,11 @@ def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
 
 def covered(L: ArrayLike) -> NDArray[np.bool_]:
     """Return bool (n,), True where at least one heuristic votes."""
-    return np.asarray((check_votes(L) != ABSTAIN).any(axis=1))
+    votes = check_votes(L)
+    found = np.zeros(len(votes), dtype=bool)
+    for column in votes.T:  # one column after another: a label matrix is tall and narrow
+        found |= column != ABSTAIN
+    return found
 
 
 def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
@@ -46,10 +50,12 @@ def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
     [True, False, False]
     """
     votes = check_votes(L)
-    top = votes.max(axis=1, initial=ABSTAIN)
-    highest = np.iinfo(votes.dtype).max
-    low = np.where(votes == ABSTAIN, highest, votes).min(axis=1, initial=highest)
-    return np.asarray(low < top)
+    first = np.full(len(votes), ABSTAIN, dtype=votes.dtype)
+    found = np.zeros(len(votes), dtype=bool)
+    for column in votes.T:
+        found |= (column != first) & (column != ABSTAIN) & (first != ABSTAIN)
+        first = np.where(first == ABSTAIN, column, first)
+    return found
 
 
 def summary(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -175,7 +176,7 @@ def _is_path(item: Any) -> bool:
     """Whether an item of a list is a path; a string is a path if it names an existing file of a known format."""
     if not isinstance(item, str) or len(item) > 1024 or "\0" in item:
         return isinstance(item, Path)
-    return Path(item).is_file() and suffix(Path(item)) in READERS
+    return suffix(Path(item)) in READERS and os.path.isfile(item)
 
 
 def _is_sequence(data: Any) -> bool:

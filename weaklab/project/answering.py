@@ -63,6 +63,7 @@ def label_many(
         by = annotator or work.annotator
         events.append(event(work, LABEL, record, name, annotator=by, seconds=seconds, suggestion_shown=saw))
     stored = work.journal.append(events)
+    work.refresh()
     work.retrain_when_due()
     return stored
 

@@ -93,7 +93,7 @@ def _ask(
             state.votes,
             state.P,
             asked_after=known.event,
-            blind=_blind(work, [str(work.corpus.ids[pick.row]) for pick in picks]),
+            blind=_blind(work, work.ids_at([pick.row for pick in picks])),
         )
         if not leased or not asks:
             return asks

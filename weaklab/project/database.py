@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 import threading
 import weakref
+from collections import Counter
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,7 +102,7 @@ class Database:
     ----------
     read_only : whether the folder or the file may not be written
     connection : the SQLite connection
-    commits : how many transactions were written through it
+    commits : how many transactions of each kind were written through it
 
     Raises
     ------
@@ -114,7 +115,7 @@ class Database:
         self._folder = folder
         self._lock = threading.RLock()
         self._closed = self._writing = False
-        self.commits = 0
+        self.commits: Counter[str] = Counter()
         self.format = FORMAT
         there = self.file.exists() and self.file.stat().st_size > 0
         if not there and any((folder / "corpus").glob("[!.]*")):
@@ -315,8 +316,8 @@ class Database:
             )
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends; one within another is part of it."""
+    def transaction(self, kind: str = "rest") -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk when it ends; one within another is part of it. It is counted as one of a kind."""
         self.must_be_writable()
         with self._lock, self.told():
             if self._writing:  # part of the transaction around it
@@ -332,7 +333,7 @@ class Database:
                 raise
             finally:
                 self._writing = False
-            self.commits += 1
+            self.commits[kind] += 1
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -374,6 +375,27 @@ class Database:
             shown = ", ".join(name if name in there else f"NULL AS {name}" for name in columns)
             return self.rows(f"SELECT {number}, {shown} FROM {table} {tail}", *values)
         found = self.rows(f"SELECT {number}, {', '.join(columns)}, sum FROM {table} {tail}", *values)
+        return self._summed(table, found)
+
+    def checked_after(self, table: str, after: int, tail: str = "") -> tuple[int | None, list[tuple[Any, ...]]]:
+        """Return the last number that was given in a table, and (number, *columns) of the rows above one, in order.
+
+        Both are of one moment. The former is None where nothing was ever written.
+        """
+        last = f"(SELECT seq FROM sqlite_sequence WHERE name = '{table}')"
+        if self.format < FORMAT:
+            return self.rows(f"SELECT {last}")[0][0], self.checked(
+                table, "id", f"WHERE id > ? ORDER BY id{tail}", after
+            )
+        names = ", ".join(SUMMED[table])
+        query = f"SELECT id, {names}, sum, {last} FROM {table} WHERE id > ? ORDER BY id{tail}"
+        empty = ", ".join(["NULL"] * (len(SUMMED[table]) + 2))
+        # without a row above there is still the number: the outer query puts it in a row of its own
+        rows = self.rows(f"SELECT * FROM ({query}) UNION ALL SELECT {empty}, {last}", after)
+        return rows[-1][-1], self._summed(table, [row[:-1] for row in rows[:-1]])
+
+    def _summed(self, table: str, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return rows without their checksums, after comparing each with it."""
         dumps = marshal.dumps
         for row in found:
             if crc32(dumps(row[1:-1], 2)) != row[-1]:

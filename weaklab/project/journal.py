@@ -49,6 +49,19 @@ class MemberRow(NamedTuple):
     location: str
 
 
+class Version(NamedTuple):
+    """What a journal was like at one moment: two values that differ from earlier ones if anything was written since.
+
+    Attributes
+    ----------
+    events : differs if there may be new events
+    rest : differs if there may be other facts, members, imports or extra records
+    """
+
+    events: object
+    rest: object
+
+
 class Lease(NamedTuple):
     """A record that is shown to a person: its id, the query strategy that picked it, its score and probability."""
 
@@ -69,8 +82,11 @@ class Journal(Protocol):
     def must_be_writable(self) -> None:
         """Raise a ProjectError if nothing can be written."""
 
-    def version(self) -> object:
-        """Return a value that differs from the last one if anything may have been written since, here or elsewhere."""
+    def version(self) -> Version:
+        """Return a value that differs from the last one if anything may have been written since, here or elsewhere.
+
+        Leases do not count: they are looked up when they are needed.
+        """
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is read and written within is of one moment, and all of it is kept, or nothing."""
@@ -186,16 +202,16 @@ class MemoryJournal:
     def must_be_writable(self) -> None:
         """Do nothing: memory can always be written."""
 
-    def version(self) -> object:
-        return self._writes
+    def version(self) -> Version:
+        return Version(len(self._events), self._writes)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, counts: int = 1) -> Iterator[None]:
         with self._lock:
             held = {name: _copied(value) for name, value in vars(self).items() if name != "_lock"}
             try:
                 yield
-                self._writes += 1
+                self._writes += counts
             except BaseException:
                 vars(self).update(held)
                 raise
@@ -204,7 +220,7 @@ class MemoryJournal:
         """Do nothing: there is no file."""
 
     def append(self, events: Iterable[Event]) -> list[Event]:
-        with self.transaction():
+        with self.transaction(counts=0):
             stored = [
                 Event.from_json(stamped(event, 0).to_json(), len(self._events) + number)
                 for number, event in enumerate(events, 1)
@@ -236,7 +252,7 @@ class MemoryJournal:
             self._facts[key] = value
 
     def lease(self, rows: Sequence[Lease], session: str, seconds: float, after: int) -> set[str]:
-        with self.transaction():
+        with self.transaction(counts=0):
             taken = self.leased_by_others(session, seconds) | {event.record for event in self._events[after:]}
             free = [row.record for row in rows if row.record not in taken]
             self._leases += [(record, session, time.time()) for record in free]
@@ -251,7 +267,7 @@ class MemoryJournal:
         }
 
     def release(self, session: str) -> None:
-        with self.transaction():
+        with self.transaction(counts=0):
             self._leases = [lease for lease in self._leases if lease[1] != session]
 
     def members(self) -> list[MemberRow]:

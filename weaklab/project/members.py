@@ -167,15 +167,15 @@ class ProjectMembers:
 
     def note_fingerprints(self) -> None:
         """Let other sessions know the votes of functions of this one that changed without being registered again."""
+        if self._journal.read_only:
+            return
+        held = {member.name: member for member in self.committee.heuristics if isinstance(member, LabelingFunction)}
         for name, spec, fingerprint, location in list(self._members):
-            member = self.committee[name] if name in self.committee and name not in self._places else None
-            if (
-                isinstance(member, LabelingFunction)
-                and member.fingerprint != fingerprint
-                and not self._journal.read_only
-            ):
-                self._journal.put_member(MemberRow(name, spec, member.fingerprint, location))
-                self._note(name, MemberRow(name, spec, member.fingerprint, location))
+            member = held.get(name)
+            if member is not None and name not in self._places and member.fingerprint != fingerprint:
+                row = MemberRow(name, spec, member.fingerprint, location)
+                self._journal.put_member(row)
+                self._note(name, row)
 
     def add(self, heuristic: Any) -> Heuristic:
         """Register a heuristic and remember it."""

@@ -214,7 +214,8 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     P = work.state().P.copy()
     y = work.answers()
     rows = np.flatnonzero(y != ABSTAIN)
-    P[rows] = np.eye(len(work.label_names))[y[rows]]
+    P[rows] = 0.0
+    P[rows, y[rows]] = 1.0
     return P
 
 

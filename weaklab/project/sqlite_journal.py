@@ -11,7 +11,7 @@ from typing import Any
 
 from weaklab.core.events import Event, now
 from weaklab.project.database import Database
-from weaklab.project.journal import SKEW_SECONDS, ImportRow, Lease, MemberRow, no_such_import, stamped
+from weaklab.project.journal import SKEW_SECONDS, ImportRow, Lease, MemberRow, Version, no_such_import, stamped
 
 MOST_VALUES = 500
 """Values in one SQL statement: SQLite allows 999 in its oldest versions."""
@@ -39,9 +39,10 @@ class SqliteJournal:
         self.must_be_writable = self._db.must_be_writable
         self.close = self._db.close
 
-    def version(self) -> object:
+    def version(self) -> Version:
         # SQLite counts the commits of other connections; our own are counted here
-        return self._db.rows("PRAGMA data_version")[0][0], self._db.commits
+        others = self._db.rows("PRAGMA data_version")[0][0]
+        return Version((others, self._db.commits["events"]), (others, self._db.commits["rest"]))
 
     def transaction(self) -> AbstractContextManager[Any]:
         return self._db.transaction()
@@ -50,7 +51,7 @@ class SqliteJournal:
 
     def append(self, events: Iterable[Event]) -> list[Event]:
         rows = [(event.record, stamped(event, 0).to_json()) for event in events]
-        with self._db.transaction():
+        with self._db.transaction("events"):
             if len(rows) > 1:
                 first = self.last_event() + 1
                 self._db.insert("events", *rows)
@@ -61,16 +62,14 @@ class SqliteJournal:
 
     def events(self, after: int = 0, limit: int | None = None) -> list[Event]:
         most = "" if limit is None else f" LIMIT {int(limit)}"
-        with self._db.snapshot():  # an event that comes between two queries is not one that is missing
-            last = self._db.rows("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-            rows = self._db.checked("events", "id", f"WHERE id > ? ORDER BY id{most}", after)
+        last, rows = self._db.checked_after("events", after, most)
         expected = after
         for number, _, _ in rows:
             expected += 1
             if number != expected:
                 self._db.damaged(f"event {expected} is missing")
         at_the_end = limit is None or len(rows) < limit
-        if at_the_end and (expected < (last[0][0] if last else 0) or (rows and not last)):
+        if at_the_end and (expected < (last or 0) or (rows and last is None)):
             self._db.damaged(f"events after number {expected} are missing")
         return _events(rows)
 
@@ -115,7 +114,7 @@ class SqliteJournal:
         if self.read_only:  # no answer can be stored there, so that nothing needs to be kept from others
             return {row.record for row in rows}
         free: set[str] = set()
-        with self._db.transaction() as db:
+        with self._db.transaction("leases") as db:
             for start in range(0, len(rows), MOST_VALUES // 6):
                 some = rows[start : start + MOST_VALUES // 6]
                 at = time.time()
@@ -148,7 +147,7 @@ class SqliteJournal:
     def release(self, session: str) -> None:
         if self.read_only or not self._db.rows("SELECT 1 FROM asks WHERE session = ? AND at > 0 LIMIT 1", session):
             return
-        with self._db.transaction() as db:
+        with self._db.transaction("leases") as db:
             db.execute("UPDATE asks SET at = 0 WHERE session = ?", (session,))
 
     # ---- members

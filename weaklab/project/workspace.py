@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from weaklab.classifiers import WeakClassifier
     from weaklab.core.events import Event
-    from weaklab.project.journal import Journal
+    from weaklab.project.journal import Journal, Version
     from weaklab.project.settings import Settings
     from weaklab.project.stored_corpus import StoredCorpus
     from weaklab.voting.committee import Committee
@@ -76,7 +76,8 @@ class Workspace:
         self.folders: list[str] = []
         self.rows: dict[str, int] = {}
         self.snapshot = Snapshot.empty(self.rows, self.label_names)
-        self._version: object = None
+        self._version: Version | None = None
+        self._members_known = False
         self._saved_event = 0
         self._noted_through: int | None = None
         self._cache: ProjectCache | None = None
@@ -90,10 +91,12 @@ class Workspace:
         """Look for what was written since the last look; ``new`` are the ids of an import that has just been made."""
         with self.working:
             version = self.journal.version()
-            if version != self._version:
+            if self._version is None or version.rest != self._version.rest:
                 self._take_imports(new)
-                self.snapshot = self.snapshot.extended(self.journal)
                 self._noted_through = self.journal.get(TRAINED)
+                self._members_known = False
+            if version != self._version:
+                self.snapshot = self.snapshot.extended(self.journal)
                 self._version = version
                 if self.snapshot.event >= self._saved_event + WORTH_SAVING:
                     self._save_snapshot()
@@ -110,7 +113,7 @@ class Workspace:
                 many = len(ids) - len(rows)
                 raise ProjectError(f"{self.path}: {many:,} record ids are there twice; see {self.path / 'corpus'}")
             self.folders, self.rows = folders, rows
-            self._cache = ProjectCache(self.files, corpus, folders, list(rows), lambda: self.committee, self.settings)
+            self._cache = ProjectCache(self.files, corpus, folders, ids, lambda: self.committee, self.settings)
             self.snapshot = self._snapshot_over(rows)
             self.forget()
 
@@ -160,6 +163,10 @@ class Workspace:
     def at(self, records: Iterable[str]) -> NDArray[np.int64]:
         """Return the row numbers of records, leaving out those that are not in the corpus."""
         return np.array([self.rows[record] for record in records if record in self.rows], dtype=np.int64)
+
+    def ids_at(self, rows: Sequence[int]) -> list[str]:
+        """Return the ids of the records at some row numbers."""
+        return [str(name) for name in self.corpus.ids.take(np.asarray(rows, dtype=np.int64)).to_pylist()]
 
     def known(self, record: Any) -> str:
         """Return the id of a record of the project: of an ask, a record or an id.
@@ -256,8 +263,9 @@ class Workspace:
             for error in self.reload():
                 if error not in before:
                     warn(f"{error}; its file was edited and is left out until it loads")
-        if self.members.sync():
+        if not self._members_known and self.members.sync():
             self.forget()
+        self._members_known = True
         if self._cache is not None and not self._cache.is_current():
             self.trained = None
         self.members.note_fingerprints()

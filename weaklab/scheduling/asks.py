@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weaklab.core.labels import ABSTAIN, LabelNames
+from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, clean, counted
 from weaklab.corpus import Corpus, Record, records
 from weaklab.scheduling.scheduler import RANDOM, Pick
@@ -101,7 +101,7 @@ class Asks(list[Ask]):
         return self.table()._repr_html_()
 
 
-def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], labels: LabelNames) -> str:
+def why_picked(pick: Pick, P: NDArray[np.float64], votes: Mapping[str, str], labels: Sequence[str]) -> str:
     """Say in one line why a record was picked."""
     if pick.strategy == RANDOM:
         return f"drawn at random, as an unbiased sample (chance {pick.probability:.2g})"
@@ -129,7 +129,7 @@ def make_asks(
     from weaklab.core.rows import confidence, is_tied
 
     sure, tied = confidence(P[rows]), is_tied(P[rows])
-    asks, labels = Asks(), LabelNames(votes.labels)
+    asks, labels = Asks(), [*votes.labels]
     for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):
         p = P[pick.row]
         voted = {
@@ -142,7 +142,7 @@ def make_asks(
                 id=record.record_id,
                 text=record.text if corpus.roles.text else json.dumps(dict(record), default=str),
                 record=record,
-                suggestion=None if tied[i] else str(labels.name(int(p.argmax()))),
+                suggestion=None if tied[i] else labels[int(p.argmax())],
                 confidence=float(sure[i]),
                 probabilities=dict(zip(labels, p.tolist(), strict=True)),
                 votes=voted,

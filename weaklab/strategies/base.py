@@ -282,7 +282,7 @@ def _mixed(keys: NDArray[np.uint64], seed: int) -> Iterator[tuple[slice, NDArray
     keys = np.asarray(keys, dtype=np.uint64)
     start = np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
     whole, shifted = np.empty((2, min(len(keys), BLOCK)), dtype=np.uint64)
-    for rows in blocks(len(keys)):
+    for rows in blocks(len(keys)) if len(keys) > BLOCK else (slice(0, len(keys)),):
         size = rows.stop - rows.start
         z, y = whole[:size], shifted[:size]
         np.add(keys[rows], start, out=z)

@@ -232,7 +232,12 @@ class Committee:
     def column_keys(self) -> dict[str, str]:
         """Return what the column of every member that does not learn is known by, as of now."""
         with one_look():
-            return {h.name: self._column_key(h) for h in self.heuristics if not isinstance(h, WeakClassifier)}
+            labels = tuple(self.labels)
+            return {
+                h.name: digest(h.name, h.fingerprint, *labels)
+                for h in self.heuristics
+                if not isinstance(h, WeakClassifier)
+            }
 
     def votes_anew(self) -> bool:
         """Whether a member uses what cannot be compared by its content, so that its votes are not used again."""
