@@ -86,7 +86,7 @@ class _Found:
 
 @LABEL_MODELS.named("committee")
 class CommitteeModel(LabelModel):
-    """Votes weighted by agreement, contradiction and duplication; classifiers stacked on top; manual labels correct both.
+    """Votes weighted by agreement, contradiction and duplication, classifiers on top; manual labels correct both.
 
     P = softmax(Z), with
 
