@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from test_imports import ROOMS
 from typer.main import get_command
 
 from weaklab.classifiers import CLASSIFIERS
@@ -45,3 +46,14 @@ def test_links_in_the_documentation_lead_somewhere():
 def test_names_that_settings_take_are_what_the_registries_hold():
     assert {"naive_bayes", "logistic_regression"} <= set(CLASSIFIERS.names())
     assert {"tfidf", "hashing", "word2vec", "columns"} <= set(FEATURES.names())
+
+
+def test_the_page_on_architecture_names_every_room_and_only_modules_that_are_there():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = page.split("## Rooms")[1].split("## A project")[0]
+    named = re.findall(r"`([a-z_]+)(?:/|\.py)`", rooms.split("|---|---|")[1])
+    assert [room for room in reversed(ROOMS) if room != "__main__" and room in named] == named
+    assert set(named) == set(ROOMS) - {"__main__"}
+    for path in re.findall(r"`([a-z_/]+\.py)`", page):
+        places = [ROOT / path, *(ROOT / "weaklab").rglob(path)]
+        assert any(place.exists() for place in places), path
