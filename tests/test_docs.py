@@ -50,8 +50,8 @@ def test_names_that_settings_take_are_what_the_registries_hold():
 
 def test_the_page_on_architecture_names_every_room_and_only_modules_that_are_there():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = page.split("## Rooms")[1].split("## A project")[0]
-    named = re.findall(r"`([a-z_]+)(?:/|\.py)`", rooms.split("|---|---|")[1])
+    rows = page.split("## Rooms")[1].split("## A project")[0].split("|---|---|")[1].strip().splitlines()
+    named = [room for row in rows for room in re.findall(r"`([a-z_]+)(?:/|\.py)`", row.split("|")[1])]
     assert [room for room in reversed(ROOMS) if room != "__main__" and room in named] == named
     assert set(named) == set(ROOMS) - {"__main__"}
     for path in re.findall(r"`([a-z_/]+\.py)`", page):
