@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from weaklab.core.tables import Table
     from weaklab.exchange.file_options import FileKeywords
+    from weaklab.project.corrections import RecordChange
     from weaklab.project.project import Project
     from weaklab.project.summary import Summary
 
@@ -631,7 +632,10 @@ def history(
     annotator: Annotated[str | None, typer.Option(help="Who answered.")] = None,
     label: Annotated[str | None, typer.Option(help="The label that was given.")] = None,
     record: Annotated[str | None, typer.Option(help="Id of the record.")] = None,
-    kind: Annotated[str | None, typer.Option(help="label, skip, requeue or undo; by default all.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="label, skip, requeue, note, undo, update, remove or gold; by default all."),
+    ] = None,
     since: Annotated[
         str | None, typer.Option(help="First day or time, UTC, such as 2026-01-31 or 2026-01-31T14:30.")
     ] = None,
@@ -652,6 +656,150 @@ def history(
             print_json(answer_rows(found))
         else:
             show(answer_table(found, n))
+
+
+Annotator = Annotated[
+    str | None, typer.Option(help="Who does it; by default the name of the user on this machine.", show_default=False)
+]
+
+
+@app.command(epilog="Example: `weaklab update spam corrected.csv --id message_id --text body`")
+def update(
+    project: Folder,
+    source: Annotated[Path, typer.Argument(help="A file as for `weaklab import`, with ids.", show_default=False)],
+    text: Annotated[list[str] | None, typer.Option(help="Text column; by default as in the project.")] = None,
+    id: Annotated[str | None, typer.Option(help="Id column; by default as in the project.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of manual labels; empty where there is none.")] = None,
+    gold: Annotated[str | None, typer.Option(help="Column with the truth, for measuring only.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Other column to take over; repeat for several. By default all that can be stored."),
+    ] = None,
+    encoding: Encoding = "utf-8",
+    sep: Sep = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    columns: Names = None,
+    sheet: Sheet = None,
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Give records another text, other columns or columns that they did not have; ids must be in the project.
+
+    Manual labels stay. Those of records whose text has changed are listed by `weaklab review`.
+    """
+    from weaklab.core.label_reader import parse_map
+
+    with opened(project, run_code=not no_code, annotator=annotator) as held:
+        done = held.update_records(
+            source,
+            text=text or None,
+            id=id,
+            label=label,
+            gold=gold,
+            columns=column or None,
+            map=parse_map(map_),
+            progress=sys.stderr.isatty(),
+            **file_options(encoding, sep, quote, escape, header, columns, sheet),
+        )
+        tell(_told(project, done))
+
+
+@app.command(epilog="Example: `weaklab remove spam 17 18`; `weaklab remove spam --where \"'test' in text\"`")
+def remove(
+    project: Folder,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of records.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Condition on the columns instead, as for `weaklab show --where`.")
+    ] = None,
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Take records out of the project, with their labels, until it is undone."""
+    with opened(project, run_code=not no_code, annotator=annotator) as held:
+        done = held.remove_records(ids or None, where=where)
+        tell(f"{_told(project, done)}; the project has {len(held):,}")
+
+
+@app.command(epilog="Example: `weaklab gold spam truth.csv --gold is_spam --map 1=spam --map 0=ham`")
+def gold(
+    project: Folder,
+    source: Annotated[Path, typer.Argument(help="A file with ids and gold labels.", show_default=False)],
+    gold: Annotated[str, typer.Option(help="Column of gold labels.")] = "gold",
+    id: Annotated[str | None, typer.Option(help="Id column; by default as in the project.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
+    encoding: Encoding = "utf-8",
+    sep: Sep = None,
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Set the gold labels of records, with which the labels are measured."""
+    from weaklab.core.label_reader import parse_map
+
+    options = file_options(encoding, sep, None, None, None, None, None)
+    with opened(project, run_code=not no_code, annotator=annotator) as held:
+        tell(_told(project, held.set_gold(source, gold=gold, id=id, map=parse_map(map_), **options)))
+
+
+@app.command(epilog="Example: `weaklab relabel spam 17 ham`")
+def relabel(
+    project: Folder,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
+    label: Annotated[str, typer.Argument(help="Label name.", show_default=False)],
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Label one record, whatever its state: it takes the place of this person's earlier label."""
+    with opened(project, run_code=not no_code, annotator=annotator) as held:
+        event = held.relabel(record, label)
+        tell(f"record {event.record} is labeled {event.label} by {event.annotator} (event {event.id})")
+
+
+@app.command(epilog="Example: `weaklab undo spam`; `weaklab undo spam 17`, the number as `weaklab history` shows it")
+def undo(
+    project: Folder,
+    event: Annotated[
+        int | None,
+        typer.Argument(help="Number of an event; by default this person's newest one.", show_default=False),
+    ] = None,
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Take back an answer or a change of records: the newest of this person, in any session, or the one named."""
+    with opened(project, run_code=not no_code, annotator=annotator) as held:
+        found = held.undo(event) if event is not None else held.undo(annotator=held.annotator)
+        if found is None:
+            tell(f"nothing of {held.annotator} to undo")
+            return
+        what = f"label {found.label!r}" if found.label else found.kind
+        tell(f"undone: event {found.id}, {what} {f'of record {found.record}' if found.record else 'of records'}")
+
+
+@app.command(epilog="Example: `weaklab review spam`")
+def review(project: Folder, no_code: NoCode = False) -> None:
+    """List the labels of records whose text was changed after they were labeled; a new label takes one off the list."""
+    from weaklab.core.tables import Table
+
+    with opened(project, run_code=not no_code) as held:
+        rows = held.to_review().values.tolist()
+        for row in rows:
+            row[3], row[4] = (at[:19].replace("T", " ") for at in row[3:5])
+        head = ["record", "label", "annotator", "labeled, UTC", "changed, UTC", "event"]
+        show(Table(f"{counted(len(rows), 'label')} to review", head, rows))
+
+
+def _told(project: Path, done: RecordChange) -> str:
+    """Say what was done with records, and how it is undone."""
+    if done.event is None:
+        return "no record to change"
+    more = f"; {counted(done.to_review, 'record')} with a label to look at: weaklab review {project}"
+    did = {"update": "updated", "remove": "removed", "gold": "set the gold label of"}[done.kind]
+    undoing = f"weaklab undo {project} {done.event} takes it back"
+    return f"{did} {counted(done.records, 'record')} ({undoing}){more if done.to_review else ''}"
 
 
 @app.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 LABEL, SKIP, REQUEUE, NOTE, UNDO = "label", "skip", "requeue", "note", "undo"
-EVENT_KINDS = (LABEL, SKIP, REQUEUE, NOTE, UNDO)
+UPDATE, REMOVE, GOLD = "update", "remove", "gold"
+EVENT_KINDS = (LABEL, SKIP, REQUEUE, NOTE, UNDO, UPDATE, REMOVE, GOLD)
+RECORD_KINDS = (UPDATE, REMOVE, GOLD)
+"""Changes of records themselves; such an event is about many records, names them in its value, and has no record."""
 QUEUE_KINDS = (LABEL, SKIP, REQUEUE)
 """The last of these that stands decides whether a record is asked about."""
 
@@ -22,9 +25,9 @@ class Event:
 
     Attributes
     ----------
-    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the queue), ``note`` (a remark) or ``undo`` (of
-        event ``undoes``)
-    record : id of the record
+    kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the queue), ``note`` (a remark), ``undo`` (of
+        event ``undoes``), or what was done with records: ``update``, ``remove`` or ``gold``
+    record : id of the record, empty where the event is about several
     value : what the person said, a JSON value: a label name for a label, a text for a note
     annotator, session : the person, and the session in which it happened
     at : UTC time, ISO 8601

@@ -141,6 +141,7 @@ class Answers:
         codes: Mapping[str, int],
         shared: NDArray[np.int64],
         imports: Sequence[tuple[int, str]],
+        removed: Sequence[int] = (),
     ) -> None:
         first = {record: event for record, event in first_labels.items() if record in rows and record in codes}
         order = sorted(first, key=lambda record: first[record].id)
@@ -151,7 +152,7 @@ class Answers:
         self.at_random = np.array(at_random, dtype=bool)
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
         self.given = given = [event.id for event in events]
-        asked = self._picked_after(events, turn, imports)
+        asked = self._picked_after(events, turn, imports, removed or [0] * len(imports))
         self.among_all, self.covered = self._random_sample(np.array(asked, dtype=object), imports, len(rows))
         # when a record gets a label, its near-duplicates share it and leave the pool at the same time
         place = {int(row): i for i, row in enumerate(self.rows)}
@@ -165,23 +166,30 @@ class Answers:
             self.strata = np.array([len(rows)])
 
     def _picked_after(
-        self, events: Sequence[Event], turn: Sequence[int], imports: Sequence[tuple[int, str]]
+        self,
+        events: Sequence[Event],
+        turn: Sequence[int],
+        imports: Sequence[tuple[int, str]],
+        removed: Sequence[int],
     ) -> list[str]:
         """Return for each answer a UTC time after which its record was certainly picked, as late as possible.
 
         A record is picked after the answers that were known then. It is also picked after an import that contained it,
-        and after an import without which the pool could not have been as large as it was.
+        and after an import without which the pool could not have been as large as it was; records that were removed
+        since may have been in the pool.
         """
         known = np.searchsorted(self.given, turn, side="right")
         times = ["", *(event.at for event in events)]
         asked = [times[count] for count in known.tolist()]
         pool = np.array([event.pool_size or 0 for event in events], dtype=np.int64)
         end = 0
-        for records, at in imports:
-            unlabeled = end - np.concatenate([[0], np.cumsum(self.rows < end)])[known]
+        gone = 0
+        for (records, at), fewer in zip(imports, removed, strict=True):
+            unlabeled = gone + end - np.concatenate([[0], np.cumsum(self.rows < end)])[known]
             after = (self.rows >= end) | (pool > unlabeled)
             asked = [max(time, at) if later else time for time, later in zip(asked, after.tolist(), strict=True)]
             end += records
+            gone += fewer
         return asked
 
     def _random_sample(

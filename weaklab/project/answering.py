@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from weaklab.core.errors import UnknownLabelError
-from weaklab.core.events import LABEL, REQUEUE, SKIP, UNDO, Event
+from weaklab.core.errors import ProjectError, UnknownLabelError
+from weaklab.core.events import LABEL, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.imports import IMPORTED
 from weaklab.scheduling.asks import Ask
@@ -79,15 +79,62 @@ def requeue(work: Workspace, /, record: Any, *, annotator: str | None = None) ->
     return work.journal.append([event(work, REQUEUE, record, annotator=annotator or work.annotator)])[0]
 
 
-def undo(work: Workspace, /) -> Event | None:
-    """Take back the last answer of this session and return the answer that was taken back, None if there is
-    none.
+def undo(work: Workspace, /, event: int | None = None, *, annotator: str | None = None) -> Event | None:
+    """Take back the last thing that was done in this session and return its event, None if there is none.
+
+    Answers, and updates, removals and gold labels of records, can be taken back.
+
+    Parameters
+    ----------
+    event : number of another event to take back, whoever did it
+    annotator : take back the newest event of this person, whatever the session
+
+    Raises
+    ------
+    ProjectError
+        There is no such event, or it was taken back before.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"])
+    >>> _ = project.add_records([{"id": "a", "text": "win a prize"}, {"id": "b", "text": "lunch"}], quiet=True)
+    >>> removal = project.remove_records(["a"])
+    >>> _ = project.label("b", "ham")
+    >>> project.undo(removal.event).kind, len(project), project.manual_labels()
+    ('remove', 2, {'b': 'ham'})
     """
-    last = newest_standing(work.journal, lambda e: e.session == work.session_id and e.annotator != IMPORTED)
-    if last is not None:
-        work.journal.append(
-            [Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=work.session_id)]
-        )
+    with work.journal.transaction():  # two processes never take back the same event
+        last = _to_undo(work, event, annotator)
+        if last is None:
+            return None
+        session = work.session_id
+        undone = [Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=session)]
+        if last.kind == UPDATE:  # with the labels that came with it
+            theirs = work.journal.events(last.id, last.value["labels"]) if last.value["labels"] else []
+            undone += [Event(UNDO, each.record, undoes=each.id, annotator=IMPORTED, session=session) for each in theirs]
+        work.journal.append(undone)
+    if last.kind in RECORD_KINDS:
+        work.refresh()
+    return last
+
+
+def _to_undo(work: Workspace, number: int | None, annotator: str | None) -> Event | None:
+    """Return the event that is to be taken back."""
+    if number is None:
+        if annotator is not None:
+            return newest_standing(work.journal, lambda e: e.annotator == annotator)
+        return newest_standing(work.journal, lambda e: e.session == work.session_id and e.annotator != IMPORTED)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ProjectError(f"undo() takes the number of an event, as project.history() lists them, got {number!r}")
+    found = work.journal.events(number - 1, 1) if 1 <= number <= work.journal.last_event() else []
+    if not found or found[0].kind == UNDO:
+        what = "is an undo itself" if found else "is not there"
+        raise ProjectError(f"event {number} {what}; wanted the number of an answer or a change of records")
+    last = found[0]
+    for each in work.journal.events_of([last.record]):
+        if each.kind == UNDO and each.undoes == number:
+            raise ProjectError(f"event {number} was taken back already, by event {each.id}")
     return last
 
 

@@ -13,6 +13,7 @@ from weaklab.core.faults import merge_faults
 from weaklab.corpus import Columns
 from weaklab.features import fit_cached
 from weaklab.features.numbers import numeric_columns
+from weaklab.heuristics import Ballot
 from weaklab.scheduling.asks import texts_of
 from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
@@ -39,7 +40,7 @@ class ProjectCache:
     ----------
     store : of the project, which keeps on disk what takes long
     corpus : the records
-    folders : the imports that they came in
+    folders : the imports and updates that they came in
     ids : of the records, in their order
     committee : returns the members as they are now
     settings : of the project
@@ -62,6 +63,8 @@ class ProjectCache:
             committee,
             settings,
         )
+        self._key = [*folders, *corpus.marks]
+        """Tells these records from others, in the names of files."""
         self._features: dict[str, Any] = {}
         self._groups: NDArray[np.int64] | None = None
         self._default = WeakClassifier()
@@ -100,7 +103,7 @@ class ProjectCache:
             for folder, part in zip(self._folders, parts, strict=True)
         ]
         columns = {
-            h.name: join([part[h.name] for part, _ in found])
+            h.name: _placed(join([part[h.name] for part, _ in found]), corpus.places)
             for h in committee.heuristics
             if not isinstance(h, WeakClassifier)
         }
@@ -153,7 +156,7 @@ class ProjectCache:
             self._features[key] = fit_cached(
                 classifier.features,
                 self.corpus,
-                "/".join(self._folders),
+                "/".join(self._key),
                 self._files.path / "cache",
                 write=not self._files.read_only,
             )
@@ -174,7 +177,7 @@ class ProjectCache:
                 (lambda: self.matrix(learner)) if there else None,
                 (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
                 lambda name, make: self._files.array(
-                    f"embedding-{name}-{learner.features.fingerprint[:16]}", self._folders, make
+                    f"embedding-{name}-{learner.features.fingerprint[:16]}", self._key, make
                 ),
             )
         return self._views
@@ -188,7 +191,7 @@ class ProjectCache:
             return None
         if self._groups is None:
             self._groups = self._files.array(
-                f"duplicates-{self._settings.share_answers}", self._folders, self._near_duplicates
+                f"duplicates-{self._settings.share_answers}", self._key, self._near_duplicates
             )
         return self._groups
 
@@ -210,3 +213,12 @@ class ProjectCache:
         for row in np.argsort(keys, kind="stable").tolist():
             groups[row] = first.setdefault((int(groups[row]), others[row]), row)
         return groups
+
+
+def _placed(ballot: Ballot, places: NDArray[np.int64] | None) -> Ballot:
+    """Return the votes on the records at some places of the imports and updates, in their order; by default all."""
+    if places is None:
+        return ballot
+    sure = None if ballot.confidence is None else ballot.confidence[places]
+    scores = None if ballot.scores is None else ballot.scores[places]
+    return Ballot(ballot.votes[places], sure, scores, ballot.faults)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -45,13 +45,14 @@ class Import:
     corpus : the new records
     folders : the imports that are there already
     there : their records, None for the first import
-    known : ids of the records that are there
+    known : ids of the records that are there, those included that were removed
     label_names : of the project
     skip_known : leave out records whose id is there, instead of raising
     instead_of : the import in whose place these records come, None for a new one; the manual labels of that import stay
         as they are
     progress : whether to show how many records were read
     map : what values of the label and gold columns stand for that are no label names
+    gone : those of the known ids whose records were removed
     """
 
     files: ProjectFiles
@@ -64,6 +65,7 @@ class Import:
     instead_of: str | None = None
     map: Mapping[Any, Any] | None = None
     progress: bool = False
+    gone: Container[str] = frozenset()
     _rows: int = 0
     _unread: dict[str, int] = field(default_factory=dict)
     _ids: list[str] = field(default_factory=list)
@@ -229,6 +231,12 @@ class Import:
             known = known | set(map(str, beside.ids.to_pylist()))
         if known and not known.isdisjoint(self._ids):
             double = next(name for name in self._ids if name in known)
+            if double in self.gone:
+                raise ProjectError(
+                    f"{self.corpus.name}: record {double!r} was removed from the project; project.undo(EVENT) brings "
+                    'it back, project.answers(kind="remove") names the event; or leave it out with skip_known=True '
+                    "(--skip-known)"
+                )
             raise ProjectError(
                 f"{self.corpus.name}: record {double!r} is in the project already; leave those out with "
                 "skip_known=True (--skip-known)"
@@ -425,7 +433,8 @@ def add_records(
     columns : names of the columns to keep beside text, id, label and gold; by default all that can be stored
     map : value -> label name, such as ``{"1": "spam", "0": "ham"}``, for the label and the gold column; None means
         no label
-    skip_known : leave out records whose id is in the project already; by default they are an error
+    skip_known : leave out records whose id is in the project already, or was removed from it; by default they are
+        an error
     instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are
         kept by their ids
     quiet : print nothing
@@ -457,14 +466,15 @@ def add_records(
     else:
         work.refresh()
         there = work.corpus if work.has_records else None
-        made = partial(Import, work.files, folders=work.folders, there=there, known=work.rows.keys())
+        known, gone = work.imported.keys(), work.snapshot.gone
+        made = partial(Import, work.files, folders=work.folders, there=there, known=known, gone=gone)
     like = None if made.keywords["there"] is None else made.keywords["there"].roles
     corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
     shown = not quiet if progress is None else progress
     new = made(corpus=corpus, label_names=work.label_names, skip_known=skip_known, map=map, progress=shown)
     receipt = new.run(work.session_id)
     if instead_of is not None:
-        work.folders, work.rows = [], {}
+        work.folders, work.imported, work.rows = [], {}, {}
     work.refresh(new.ids)
     if not quiet:
         print(receipt.table())
@@ -518,7 +528,7 @@ def adopt(work: Workspace, /, folder: str | None = None) -> int:
         work.files.guard.trust(held)
         corpus = StoredCorpus(work.path, [held.folder], work.files.guard)
         there = work.corpus if work.has_records else None
-        taken = Import(work.files, corpus, work.folders, there, work.rows.keys(), work.label_names, False)
+        taken = Import(work.files, corpus, work.folders, there, work.imported.keys(), work.label_names, False)
         count += taken.adopt(held, work.session_id)
     work.refresh()
     return count

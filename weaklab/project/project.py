@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
-from weaklab.project import answering, asking, imports, quality, registering, results
+from weaklab.project import answering, asking, corrections, imports, quality, registering, results
 from weaklab.project.answers import answers
 from weaklab.project.opening import opened
 from weaklab.project.workspace import Workspace
@@ -164,6 +164,10 @@ class Project:
 
     add_records = _call(imports.add_records)
     adopt = _call(imports.adopt)
+    update_records = _call(corrections.update_records)
+    remove_records = _call(corrections.remove_records)
+    set_gold = _call(corrections.set_gold)
+    to_review = _call(corrections.to_review)
     add = _call(registering.add)
     labeling_function = _call(registering.labeling_function)
     weak_classifier = _call(registering.weak_classifier)
@@ -195,6 +199,7 @@ class Project:
     synthesize = _call(asking.synthesize)
     label = _call(answering.label)
     label_many = _call(answering.label_many)
+    relabel = label
     skip = _call(answering.skip)
     requeue = _call(answering.requeue)
     undo = _call(answering.undo)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.checksums import Seal, seals_from_text, seals_to_text
 from weaklab.core.errors import ProjectError
-from weaklab.core.events import Event, now
+from weaklab.core.events import UPDATE, Event, now
 from weaklab.core.files import Kept, read_array, replacing, sync_folder, write_array, write_errors
 from weaklab.project.journal import ImportRow, Journal, no_such_import
 from weaklab.project.stored_corpus import Found, PartGuard, StoredCorpus, part_files
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.project.record_changes import Selection
 
 STALE_SECONDS = 3600.0
 """A half-written import that nobody has touched for so long belongs to a process that is gone."""
@@ -53,6 +54,7 @@ class ProjectFiles:
         self.path, self.journal = Path(path), journal
         self.read_only = journal.read_only
         self.guard = PartGuard(self)
+        self._updates: dict[str, Found] = {}
 
     # ---- records
 
@@ -73,10 +75,53 @@ class ProjectFiles:
         ``check`` is called with the imports as they are at the moment of the commit and may raise; ``events`` gives the
         manual labels that come with the records. With ``instead_of`` the records take the place of an import.
         """
+
+        def commit(row: ImportRow) -> None:
+            check(self.imports())
+            self.journal.put_import(row, instead_of)
+            self.journal.append(events())
+
+        row = self._add_folder(self.path / "corpus", "", batches, source, commit, lambda name: name in self.imports())
+        if row is None:
+            return 0
+        if instead_of is not None:
+            with suppress(OSError):  # it may be gone, which can be why it is replaced
+                os.rename(self.path / "corpus" / instead_of, self.path / "corpus" / f"{REPLACED}{instead_of}")
+        return row.records
+
+    def add_update(
+        self, batches: Iterable[pa.RecordBatch], source: str, events: Callable[[ImportRow], list[Event]]
+    ) -> list[Event]:
+        """Write the new rows of records, and the events that make them count, in one step; return these events.
+
+        ``events`` is called at the moment of the commit and may raise.
+        """
+        stored: list[Event] = []
+
+        def commit(row: ImportRow) -> None:
+            stored.extend(self.journal.append(events(row)))
+
+        def known(name: str) -> bool:
+            changes = self.journal.events_of([""])
+            return any(event.kind == UPDATE and event.value["folder"] == name for event in changes)
+
+        self._add_folder(self.path / "updates", "update-", batches, source, commit, known)
+        return stored
+
+    def _add_folder(
+        self,
+        room: Path,
+        prefix: str,
+        batches: Iterable[pa.RecordBatch],
+        source: str,
+        commit: Callable[[ImportRow], None],
+        is_known: Callable[[str], bool],
+    ) -> ImportRow | None:
+        """Write records into a new folder, which is there when ``commit`` has written to the journal, and else not."""
         self.journal.must_be_writable()
-        self._clean()
-        folder = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        unfinished, finished = self.path / "corpus" / f"{UNFINISHED}{folder}", self.path / "corpus" / folder
+        self._clean(room)
+        folder = f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        unfinished, finished = room / f"{UNFINISHED}{folder}", room / folder
         with write_errors(unfinished):
             unfinished.mkdir(parents=True)
         try:
@@ -84,30 +129,25 @@ class ProjectFiles:
                 seals = _write_parts(batches, unfinished)
                 if not seals:
                     shutil.rmtree(unfinished)
-                    return 0
+                    return None
                 row = ImportRow(folder, source, sum(seal.records for seal in seals), now(), seals_to_text(seals))
                 _write_receipt(unfinished, row)
             with self.journal.transaction():
-                check(self.imports())
-                self.journal.put_import(row, instead_of)
-                self.journal.append(events())
+                commit(row)
                 with write_errors(finished):
                     os.rename(unfinished, finished)
-                sync_folder(self.path / "corpus")
+                sync_folder(room)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             with suppress(ProjectError):
-                if folder not in self.imports():  # else the stop came just after the commit
+                if not is_known(folder):  # else the stop came just after the commit
                     shutil.rmtree(finished, ignore_errors=True)
             raise
-        if instead_of is not None:
-            with suppress(OSError):  # it may be gone, which can be why it is replaced
-                os.rename(self.path / "corpus" / instead_of, self.path / "corpus" / f"{REPLACED}{instead_of}")
-        return row.records
+        return row
 
-    def _clean(self) -> None:
+    def _clean(self, room: Path) -> None:
         """Remove what killed imports have left half-written, and nothing that another process may be writing."""
-        for folder in (self.path / "corpus").glob(f"{UNFINISHED}*"):
+        for folder in room.glob(f"{UNFINISHED}*"):
             newest = max((f.stat().st_mtime for f in [folder, *folder.glob("*")] if f.exists()), default=0)
             if abs(time.time() - newest) > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -132,16 +172,36 @@ class ProjectFiles:
             self.journal.append(events())
         return records
 
-    def corpus(self, folders: Sequence[str], among: Sequence[str] = ()) -> StoredCorpus:
-        """Return the records of some imports as one corpus, with the columns and roles of all that they are
-        ``among``.
+    def corpus(
+        self, folders: Sequence[str], among: Sequence[str] = (), selection: Selection | None = None
+    ) -> StoredCorpus:
+        """Return the records of some imports and updates as one corpus, with the columns and roles of all that they
+        are ``among``; with a ``selection`` only those that it names.
         """
         self.guard.know([*folders, *(name for name in among if name not in folders)])
-        parts, all_parts = ([self.path / "corpus" / folder for folder in given] for given in (folders, among))
-        return StoredCorpus(self.path, parts, self.guard, all_parts)
+        parts, all_parts = ([self._folder(name) for name in given] for given in (folders, among))
+        places, gold = (None, None) if selection is None else (selection.places, selection.gold)
+        return StoredCorpus(self.path, parts, self.guard, all_parts, places, gold)
+
+    def _folder(self, name: str) -> Path:
+        return self.path / ("updates" if name in self._updates else "corpus") / name
+
+    def know_updates(self, updates: Sequence[Event]) -> list[str]:
+        """Take note of updates; return the names of their folders."""
+        for event in updates:
+            value = event.value
+            name = str(value["folder"])
+            if name not in self._updates:
+                seals = tuple(Seal.from_json(part) for part in value["parts"])
+                folder = self.path / "updates" / name
+                found = Found(folder, str(value["source"]), event.at, len(value["ids"]), seals, event.id)
+                self._updates[name] = self.guard.trust(found)
+        return [str(event.value["folder"]) for event in updates]
 
     def held_import(self, folder: str) -> Found:
-        """Return what the database says of an import."""
+        """Return what the database says of an import or an update."""
+        if folder in self._updates:
+            return self._updates[folder]
         rows = self.journal.imports()
         for name, source, records, at, parts in rows:
             if name == folder:

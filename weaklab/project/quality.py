@@ -143,7 +143,13 @@ def given_answers(work: Workspace, /) -> Answers:
     y = work.snapshot.y
     codes = {record: int(y[row]) for record, row in work.rows.items() if y[row] != ABSTAIN}
     imports = [(row.records, row.at) for row in work.journal.imports()]
-    return Answers(work.first_labels(), work.rows, codes, work.shared(work.snapshot), imports)
+    removed = [0] * len(imports)
+    if work.kept is not None:  # of each import those records that are there still
+        ends = np.cumsum([0, *(records for records, _ in imports)])
+        there = np.diff(np.searchsorted(np.flatnonzero(work.kept), ends)).tolist()
+        removed = [records - now for (records, _), now in zip(imports, there, strict=True)]
+        imports = [(now, at) for now, (_, at) in zip(there, imports, strict=True)]
+    return Answers(work.first_labels(), work.rows, codes, work.shared(work.snapshot), imports, removed)
 
 
 def annotators(work: Workspace, /) -> pd.DataFrame:

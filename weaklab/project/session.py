@@ -122,6 +122,9 @@ class Session:
                 if not self._queue:
                     return None
                 ask, leased = self._queue[0]
+                if not self._is_current(ask, leased):
+                    self._queue.popleft()  # it was removed, or says something else now
+                    continue
                 if time.monotonic() - leased < RENEW_SECONDS or self._lease(Asks([ask])):
                     self._queue[0] = (ask, time.monotonic())
                     self._shown[ask.id] = ask
@@ -278,6 +281,7 @@ class Session:
         """
         first = self._work.first_labels()
         drawn = [event for event in first.values() if event.picked_by == RANDOM and event.suggestion is not None]
+        drawn = [event for event in drawn if event.record not in self._work.snapshot.gone]
         asked, right = len(drawn), sum(event.suggestion == event.label for event in drawn)
         low, high = (0.0, 1.0) if not asked else clopper_pearson(right, asked)
         return {"asked": asked, "right": right, "low": round(low, 4), "high": round(high, 4)}
@@ -316,6 +320,9 @@ class Session:
         self._queue = deque(item for item in self._queue if item[0].id != stored.record)
         self._look_ahead()
         return stored
+
+    def _is_current(self, ask: Ask, leased: float) -> bool:
+        return self._work.is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS)
 
     def _lease(self, asks: Asks) -> Asks:
         return lease(self._work, asks, max((ask.asked_after or 0 for ask in asks), default=0), session=self.id)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from weaklab.core.events import LABEL, QUEUE_KINDS, UNDO, Event
+from weaklab.core.events import LABEL, QUEUE_KINDS, RECORD_KINDS, UNDO, Event
 from weaklab.core.files import DamagedError
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.crowd.annotators import settle
@@ -61,6 +61,8 @@ class Snapshot:
     shared : record -> annotator -> label event, for the records that several people labeled
     extra : record -> what stands for it, for ids that are no records of the corpus
     label_events : int64, numbers of all label events, undone ones included
+    gone : ids of the records that were removed; what people said of them counts nowhere until they are back
+    records_event : number of the last event that changed records themselves, or took such a change back
     """
 
     event: int
@@ -75,6 +77,8 @@ class Snapshot:
     shared: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     extra: Mapping[str, Standing] = field(default_factory=dict)
     label_events: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    gone: Collection[str] = frozenset()
+    records_event: int = 0
 
     @classmethod
     def empty(cls, rows: Mapping[str, int], labels: LabelNames) -> Snapshot:
@@ -147,7 +151,7 @@ class Snapshot:
         found = self
         changed = list(dict.fromkeys(event.record for event in journal.events(through) if event.id <= self.event))
         held = _by_record(event for event in journal.events_of(changed) if event.id <= through)
-        return found._with({record: held.get(record, []) for record in changed}, through)
+        return found._with({record: held.get(record, []) for record in changed if record}, through)
 
     def _after(self, events: Sequence[Event], journal: Journal) -> Snapshot:
         through = events[-1].id
@@ -156,7 +160,8 @@ class Snapshot:
         if again:
             earlier = journal.events_of(again)
             touched |= _by_record(event for event in earlier if event.id <= through)
-        return self._with(touched, through)
+        changed = [event.id for event in events if changes_records(event)]
+        return replace(self._with(touched, through), records_event=max([self.records_event, *changed]))
 
     def _has_events(self, record: str) -> bool:
         row = self.rows.get(record)
@@ -169,27 +174,48 @@ class Snapshot:
             draft.put(record, events)
         return draft.finished(through, (event for events in touched.values() for event in events))
 
-    def over(self, rows: Mapping[str, int], labels: LabelNames, journal: Journal) -> Snapshot:
-        """Return the same knowledge over other records: those that came are looked up, those that went become extra."""
+    def over(
+        self, rows: Mapping[str, int], labels: LabelNames, journal: Journal, gone: Collection[str] = frozenset()
+    ) -> Snapshot:
+        """Return the same knowledge over other records: those that came are looked up, those that went become extra.
+
+        What was said of those that are ``gone`` counts nowhere.
+        """
+        extra = {record: standing for record, standing in self.extra.items() if record not in rows}
+        at: Any = slice(0, len(self.rows))
+        before = at
         if list(rows)[: len(self.rows)] != list(self.rows):
-            return Snapshot.empty(rows, labels).extended(journal)
-        more = len(rows) - len(self.rows)
+            found = np.fromiter((self.rows.get(record, -1) for record in rows), dtype=np.int64, count=len(rows))
+            at, before = np.flatnonzero(found >= 0), found[found >= 0]
+            extra |= {record: self._standing(record) for record in self._seen_besides(rows)}
         wider = replace(
             self,
             rows=rows,
             labels=labels,
-            y=np.concatenate([self.y, np.full(more, ABSTAIN, dtype=np.int64)]),
-            kind=np.concatenate([self.kind, np.zeros(more, dtype=np.int8)]),
-            who=np.concatenate([self.who, np.full(more, NOBODY, dtype=np.int32)]),
-            seen=np.concatenate([self.seen, np.zeros(more, dtype=bool)]),
-            extra={record: standing for record, standing in self.extra.items() if record not in rows},
+            y=_moved(self.y, len(rows), at, before, ABSTAIN),
+            kind=_moved(self.kind, len(rows), at, before, 0),
+            who=_moved(self.who, len(rows), at, before, NOBODY),
+            seen=_moved(self.seen, len(rows), at, before, False),
+            extra=extra,
+            gone=gone,
         )
         came = [record for record in self.extra if record in rows]
-        if not came:
+        again = [record for record in extra if (record in gone) != (record in self.gone)]
+        if not came and not again:
             return wider
-        held = _by_record(event for event in journal.events_of(came) if event.id <= self.event)
+        counted = [*came, *(record for record in again if record not in gone)]
+        held = _by_record(event for event in journal.events_of(counted) if event.id <= self.event)
         forgotten = replace(wider, counts=_without(self, came))
-        return forgotten._with({record: held.get(record, []) for record in came}, self.event)
+        return forgotten._with({record: held.get(record, []) for record in [*came, *again]}, self.event)
+
+    def _standing(self, record: str) -> Standing:
+        row = self.rows[record]
+        return Standing(int(self.kind[row]), int(self.y[row]), int(self.who[row]))
+
+    def _seen_besides(self, rows: Mapping[str, int]) -> list[str]:
+        """Return the records with events that are not among other rows."""
+        ids = np.fromiter(self.rows, dtype=object, count=len(self.rows))[self.seen]
+        return [record for record in ids.tolist() if record not in rows]
 
     # ---- on disk
 
@@ -202,6 +228,7 @@ class Snapshot:
             "labels": list(self.labels),
             "people": list(self.people),
             "counts": list(self.counts),
+            "records_event": self.records_event,
             "shared": list(self.shared),
             "extra": {record: list(standing) for record, standing in self.extra.items()},
         }
@@ -212,7 +239,13 @@ class Snapshot:
 
     @classmethod
     def load(
-        cls, path: Path, key: str, rows: Mapping[str, int], labels: LabelNames, journal: Journal
+        cls,
+        path: Path,
+        key: str,
+        rows: Mapping[str, int],
+        labels: LabelNames,
+        journal: Journal,
+        gone: Collection[str] = frozenset(),
     ) -> Snapshot | None:
         """Return the snapshot of a file, None where it is of other records, other labels or another journal.
 
@@ -242,6 +275,8 @@ class Snapshot:
             counts=tuple(facts["counts"]),
             shared={record: _opinions(_standing(events)) for record, events in shared.items()},
             extra={record: Standing(*standing) for record, standing in facts["extra"].items()},
+            gone=gone,
+            records_event=facts.get("records_event", 0),
         )
 
 
@@ -264,6 +299,9 @@ class _Draft:
         row = self.before.rows.get(record)
         before = self.extra.get(record, Standing()) if row is None else Standing(who=int(self.who[row]))
         self._uncount(record, before.who)
+        if row is None and record in self.before.gone:
+            self.extra[record] = Standing()
+            return
         standing = _standing(events)
         opinions = _opinions(standing)
         queue = [event for event in standing if event.kind in QUEUE_KINDS]
@@ -338,10 +376,23 @@ def names_in_use(found: Snapshot) -> list[str]:
     return sorted(names | {event.value for by in found.shared.values() for event in by.values()})
 
 
+def changes_records(event: Event) -> bool:
+    """Whether an event changes records themselves, or takes such a change back."""
+    return not event.record and (event.kind in RECORD_KINDS or event.kind == UNDO)
+
+
 def _by_record(events: Iterable[Event]) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for event in events:
-        found.setdefault(event.record, []).append(event)
+        if event.record:
+            found.setdefault(event.record, []).append(event)
+    return found
+
+
+def _moved(array: NDArray[Any], n: int, at: Any, before: Any, blank: Any) -> NDArray[Any]:
+    """Return an array of n rows that has at some rows what another one had before, and else a blank."""
+    found = np.full(n, blank, dtype=array.dtype)
+    found[at] = array[before]
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+GROUPS_KEPT = 4
+"""Row groups that are kept while records are read in order: those of updates are read again and again."""
+
+
 @dataclass(frozen=True)
 class Found:
     """An import as the database or the file beside its parts describes it.
@@ -32,6 +37,7 @@ class Found:
     at : UTC time, ISO 8601; empty where it is not known
     records : how many
     seals : the checksums of its parts, None where they are not known
+    update : number of the event, if it is no import but an update
     """
 
     folder: Path
@@ -39,6 +45,7 @@ class Found:
     at: str
     records: int
     seals: tuple[Seal, ...] | None
+    update: int | None = None
 
     def __str__(self) -> str:
         imported = f", imported at {self.at[:19]}" if self.at else ""
@@ -60,6 +67,12 @@ def _first_seal(part: Path, found: Found) -> Seal:
 def damaged_part(part: Path, found: Found, detail: str) -> ProjectError:
     name = found.folder.name
     when = f" at {found.at[:19]} UTC" if found.at else ""
+    if found.update is not None:
+        return ProjectError(
+            f"{part}: the file is damaged or missing: {detail}. It belongs to the update of {found.source}{when}. "
+            "Nothing is computed from it. Put a backup of this file in its place, or take the update back and make "
+            f"it again: project.undo({found.update}), `weaklab undo PROJECT {found.update}`"
+        )
     return ProjectError(
         f"{part}: the file is damaged or missing: {detail}. It belongs to the import of {found.source}{when}. "
         "Nothing is computed from it. Put a backup of this file in its place, or import the source again in its place: "
@@ -162,6 +175,8 @@ class StoredCorpus(Corpus):
     folders : those of the imports
     guard : checks each part before it is read
     among : folders of the imports whose columns and roles the records have, by default ``folders``
+    places : int64 (n,), which of the rows in the folders are the records, and in which order; by default all
+    gold : row number -> gold label name that takes the place of what stands in the folders, None for no label
 
     Raises
     ------
@@ -170,8 +185,16 @@ class StoredCorpus(Corpus):
         reads that part.
     """
 
-    def __init__(self, project: Path, folders: Sequence[Path], guard: PartGuard, among: Sequence[Path] = ()) -> None:
-        self._project, self._guard = project, guard
+    def __init__(
+        self,
+        project: Path,
+        folders: Sequence[Path],
+        guard: PartGuard,
+        among: Sequence[Path] = (),
+        places: NDArray[np.int64] | None = None,
+        gold: Mapping[int, str | None] | None = None,
+    ) -> None:
+        self._project, self._guard, self.places, self._gold = project, guard, places, dict(gold or {})
         self._parts = [part for folder in folders for part in guard.parts(folder)]
         if not self._parts:
             raise ProjectError(f"{project}: holds no record yet; import some: weaklab import {project} FILE")
@@ -181,6 +204,8 @@ class StoredCorpus(Corpus):
         except CorpusError as error:
             raise ProjectError(f"project {project}: {error}") from None
         self.view = view_of(self._schema_of(self._parts[0]), self.schema)
+        if self._gold:
+            self.schema = _with_gold_column(self.schema)
         self.roles = Roles.of(self.schema)
         self._made_ids = False
         self._ids = None
@@ -210,14 +235,40 @@ class StoredCorpus(Corpus):
             raise self._guard.error(part, f"it cannot be read ({' '.join(str(error).split())[:100]})") from error
 
     def __len__(self) -> int:
+        if self.places is not None:
+            return len(self.places)
         return sum(self._open(part).metadata.num_rows for part in self._parts)
 
     @property
     def fingerprint(self) -> int:
         """A number for the content: parts are never changed once they are there."""
-        return hash((self.roles, *self._parts))
+        return hash((self.roles, *self._parts, *self.marks, *self._gold.items()))
+
+    @property
+    def marks(self) -> list[str]:
+        """What tells these records from all that are in the folders: empty where they are all."""
+        if self.places is None:
+            return []
+        return [f"rows-{hashlib.blake2b(self.places.tobytes(), digest_size=8).hexdigest()}"]
 
     def batches(self, size: int = BATCH_ROWS, *, ids: bool = True) -> Iterator[pa.RecordBatch]:
+        import numpy as np
+
+        start = 0
+        for batch in self._stored_batches(size) if self.places is None else self._placed_batches(size):
+            yield self._with_gold(batch, np.arange(start, start + batch.num_rows)) if self._gold else batch
+            start += batch.num_rows
+
+    def _placed_batches(self, size: int) -> Iterator[pa.RecordBatch]:
+        assert self.places is not None
+        held: dict[int, pa.Table] = {}
+        for start in range(0, len(self.places), size):
+            table = self._read(self.places[start : start + size], held)
+            yield table.combine_chunks().to_batches()[0]
+            for group in list(held)[:-GROUPS_KEPT]:
+                del held[group]
+
+    def _stored_batches(self, size: int) -> Iterator[pa.RecordBatch]:
         for part in self._parts:
             file = self._open(part)
             for group in range(file.num_row_groups):
@@ -245,7 +296,14 @@ class StoredCorpus(Corpus):
             raise CorpusError(f"{self.name} has no column {name!r}; there are {', '.join(self.schema.names)}")
         kind = self.schema.field(name).type
         columns = [self._whole(part, name).cast(kind) for part in self._parts]
-        return pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+        found = pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+        found = found if self.places is None else found.take(pa.array(self.places))
+        if not self._gold or name != self.roles.gold:
+            return found
+        values = found.to_pylist()
+        for row, label in self._gold.items():
+            values[row] = label
+        return pa.chunked_array([values], kind)
 
     def _whole(self, part: Path, name: str | None) -> pa.ChunkedArray:
         """Return a column of a part; one that is not there is empty."""
@@ -256,14 +314,54 @@ class StoredCorpus(Corpus):
             return pa.chunked_array([pa.nulls(file.metadata.num_rows)])
         return file.read(columns=[name]).column(0)
 
+    @property
+    def gold_columns(self) -> set[str]:
+        """The names of the columns of gold labels in the folders."""
+        found = (Roles.of(self._schema_of(part)).gold for part in self._parts)
+        return {name for name in found if name is not None}
+
     def gold(self) -> list[str | None]:
         """Return the gold label names, whatever their column is called in each import, None where there is none."""
         if self.roles.gold is None:
             return super().gold()
         columns = [self._whole(part, Roles.of(self._schema_of(part)).gold) for part in self._parts]
-        return [None if value in (None, "") else str(value) for column in columns for value in column.to_pylist()]
+        found = [None if value in (None, "") else str(value) for column in columns for value in column.to_pylist()]
+        if self.places is not None:
+            found = [found[place] for place in self.places.tolist()]
+        for row, label in self._gold.items():
+            found[row] = label
+        return found
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Table:
+        import numpy as np
+        import pyarrow as pa
+
+        wanted = np.asarray(rows, dtype=np.int64)
+        n = len(self)
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= n):
+            raise CorpusError(f"{self.name} has rows 0 to {n - 1:,}, got {wanted.min()} to {wanted.max()}")
+        table = self._read(wanted if self.places is None else self.places[wanted], {})
+        if not self._gold or not len(wanted):
+            return table
+        [batch] = table.combine_chunks().to_batches()
+        return pa.Table.from_batches([self._with_gold(batch, wanted)])
+
+    def _with_gold(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> pa.RecordBatch:
+        """Put the gold labels that were set in their place in a batch of these rows."""
+        import pyarrow as pa
+
+        name = self.roles.gold
+        mine = [(at, self._gold[row]) for at, row in enumerate(rows.tolist()) if row in self._gold]
+        if not mine:
+            return batch
+        values = batch.column(name).to_pylist()
+        for at, label in mine:
+            values[at] = label
+        field = self.schema.field(name)
+        return batch.set_column(self.schema.get_field_index(name), field, pa.array(values, field.type))
+
+    def _read(self, wanted: NDArray[np.int64], held: dict[int, pa.Table]) -> pa.Table:
+        """Return the rows at some places in the folders; ``held`` keeps the row groups that were read."""
         import numpy as np
         import pyarrow as pa
 
@@ -273,18 +371,30 @@ class StoredCorpus(Corpus):
                 metadata = self._open(part).metadata
                 self._groups += [(part, g, metadata.row_group(g).num_rows) for g in range(metadata.num_row_groups)]
         ends = np.cumsum([count for _, _, count in self._groups])
-        wanted = np.asarray(rows, dtype=np.int64)
-        if len(wanted) and (wanted.min() < 0 or wanted.max() >= ends[-1]):
-            raise CorpusError(f"{self.name} has rows 0 to {ends[-1] - 1:,}, got {wanted.min()} to {wanted.max()}")
         home = np.searchsorted(ends, wanted, side="right")
         batches, places = [], []
         for group in np.unique(home):
             part, number, count = self._groups[group]
             mine = np.flatnonzero(home == group)
-            table = self._open(part).read_row_group(number).take(pa.array(wanted[mine] - (ends[group] - count)))
+            whole = held.pop(int(group), None)
+            held[int(group)] = whole = self._open(part).read_row_group(number) if whole is None else whole
+            table = whole.take(pa.array(wanted[mine] - (ends[group] - count)))
             batches += [fitted(batch, self.schema) for batch in table.combine_chunks().to_batches()]
             places.append(mine)
         if not batches:
             return self.schema.empty_table()
         order = np.argsort(np.concatenate(places), kind="stable")
         return pa.Table.from_batches(batches).take(pa.array(order))
+
+
+def _with_gold_column(schema: pa.Schema) -> pa.Schema:
+    """Return a schema that has a column of gold labels."""
+    import pyarrow as pa
+
+    roles = Roles.of(schema)
+    kind = pa.large_string()
+    if roles.gold is not None:
+        place = schema.get_field_index(roles.gold)
+        return schema.set(place, schema.field(place).with_type(kind))
+    name = next(name for name in ("gold", *(f"gold_{i}" for i in range(2, 1000))) if name not in schema.names)
+    return replace(roles, gold=name).attach(schema.append(pa.field(name, kind)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from weaklab.project.cache import ProjectCache
 from weaklab.project.extra_records import ExtraRecords
 from weaklab.project.members import ProjectMembers
 from weaklab.project.project_files import ProjectFiles
+from weaklab.project.record_changes import RecordChanges
 from weaklab.project.snapshot import Snapshot
 from weaklab.scheduling.asks import Ask
 from weaklab.training.trainer import More, State
@@ -61,7 +62,10 @@ class Workspace:
     ----------
     session_id : tells the answers of this open project from those of others
     working : a lock that is held by whatever votes, trains or picks, so that sessions in several threads take turns
+    imported : id of each imported record -> its place, those included that were removed
     rows : record id -> row number, as of the last look
+    kept : bool (imported records,), False for those that were removed; None where none was changed
+    changes : updates and removals of records as of the last look
     snapshot : what was known at the last look
     """
 
@@ -74,8 +78,12 @@ class Workspace:
         self.members = ProjectMembers(path, settings, self.label_names, journal, run_code)
         self.extra = ExtraRecords(journal)
         self.folders: list[str] = []
+        self.imported: dict[str, int] = {}
         self.rows: dict[str, int] = {}
+        self.kept: NDArray[np.bool_] | None = None
+        self.changes = RecordChanges()
         self.snapshot = Snapshot.empty(self.rows, self.label_names)
+        self._key = ""
         self._version: Version | None = None
         self._members_known = False
         self._saved_event = 0
@@ -92,48 +100,72 @@ class Workspace:
         with self.working:
             version = self.journal.version()
             if self._version is None or version.rest != self._version.rest:
-                self._take_imports(new)
+                self._take_records(new)
                 self._noted_through = self.journal.get(TRAINED)
                 self._members_known = False
             if version != self._version:
                 self.snapshot = self.snapshot.extended(self.journal)
+                while self.snapshot.records_event > self.changes.event:
+                    self._take_changes()
+                    self.snapshot = self.snapshot.extended(self.journal)
                 self._version = version
                 if self.snapshot.event >= self._saved_event + WORTH_SAVING:
                     self._save_snapshot()
             return self.snapshot
 
-    def _take_imports(self, new: Sequence[str]) -> None:
+    def _take_records(self, new: Sequence[str]) -> None:
+        """Take over imports that are new, with the changes of records that are known."""
         folders = self.files.imports()
         if folders != self.folders:
-            corpus = self.files.corpus(folders)
+            if not self.folders:
+                self.changes = RecordChanges.of(self.journal)
             alone = bool(new) and folders[:-1] == self.folders  # else another process has added records, too
-            ids = [*self.rows, *new] if alone else corpus.id_texts()
-            rows = dict(zip(ids, range(len(ids)), strict=True))
-            if len(rows) != len(ids):
-                many = len(ids) - len(rows)
+            corpus = self.files.corpus(folders)
+            ids = [*self.imported, *new] if alone else corpus.id_texts()
+            imported = dict(zip(ids, range(len(ids)), strict=True))
+            if len(imported) != len(ids):
+                many = len(ids) - len(imported)
                 raise ProjectError(f"{self.path}: {many:,} record ids are there twice; see {self.path / 'corpus'}")
-            self.folders, self.rows = folders, rows
-            self._cache = ProjectCache(self.files, corpus, folders, ids, lambda: self.committee, self.settings)
-            self.snapshot = self._snapshot_over(rows)
-            self.forget()
+            self._put_records(folders, imported, corpus)
 
-    def _snapshot_over(self, rows: Mapping[str, int]) -> Snapshot:
+    def _take_changes(self) -> None:
+        """Take over records that were updated or removed, or are back."""
+        self.changes = RecordChanges.of(self.journal)
+        if self.folders:
+            self._put_records(self.folders, self.imported, self.files.corpus(self.folders))
+
+    def _put_records(self, folders: list[str], imported: dict[str, int], corpus: StoredCorpus) -> None:
+        """Take over imported records, with what the changes make of them."""
+        all_folders = [*folders, *self.files.know_updates(self.changes.updates)]
+        selection = self.changes.selection(imported)
+        rows = imported
+        if selection is not None:
+            corpus = self.files.corpus(all_folders, selection=selection)
+            kept = (name for name, stays in zip(imported, selection.kept.tolist(), strict=True) if stays)
+            rows = dict(zip(kept, range(len(corpus)), strict=True))
+        self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
+        self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), lambda: self.committee, self.settings)
+        self._key = "/".join([*all_folders, *corpus.marks])
+        self.snapshot = self._snapshot_over(rows, selection.gone if selection else frozenset())
+        self.forget()
+
+    def _snapshot_over(self, rows: Mapping[str, int], gone: Collection[str]) -> Snapshot:
         """Return what was known at the last look over these records; at the first look, as the saved snapshot says."""
         if not self.snapshot.event:
-            path, key = self._kept.path(SNAPSHOT), "/".join(self.folders)
+            path = self._kept.path(SNAPSHOT)
             held = path.exists() and self._kept.read(
-                SNAPSHOT, lambda file: Snapshot.load(file, key, rows, self.label_names, self.journal)
+                SNAPSHOT, lambda file: Snapshot.load(file, self._key, rows, self.label_names, self.journal, gone)
             )
             if held:
                 self._saved_event = held.event
                 return held  # type: ignore[no-any-return]
-        return self.snapshot.over(rows, self.label_names, self.journal)
+        return self.snapshot.over(rows, self.label_names, self.journal, gone)
 
     def _save_snapshot(self) -> None:
         self._saved_event = self.snapshot.event
         if not self.journal.read_only:
-            mark, key = self.journal.mark(self.snapshot.event), "/".join(self.folders)
-            self._kept.write(SNAPSHOT, lambda path: self.snapshot.save(path, key, mark))
+            mark = self.journal.mark(self.snapshot.event)
+            self._kept.write(SNAPSHOT, lambda path: self.snapshot.save(path, self._key, mark))
 
     @property
     def _kept(self) -> Kept:
@@ -181,10 +213,33 @@ class Workspace:
             self.refresh()
         if name not in self.rows and name not in self.extra:
             self.extra.sync()  # another process may have streamed it
+        if name in self.imported and name not in self.rows:
+            raise ProjectError(f"record {name!r} was removed from the project; {self.way_back(name)}")
         if name not in self.rows and name not in self.extra:
             hint = did_you_mean(name, list(self.rows)[:10_000])
             raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
         return name
+
+    def way_back(self, record: str) -> str:
+        """Say how a removed record comes back."""
+        removal = self.changes.removal_of(record)
+        number = removal.id if removal else "EVENT"
+        return f"project.undo({number}) (`weaklab undo {self.path} {number}`) brings it back"
+
+    def is_current(self, ask: Ask, look: bool) -> bool:
+        """Whether a record is still there and as it was when it was picked, as far as is known without waiting.
+
+        Parameters
+        ----------
+        look : whether to look for what is new first, unless that takes a wait
+        """
+        if look and self.working.acquire(blocking=False):
+            try:
+                self.refresh()
+            finally:
+                self.working.release()
+        after = ask.asked_after or 0
+        return self.changes.event <= after or ask.id not in self.changes.touched_since(after)
 
     def shared(self, snapshot: Snapshot) -> NDArray[np.int64]:
         """Return int (n,): for each record without a label the row of a near-duplicate whose label it shares, or -1."""
