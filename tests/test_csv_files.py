@@ -341,3 +341,17 @@ def test_the_message_names_the_cause(tmp_path, content, told):
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(CorpusError, match=told):
         weaklab.read(tmp_path / "a.csv", text=[])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "option", "value", "advice"),
+    [
+        (".jsonl", "sep", ";", "the options for it are encoding; leave it out"),
+        (".csv", "sheet", "one", "the options for it are encoding, sep, quote, escape, header, names"),
+        (".txt", "quote", "'", "the options for it are encoding"),
+    ],
+)
+def test_options_of_other_formats_are_refused(tmp_path, suffix, option, value, advice):
+    path = write(tmp_path / f"a{suffix}", b'{"text": "win a prize"}\n')
+    with pytest.raises(CorpusError, match=rf"{option}=.* has no meaning in a file of type .*{advice}"):
+        weaklab.read(path, **{option: value})

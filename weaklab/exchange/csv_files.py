@@ -19,7 +19,7 @@ from weaklab.core.errors import CorpusError, warn
 from weaklab.corpus.source import Source
 from weaklab.exchange.csv_layout import HEAD_BYTES, Layout, layout_of, long_values
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS
+from weaklab.exchange.formats import READERS, uses
 from weaklab.exchange.schemas import check_same_columns, with_schema
 from weaklab.exchange.text_streams import Utf8Stream, count_lines, first_line, not_encoded, short
 
@@ -54,6 +54,7 @@ class Block:
 
 @READERS.named(".csv")
 @READERS.named(".tsv")
+@uses("encoding", "sep", "quote", "escape", "header", "names")
 def read_csv(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """CSV, with any separator."""
     schema = None

@@ -13,7 +13,7 @@ from weaklab.core.errors import CorpusError, did_you_mean
 from weaklab.corpus.source import Source
 from weaklab.exchange.csv_layout import named_columns
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS
+from weaklab.exchange.formats import READERS, uses
 from weaklab.exchange.python_values import column_of
 from weaklab.exchange.schemas import check_same_columns, with_schema
 from weaklab.exchange.text_streams import first_line
@@ -42,6 +42,7 @@ class Sheet:
 
 @READERS.named(".xlsx")
 @READERS.named(".xlsm")
+@uses("sheet", "header", "names")
 def read_excel(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """Excel, one sheet of a workbook; needs openpyxl."""
     import pyarrow as pa

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import CorpusError, did_you_mean
 from weaklab.corpus.source import Source
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS, Reader
+from weaklab.exchange.formats import READERS, Reader, check_options
 from weaklab.exchange.text_files import read_text
 from weaklab.exchange.text_streams import short, suffix
 
@@ -37,6 +37,7 @@ def file_source(data: Any, options: FileOptions) -> Source:
         raise CorpusError(f"{data}: files of several types ({kinds}); import one type at a time")
     reader = next(iter(readers))
     name = str(data) if isinstance(data, (str, Path)) else str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+    check_options(reader, options, name, _kind_of(reader))
     if all(path.stat().st_size == 0 for path in paths):
         raise CorpusError(f"{name}: the file is empty; wanted at least one record")
     by_label = reader is read_text and isinstance(data, (str, Path)) and Path(data).is_dir()

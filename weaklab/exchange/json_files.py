@@ -16,7 +16,7 @@ from weaklab.core.progress import tracked
 from weaklab.corpus.plain import plain_table
 from weaklab.corpus.source import BATCH_ROWS, ColumnError, Source
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS, WRITERS
+from weaklab.exchange.formats import READERS, WRITERS, uses
 from weaklab.exchange.python_values import MAX_DEPTH
 from weaklab.exchange.rows import batches_of_rows, table_of_rows
 from weaklab.exchange.schemas import table_batches
@@ -31,6 +31,7 @@ _BRACKETS = 500
 
 @READERS.named(".jsonl")
 @READERS.named(".ndjson")
+@uses("encoding")
 def read_jsonl(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """JSON Lines: one object a line."""
 
@@ -50,6 +51,7 @@ def read_jsonl(paths: Sequence[Path], options: FileOptions, source: Source) -> I
 
 
 @READERS.named(".json")
+@uses("encoding")
 def read_json(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """JSON: a list of objects or texts, or JSON Lines."""
     found = [(path, json_records(path, options.encoding)) for path in paths if path.stat().st_size]

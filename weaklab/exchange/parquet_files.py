@@ -13,7 +13,7 @@ from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.corpus.plain import plain_table
 from weaklab.corpus.source import BATCH_BYTES, BATCH_ROWS, Source, check_names, uniform
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS, WRITERS
+from weaklab.exchange.formats import READERS, WRITERS, uses
 from weaklab.exchange.frames import class_names_of
 from weaklab.exchange.schemas import check_same_columns, with_schema
 from weaklab.exchange.text_streams import first_line
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 @READERS.named(".parquet")
 @READERS.named(".pq")
+@uses()
 def read_parquet(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """Parquet, compressed in any way that Arrow reads."""
     found = parquet_rows(paths)

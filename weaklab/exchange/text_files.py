@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.corpus.source import Source
 from weaklab.exchange.file_options import FileOptions
-from weaklab.exchange.formats import READERS
+from weaklab.exchange.formats import READERS, uses
 from weaklab.exchange.rows import batches_of_rows
 from weaklab.exchange.text_streams import lines
 
@@ -20,6 +20,7 @@ UNLABELED_STEMS = ("dataset", "unlabeled", "unlabelled")
 
 
 @READERS.named(".txt")
+@uses("encoding")
 def read_text(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """Text, one record per line."""
     return batches_of_rows(source, _rows(paths, options, source.labels_by_file))
