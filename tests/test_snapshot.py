@@ -114,7 +114,7 @@ def test_a_snapshot_over_other_records_is_what_all_events_say(plan, order, count
     wider = {name: row for row, name in enumerate([*ROWS, "x"])}
     other = {name: row for row, name in enumerate(order[:count])}
     for rows in (wider, other):
-        assert told(held.over(rows, LABELS, journal)) == expected(journal, journal.last_event(), rows)
+        assert told(held.over(rows, journal)) == expected(journal, journal.last_event(), rows)
 
 
 def test_a_saved_snapshot_of_something_else_is_not_taken(tmp_path):
@@ -156,7 +156,7 @@ def test_a_changed_array_does_not_fit_the_checksum(tmp_path):
     Snapshot.empty(ROWS, LABELS).extended(journal).save(path, "key", journal.mark(1))
     with np.load(path) as held:
         arrays = {name: held[name] for name in held.files}
-    arrays["y"] = arrays["y"] + 1
+    arrays["slots"] = arrays["slots"] + 1
     np.savez(path, **arrays)
     with pytest.raises(DamagedError, match="checksum"):
         Snapshot.load(path, "key", ROWS, LABELS, journal)

@@ -524,6 +524,47 @@ def _status_text(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
 
+@app.command(epilog="Example: `weaklab labels spam --rename spam junk`; `weaklab labels spam --undo`")
+def labels(
+    project: Folder,
+    rename: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="Give a label another name.", show_default=False)
+    ] = None,
+    merge: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="FROM INTO", help="Make two labels one, which is called INTO.", show_default=False),
+    ] = None,
+    add: Annotated[str | None, typer.Option(metavar="NAME", help="Add a label.", show_default=False)] = None,
+    remove: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Remove a label that nothing uses.", show_default=False)
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="All labels in a new order, with commas.", show_default=False)
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the newest change of the labels.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """List the labels with their manual labels, after changing them; one change per call.
+
+    Manual labels, votes and gold labels follow, nothing votes anew, and --undo brings everything back. Heuristics that
+    name an old label keep voting for the label that it is now; a note says which file and line to edit.
+    """
+    from weaklab.cli.labels import change, print_json
+
+    given = {"rename": rename, "merge": merge, "add": add, "remove": remove, "order": order, "undo": undo or None}
+    with opened(project, run_code=not no_code) as held, warnings.catch_warnings():
+        tell_faults_of_files(held)
+        warnings.filterwarnings("ignore", message=".* now; write ")  # the table says it
+        done = change(held.label_set, {name: value for name, value in given.items() if value is not None})
+        if done:
+            say(done)
+        if json_:
+            print_json(held.label_set)
+        else:
+            show(held.label_set.table())
+
+
 @app.command(epilog="Example: `weaklab evaluate spam`")
 def evaluate(project: Folder, no_code: NoCode = False) -> None:
     """Estimate the accuracy of the labels, from the records that were drawn at random, and forecast it for more labels.

@@ -135,6 +135,8 @@ class _Screen:
 
     def _one(self, ask: Ask) -> bool:
         """Show a record and execute typed lines until it is answered or skipped; return False to quit."""
+        if self.answers.labels != self.session.project.label_names:
+            self.answers = LineReader(self.session.project.label_names)
         self._show(ask)
         start = time.monotonic()
         while True:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 LABEL, SKIP, REQUEUE, NOTE, UNDO = "label", "skip", "requeue", "note", "undo"
-UPDATE, REMOVE, GOLD = "update", "remove", "gold"
-EVENT_KINDS = (LABEL, SKIP, REQUEUE, NOTE, UNDO, UPDATE, REMOVE, GOLD)
+UPDATE, REMOVE, GOLD, LABELS = "update", "remove", "gold", "labels"
+EVENT_KINDS = (LABEL, SKIP, REQUEUE, NOTE, UNDO, UPDATE, REMOVE, GOLD, LABELS)
 RECORD_KINDS = (UPDATE, REMOVE, GOLD)
 """Changes of records themselves; such an event is about many records, names them in its value, and has no record."""
 QUEUE_KINDS = (LABEL, SKIP, REQUEUE)
@@ -26,9 +26,11 @@ class Event:
     Attributes
     ----------
     kind : ``label``, ``skip`` (do not ask again), ``requeue`` (back in the queue), ``note`` (a remark), ``undo`` (of
-        event ``undoes``), or what was done with records: ``update``, ``remove`` or ``gold``
-    record : id of the record, empty where the event is about several
-    value : what the person said, a JSON value: a label name for a label, a text for a note
+        event ``undoes``), what was done with records (``update``, ``remove`` or ``gold``), or with the labels
+        themselves (``labels``)
+    record : id of the record, empty where the event is about several or none
+    value : what the person said, a JSON value: a label name for a label, a text for a note, a change such as
+        ``{"rename": [old, new]}``
     annotator, session : the person, and the session in which it happened
     at : UTC time, ISO 8601
     seconds : how long the person took

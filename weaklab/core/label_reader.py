@@ -111,7 +111,7 @@ class LabelReader:
 
     def __init__(self, labels: LabelNames, map: Mapping[Any, Any] | None = None) -> None:
         self.labels = labels
-        self._names = {name: code for code, name in enumerate(labels)}
+        self._names = {**labels.former, **{name: code for code, name in enumerate(labels)}}
         self._map = _checked_map(map, labels)
         self._name_numbers = _by_number(self._names)
         self._map_numbers = _by_number(self._map, truth=True)

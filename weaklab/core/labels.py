@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import UnknownLabelError, WeaklabError, did_you_mean
@@ -56,6 +56,8 @@ class LabelNames(Sequence[str]):
     ----------
     names : sequence of str
         At least two different, non-empty names.
+    former : earlier name of a label -> its code, so that heuristics which still vote it vote for the label of today
+    numbers : number that a heuristic votes -> code, where labels have changed places since; by default positions
 
     Attributes
     ----------
@@ -68,7 +70,16 @@ class LabelNames(Sequence[str]):
     (1, 'ham', 2)
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    former: Mapping[str, int] = {}
+    numbers: Mapping[int, int] | None = None
+    _shown: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        former: Mapping[str, int] | None = None,
+        numbers: Mapping[int, int] | None = None,
+    ) -> None:
         if isinstance(names, (str, bytes, set, frozenset)):
             raise WeaklabError(not_a_list(names))
         self._names = tuple(str(name).strip() for name in names)
@@ -85,8 +96,18 @@ class LabelNames(Sequence[str]):
                 )
         if len(set(self._names)) != len(self._names):
             raise WeaklabError(f"labels must differ from one another, got {list(self._names)}")
-        self._codes = {name: code for code, name in enumerate(self._names)}
-        self.are_numbers = any(_NUMBER.fullmatch(name) or name.lower() in _TRUTH for name in self._names)
+        self.former, self.numbers = dict(former or {}), None if numbers is None else dict(numbers)
+        self._index({name: code for code, name in enumerate(self._names)})
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> LabelNames:
+        """Return label names as they are, with their former names, or make them of a list."""
+        return names if isinstance(names, LabelNames) else cls(names)
+
+    def _index(self, codes: Mapping[str, int]) -> None:
+        """Look up votes by these names and by the former ones."""
+        self._codes = {**self.former, **codes}
+        self.are_numbers = any(_NUMBER.fullmatch(name) or name.lower() in _TRUTH for name in self._codes)
         self._numbers = {int(name.split(".")[0]): code for name, code in self._codes.items() if _WHOLE.fullmatch(name)}
 
     def __len__(self) -> int:
@@ -99,6 +120,8 @@ class LabelNames(Sequence[str]):
         return iter(self._names)
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, LabelNames):
+            return (self._codes, self._names, self.numbers) == (other._codes, other._names, other.numbers)
         return isinstance(other, Sequence) and tuple(other) == self._names
 
     def __hash__(self) -> int:
@@ -136,19 +159,31 @@ class LabelNames(Sequence[str]):
                 named = self._codes.get(str(code), self._numbers.get(code))
                 if named is not None:  # a label may be called 1, as stars are
                     return named
-                if code == ABSTAIN or (not self.are_numbers and 0 <= code < len(self._names)):
+                if code == ABSTAIN:
                     return code
+                if not self.are_numbers and code in (self._positions if self.numbers is None else self.numbers):
+                    return code if self.numbers is None else self.numbers[code]
         raise UnknownLabelError(self.unknown(vote))
+
+    @property
+    def _positions(self) -> range:
+        return range(len(self._names))
+
+    @property
+    def spellings(self) -> Iterable[str]:
+        """All names that :meth:`code` knows, former ones included."""
+        return self._codes
 
     def unknown(self, vote: Any) -> str:
         """Return the message that ``vote`` is not a label, with the labels that there are."""
-        hint = did_you_mean(vote, self._names) if isinstance(vote, str) else ""
+        shown_names = self._shown or self._names
+        hint = did_you_mean(vote, shown_names) if isinstance(vote, str) else ""
         if type(vote).__name__ in ("bool", "bool_"):
             hint = " a yes or no is no label: return the label's name where the answer is yes, None where it is no."
         shown = repr(vote)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
-        names = ", ".join(map(repr, self._names[:20])) + (", ..." if len(self) > 20 else "")
-        codes = "" if self.are_numbers else f" (or their codes 0 to {len(self) - 1})"
+        names = ", ".join(map(repr, shown_names[:20])) + (", ..." if len(shown_names) > 20 else "")
+        codes = "" if self.are_numbers else f" (or their codes 0 to {len(shown_names) - 1})"
         return f"{shown} is not a label;{hint} the labels are {names}{codes}, and None abstains"
 
     def name(self, code: int) -> str | None:

@@ -100,7 +100,7 @@ def code_table(labels: LabelNames) -> dict[str | int | None, int]:
     {None: -1, -1: -1, 0: 0, 1: 1, 'ham': 0, 'spam': 1}
     """
     found: dict[str | int | None, int] = {}
-    for vote in (None, *range(ABSTAIN, len(labels)), *labels):
+    for vote in (None, *range(ABSTAIN, len(labels)), *labels.spellings):
         with contextlib.suppress(UnknownLabelError):  # if label names are numbers, a number is not a code
             found[vote] = labels.code(vote)
     return found

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import ProjectError, UnknownLabelError
-from weaklab.core.events import LABEL, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
+from weaklab.core.events import LABEL, LABELS, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.imports import IMPORTED
+from weaklab.project.label_changes import undo_labels
+from weaklab.project.workspace import label_history
 from weaklab.scheduling.asks import Ask
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from weaklab.core.label_set import LabelHistory
     from weaklab.project.journal import Journal
     from weaklab.project.workspace import Workspace
 
@@ -62,10 +66,40 @@ def label_many(
         saw = shown if shown is not None else isinstance(record, Ask) and not record.blind
         by = annotator or work.annotator
         events.append(event(work, LABEL, record, name, annotator=by, seconds=seconds, suggestion_shown=saw))
-    stored = work.journal.append(events)
+    stored = append(work, events)
     work.refresh()
     work.retrain_when_due()
     return stored
+
+
+def append(work: Workspace, /, events: Sequence[Event]) -> list[Event]:
+    """Store answers with the label names of this moment, whatever another process has made of them since the last look.
+
+    Does not wait for a training that runs.
+
+    Raises
+    ------
+    UnknownLabelError
+        A label has just been removed; then nothing is stored.
+    """
+    version = work.journal.version().rest
+    if version != work.labels_looked_up:
+        history, known = label_history(work.journal, work.settings.labels), work.label_history.event
+        if history.event == known:
+            work.labels_looked_up = version
+        else:
+            events = [_renamed(history, each, known + 1) for each in events]
+    return work.journal.append(events)
+
+
+def _renamed(history: LabelHistory, event: Event, at: int) -> Event:
+    """Return an event with the label name of today in the place of the one at an earlier event."""
+    if event.kind != LABEL:
+        return event
+    name = history.name_now(event.value, at)
+    if name is None:
+        raise UnknownLabelError(history.now.names.unknown(event.value))
+    return replace(event, value=name)
 
 
 def skip(work: Workspace, /, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:
@@ -82,7 +116,7 @@ def requeue(work: Workspace, /, record: Any, *, annotator: str | None = None) ->
 def undo(work: Workspace, /, event: int | None = None, *, annotator: str | None = None) -> Event | None:
     """Take back the last thing that was done in this session and return its event, None if there is none.
 
-    Answers, and updates, removals and gold labels of records, can be taken back.
+    Answers, updates, removals and gold labels of records, and changes of the labels can be taken back.
 
     Parameters
     ----------
@@ -104,6 +138,12 @@ def undo(work: Workspace, /, event: int | None = None, *, annotator: str | None 
     >>> project.undo(removal.event).kind, len(project), project.manual_labels()
     ('remove', 2, {'b': 'ham'})
     """
+    last = _to_undo(work, event, annotator)
+    if last is None:
+        return None
+    if last.kind == LABELS:
+        undo_labels(work, last)
+        return last
     with work.journal.transaction():  # two processes never take back the same event
         last = _to_undo(work, event, annotator)
         if last is None:
@@ -158,6 +198,8 @@ def event(work: Workspace, /, kind: str, record: Any, value: Any = None, **about
     """
     work.journal.must_be_writable()
     asked = asked_by(record) if isinstance(record, Ask) else {}
+    if asked.get("suggestion") in work.label_names.former:
+        asked["suggestion"] = work.label_names[work.label_names.code(asked["suggestion"])]
     about = {"annotator": work.annotator, "session": work.session_id, **asked, **about}
     return Event(kind, work.known(record), value, **about)
 
@@ -176,6 +218,8 @@ def asked_by(ask: Ask) -> dict[str, Any]:
 
 def label_code(work: Workspace, /, label: Any) -> int:
     """Return the code of a manual label; an UnknownLabelError where it is none of the project's, or abstains."""
+    if isinstance(label, str) and label not in work.label_names.spellings:
+        work.refresh()  # it may be new
     code = work.label_names.code(label)
     if code == ABSTAIN:
         raise UnknownLabelError(

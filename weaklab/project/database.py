@@ -494,8 +494,8 @@ def known_labels(folder: Path) -> list[str]:
     """Return the label names that the database of a project holds."""
     database = Database(folder)
     try:
-        held = database.checked("meta", "rowid", "WHERE key = 'labels'")
-        return list(json.loads(held[0][2])) if held else []
+        held = {row[1]: row[2] for row in database.checked("meta", "rowid", "WHERE key IN ('labels', 'labels_now')")}
+        return list(json.loads(held.get("labels_now") or held.get("labels") or "[]"))
     finally:
         database.close()
 

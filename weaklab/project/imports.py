@@ -23,6 +23,7 @@ from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.project.stored_corpus import Found, StoredCorpus
+from weaklab.project.workspace import NEWEST_LABELS, label_history
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +54,7 @@ class Import:
     progress : whether to show how many records were read
     map : what values of the label and gold columns stand for that are no label names
     gone : those of the known ids whose records were removed
+    label_event : number of the last change of the labels that ``label_names`` knows of
     """
 
     files: ProjectFiles
@@ -66,6 +68,7 @@ class Import:
     map: Mapping[Any, Any] | None = None
     progress: bool = False
     gone: Container[str] = frozenset()
+    label_event: int = 0
     _rows: int = 0
     _unread: dict[str, int] = field(default_factory=dict)
     _ids: list[str] = field(default_factory=list)
@@ -87,7 +90,9 @@ class Import:
         while True:
             self._begin()
             try:
-                count = self.files.add_import(self._batches(), self.corpus.name, self._check, events, self.instead_of)
+                count = self.files.add_import(
+                    self._batches(), self.corpus.name, self._check, events, self.instead_of, self.label_event
+                )
             except ColumnError as error:
                 self.corpus.leave_out(error)  # begins anew without this column, unless it is needed
             else:
@@ -208,6 +213,12 @@ class Import:
 
     def _check(self, folders: list[str]) -> None:
         """Compare with the imports at the moment of the commit, those of other processes included."""
+        names = self.files.journal.get(NEWEST_LABELS)
+        if names is not None and names != list(self.label_names):
+            raise ProjectError(
+                f"{self.corpus.name}: the labels were changed to {names} while the records were read; nothing was "
+                "added: try again"
+            )
         others = [folder for folder in folders if folder not in self.folders and folder != self.instead_of]
         known = self.known
         if others:
@@ -471,7 +482,9 @@ def add_records(
     like = None if made.keywords["there"] is None else made.keywords["there"].roles
     corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
     shown = not quiet if progress is None else progress
-    new = made(corpus=corpus, label_names=work.label_names, skip_known=skip_known, map=map, progress=shown)
+    history = label_history(work.journal, work.settings.labels)
+    names, last = history.now.names, history.event
+    new = made(corpus=corpus, label_names=names, label_event=last, skip_known=skip_known, map=map, progress=shown)
     receipt = new.run(work.session_id)
     if instead_of is not None:
         work.folders, work.imported, work.rows = [], {}, {}

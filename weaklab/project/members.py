@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weaklab.core.errors import HeuristicError, ProjectError, WeaklabError, warn
-from weaklab.core.labels import LabelNames
+from weaklab.core.label_set import LabelHistory
 from weaklab.heuristics import Heuristic, LabelingFunction, as_heuristic, load
 from weaklab.heuristics.loading import FileContents
 from weaklab.project.database import DATABASE
@@ -35,19 +35,20 @@ class ProjectMembers:
     """
 
     def __init__(
-        self, path: Path, settings: Settings, labels: LabelNames, journal: Journal, run_code: bool = True
+        self, path: Path, settings: Settings, history: LabelHistory, journal: Journal, run_code: bool = True
     ) -> None:
-        self._path, self._settings, self._labels, self._journal, self._run_code = (
+        self._path, self._settings, self._history, self._journal, self._run_code = (
             path,
             settings,
-            labels,
+            history,
             journal,
             run_code,
         )
         self._load()
 
     def _load(self) -> None:
-        self.committee = Committee(self._labels, timeout=self._settings.timeout or None)
+        self.committee = Committee(self._history.now, timeout=self._settings.timeout or None)
+        self.committee.take_labels(self._history)
         self.load_errors: list[str] = []
         self._places: dict[str, str] = {}
         self._files = FileContents()
@@ -64,6 +65,11 @@ class ProjectMembers:
         for name, spec, fingerprint, location in self._members:
             if name not in self.committee:
                 self.committee.add(self._member(name, spec, fingerprint, location))
+
+    def take_labels(self, history: LabelHistory) -> None:
+        """Take over labels that have changed."""
+        self._history = history
+        self.committee.take_labels(history)
 
     def sync(self) -> bool:
         """Take over what other sessions have added, redefined or removed since; return whether there was any such

@@ -14,6 +14,7 @@ from weaklab.core.files import replacing, write_errors
 from weaklab.core.labels import LabelNames
 from weaklab.core.tables import clean
 from weaklab.project.database import DATABASE, known_labels
+from weaklab.project.label_changes import settle_labels
 from weaklab.project.settings import FILE, Settings, make_settings, read_settings, write_settings
 from weaklab.project.sqlite_journal import SqliteJournal
 from weaklab.project.stored_members import classifier_from_setting
@@ -26,8 +27,15 @@ def opened(
     """Open a project folder, or make it; parameters as for :class:`weaklab.Project`."""
     settings = opened_settings(path, labels, given)
     journal = SqliteJournal(path)
-    work = Workspace(path, settings, journal, annotator or _user(), run_code)
-    _check_labels(work)
+    annotator = annotator or _user()
+    settle_labels(path, settings, journal, annotator)
+    if labels is not None and list(LabelNames(labels)) != settings.labels:
+        journal.close()
+        raise ProjectError(
+            f"{path} has the labels {settings.labels}, got {list(labels)}; open it without labels, or choose another "
+            "folder"
+        )
+    work = Workspace(path, settings, journal, annotator, run_code)
     _warn_of_unknown_imports(work)
     return work
 
@@ -50,11 +58,6 @@ def opened_settings(path: Path, labels: Sequence[str] | None, given: Mapping[str
         )
     if file.exists():
         held = read_settings(path)
-        if labels is not None and list(LabelNames(labels)) != [str(name) for name in held.get("labels", [])]:
-            raise ProjectError(
-                f"{path} has the labels {held.get('labels')}, got {list(labels)}; open it without labels, or "
-                "choose another folder"
-            )
         settings = make_settings({**held, **given}, str(file))
         _check_names(settings, str(file))
         return settings
@@ -74,18 +77,6 @@ def opened_settings(path: Path, labels: Sequence[str] | None, given: Mapping[str
     with replacing(file) as temporary:
         write_settings(settings, temporary)
     return settings
-
-
-def _check_labels(work: Workspace) -> None:
-    """Codes of stored votes stand for positions, so the labels may grow at the end and nothing else."""
-    before = work.journal.get("labels")
-    now = list(work.label_names)
-    if before is not None and now[: len(before)] != before:
-        raise ProjectError(
-            f"{work.path / FILE}: labels were {before} and are {now} now; new ones go to the end, none may change place"
-        )
-    if before != now and not work.journal.read_only:
-        work.journal.put("labels", now)
 
 
 def _warn_of_unknown_imports(work: Workspace) -> None:

@@ -16,6 +16,7 @@ from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
 from weaklab.project import answering, asking, corrections, imports, quality, registering, results
 from weaklab.project.answers import answers
+from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.opening import opened
 from weaklab.project.workspace import Workspace
 
@@ -109,6 +110,13 @@ class Project:
     def label_names(self) -> LabelNames:
         """The label names, in the order of their codes."""
         return self.workspace.label_names
+
+    @property
+    def label_set(self) -> ProjectLabels:
+        """The labels, to be renamed, merged, added, removed and ordered, see
+        :class:`weaklab.project.label_changes.ProjectLabels`.
+        """
+        return ProjectLabels(self.workspace)
 
     @property
     def annotator(self) -> str:

@@ -37,6 +37,10 @@ STALE_SECONDS = 3600.0
 UNFINISHED, REPLACED = ".unfinished-", ".replaced-"
 
 
+LABEL_EVENT = "label_event/"
+"""Begins the facts in the journal that say of an import, named after it, with which label names it was written."""
+
+
 RECEIPT = "import.json"
 """Says beside the parts of an import what came from where, so that a database which does not know it can take it in."""
 
@@ -69,16 +73,20 @@ class ProjectFiles:
         check: Callable[[list[str]], Any],
         events: Callable[[], list[Event]],
         instead_of: str | None = None,
+        label_event: int = 0,
     ) -> int:
         """Write records to Parquet and make them part of the project in one step; return how many there are.
 
         ``check`` is called with the imports as they are at the moment of the commit and may raise; ``events`` gives the
         manual labels that come with the records. With ``instead_of`` the records take the place of an import.
+        ``label_event`` is the last change of the labels whose names stand in the records.
         """
 
         def commit(row: ImportRow) -> None:
             check(self.imports())
             self.journal.put_import(row, instead_of)
+            if label_event:
+                self.journal.put(f"{LABEL_EVENT}{row.folder}", label_event)
             self.journal.append(events())
 
         row = self._add_folder(self.path / "corpus", "", batches, source, commit, lambda name: name in self.imports())
@@ -208,6 +216,12 @@ class ProjectFiles:
                 seals = tuple(seals_from_text(parts)) if parts else None
                 return Found(self.path / "corpus" / name, source, at, records, seals)
         raise no_such_import(folder, (row.folder for row in rows), self.path)
+
+    def labels_of_import(self, folder: str) -> int:
+        """Return the number of the event with whose label names an import or update was written."""
+        if folder in self._updates:
+            return self._updates[folder].update or 0
+        return int(self.journal.get(f"{LABEL_EVENT}{folder}", 0))
 
     def keep_seals(self, found: Found, seals: Sequence[Seal]) -> None:
         """Add the checksums of an import that a version without them wrote."""

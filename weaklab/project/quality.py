@@ -41,6 +41,7 @@ def summary(work: Workspace, /) -> Summary:
         status(work),
         len(disputes(work)),
         work.members.load_errors,
+        work.old_names_in_use(),
     )
     return Summary(facts, state, frame, estimates(state, given_answers(work)))
 
@@ -176,7 +177,7 @@ def annotators(work: Workspace, /) -> pd.DataFrame:
 
     found = work.refresh()
     counts = {name: count for name, count in zip(found.people, found.counts, strict=True) if count}
-    return annotator_table(found.shared, counts, names_in_use(found))
+    return annotator_table(found.opinions, counts, names_in_use(found))
 
 
 def disputes(work: Workspace, /) -> pd.DataFrame:
@@ -186,7 +187,7 @@ def disputes(work: Workspace, /) -> pd.DataFrame:
     from weaklab.crowd.annotators import dispute_table
 
     found = work.refresh()
-    return dispute_table(found.shared, {**found.extra_labels, **found.manual_labels})
+    return dispute_table(found.opinions, {**found.extra_labels, **found.manual_labels})
 
 
 def preview(work: Workspace, /, name: str) -> Preview:

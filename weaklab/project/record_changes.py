@@ -13,6 +13,7 @@ from weaklab.core.events import GOLD, RECORD_KINDS, REMOVE, UNDO, UPDATE, Event
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from weaklab.core.label_set import LabelHistory
     from weaklab.project.journal import Journal
 
 
@@ -61,7 +62,7 @@ class RecordChanges:
         """The updates, whose rows stand in a folder each."""
         return [event for event in self.events if event.kind == UPDATE]
 
-    def selection(self, base: Mapping[str, int]) -> Selection | None:
+    def selection(self, base: Mapping[str, int], labels: LabelHistory) -> Selection | None:
         """Return what these changes make of the imported records, None where they change nothing.
 
         An update replaces whole rows, so that the last one that stands counts; a gold label counts unless the row was
@@ -70,6 +71,7 @@ class RecordChanges:
         Parameters
         ----------
         base : id of each imported record -> its place
+        labels : how the labels have changed; gold labels get the names of today
         """
         if not self.events:
             return None
@@ -79,7 +81,8 @@ class RecordChanges:
         end = n
         for event in self.events:
             if event.kind == GOLD:
-                gold |= event.value["labels"]
+                given = event.value["labels"]
+                gold |= {name: label and labels.name_now(label, event.id) for name, label in given.items()}
                 continue
             ids: list[str] = event.value["ids"]
             at = np.fromiter((base.get(name, -1) for name in ids), dtype=np.int64, count=len(ids))

@@ -14,7 +14,7 @@ import numpy as np
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.thresholds import clopper_pearson
-from weaklab.project.answering import asked_by, event, label_code, newest_standing
+from weaklab.project.answering import append, asked_by, event, label_code, newest_standing
 from weaklab.project.asking import ask as pick
 from weaklab.project.asking import lease
 from weaklab.project.imports import IMPORTED
@@ -126,11 +126,20 @@ class Session:
                     self._queue.popleft()  # it was removed, or says something else now
                     continue
                 if time.monotonic() - leased < RENEW_SECONDS or self._lease(Asks([ask])):
+                    ask = self._with_names_of_today(ask)
                     self._queue[0] = (ask, time.monotonic())
                     self._shown[ask.id] = ask
                     self._look_ahead()
                     return ask
                 self._queue.popleft()  # somebody else has answered it, or is looking at it
+
+    def _with_names_of_today(self, ask: Ask) -> Ask:
+        """Return a question that was made before a change of the labels with what is shown called by the new names."""
+        names = self._work.label_history.now.old_names
+        if not names:
+            return ask
+        votes = {heuristic: names.get(vote, vote) for heuristic, vote in ask.votes.items()}
+        return replace(ask, suggestion=names.get(ask.suggestion or "", ask.suggestion), votes=votes)
 
     def peek(self, n: int = 5) -> Asks:
         """Return the next records of the queue, at most n, without waiting for more to be picked."""
@@ -314,7 +323,7 @@ class Session:
             return self._keep(event)
 
     def _keep(self, event: Event) -> Event:
-        stored = self._journal.append([event])[0]
+        stored = append(self._work, [event])[0]
         self._given[stored.id] = stored
         self._times.append(time.monotonic())
         self._queue = deque(item for item in self._queue if item[0].id != stored.record)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from weaklab.core.events import LABEL, QUEUE_KINDS, RECORD_KINDS, UNDO, Event
+from weaklab.core.events import LABEL, LABELS, QUEUE_KINDS, RECORD_KINDS, UNDO, Event
 from weaklab.core.files import DamagedError
+from weaklab.core.label_set import GONE, LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.crowd.annotators import settle
 
@@ -36,10 +37,10 @@ _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 
 
 class Standing(NamedTuple):
-    """What stands for one record: the kind of the last event in force, the label's code, and who gave it."""
+    """What stands for one record: the kind of the last event in force, the label's slot, and who gave it."""
 
     kind: int = 0
-    code: int = ABSTAIN
+    slot: int = GONE
     who: int = NOBODY
 
 
@@ -51,14 +52,15 @@ class Snapshot:
     ----------
     event : number of that event
     rows : record id -> row number
-    labels : label names
+    history : the labels, and how they have changed; always as of the newest event, also :meth:`at` an earlier one
     y : int64 (n,), codes of the manual labels in force, -1 for none; the consensus where several people labeled
+    slots : int8 (n,), the same as slots, which changes of the labels leave as they are
     kind : int8 (n,), the last event in force: 0 none, 1 label, 2 skip, 3 requeue
     who : int32 (n,), number of the person in ``people`` who gave the label, -1 nobody, -2 several people
     seen : bool (n,), whether there is any event about the record
     people : names of all annotators
     counts : how many records each of them labeled
-    shared : record -> annotator -> label event, for the records that several people labeled
+    shared : record -> annotator -> label event, for the records that several people labeled, as they were written
     extra : record -> what stands for it, for ids that are no records of the corpus
     label_events : int64, numbers of all label events, undone ones included
     gone : ids of the records that were removed; what people said of them counts nowhere until they are back
@@ -67,8 +69,9 @@ class Snapshot:
 
     event: int
     rows: Mapping[str, int]
-    labels: LabelNames
+    history: LabelHistory
     y: NDArray[np.int64]
+    slots: NDArray[np.int8]
     kind: NDArray[np.int8]
     who: NDArray[np.int32]
     seen: NDArray[np.bool_]
@@ -81,20 +84,39 @@ class Snapshot:
     records_event: int = 0
 
     @classmethod
-    def empty(cls, rows: Mapping[str, int], labels: LabelNames) -> Snapshot:
-        """Return what is known before the first event."""
+    def empty(cls, rows: Mapping[str, int], labels: Sequence[str]) -> Snapshot:
+        """Return what is known before the first event, from the labels at that time."""
+        return cls._blank(rows, LabelHistory(labels))
+
+    @classmethod
+    def _blank(cls, rows: Mapping[str, int], history: LabelHistory) -> Snapshot:
         n = len(rows)
         return cls(
             0,
             rows,
-            labels,
+            history,
             np.full(n, ABSTAIN, dtype=np.int64),
+            np.full(n, GONE, dtype=np.int8),
             np.zeros(n, dtype=np.int8),
             np.full(n, NOBODY, dtype=np.int32),
             np.zeros(n, dtype=bool),
         )
 
     # ---- reading
+
+    @property
+    def labels(self) -> LabelNames:
+        """The labels of today; the codes of ``y`` are places among them."""
+        return self.history.now.names
+
+    @property
+    def opinions(self) -> dict[str, dict[str, Event]]:
+        """Record -> annotator -> label event, for the records that several people labeled, with the names of today."""
+        found = {
+            record: {name: each for name, event in by.items() if (each := self.history.translated(event)) is not None}
+            for record, by in self.shared.items()
+        }
+        return {record: by for record, by in found.items() if by}
 
     def closed(self, *kinds: str) -> NDArray[np.bool_]:
         """Return bool (n,): whether the last event in force is one of some kinds."""
@@ -121,7 +143,8 @@ class Snapshot:
     @property
     def extra_labels(self) -> dict[str, str]:
         """Record -> label name, for ids that are no records of the corpus."""
-        found = {record: self.labels.name(standing.code) for record, standing in self.extra.items()}
+        codes = self.history.now.codes
+        found = {record: self.labels.name(int(codes[standing.slot])) for record, standing in self.extra.items()}
         return {record: name for record, name in found.items() if name is not None}
 
     def labels_between(self, after: int, through: int | None = None) -> int:
@@ -149,13 +172,25 @@ class Snapshot:
         if through >= self.event:
             return self
         found = self
-        changed = list(dict.fromkeys(event.record for event in journal.events(through) if event.id <= self.event))
+        events = (event for event in journal.events(through) if event.id <= self.event and event.record)
+        changed = list(dict.fromkeys(event.record for event in events))
         held = _by_record(event for event in journal.events_of(changed) if event.id <= through)
         return found._with({record: held.get(record, []) for record in changed if record}, through)
 
     def _after(self, events: Sequence[Event], journal: Journal) -> Snapshot:
         through = events[-1].id
-        touched = _by_record(events)
+        if any(not event.record and event.kind in (LABELS, UNDO) for event in events):
+            return self._relabeled(_label_history(self.history.first, journal, through))._with_new(events, journal)
+        return self._with_new(events, journal)
+
+    def _relabeled(self, history: LabelHistory) -> Snapshot:
+        """Return the same knowledge after a change of the labels."""
+        found = replace(self, history=history, y=_codes_of(history, self.slots))
+        return _Draft(found).finished(self.event, ())
+
+    def _with_new(self, events: Sequence[Event], journal: Journal) -> Snapshot:
+        through = events[-1].id
+        touched = _by_record(event for event in events if event.record)
         again = [record for record in touched if self._has_events(record)]
         if again:
             earlier = journal.events_of(again)
@@ -174,9 +209,7 @@ class Snapshot:
             draft.put(record, events)
         return draft.finished(through, (event for events in touched.values() for event in events))
 
-    def over(
-        self, rows: Mapping[str, int], labels: LabelNames, journal: Journal, gone: Collection[str] = frozenset()
-    ) -> Snapshot:
+    def over(self, rows: Mapping[str, int], journal: Journal, gone: Collection[str] = frozenset()) -> Snapshot:
         """Return the same knowledge over other records: those that came are looked up, those that went become extra.
 
         What was said of those that are ``gone`` counts nowhere.
@@ -191,8 +224,8 @@ class Snapshot:
         wider = replace(
             self,
             rows=rows,
-            labels=labels,
             y=_moved(self.y, len(rows), at, before, ABSTAIN),
+            slots=_moved(self.slots, len(rows), at, before, GONE),
             kind=_moved(self.kind, len(rows), at, before, 0),
             who=_moved(self.who, len(rows), at, before, NOBODY),
             seen=_moved(self.seen, len(rows), at, before, False),
@@ -210,7 +243,7 @@ class Snapshot:
 
     def _standing(self, record: str) -> Standing:
         row = self.rows[record]
-        return Standing(int(self.kind[row]), int(self.y[row]), int(self.who[row]))
+        return Standing(int(self.kind[row]), int(self.slots[row]), int(self.who[row]))
 
     def _seen_besides(self, rows: Mapping[str, int]) -> list[str]:
         """Return the records with events that are not among other rows."""
@@ -225,7 +258,7 @@ class Snapshot:
             "key": key,
             "mark": mark,
             "event": self.event,
-            "labels": list(self.labels),
+            "labels": list(self.history.first),
             "people": list(self.people),
             "counts": list(self.counts),
             "records_event": self.records_event,
@@ -243,11 +276,11 @@ class Snapshot:
         path: Path,
         key: str,
         rows: Mapping[str, int],
-        labels: LabelNames,
+        labels: Sequence[str],
         journal: Journal,
         gone: Collection[str] = frozenset(),
     ) -> Snapshot | None:
-        """Return the snapshot of a file, None where it is of other records, other labels or another journal.
+        """Return the snapshot of a file, None where it is of other records, other first labels or another journal.
 
         Raises
         ------
@@ -255,21 +288,25 @@ class Snapshot:
             The file is not what was written.
         """
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as held:
+            if any(name not in held for name in _ARRAYS):  # of an earlier version
+                return None
             arrays = {name: held[name] for name in _ARRAYS}
             text, total = held["facts"], int(held["sum"][0])
         if _checksum(text, arrays) != total:
             raise DamagedError("its checksum does not fit")
         facts: dict[str, Any] = json.loads(text.tobytes())
         last = journal.last_event()
-        same = facts["key"] == key and facts["labels"] == list(labels) and len(arrays["y"]) == len(rows)
+        same = facts["key"] == key and facts["labels"] == list(labels) and len(arrays["slots"]) == len(rows)
         if not same or facts["event"] > last or journal.mark(facts["event"]) != facts["mark"]:
             return None
         through = facts["event"]
+        history = _label_history(labels, journal, through)
         shared = _by_record(event for event in journal.events_of(facts["shared"]) if event.id <= through)
         return cls(
             event=through,
             rows=rows,
-            labels=labels,
+            history=history,
+            y=_codes_of(history, arrays["slots"]),
             **arrays,
             people=tuple(facts["people"]),
             counts=tuple(facts["counts"]),
@@ -280,7 +317,16 @@ class Snapshot:
         )
 
 
-_ARRAYS = ("y", "kind", "who", "seen", "label_events")
+_ARRAYS = ("slots", "kind", "who", "seen", "label_events")
+
+
+def _label_history(first: Sequence[str], journal: Journal, through: int) -> LabelHistory:
+    """Read the changes of the labels up to an event."""
+    return LabelHistory(first, (event for event in journal.events_of([""]) if event.id <= through))
+
+
+def _codes_of(history: LabelHistory, slots: NDArray[np.int8]) -> NDArray[np.int64]:
+    return history.now.codes[slots].astype(np.int64)
 
 
 class _Draft:
@@ -288,7 +334,9 @@ class _Draft:
 
     def __init__(self, before: Snapshot) -> None:
         self.before = before
-        self.y, self.kind, self.who, self.seen = (getattr(before, name).copy() for name in ("y", "kind", "who", "seen"))
+        self.y, self.slots, self.kind, self.who, self.seen = (
+            getattr(before, name).copy() for name in ("y", "slots", "kind", "who", "seen")
+        )
         self.people = {name: number for number, name in enumerate(before.people)}
         self.counts = list(before.counts)
         self.shared, self.extra = dict(before.shared), dict(before.extra)
@@ -305,12 +353,13 @@ class _Draft:
         standing = _standing(events)
         opinions = _opinions(standing)
         queue = [event for event in standing if event.kind in QUEUE_KINDS]
-        who, code = self._count(record, opinions)
-        found = Standing(_CODES[queue[-1].kind] if queue else 0, code, who)
+        who, slot = self._count(record, opinions)
+        found = Standing(_CODES[queue[-1].kind] if queue else 0, slot, who)
         if row is None:
             self.extra[record] = found
             return
-        self.kind[row], self.y[row], self.who[row], self.seen[row] = *found, bool(events)
+        self.kind[row], self.slots[row], self.who[row], self.seen[row] = *found, bool(events)
+        self.y[row] = self.before.history.now.codes[slot]
 
     def _uncount(self, record: str, who: int) -> None:
         for name in self.shared.pop(record, {}) if who == SEVERAL else ():
@@ -320,9 +369,9 @@ class _Draft:
             self.counts[who] -= 1
 
     def _count(self, record: str, opinions: Mapping[str, Event]) -> tuple[int, int]:
-        """Note who labeled a record; return the number of that person and the code of the newest label."""
+        """Note who labeled a record; return the number of that person and the slot of the newest label."""
         if not opinions:
-            return NOBODY, ABSTAIN
+            return NOBODY, GONE
         for name in opinions:
             if name not in self.people:
                 self.people[name] = len(self.people)
@@ -332,8 +381,8 @@ class _Draft:
         if len(opinions) > 1:
             self.shared[record] = opinions
             self.opinions_changed = True
-            return SEVERAL, self.before.labels.code(last.value)
-        return self.people[last.annotator], self.before.labels.code(last.value)
+            return SEVERAL, self.before.history.slot(last.value, last.id)
+        return self.people[last.annotator], self.before.history.slot(last.value, last.id)
 
     def finished(self, through: int, events: Iterable[Event]) -> Snapshot:
         """Return the snapshot as of an event."""
@@ -344,6 +393,7 @@ class _Draft:
             before,
             event=through,
             y=self.y,
+            slots=self.slots,
             kind=self.kind,
             who=self.who,
             seen=self.seen,
@@ -358,22 +408,22 @@ class _Draft:
     def _settled(self, found: Snapshot) -> Snapshot:
         """Give the records that people labeled differently the label of their consensus."""
         people = [name for name, count in zip(found.people, found.counts, strict=True) if count]
-        for record, label in settle(found.shared, people, names_in_use(found)).items():
-            row = found.rows.get(record)
-            code = found.labels.code(label)
+        for record, label in settle(found.opinions, people, names_in_use(found)).items():
+            row, slot = found.rows.get(record), found.history.now.spellings[label]
             if row is not None:
-                found.y[row] = code
+                found.y[row], found.slots[row] = found.labels.code(label), slot
             else:
-                self.extra[record] = self.extra[record]._replace(code=code)
+                self.extra[record] = self.extra[record]._replace(slot=slot)
         return found
 
 
 def names_in_use(found: Snapshot) -> list[str]:
     """Return the label names that somebody gave to some record, in alphabetical order."""
     codes = set(np.unique(found.y[found.who >= 0]).tolist())
-    codes |= {standing.code for standing in found.extra.values() if standing.who >= 0}
+    slots = {standing.slot for standing in found.extra.values() if standing.who >= 0}
+    codes |= {int(found.history.now.codes[slot]) for slot in slots}
     names = {found.labels[code] for code in codes if code >= 0}
-    return sorted(names | {event.value for by in found.shared.values() for event in by.values()})
+    return sorted(names | {event.value for by in found.opinions.values() for event in by.values()})
 
 
 def changes_records(event: Event) -> bool:

@@ -178,6 +178,10 @@ class StoredCorpus(Corpus):
     places : int64 (n,), which of the rows in the folders are the records, and in which order; by default all
     gold : row number -> gold label name that takes the place of what stands in the folders, None for no label
 
+    Attributes
+    ----------
+    renamed : import -> label name that stands in its label and gold columns -> the name of today
+
     Raises
     ------
     ProjectError
@@ -210,6 +214,7 @@ class StoredCorpus(Corpus):
         self._made_ids = False
         self._ids = None
         self._groups: list[tuple[Path, int, int]] | None = None
+        self.renamed: Mapping[str, Mapping[str, str | None]] = {}
 
     @property
     def name(self) -> str:
@@ -273,7 +278,15 @@ class StoredCorpus(Corpus):
             file = self._open(part)
             for group in range(file.num_row_groups):
                 for batch in file.read_row_group(group).combine_chunks().to_batches(max_chunksize=size):
-                    yield fitted(batch, self.schema)
+                    yield fitted(self._of_today(part, batch), self.schema)
+
+    def _of_today(self, part: Path, batch: Any) -> Any:
+        """Return a batch or table of a part with the label names of today."""
+        names, roles = self.renamed.get(part.parent.name, {}), Roles.of(batch.schema)
+        for column in {roles.label, roles.gold} - {None} if names else ():
+            place = batch.schema.get_field_index(column)
+            batch = batch.set_column(place, batch.schema.field(place), _renamed(batch.column(place), names))
+        return batch
 
     def batches_with_ids(self, size: int = BATCH_ROWS) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
         for batch in self.batches(size):
@@ -312,7 +325,9 @@ class StoredCorpus(Corpus):
         file = self._open(part)
         if name is None or name not in file.schema_arrow.names:
             return pa.chunked_array([pa.nulls(file.metadata.num_rows)])
-        return file.read(columns=[name]).column(0)
+        column = file.read(columns=[name]).column(0)
+        names, roles = self.renamed.get(part.parent.name, {}), Roles.of(file.schema_arrow)
+        return _renamed(column, names) if names and name in (roles.label, roles.gold) else column
 
     @property
     def gold_columns(self) -> set[str]:
@@ -378,7 +393,7 @@ class StoredCorpus(Corpus):
             mine = np.flatnonzero(home == group)
             whole = held.pop(int(group), None)
             held[int(group)] = whole = self._open(part).read_row_group(number) if whole is None else whole
-            table = whole.take(pa.array(wanted[mine] - (ends[group] - count)))
+            table = self._of_today(part, whole.take(pa.array(wanted[mine] - (ends[group] - count))))
             batches += [fitted(batch, self.schema) for batch in table.combine_chunks().to_batches()]
             places.append(mine)
         if not batches:
@@ -398,3 +413,14 @@ def _with_gold_column(schema: pa.Schema) -> pa.Schema:
         return schema.set(place, schema.field(place).with_type(kind))
     name = next(name for name in ("gold", *(f"gold_{i}" for i in range(2, 1000))) if name not in schema.names)
     return replace(roles, gold=name).attach(schema.append(pa.field(name, kind)))
+
+
+def _renamed(column: Any, names: Mapping[str, str | None]) -> Any:
+    """Return a column of labels with other names; each distinct value is looked up only once."""
+    import pyarrow as pa
+
+    encoded = pa.chunked_array([column] if isinstance(column, pa.Array) else column.chunks, column.type)
+    encoded = encoded.dictionary_encode().combine_chunks()
+    values = encoded.dictionary.to_pylist()
+    found = pa.array([names.get(value, value) for value in values], column.type).take(encoded.indices)
+    return found if isinstance(column, pa.Array) else pa.chunked_array([found], column.type)

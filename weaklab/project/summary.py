@@ -29,6 +29,7 @@ class ProjectFacts:
     status : see :meth:`weaklab.Project.status`
     disputed : how many records people labeled differently
     load_errors : what could not be loaded from files of labeling functions
+    old_names : which heuristics vote a former name of a label
     """
 
     name: str
@@ -36,6 +37,7 @@ class ProjectFacts:
     status: Mapping[str, Any]
     disputed: int
     load_errors: Sequence[str]
+    old_names: Sequence[str] = ()
 
 
 class Summary:
@@ -97,6 +99,7 @@ class Summary:
             were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
             notes.append(f"{were} labeled differently by several people: see disputes() and annotators()")
         notes += [f"not loaded: {message}" for message in self._facts.load_errors]
+        notes += [f"old label name: {message}" for message in self._facts.old_names]
         return Table(
             f"{self._facts.name}: {counted(status['records'], 'record')}",
             columns,

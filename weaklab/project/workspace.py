@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.core.errors import ProjectError, did_you_mean, warn
-from weaklab.core.events import LABEL, UNDO
+from weaklab.core.events import GOLD, LABEL, UNDO
 from weaklab.core.files import Kept
+from weaklab.core.label_set import LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import record_id
 from weaklab.corpus.records import Record
 from weaklab.project.cache import ProjectCache
 from weaklab.project.extra_records import ExtraRecords
 from weaklab.project.members import ProjectMembers
+from weaklab.project.old_names import old_name_messages
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.record_changes import RecordChanges
 from weaklab.project.snapshot import Snapshot
@@ -47,6 +49,15 @@ TRAINED = "trained_through"
 """The fact in the journal that says through which event the committee was trained last."""
 
 
+FIRST_LABELS, NEWEST_LABELS = "labels", "labels_now"
+"""The facts in the journal that hold the labels before the first change of them, and those after the last one."""
+
+
+def label_history(journal: Journal, labels: Sequence[str]) -> LabelHistory:
+    """Return the labels of a project and how they have changed; ``labels`` are those of one that has none noted."""
+    return LabelHistory(journal.get(FIRST_LABELS) or labels, journal.events_of([""]))
+
+
 class Workspace:
     """An open project.
 
@@ -67,23 +78,28 @@ class Workspace:
     kept : bool (imported records,), False for those that were removed; None where none was changed
     changes : updates and removals of records as of the last look
     snapshot : what was known at the last look
+    labels_looked_up : the version of the journal in which the labels were known to be those of the last look
     """
 
     def __init__(self, path: Path, settings: Settings, journal: Journal, annotator: str, run_code: bool) -> None:
         self.path, self.settings, self.journal, self.run_code = path, settings, journal, run_code
         self.annotator, self.session_id = annotator, uuid.uuid4().hex[:12]
-        self.label_names = LabelNames(settings.labels)
         self.working = threading.RLock()
         self.files = ProjectFiles(path, journal)
-        self.members = ProjectMembers(path, settings, self.label_names, journal, run_code)
+        history = label_history(journal, settings.labels)
+        self.members = ProjectMembers(path, settings, history, journal, run_code)
         self.extra = ExtraRecords(journal)
         self.folders: list[str] = []
         self.imported: dict[str, int] = {}
         self.rows: dict[str, int] = {}
         self.kept: NDArray[np.bool_] | None = None
         self.changes = RecordChanges()
-        self.snapshot = Snapshot.empty(self.rows, self.label_names)
+        self.snapshot = Snapshot.empty(self.rows, history.first)
         self._key = ""
+        self._labels = history
+        self.labels_looked_up: object = None
+        self._told: set[tuple[str, str]] = set()
+        self._looked: tuple[Any, dict[str, str]] | None = None
         self._version: Version | None = None
         self._members_known = False
         self._saved_event = 0
@@ -105,13 +121,61 @@ class Workspace:
                 self._members_known = False
             if version != self._version:
                 self.snapshot = self.snapshot.extended(self.journal)
+                self._take_labels(self.snapshot.history)
                 while self.snapshot.records_event > self.changes.event:
                     self._take_changes()
                     self.snapshot = self.snapshot.extended(self.journal)
+                    self._take_labels(self.snapshot.history)
                 self._version = version
                 if self.snapshot.event >= self._saved_event + WORTH_SAVING:
                     self._save_snapshot()
             return self.snapshot
+
+    @property
+    def label_names(self) -> LabelNames:
+        """The labels as of the last look."""
+        return self._labels.now.names
+
+    @property
+    def label_history(self) -> LabelHistory:
+        """How the labels have changed, as of the last look."""
+        return self._labels
+
+    def _take_labels(self, history: LabelHistory) -> None:
+        """Give everything that holds labels those of today; votes on disk stay as they are."""
+        if history.event != self._labels.event:
+            self._labels = history
+            self.settings.labels = list(history.now.names)
+            self.members.take_labels(history)
+            self.forget()
+            if any(event.kind == GOLD for event in self.changes.events):
+                self._take_changes()  # gold labels that were set are called by other names
+            else:
+                self._rename_columns([*self.folders, *self.files.know_updates(self.changes.updates)])
+
+    def _rename_columns(self, folders: Sequence[str]) -> None:
+        """Let columns of labels that were imported show the names of today."""
+        if self._cache is not None and self._labels.event:
+            self._cache.corpus.renamed = {
+                folder: self._labels.renamed_since(self.files.labels_of_import(folder)) for folder in folders
+            }
+
+    def old_names_in_use(self) -> list[str]:
+        """Return which heuristics vote a former name of a label, with file, line and what to write."""
+        return list(self._old_names().values())
+
+    def tell_old_names(self) -> None:
+        """Warn of the heuristics that vote a former name of a label, once of each."""
+        for name, message in self._old_names().items():
+            if (name, message) not in self._told:
+                self._told.add((name, message))
+                warn(message)
+
+    def _old_names(self) -> dict[str, str]:
+        names, members = self._labels.now.old_names, self.committee.heuristics
+        if self._looked is None or self._looked[0] != (names, members):
+            self._looked = (names, members), old_name_messages(members, names)
+        return self._looked[1]
 
     def _take_records(self, new: Sequence[str]) -> None:
         """Take over imports that are new, with the changes of records that are known."""
@@ -137,7 +201,7 @@ class Workspace:
     def _put_records(self, folders: list[str], imported: dict[str, int], corpus: StoredCorpus) -> None:
         """Take over imported records, with what the changes make of them."""
         all_folders = [*folders, *self.files.know_updates(self.changes.updates)]
-        selection = self.changes.selection(imported)
+        selection = self.changes.selection(imported, self._labels)
         rows = imported
         if selection is not None:
             corpus = self.files.corpus(all_folders, selection=selection)
@@ -147,6 +211,7 @@ class Workspace:
         self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), lambda: self.committee, self.settings)
         self._key = "/".join([*all_folders, *corpus.marks])
         self.snapshot = self._snapshot_over(rows, selection.gone if selection else frozenset())
+        self._rename_columns(all_folders)
         self.forget()
 
     def _snapshot_over(self, rows: Mapping[str, int], gone: Collection[str]) -> Snapshot:
@@ -154,12 +219,12 @@ class Workspace:
         if not self.snapshot.event:
             path = self._kept.path(SNAPSHOT)
             held = path.exists() and self._kept.read(
-                SNAPSHOT, lambda file: Snapshot.load(file, self._key, rows, self.label_names, self.journal, gone)
+                SNAPSHOT, lambda file: Snapshot.load(file, self._key, rows, self._labels.first, self.journal, gone)
             )
             if held:
                 self._saved_event = held.event
                 return held  # type: ignore[no-any-return]
-        return self.snapshot.over(rows, self.label_names, self.journal, gone)
+        return self.snapshot.over(rows, self.journal, gone)
 
     def _save_snapshot(self) -> None:
         self._saved_event = self.snapshot.event
@@ -321,6 +386,7 @@ class Workspace:
         if not self._members_known and self.members.sync():
             self.forget()
         self._members_known = True
+        self.tell_old_names()
         if self._cache is not None and not self._cache.is_current():
             self.trained = None
         self.members.note_fingerprints()

@@ -66,7 +66,7 @@ class TrainedCommittee:
         embed = embed if state.feature_proba is not None else None
         votes = state.votes
         return cls(
-            heuristics, LabelNames(votes.labels), state.model, tuple(votes.scores), tuple(votes.confidence), embed
+            heuristics, LabelNames.of(votes.labels), state.model, tuple(votes.scores), tuple(votes.confidence), embed
         )
 
     def judge(self, batch: pa.RecordBatch) -> tuple[Votes, NDArray[np.float64]]:

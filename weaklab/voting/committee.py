@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weaklab.classifiers import WeakClassifier
-from weaklab.core.errors import FaultWarning, HeuristicError, UnknownNameError, did_you_mean, warn
+from weaklab.core.errors import FaultWarning, HeuristicError, UnknownLabelError, UnknownNameError, did_you_mean, warn
 from weaklab.core.faults import merge_faults
+from weaklab.core.label_set import LabelHistory, LabelSet
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.progress import ProgressBar
 from weaklab.core.tables import Table, counted, has_controls
@@ -68,15 +69,21 @@ class Committee:
     """
 
     def __init__(
-        self, labels: Sequence[str], *, timeout: float | None = TIMEOUT_SECONDS, workers: int | None = None
+        self, labels: Sequence[str] | LabelSet, *, timeout: float | None = TIMEOUT_SECONDS, workers: int | None = None
     ) -> None:
-        self.labels = labels if isinstance(labels, LabelNames) else LabelNames(labels)
+        self.label_set = labels if isinstance(labels, LabelSet) else LabelSet.of(labels)
+        self.labels = labels if isinstance(labels, LabelNames) else self.label_set.voted
+        self._first_labels = tuple(self.labels)
         self.timeout = timeout
         self.workers = workers
         self._members: dict[str, Heuristic] = {}
         self._caches: dict[str, MemoryCache] = {}
         self._in_process: set[str] = set()
         self._costs: dict[str, tuple[float, int]] = {}
+
+    def take_labels(self, history: LabelHistory) -> None:
+        """Take over the labels of a project, now and when they have changed; no heuristic votes anew for that."""
+        self.label_set, self.labels, self._first_labels = history.now, history.now.voted, history.first
 
     # ---- members
 
@@ -216,18 +223,43 @@ class Committee:
         with one_look():
             keys = {h.name: self._column_key(h) for h in fixed}
             kept = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
-        known = {h.name: ballot for h in kept if (ballot := cache.get(keys[h.name])) is not None}
+        known = {h.name: ballot for h in kept if (ballot := self._kept_column(cache, keys[h.name])) is not None}
         missing = [h for h in fixed if h.name not in known]
-        for heuristic, ballot in self._compute(missing, corpus, progress):
+        for heuristic, ballot in self._compute(missing, corpus, progress, self.label_set.slot_names):
             if heuristic.keeps:
-                cache.put(keys[heuristic.name], ballot)
+                self._keep_column(cache, keys[heuristic.name], ballot)
                 after = self._column_key(heuristic)
                 if (
                     after != keys[heuristic.name]
                 ):  # the function itself changed what it captures, such as a memo: not an edit
-                    cache.put(after, ballot)
+                    self._keep_column(cache, after, ballot)
             known[heuristic.name] = ballot
-        return known, [h.name for h in missing]
+        return {name: self._of_today(ballot) for name, ballot in known.items()}, [h.name for h in missing]
+
+    def _kept_column(self, cache: ColumnCache, key: str) -> Ballot | None:
+        """Return a column; where votes were no labels then, only if they are none today either."""
+        ballot = cache.get(key)
+        if ballot is None or not _is_strange(ballot) or self._names_key(key) == key:
+            return ballot
+        return cache.get(self._names_key(key))
+
+    def _keep_column(self, cache: ColumnCache, key: str, ballot: Ballot) -> None:
+        cache.put(key, ballot)
+        if _is_strange(ballot) and self._names_key(key) != key:
+            cache.put(self._names_key(key), ballot)
+
+    def _names_key(self, key: str) -> str:
+        """Return what a column with votes that are no labels is known by: all names that are labels count."""
+        spellings = self.label_set.spellings
+        same = len(spellings) == len(self._first_labels) and set(spellings) == set(self._first_labels)
+        return key if same else digest(key, *sorted(spellings))
+
+    def _of_today(self, ballot: Ballot) -> Ballot:
+        """Return a column with the codes of today in the place of slots."""
+        codes = self.label_set.codes
+        if codes[:-1].tolist() == list(range(len(codes) - 1)):
+            return ballot
+        return replace(ballot, votes=codes[ballot.votes])
 
     def column_keys(self) -> dict[str, str]:
         """Return what the column of every member that does not learn is known by, as of now."""
@@ -245,16 +277,21 @@ class Committee:
             return any(h.unseen for h in self.heuristics)
 
     def _column_key(self, heuristic: Heuristic) -> str:
-        """A column is known by what the heuristic does and by the labels that its codes stand for."""
-        return digest(heuristic.name, heuristic.fingerprint, *self.labels)
+        """A column is known by what the heuristic does and by what its votes mean: slots, from the first labels on.
+
+        Names that mean another label than before count, and whether numbers are names.
+        """
+        numbers = LabelNames(self._first_labels).are_numbers != self.labels.are_numbers
+        meanings = (*self.label_set.meanings, *(("numbers are names",) if numbers else ()))
+        return digest(heuristic.name, heuristic.fingerprint, *self._first_labels, *meanings)
 
     def _compute(
-        self, heuristics: Sequence[Heuristic], corpus: Corpus, progress: bool
+        self, heuristics: Sequence[Heuristic], corpus: Corpus, progress: bool, labels: LabelNames | None = None
     ) -> Iterator[tuple[Heuristic, Ballot]]:
         """Vote with these heuristics and yield each with its whole column."""
         if not heuristics:
             return
-        runner = self._runner(heuristics)
+        runner = self._runner(heuristics, labels)
         with_ids = not corpus.makes_ids or runner.reads_ids(corpus.roles.id)
         parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
         with ProgressBar(progress, len(corpus) if progress else None, "voting", "records") as bar:
@@ -267,8 +304,9 @@ class Committee:
             whole = join(parts[heuristic.name])
             yield heuristic, whole if with_ids or not whole.faults else _with_ids(whole, corpus)
 
-    def _runner(self, heuristics: Sequence[Heuristic]) -> VoteRunner:
-        return VoteRunner(heuristics, self.labels, timeout=self.timeout, workers=self.workers, warned=self._in_process)
+    def _runner(self, heuristics: Sequence[Heuristic], labels: LabelNames | None = None) -> VoteRunner:
+        names = labels or self.labels
+        return VoteRunner(heuristics, names, timeout=self.timeout, workers=self.workers, warned=self._in_process)
 
     def explain_plan(self, sample: Any = None) -> Table:
         r"""Show how each member comes to its votes, and what it cost the last time it voted.
@@ -452,6 +490,11 @@ def soft_scores(votes: Votes) -> dict[int, NDArray[np.floating[Any]]]:
 def _file(location: str) -> str:
     file = location.rpartition(":")[0]
     return file if file.endswith(".py") else ""
+
+
+def _is_strange(ballot: Ballot) -> bool:
+    """Whether votes were no labels, which they may be later."""
+    return any(fault.exception == UnknownLabelError.__name__ for fault in ballot.faults)
 
 
 def _with_ids(ballot: Ballot, corpus: Corpus) -> Ballot:
