@@ -333,7 +333,7 @@ def test_error_while_picking_ahead_is_raised_at_the_next_batch(project, monkeypa
     with weaklab.Project(project) as held:
         calls = iter([False])  # the first batch is picked, the one that is picked ahead of time fails
         monkeypatch.setattr(
-            type(held), "retrain_when_due", lambda self, through=None: next(calls, None) is False or 1 / 0
+            type(held.workspace), "retrain_when_due", lambda self, through=None: next(calls, None) is False or 1 / 0
         )
         with pytest.raises(ZeroDivisionError):
             label_in_terminal(held, 4, batch=2, ahead=True, read=lambda prompt: "ham", out=io.StringIO())

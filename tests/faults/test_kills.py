@@ -36,6 +36,10 @@ weaklab.Committee(["ham", "spam"]).vote(["start the child processes"] * 8192, pr
 path = wait()
 Project(path).run(progress=False)
 """
+UPDATE = """
+path = wait()
+Project(path).update_records(f"{path}/changed.csv", label="label")
+"""
 LABEL = f"""
 path = wait()
 project = Project(path)
@@ -51,8 +55,8 @@ def even(x):
     return "ham" if int(x.text[-1]) % 2 == 0 else None
 """
 DONE = 'print("done", flush=True)'
-PROGRAMS = {"import": IMPORT, "run": RUN, "label": LABEL}
-KILLS = {"import": 15, "run": 15, "label": 20}
+PROGRAMS = {"import": IMPORT, "run": RUN, "label": LABEL, "update": UPDATE}
+KILLS = {"import": 15, "run": 15, "label": 20, "update": 12}
 
 
 def start(kind):
@@ -119,7 +123,15 @@ def label_project(path):
         project.add(keywords("spam", ["spam"], name="spam"))
 
 
-MAKE = {"import": import_project, "run": run_project, "label": label_project}
+def update_project(path):
+    with Project(path, labels=["ham", "spam"], timeout=None) as project:
+        project.add_records([{"id": name, "text": f"a prize {i}"} for i, name in enumerate(NEW)])
+        project.label(NEW[0], "ham")
+    rows = (f"{name},changed,{('spam', '')[i % 2]}\n" for i, name in enumerate(NEW))
+    (path / "changed.csv").write_text("id,text,label\n" + "".join(rows))
+
+
+MAKE = {"import": import_project, "run": run_project, "label": label_project, "update": update_project}
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +200,28 @@ def test_import_is_complete_or_absent_after_a_kill(killed):
         ]
         assert manual_labels(project) == given
         assert len(project.history()) == len(given)
+
+
+@kills("update")
+def test_update_is_complete_or_absent_after_a_kill(killed):
+    path, printed = killed
+    with Project(path) as project:
+        texts = project.corpus.column("text").to_pylist()
+        before = [f"a prize {i}" for i in range(len(NEW))]
+        done = texts == ["changed"] * len(NEW)
+        assert done or texts == before
+        assert done or "done" not in printed
+        assert len(project.manual_labels()) == (len(NEW) // 2 if done else 1)
+        assert len(project.to_review()) == 0 if done else True
+        if done:
+            number = project.answers(kind="update")["id"].item()
+            assert project.undo(number).kind == "update"
+            assert project.corpus.column("text").to_pylist() == before
+            assert project.manual_labels() == {NEW[0]: "ham"}
+        else:
+            assert project.update_records(path / "changed.csv", label="label").records == len(NEW)
+    with Project(path) as project:
+        assert len(project.labels()) == len(NEW)
 
 
 @pytest.fixture(scope="module")

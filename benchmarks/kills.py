@@ -1,0 +1,331 @@
+"""``kill -9`` while three processes write to one project: nothing acknowledged is lost, and all agree on what stands.
+
+Each writer labels, skips, updates, removes, adds, sets gold labels and undoes at random, and notes in a file what a
+call has returned. One after another is killed at a random moment and followed by a new one. After each kill the
+project is opened and compared with the notes, and with what stands when its events are worked out one by one.
+
+    python -m benchmarks.kills --kills 300
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+WRITERS = 3
+RECORDS = 120
+LABELS = ["ham", "spam"]
+KILLS_PER_PROJECT = 30
+"""Then a new project begins, so that looking through all events stays quick."""
+
+
+# ---- the writers
+
+
+def mother() -> None:
+    """Start a writer for each line on standard input; a fork takes no time for imports, so that kills come often."""
+    import pandas  # noqa: F401 - so that the writers need not
+    import pyarrow.parquet  # noqa: F401
+    import scipy.stats  # noqa: F401
+
+    import weaklab.label_models  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        path, name, seed, notes = json.loads(line)
+        child = os.fork()
+        if not child:
+            try:
+                write(Path(path), name, seed, Path(notes))
+            except BaseException as error:
+                note(Path(notes), {"failed": f"{type(error).__name__}: {error}"})
+            finally:
+                os._exit(0)
+        print(child, flush=True)
+
+
+def write(path: Path, name: str, seed: int, notes: Path) -> None:
+    """Do one thing after another in a project until the end."""
+    from weaklab import Project, WeaklabError
+
+    warnings.simplefilter("ignore")
+    lot = random.Random(seed)
+    project = Project(path, annotator=name, timeout=None, retrain_every=0, share_answers=0.0)
+    for number in range(100_000):
+        kind = lot.choices([*ACTIONS], [weight for weight, _ in ACTIONS.values()])[0]
+        try:
+            done = ACTIONS[kind][1](project, lot, f"{name} {number}")
+        except WeaklabError as error:
+            if "was removed" not in str(error) and "no record" not in str(error):  # by another writer, just now
+                raise
+        else:
+            if done:
+                note(notes, done)
+
+
+def note(path: Path, done: dict[str, Any]) -> None:
+    """Add a line to a file in one piece."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, (json.dumps(done) + "\n").encode())
+    os.close(file)
+
+
+def _some(project: Any, lot: random.Random, most: int) -> list[str]:
+    project.workspace.refresh()
+    return lot.sample(sorted(project.workspace.rows), lot.randint(1, most))
+
+
+def _label(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    event = project.label(_some(project, lot, 1)[0], lot.choice(LABELS))
+    return {"event": event.id, "kind": "label", "record": event.record, "value": event.value}
+
+
+def _skip(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    event = project.skip(_some(project, lot, 1)[0])
+    return {"event": event.id, "kind": "skip", "record": event.record}
+
+
+def _update(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    ids = _some(project, lot, 3)
+    done = project.update_records([{"id": name, "text": f"{text} {name}"} for name in ids])
+    return {"event": done.event, "kind": "update", "ids": ids, "text": text}
+
+
+def _remove(project: Any, lot: random.Random, text: str) -> dict[str, Any] | None:
+    if len(project) < RECORDS // 2:
+        return None
+    ids = _some(project, lot, 2)
+    return {"event": project.remove_records(ids).event, "kind": "remove", "ids": ids}
+
+
+def _gold(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    labels = {name: lot.choice(LABELS) for name in _some(project, lot, 3)}
+    return {"event": project.set_gold(labels).event, "kind": "gold", "labels": labels}
+
+
+def _add(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    name = text.replace(" ", "-")
+    project.add_records([{"id": name, "text": text}], quiet=True)
+    return {"added": name}
+
+
+def _undo(project: Any, lot: random.Random, text: str) -> dict[str, Any] | None:
+    event = project.undo()
+    return event and {"undone": event.id}
+
+
+ACTIONS: dict[str, tuple[float, Any]] = {
+    "label": (6, _label),
+    "skip": (1, _skip),
+    "update": (3, _update),
+    "remove": (2, _remove),
+    "gold": (1, _gold),
+    "add": (0.5, _add),
+    "undo": (3, _undo),
+}
+
+
+# ---- killing and looking
+
+
+@dataclass
+class Kills:
+    """Writers at work on one project after another, and what was found.
+
+    Attributes
+    ----------
+    folder : for the projects and the notes
+    seed : of all draws
+    acknowledged : kind of what calls have returned -> how many
+    """
+
+    folder: Path
+    seed: int = 0
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    killed: int = 0
+
+    def run(self, kills: int) -> None:
+        """Kill writers so many times; an AssertionError says what was lost."""
+        with _mother() as started:
+            while self.killed < kills:
+                self._project(started, min(KILLS_PER_PROJECT, kills - self.killed))
+
+    def _project(self, started: subprocess.Popen[str], kills: int) -> None:
+        lot = random.Random(f"{self.seed} {self.killed}")
+        place = self.folder / f"from-{self.killed}"
+        path, notes = place / "project", place / "notes"
+        notes.mkdir(parents=True)
+        new_project(path)
+        running = [self._start(started, path, notes, number) for number in range(WRITERS)]
+        try:
+            for number in range(WRITERS, WRITERS + kills):
+                time.sleep(lot.uniform(0.1, 1.6))
+                at = lot.randrange(WRITERS)
+                os.kill(running[at], signal.SIGKILL)
+                self.killed += 1
+                running[at] = self._start(started, path, notes, number)
+                check(path, notes)
+        finally:
+            for child in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        time.sleep(0.1)
+        self.acknowledged += check(path, notes, still=True)
+
+    def _start(self, started: subprocess.Popen[str], path: Path, notes: Path, number: int) -> int:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        name = f"w{self.killed}n{number}"
+        started.stdin.write(json.dumps([str(path), name, self.seed * 1000 + self.killed, str(notes / name)]) + "\n")
+        started.stdin.flush()
+        return int(started.stdout.readline())
+
+
+@contextlib.contextmanager
+def _mother() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", "from benchmarks.kills import mother; mother()"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def new_project(path: Path) -> None:
+    """Make the project that the writers work on."""
+    from weaklab import Project, keywords
+
+    with Project(path, labels=LABELS, timeout=None, retrain_every=0, share_answers=0.0) as project:
+        project.add_records([{"id": f"r{i}", "text": f"record {i}"} for i in range(RECORDS)], quiet=True)
+        project.add(keywords("spam", ["w1"], name="ones"))
+
+
+def check(path: Path, notes: Path, still: bool = False) -> Counter[str]:
+    """Compare a project with what was acknowledged before this call; return how much of which kind.
+
+    Parameters
+    ----------
+    still : whether nobody writes, so that everything can be compared
+    """
+    from weaklab import Project
+
+    acknowledged = {file.name: noted(file) for file in notes.iterdir()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an import that was killed at its very end
+        with Project(path, timeout=None, retrain_every=0, share_answers=0.0) as project:
+            events = project.workspace.journal.events()
+            for writer, done in acknowledged.items():
+                _compare(writer, done, events, set(project.workspace.refresh().rows) | set(project.workspace.imported))
+            _check_undos(events)
+            if still:
+                _check_standing(project, acknowledged)
+    return Counter(each.get("kind", next(iter(each))) for done in acknowledged.values() for each in done)
+
+
+def noted(file: Path) -> list[dict[str, Any]]:
+    """Return what a writer noted; a last line that is being written is left out."""
+    return [json.loads(line) for line in file.read_text().split("\n")[:-1]]
+
+
+def _compare(writer: str, done: list[dict[str, Any]], events: list[Any], ids: set[str]) -> None:
+    """Check that all that one writer was told is there, in its order."""
+    undone = [event.undoes for event in events if event.kind == "undo" and event.annotator == writer]
+    for each in done:
+        assert "failed" not in each, f"{writer} ended: {each['failed']}"
+        if "added" in each:
+            assert each["added"] in ids, f"{writer}: record {each['added']} is lost"
+        elif "undone" in each:
+            assert each["undone"] in undone, f"{writer}: the undo of {each['undone']} is lost"
+        else:
+            event = events[each["event"] - 1]
+            assert (event.id, event.kind, event.annotator) == (each["event"], each["kind"], writer)
+            told = {name: value for name, value in each.items() if name != "text"}
+            assert _says(event) == told, f"{writer}: {told} was acknowledged, and there is {event}"
+    taken = [each["undone"] for each in done if "undone" in each]
+    assert [number for number in undone if number in taken] == taken, f"{writer}: its undos are in another order"
+
+
+def _says(event: Any) -> dict[str, Any]:
+    """Return what a writer notes of an event, but for the text of an update, which stands in its folder."""
+    found = {"event": event.id, "kind": event.kind}
+    if event.kind in ("update", "remove"):
+        return {**found, "ids": event.value["ids"]}
+    if event.kind == "gold":
+        return {**found, "labels": event.value["labels"]}
+    return {**found, "record": event.record, **({"value": event.value} if event.kind == "label" else {})}
+
+
+def _check_undos(events: list[Any]) -> None:
+    """Check that each event was taken back once at most, after it was there, by its own writer."""
+    taken: set[int] = set()
+    for event in events:
+        if event.kind == "undo":
+            assert event.undoes < event.id
+            assert event.undoes not in taken, f"event {event.undoes} was taken back twice"
+            assert events[event.undoes - 1].annotator == event.annotator
+            taken.add(event.undoes)
+
+
+def _check_standing(project: Any, acknowledged: dict[str, list[dict[str, Any]]]) -> None:
+    """Check records, texts, gold and manual labels against the events, worked out one by one."""
+    project.workspace.refresh()
+    events = project.workspace.journal.events()
+    undone = {event.undoes for event in events if event.kind == "undo"}
+    standing = [event for event in events if event.kind != "undo" and event.id not in undone]
+    removed = {name for event in standing if event.kind == "remove" for name in event.value["ids"]}
+    ids = [name for name in project.workspace.imported if name not in removed]
+    found = project.corpus.id_texts()
+    assert found == ids, (
+        f"records {set(found) ^ set(ids)} are there and not removed, or the other way; {len(ids)} remain"
+    )
+    labels: dict[str, dict[str, str]] = {}
+    changed: dict[str, int] = {}
+    for event in standing:
+        if event.kind == "label" and event.record not in removed:
+            labels.setdefault(event.record, {})[event.annotator] = event.value
+        elif event.kind == "update":
+            changed |= dict.fromkeys(event.value["ids"], event.id)
+    manual = project.manual_labels()
+    assert manual.keys() == labels.keys()
+    assert all(manual[name] in by.values() for name, by in labels.items())
+    told = {each["event"]: each["text"] for done in acknowledged.values() for each in done if "text" in each}
+    texts = dict(zip(ids, project.corpus.column("text").to_pylist(), strict=True))
+    for name, number in changed.items():
+        if name in texts and number in told:
+            assert texts[name] == f"{told[number]} {name}"
+    assert len(project.labels()) == len(ids)
+
+
+def main(arguments: list[str] | None = None, out: IO[str] = sys.stdout) -> None:
+    """Kill writers and tell what was acknowledged and found again."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        kills = Kills(Path(folder), given.seed)
+        kills.run(given.kills)
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kills.acknowledged.items()))
+    total = sum(kills.acknowledged.values())
+    took = time.monotonic() - begun
+    out.write(f"{kills.killed} kills in {took:.0f} s; acknowledged {total:,}: {counts}; nothing is lost\n")
+
+
+if __name__ == "__main__":
+    main()
