@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import os
 import shutil
 import sqlite3
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from old_projects import to_format_1
 
 import weaklab
 from weaklab import Project
@@ -209,28 +209,6 @@ def test_a_backup_of_the_part_is_enough(folder):
 
 
 # ---- projects of before
-
-
-def to_format_1(folder):
-    """Make a project as versions without checksums left it."""
-    db = sqlite3.connect(folder / "weaklab.db")
-    for table in ("meta", "imports", "members", "outside"):
-        db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
-    held = [(number, json.loads(data)) for number, data in db.execute("SELECT id, data FROM events")]
-    db.execute("DROP TABLE events")
-    names = ("kind", "record", "label", "undoes", "annotator", "session", "at", "seconds", "suggestion",
-             "suggestion_confidence", "suggestion_shown", "picked_by", "pick_probability")  # fmt: skip
-    db.execute(f"CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join(names)})")
-    for number, event in held:
-        event["label"] = event.pop("value", None)
-        values = (number, *(event.get(name) for name in names))
-        db.execute(f"INSERT INTO events VALUES ({', '.join('?' * len(values))})", values)
-    db.execute("ALTER TABLE imports DROP COLUMN parts")
-    db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
-    db.commit()
-    db.close()
-    for receipt in folder.glob("corpus/*/import.json"):
-        receipt.unlink()
 
 
 def test_project_without_checksums_gets_them_silently(folder):

@@ -2,10 +2,13 @@
 records."""
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from old_projects import to_format_1
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 import weaklab
@@ -87,15 +90,10 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns_and_keeps_its_ans
     held = project()
     answer(held, 10)
     held.close()
-    db = sqlite3.connect("p/weaklab.db")
-    db.execute("DROP TABLE outside")
-    for table, column in [("imports", "parts"), *(("events", name) for name in ("pool_size", "asked_after", "sum"))]:
-        db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    for table in ("meta", "imports", "members"):
-        db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
-    db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
-    db.commit()
-    db.close()
+    with closing(sqlite3.connect("p/weaklab.db")) as db:
+        db.execute("DROP TABLE outside")
+        db.commit()
+    to_format_1(Path("p"), late=())
     again = Project("p")
     assert len(again.manual_labels()) == 10
     answer(again, 5)
@@ -500,7 +498,8 @@ def test_a_stream_asks_within_its_budget_and_its_labels_train_but_are_in_no_expo
     assert len(held.labels()) == 200
     assert not {ask.id for ask in asked} & set(held.labels()["id"])
     held.run(progress=False)
-    assert held._more(held._last_event()).y.shape == (len(asked),)
+    work = held.workspace
+    assert work.more(work.snapshot).y.shape == (len(asked),)
     held.close()
     again = Project("p")
     assert again.status()["labels_outside"] == len(asked)
@@ -540,7 +539,7 @@ def test_a_streamed_record_that_is_imported_later_counts_once():
     assert held.status()["labels_outside"] == 1
     held.add_records([{"id": "later", "text": "a prize at lunch", "gold": "spam"}], gold="gold")
     assert (held.status()["labels_outside"], held.status()["manual_labels"]) == (0, 1)
-    assert held._more(held._last_event()) is None
+    assert held.workspace.more(held.workspace.snapshot) is None
 
 
 def test_stream_accepts_a_corpus_with_number_ids_and_a_frame():
