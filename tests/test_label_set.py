@@ -3,7 +3,10 @@
 import json
 import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -467,3 +470,52 @@ def test_the_command_changes_lists_and_undoes(project, run):
     assert run("labels", path, "--undo").returncode == 0
     assert run("labels", path, "--undo").stderr == "no change of the labels is left to undo\n"
     assert project.manual_labels() == {"a": "spam", "c": "ads"}
+
+
+# ---- stopped processes
+
+CHANGING = """
+import sys, weaklab
+project = weaklab.Project(sys.argv[1], timeout=None, annotator="child")
+print("ready", flush=True)
+for turn in range(100_000):
+    event = project.label_set.rename(project.label_names[turn % 3], f"n{turn}_{sys.argv[2]}")
+    print(event.id, event.value["rename"][1], flush=True)
+    if turn % 5 == 4:
+        event = project.label_set.undo()
+    if turn % 7 == 6:
+        project.label_set.order(list(project.label_names)[::-1])
+    answer = project.label("d", project.label_names[0])
+    print(answer.id, answer.label, flush=True)
+"""
+
+
+def test_what_was_acknowledged_is_there_after_kills(tmp_path):
+    folder = tmp_path / "p"
+    with weaklab.Project(folder, labels=["ham", "spam", "ads"], timeout=None, weak_classifiers=[]) as made:
+        made.add_records(ROWS, gold="gold", quiet=True)
+    random = Random(7)
+    for kill in range(4):
+        with subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", CHANGING, str(folder), str(kill)], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(random.uniform(0.05, 0.6))
+            child.kill()
+            told = child.stdout.read().splitlines(keepends=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the file may have been left one change behind
+            project = weaklab.Project(folder, timeout=None)
+        with project:
+            events = {event.id: event for event in project.workspace.journal.events()}
+            for line in told:
+                if line.endswith("\n"):
+                    number, name = line.split()
+                    event = events[int(number)]
+                    assert name == (event.value["rename"][1] if event.kind == "labels" else event.value)
+            assert read_settings(folder)["labels"] == list(project.label_names)
+            assert None not in project.manual_labels().values()
+            while project.label_set.undo():
+                pass
+            assert list(project.label_names) == ["ham", "spam", "ads"]
+            assert project.corpus.gold() == ["spam", "ham", "ads", None]

@@ -262,8 +262,8 @@ def settle_labels(path: Path, settings: Settings, journal: Journal, annotator: s
         settings.labels = now
     else:
         raise ProjectError(
-            f"{path / FILE}: labels were {now} and are {written} now; new ones go to the end, none may change place. "
-            "`weaklab labels` and project.label_set rename, merge, remove and order them"
+            f"{path / FILE}: labels were {now} and are {written} now; new ones go to the end, none may change place; "
+            "project.label_set and `weaklab labels` rename, merge, remove and order them"
         )
 
 

@@ -26,7 +26,7 @@ class Settings:
 
     Attributes
     ----------
-    labels : label names; their order must not change once votes are there
+    labels : label names; new ones may be written at the end, all else is done by ``project.label_set``
     labeling_functions : files and folders, relative to the project folder
     weak_classifiers : names, or tables with ``estimator``, ``features``, ``name``, ``min_probability``, ``min_labels``,
         ``seed``
@@ -137,7 +137,7 @@ def _toml(value: Any) -> str:
 
 
 _HELP = {
-    "labels": "The labels. Their order is the order of the codes: do not change it once there are votes.",
+    "labels": "The labels. New ones may be written at the end; `weaklab labels` renames, merges, removes, orders them.",
     "labeling_functions": "Files and folders with labeling functions, relative to this folder.",
     "weak_classifiers": 'Names ("naive_bayes"; "auto" suits the data), or tables: '
     '{ estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
