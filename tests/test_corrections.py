@@ -293,6 +293,19 @@ def test_a_saved_snapshot_knows_removed_records(project, monkeypatch):
     assert project.manual_labels() == {"a": "ham", "b": "ham", "c": "ham", "d": "spam"}
 
 
+@pytest.mark.filterwarnings("ignore:.*votes 'spam', which is 'junk' now")
+def test_records_are_changed_after_labels_were_renamed(project):
+    project.label("a", "spam")
+    project.label_set.rename("spam", "junk")
+    project.update_records([{"id": "a", "text": "new", "is": "junk"}], gold="is")
+    assert project.to_review()[["record", "label"]].values.tolist() == [["a", "junk"]]
+    project.label_set.rename("junk", "spam")
+    assert project.to_review()["label"].tolist() == ["spam"]
+    project.remove_records(["b"])
+    assert project.manual_labels() == {"a": "spam"}
+    assert project.corpus.gold()[0] == "spam"
+
+
 # ---- command line
 
 

@@ -22,6 +22,7 @@ from weaklab.corpus.union import fitted, union_of
 from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.imports import IMPORTED
+from weaklab.project.record_changes import RecordChanges
 from weaklab.project.record_content import holds
 from weaklab.project.workspace import name_of
 from weaklab.scheduling.asks import Ask
@@ -356,8 +357,7 @@ class _Update:
 
     def events(self, row: ImportRow) -> list[Event]:
         """Return the event of the update and those of labels that come with it."""
-        newest = max((event.id for event in self.work.journal.events_of([""])), default=0)
-        if newest != self.base:
+        if RecordChanges.of(self.work.journal).event != self.base:
             raise _OthersChangedError
         session = self.work.session_id
         value = {
@@ -470,7 +470,14 @@ def to_review(work: Workspace, /) -> pd.DataFrame:
         if event.kind == LABEL and event.id not in undone:
             last.setdefault(event.record, {})[event.annotator] = event
     rows = [
-        (record, by.value, by.annotator, by.at, changed[record].at, changed[record].id)
+        (
+            record,
+            work.label_history.name_now(by.value, by.id),
+            by.annotator,
+            by.at,
+            changed[record].at,
+            changed[record].id,
+        )
         for record, labels in last.items()
         if all(by.id < changed[record].id for by in labels.values())
         for by in labels.values()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from weaklab.core.events import GOLD, RECORD_KINDS, REMOVE, UNDO, UPDATE, Event
+from weaklab.project.snapshot import changes_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class RecordChanges:
         found = journal.events_of([""])
         undone = {event.undoes for event in found if event.kind == UNDO}
         standing = [event for event in found if event.kind in RECORD_KINDS and event.id not in undone]
-        return cls(standing, max((event.id for event in found), default=0), found)
+        return cls(standing, max((event.id for event in found if changes_records(event)), default=0), found)
 
     @property
     def updates(self) -> list[Event]:
