@@ -156,7 +156,10 @@ class ProjectFiles:
     def _clean(self, room: Path) -> None:
         """Remove what killed imports have left half-written, and nothing that another process may be writing."""
         for folder in room.glob(f"{UNFINISHED}*"):
-            newest = max((f.stat().st_mtime for f in [folder, *folder.glob("*")] if f.exists()), default=0)
+            try:
+                newest = max(f.stat().st_mtime for f in [folder, *folder.glob("*")])
+            except FileNotFoundError:  # another process has just finished it
+                continue
             if abs(time.time() - newest) > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
