@@ -50,8 +50,7 @@ def mother() -> None:
     import weaklab.project.project
     import weaklab.voting.workers  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for line in sys.stdin:
+    for line in sys.stdin:  # a child that has ended is not waited for, so that no other process gets its number
         path, name, seed, notes = json.loads(line)
         child = os.fork()
         if not child:
