@@ -106,6 +106,14 @@ def test_the_manual_label_is_the_consensus_and_the_committee_learns_from_it(proj
     assert project.disputes().empty
 
 
+def test_annotators_who_all_gave_one_label_agree(project):
+    for person in ("Ann", "Bob"):
+        project.label("1", "ham", annotator=person)
+    table = project.annotators()
+    assert table[["annotator", "labels", "shared", "agreement"]].values.tolist() == [["Ann", 1, 1, 1], ["Bob", 1, 1, 1]]
+    assert project.disputes().empty
+
+
 def test_labels_at_an_earlier_event_are_those_valid_then(project):
     moments = [
         project.label("1", label, annotator=person).id

@@ -50,7 +50,7 @@ def settle(
     if disputed:
         names, P, rows = _judged(opinions, people, names)
         for record in disputed:
-            share = dict(zip(names, P[rows[record]].tolist(), strict=True))
+            share = dict(zip(names, P[rows[record], : len(names)].tolist(), strict=True))
             best = max(share.values())
             given = sorted(opinions[record].values(), key=lambda event: -event.id)
             found[record] = next(
@@ -81,12 +81,15 @@ def _matrix(
 def _judged(
     opinions: Opinions, people: Sequence[str] | None = None, names: Sequence[str] | None = None
 ) -> tuple[Sequence[str], NDArray[np.float64], dict[str, int]]:
-    """Return label names, probabilities (n, k) of the records with several annotators, and record -> row."""
+    """Return label names, probabilities of the records with several annotators, and record -> row.
+
+    Probabilities are float (n, k); k is 2 at least, also where there is one name.
+    """
     from weaklab.label_models import HierarchicalDawidSkene
 
     names, _, L, rows = _matrix(opinions, people, names)
     P = HierarchicalDawidSkene(n_classes=max(len(names), 2), form="accuracy").fit(L).predict_proba(L)
-    return names, P[:, : len(names)], rows
+    return names, P, rows
 
 
 def annotator_table(

@@ -165,6 +165,8 @@ class Snapshot:
         found = self
         while events := journal.events(found.event, CHUNK):
             found = found._after(events, journal)
+            if len(events) < CHUNK:
+                break
         return found
 
     def at(self, through: int, journal: Journal) -> Snapshot:
