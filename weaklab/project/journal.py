@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
@@ -305,10 +305,3 @@ class MemoryJournal:
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, (list, dict)) else value
-
-
-def changed_facts(journal: Journal, facts: Mapping[str, Any]) -> None:
-    """Keep facts that are not known yet."""
-    for key, value in facts.items():
-        if journal.get(key) != value:
-            journal.put(key, value)
