@@ -49,7 +49,85 @@ _TIGHTNESS = {**dict.fromkeys(COMPARISONS, 1), "|": 2, "&": 3, "+": 4, "-": 4, "
 _KINDS = {"text": "text", "number": "a number", "truth": "a condition"}
 
 
-class Expression:
+class Operators:
+    """What the operators of Python make of expressions: each is a new expression, worked out for every record.
+
+    ``and``, ``or``, ``not``, ``in`` and ``a < b < c`` need one truth value at once, so they raise a HeuristicError that
+    says what to write instead.
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # == makes a condition, so expressions cannot be dict keys
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return _compare("==", self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return _compare("!=", self, other)
+
+    def __lt__(self, other: Any) -> Expression:
+        return _compare("<", self, other)
+
+    def __le__(self, other: Any) -> Expression:
+        return _compare("<=", self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return _compare(">", self, other)
+
+    def __ge__(self, other: Any) -> Expression:
+        return _compare(">=", self, other)
+
+    def __add__(self, other: Any) -> Expression:
+        return _compute("+", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return _compute("+", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _compute("-", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _compute("-", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return _compute("*", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _compute("*", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _compute("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _compute("/", other, self)
+
+    def __and__(self, other: Any) -> Expression:
+        return _join("&", self, other)
+
+    def __rand__(self, other: Any) -> Expression:
+        return _join("&", other, self)
+
+    def __or__(self, other: Any) -> Expression:
+        return _join("|", self, other)
+
+    def __ror__(self, other: Any) -> Expression:
+        return _join("|", other, self)
+
+    def __invert__(self) -> Expression:
+        return Expression("~", _condition(self, "~"), kind="truth")
+
+    def __bool__(self) -> bool:
+        raise HeuristicError(
+            f"{shortened(self)} is worked out for every record and is neither true nor false by itself; write & for "
+            "and, | for or, ~ for not, each condition in parentheses, and .between(1, 5) for 1 <= x <= 5"
+        )
+
+    def __iter__(self) -> Any:
+        raise HeuristicError(
+            f"{shortened(self)} cannot be gone through; .contains('x') tells whether a text holds another"
+        )
+
+
+class Expression(Operators):
     """A value that is computed from the columns of a record; made by :func:`col`.
 
     Comparisons (``==  !=  <  <=  >  >=``) and arithmetic (``+  -  *  /``) work as in Python. Conditions are joined by
@@ -64,8 +142,6 @@ class Expression:
     kind : ``"text"``, ``"number"`` or ``"truth"``; None if it depends on the records
     key : equal for expressions of the same structure
     """
-
-    __hash__ = None  # type: ignore[assignment]  # == makes a condition, so expressions cannot be dict keys
 
     def __init__(self, op: str, *args: Any, kind: str | None = None) -> None:
         self.op, self.args, self.kind = op, args, kind
@@ -148,76 +224,6 @@ class Expression:
     def between(self, low: Any, high: Any) -> Expression:
         """Whether the value is from ``low`` to ``high``, both included."""
         return _join("&", _compare(">=", self, low), _compare("<=", self, high))
-
-    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
-        return _compare("==", self, other)
-
-    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
-        return _compare("!=", self, other)
-
-    def __lt__(self, other: Any) -> Expression:
-        return _compare("<", self, other)
-
-    def __le__(self, other: Any) -> Expression:
-        return _compare("<=", self, other)
-
-    def __gt__(self, other: Any) -> Expression:
-        return _compare(">", self, other)
-
-    def __ge__(self, other: Any) -> Expression:
-        return _compare(">=", self, other)
-
-    def __add__(self, other: Any) -> Expression:
-        return _compute("+", self, other)
-
-    def __radd__(self, other: Any) -> Expression:
-        return _compute("+", other, self)
-
-    def __sub__(self, other: Any) -> Expression:
-        return _compute("-", self, other)
-
-    def __rsub__(self, other: Any) -> Expression:
-        return _compute("-", other, self)
-
-    def __mul__(self, other: Any) -> Expression:
-        return _compute("*", self, other)
-
-    def __rmul__(self, other: Any) -> Expression:
-        return _compute("*", other, self)
-
-    def __truediv__(self, other: Any) -> Expression:
-        return _compute("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return _compute("/", other, self)
-
-    # ---- conditions
-
-    def __and__(self, other: Any) -> Expression:
-        return _join("&", self, other)
-
-    def __rand__(self, other: Any) -> Expression:
-        return _join("&", other, self)
-
-    def __or__(self, other: Any) -> Expression:
-        return _join("|", self, other)
-
-    def __ror__(self, other: Any) -> Expression:
-        return _join("|", other, self)
-
-    def __invert__(self) -> Expression:
-        return Expression("~", _condition(self, "~"), kind="truth")
-
-    def __bool__(self) -> bool:
-        raise HeuristicError(
-            f"{shortened(self)} is worked out for every record and is neither true nor false by itself; write & for "
-            "and, | for or, ~ for not, each condition in parentheses, and .between(1, 5) for 1 <= x <= 5"
-        )
-
-    def __iter__(self) -> Any:
-        raise HeuristicError(
-            f"{shortened(self)} cannot be gone through; .contains('x') tells whether a text holds another"
-        )
 
     # ---- evaluation
 
