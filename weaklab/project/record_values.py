@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from weaklab.core.errors import ProjectError, UnknownNameError, did_you_mean
+from weaklab.core.errors import CorpusError, ProjectError, UnknownNameError, WeaklabError, did_you_mean
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.votes import Votes
 from weaklab.corpus.records import Roles, id_texts, record_id
@@ -88,6 +88,27 @@ class RecordValues:
 
         chunks = [] if self.corpus is None else self.corpus.ids.chunks
         return pa.chunked_array([_as_texts(chunk) for chunk in chunks], pa.large_string())
+
+    def column_name(self, name: str) -> str:
+        """Return the column of a name; ``text`` is the text, whatever its column is called."""
+        text = self.roles.text
+        return text[0] if name == "text" and name not in self.columns and len(text) == 1 else name
+
+    def check_column(self, name: str, besides: Sequence[str] = ()) -> None:
+        """Raise a CorpusError if a name is no column and none of those ``besides``."""
+        known = self.columns
+        if known and name not in known and not (name == "text" and self.roles.text):
+            hint = did_you_mean(name, [*known, *besides])
+            raise CorpusError(f"no column {name!r};{hint} there are {', '.join(dict.fromkeys([*besides, *known]))}")
+
+    def text_columns(self, names: Sequence[str] | None) -> list[str]:
+        """Return the columns of these names, by default the text columns; a WeaklabError where there is none."""
+        found = [self.column_name(name) for name in names] if names else list(self.roles.text)
+        if not found:
+            raise WeaklabError(
+                f"the records have no text column; name those to look in: columns=[...] of {', '.join(self.columns)}"
+            )
+        return found
 
     def row_of(self, name: Any) -> int:
         """Return the row of an id.
