@@ -15,8 +15,8 @@ from weaklab.heuristics.expression_text import expression_from_text
 from weaklab.heuristics.expressions import Expression
 from weaklab.heuristics.functions import shortened
 from weaklab.project.record_content import contains, holds, sortable
+from weaklab.project.record_conversion import as_arrow, as_dicts, sort_keys
 from weaklab.project.record_details import RecordDetails, details
-from weaklab.project.record_rows import as_arrow, as_dicts, sort_keys
 from weaklab.project.record_values import RecordValues
 from weaklab.project.row_query import RowQuery
 

@@ -1,4 +1,4 @@
-"""Rows of the table of records in other forms: dicts, an Arrow table, and values to sort by."""
+"""Records of the table as dicts, as an Arrow table, and as values to sort by."""
 
 from __future__ import annotations
 
