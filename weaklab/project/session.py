@@ -5,36 +5,20 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
 
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.thresholds import clopper_pearson
 from weaklab.project.answering import append, asked_by, event, label_code, newest_standing
-from weaklab.project.asking import ask as pick
-from weaklab.project.asking import lease
-from weaklab.project.imports import IMPORTED
-from weaklab.scheduling.asks import Ask, Asks, make_asks
-from weaklab.scheduling.scheduler import RANDOM, Pick
-from weaklab.scheduling.views import keys_of
-from weaklab.strategies import uniform
-from weaklab.training.background import Ahead
+from weaklab.project.ask_queue import AskQueue, BatchPicker
+from weaklab.scheduling.asks import Ask, Asks
+from weaklab.scheduling.scheduler import RANDOM
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from weaklab.project.project import Project
-
-SECOND_OPINION = "second opinion"
-"""What a record is picked by that another person has labeled already."""
-LEASE_AGAIN = float("-inf")
-"""When a record was leased that has not been shown yet: a queue keeps nothing from others, only what is shown does."""
-RENEW_SECONDS = 60.0
-"""A record that was shown longer ago is leased again before it is returned again."""
 
 
 class Session:
@@ -88,24 +72,16 @@ class Session:
         self._work = work = project.workspace
         self.annotator = annotator or work.annotator
         self.id = uuid.uuid4().hex[:12]
-        self._strategy, self._batch, self._again, self._overlap, self._background = (
-            strategy,
-            batch,
-            again,
-            overlap,
-            background,
-        )
         self._lock = threading.RLock()
-        self._ahead: Ahead[Asks] = Ahead()
-        self._ahead_begun = False
-        self._queue: deque[tuple[Ask, float]] = deque()
-        self._shown: dict[str, Ask] = {}
+        self._picker = BatchPicker(
+            work, self.annotator, self.id, strategy=strategy, batch=batch, again=again, overlap=overlap
+        )
+        self._queue = AskQueue(self._picker, background)
         self._undone: list[Event] = []
         self._given: dict[int, Event] = {}
         self._times: list[float] = []
         self._journal = work.journal
         self._before = self._journal.last_event()
-        self._training: dict[str, Any] | None = None
         self._closed = False
 
     # ---- what to show
@@ -116,35 +92,12 @@ class Session:
         """
         with self._lock:
             self._check_open()
-            while True:
-                if not self._queue:
-                    self._fill()
-                if not self._queue:
-                    return None
-                ask, leased = self._queue[0]
-                if not self._is_current(ask, leased):
-                    self._queue.popleft()  # it was removed, or says something else now
-                    continue
-                if time.monotonic() - leased < RENEW_SECONDS or self._lease(Asks([ask])):
-                    ask = self._with_names_of_today(ask)
-                    self._queue[0] = (ask, time.monotonic())
-                    self._shown[ask.id] = ask
-                    self._look_ahead()
-                    return ask
-                self._queue.popleft()  # somebody else has answered it, or is looking at it
-
-    def _with_names_of_today(self, ask: Ask) -> Ask:
-        """Return a question that was made before a change of the labels with what is shown called by the new names."""
-        names = self._work.label_history.now.old_names
-        if not names:
-            return ask
-        votes = {heuristic: names.get(vote, vote) for heuristic, vote in ask.votes.items()}
-        return replace(ask, suggestion=names.get(ask.suggestion or "", ask.suggestion), votes=votes)
+            return self._queue.next()
 
     def peek(self, n: int = 5) -> Asks:
         """Return the next records of the queue, at most n, without waiting for more to be picked."""
         with self._lock:
-            return Asks(ask for ask, _ in list(self._queue)[:n])
+            return Asks(self._queue.asks[:n])
 
     # ---- answers
 
@@ -164,7 +117,7 @@ class Session:
             The value is no label, or there is no such record. Nothing has been stored then.
         """
         name = str(self._work.label_names.name(label_code(self._work, value)))
-        ask = self._ask_of(record)
+        ask = self._queue.ask_of(record)
         seen = shown if shown is not None else ask is not None and not ask.blind
         return self._store_answer(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen))
 
@@ -176,10 +129,10 @@ class Session:
         """Put a record back in the queue, by default the one that is shown: it comes again after the others."""
         record = self._current(record)
         event = self._store_answer(self._event(REQUEUE, record))
-        ask = self._ask_of(record)
+        ask = self._queue.ask_of(record)
         with self._lock:
             if ask is not None:
-                self._queue.append((replace(ask, asked_after=event.id), LEASE_AGAIN))
+                self._queue.put_last(ask, event.id)
         return event
 
     def note(self, text: str, record: Any = None) -> None:
@@ -210,10 +163,9 @@ class Session:
             self._journal.append([Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.id)])
             self._undone.append(last)
             self._given.pop(last.id, None)
-            ask = self._shown.get(last.record)
+            ask = self._queue.ask_of(last.record)
             if ask is not None:
-                self._queue = deque(item for item in self._queue if item[0].id != last.record)
-                self._queue.appendleft((replace(ask, asked_after=self._journal.last_event()), LEASE_AGAIN))
+                self._queue.put_first(ask, self._journal.last_event())
             return last
 
     def redo(self) -> Event | None:
@@ -240,12 +192,12 @@ class Session:
             labels = Counter(event.label for event in self._given.values() if event.kind == LABEL)
             recent = [at for at in self._times if at > time.monotonic() - 300]
             minutes = max((time.monotonic() - recent[0]) / 60, 1 / 60) if recent else 1.0
-            current = self._queue[0][0] if self._queue and self._queue[0][0].id in self._shown else None
+            current = self._queue.current
             return {
                 "annotator": self.annotator,
                 "session": self.id,
                 "current": None if current is None else shown_ask(current),
-                "queue": [ask.id for ask, _ in self._queue],
+                "queue": [ask.id for ask in self._queue.asks],
                 "given": {
                     "total": sum(labels.values()),
                     "by_label": {name: labels[name] for name in self._work.label_names if labels[name]},
@@ -253,7 +205,7 @@ class Session:
                 },
                 "undo": self._last() is not None,
                 "redo": bool(self._undone),
-                "training": {"running": self._ahead.running, **(self._training or {})},
+                "training": {"running": self._queue.is_picking, **self._picker.training},
                 "suggestions": self._suggestions(),
             }
 
@@ -261,7 +213,7 @@ class Session:
         """Wait for the work in the background and let other sessions have the records that were not answered."""
         if not self._closed:
             self._closed = True
-            self._ahead.close()
+            self._queue.close()
             self._journal.release(self.id)
 
     def __enter__(self) -> Self:
@@ -303,16 +255,14 @@ class Session:
         if record is not None:
             return record
         with self._lock:
-            if not self._queue:
-                raise WeaklabError("no record is shown: call next() first, or name the record")
-            return self._queue[0][0]
-
-    def _ask_of(self, record: Any) -> Ask | None:
-        return record if isinstance(record, Ask) else self._shown.get(str(getattr(record, "record_id", record)))
+            asks = self._queue.asks
+        if not asks:
+            raise WeaklabError("no record is shown: call next() first, or name the record")
+        return asks[0]
 
     def _event(self, kind: str, record: Any, value: Any = None, **about: Any) -> Event:
         self._check_open()
-        shown = self._ask_of(record)
+        shown = self._queue.ask_of(record)
         asked = {} if shown is None else asked_by(shown)
         about = {**asked, "annotator": self.annotator, "session": self.id, **about}
         return event(self._work, kind, record if shown is None else shown, value, **about)
@@ -326,92 +276,9 @@ class Session:
         stored = append(self._work, [event])[0]
         self._given[stored.id] = stored
         self._times.append(time.monotonic())
-        self._queue = deque(item for item in self._queue if item[0].id != stored.record)
-        self._look_ahead()
+        self._queue.drop(stored.record)
+        self._queue.look_ahead()
         return stored
-
-    def _is_current(self, ask: Ask, leased: float) -> bool:
-        return self._work.is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS)
-
-    def _lease(self, asks: Asks) -> Asks:
-        return lease(self._work, asks, max((ask.asked_after or 0 for ask in asks), default=0), session=self.id)
-
-    def _look_ahead(self) -> None:
-        """Begin to train and to pick the next batch when the queue is half empty."""
-        if self._background and not self._ahead_begun and len(self._queue) <= self._batch // 2:
-            besides, through = [ask.id for ask, _ in self._queue], self._journal.last_event()
-            self._ahead_begun = True
-            self._ahead.begin(None, lambda: self._pick(besides, through))
-
-    def _fill(self) -> None:
-        """Take what was picked ahead, else pick now."""
-        asks = Asks()
-        if self._ahead_begun:
-            self._ahead_begun = False
-            asks = self._ahead.take(None) or Asks()
-        asks = asks or self._pick([], self._journal.last_event())
-        self._queue.extend((ask, LEASE_AGAIN) for ask in asks)
-
-    def _pick(self, besides: list[str], through: int) -> Asks:
-        """Train if it is time, and pick a batch; for the share that two people label, records of others come first.
-
-        Knows of the events through one of them alone, so that the result does not depend on how fast the answers come.
-        """
-        with self._work.working:
-            self._train(through)
-            twice = self._second_opinions(besides, through) if self._overlap else Asks()
-            wanted = max(1, self._batch - len(twice))
-            besides = [*besides, *(ask.id for ask in twice)]
-            found = pick(
-                self._work,
-                wanted,
-                again=self._again,
-                strategy=self._strategy,
-                lease=False,
-                besides=besides,
-                session=self.id,
-                through=through,
-            )
-            return Asks([*twice, *found])
-
-    def _train(self, through: int) -> None:
-        before = self._most_probable()
-        start = time.monotonic()
-        if self._work.retrain_when_due(through):
-            after = self._most_probable()
-            flipped = (
-                int((before != after).sum())
-                if before is not None and after is not None and len(before) == len(after)
-                else None
-            )
-            self._training = {
-                "labels": self._work.snapshot.n_labels,
-                "flipped": flipped,
-                "seconds": round(time.monotonic() - start, 3),
-            }
-
-    def _most_probable(self) -> NDArray[np.int64] | None:
-        """Return the code of the most probable label of each record as of the last training."""
-        state = self._work.trained
-        return None if state is None else state.P.argmax(axis=1)
-
-    def _second_opinions(self, besides: list[str], through: int) -> Asks:
-        """Return records that exactly one other person labeled, of the share that two are to label, at most half a
-        batch.
-        """
-        known = self._work.refresh().at(through, self._journal)
-        rows = known.labeled_by_one_other((self.annotator, IMPORTED))
-        ids = self._work.corpus.ids.take(rows).to_pylist()
-        mine = [(row, str(name)) for row, name in zip(rows.tolist(), ids, strict=True) if str(name) not in besides]
-        if not mine:
-            return Asks()
-        drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), self._work.settings.seed)
-        chosen = [row for (row, _), lot in zip(mine, drawn, strict=True) if lot < self._overlap]
-        state = self._work.state()
-        picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self._batch // 2)]]
-        # agreement is measured between people, not between a person and the committee
-        blind = np.ones(len(picks), dtype=bool)
-        return make_asks(picks, self._work.corpus, state.votes, state.P, asked_after=through, blind=blind)
 
 
 def shown_ask(ask: Ask) -> dict[str, Any]:

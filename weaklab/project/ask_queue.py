@@ -1,0 +1,234 @@
+"""The records that one session is about to show: picked a batch at a time, in the background where that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.project.asking import ask as pick
+from weaklab.project.asking import lease
+from weaklab.project.imports import IMPORTED
+from weaklab.scheduling.asks import Ask, Asks, make_asks
+from weaklab.scheduling.scheduler import Pick
+from weaklab.scheduling.views import keys_of
+from weaklab.strategies import uniform
+from weaklab.training.background import Ahead
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weaklab.project.workspace import Workspace
+
+SECOND_OPINION = "second opinion"
+"""What a record is picked by that another person has labeled already."""
+LEASE_AGAIN = float("-inf")
+"""When a record was leased that has not been shown yet: a queue keeps nothing from others, only what is shown does."""
+RENEW_SECONDS = 60.0
+"""A record that was shown longer ago is leased again before it is returned again."""
+
+
+class BatchPicker:
+    """Trains the committee when it is time, and picks batches of records for one session.
+
+    Parameters
+    ----------
+    work : the open project
+    annotator, session : who answers, and the id of the session
+    strategy : query strategy, by default that of the settings
+    batch : records that are picked at a time
+    again : whether records that have a label may come, too
+    overlap : share of the records, 0 to 1, that two people label
+
+    Attributes
+    ----------
+    training : of the last training ``labels``, ``flipped`` (records whose most probable label changed, or None) and
+        ``seconds``; empty if this picker has not trained yet
+    """
+
+    def __init__(
+        self,
+        work: Workspace,
+        annotator: str,
+        session: str,
+        *,
+        strategy: Any = None,
+        batch: int = 10,
+        again: bool = False,
+        overlap: float = 0.0,
+    ) -> None:
+        self.work, self.annotator, self.session, self.batch = work, annotator, session, batch
+        self._strategy, self._again, self._overlap = strategy, again, overlap
+        self.training: dict[str, Any] = {}
+
+    def pick(self, besides: list[str], through: int) -> Asks:
+        """Train if it is time, and pick a batch; for the share that two people label, records of others come first.
+
+        Knows of the events through one of them alone, so that the result does not depend on how fast the answers come.
+
+        Parameters
+        ----------
+        besides : ids of records that are in the queue already
+        through : id of the last event to know of
+        """
+        with self.work.working:
+            self._train(through)
+            twice = self._second_opinions(besides, through) if self._overlap else Asks()
+            wanted = max(1, self.batch - len(twice))
+            besides = [*besides, *(ask.id for ask in twice)]
+            found = pick(
+                self.work,
+                wanted,
+                again=self._again,
+                strategy=self._strategy,
+                lease=False,
+                besides=besides,
+                session=self.session,
+                through=through,
+            )
+            return Asks([*twice, *found])
+
+    def _train(self, through: int) -> None:
+        before = self._most_probable()
+        start = time.monotonic()
+        if self.work.retrain_when_due(through):
+            after = self._most_probable()
+            flipped = (
+                int((before != after).sum())
+                if before is not None and after is not None and len(before) == len(after)
+                else None
+            )
+            self.training = {
+                "labels": self.work.snapshot.n_labels,
+                "flipped": flipped,
+                "seconds": round(time.monotonic() - start, 3),
+            }
+
+    def _most_probable(self) -> NDArray[np.int64] | None:
+        """Return the code of the most probable label of each record as of the last training."""
+        state = self.work.trained
+        return None if state is None else state.P.argmax(axis=1)
+
+    def _second_opinions(self, besides: list[str], through: int) -> Asks:
+        """Return records that exactly one other person labeled, of the share that two are to label, at most half a
+        batch.
+        """
+        work = self.work
+        known = work.refresh().at(through, work.journal)
+        rows = known.labeled_by_one_other((self.annotator, IMPORTED))
+        ids = work.corpus.ids.take(rows).to_pylist()
+        mine = [(row, str(name)) for row, name in zip(rows.tolist(), ids, strict=True) if str(name) not in besides]
+        if not mine:
+            return Asks()
+        drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), work.settings.seed)
+        chosen = [row for (row, _), lot in zip(mine, drawn, strict=True) if lot < self._overlap]
+        state = work.state()
+        picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self.batch // 2)]]
+        # agreement is measured between people, not between a person and the committee
+        blind = np.ones(len(picks), dtype=bool)
+        return make_asks(picks, work.corpus, state.votes, state.P, asked_after=through, blind=blind)
+
+
+class AskQueue:
+    """The records that one session is about to show, in their order. The first one is leased while it is shown.
+
+    Not safe in threads: the session holds a lock around each call.
+
+    Parameters
+    ----------
+    picker : picks more when the queue runs out
+    background : whether to pick the next batch in a background thread when the queue is half empty
+    """
+
+    def __init__(self, picker: BatchPicker, background: bool = True) -> None:
+        self._picker, self._work, self._background = picker, picker.work, background
+        self._ahead: Ahead[Asks] = Ahead()
+        self._ahead_begun = False
+        self._waiting: deque[tuple[Ask, float]] = deque()
+        """Each ask with the time at which it was leased."""
+        self._shown: dict[str, Ask] = {}
+
+    def next(self) -> Ask | None:
+        """Return the record to show now, leased; the same one until it is dropped, None when no record is left."""
+        while True:
+            if not self._waiting:
+                self._fill()
+            if not self._waiting:
+                return None
+            ask, leased = self._waiting[0]
+            if not self._work.is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS):
+                self._waiting.popleft()  # it was removed, or says something else now
+                continue
+            if time.monotonic() - leased < RENEW_SECONDS or self._lease(ask):
+                ask = self._with_names_of_today(ask)
+                self._waiting[0] = (ask, time.monotonic())
+                self._shown[ask.id] = ask
+                self.look_ahead()
+                return ask
+            self._waiting.popleft()  # somebody else has answered it, or is looking at it
+
+    @property
+    def asks(self) -> Asks:
+        """The records of the queue, without waiting for more to be picked."""
+        return Asks(ask for ask, _ in list(self._waiting))
+
+    @property
+    def current(self) -> Ask | None:
+        """The first record, if it has been shown."""
+        return self._waiting[0][0] if self._waiting and self._waiting[0][0].id in self._shown else None
+
+    @property
+    def is_picking(self) -> bool:
+        """Whether a batch is being picked in the background."""
+        return self._ahead.running
+
+    def ask_of(self, record: Any) -> Ask | None:
+        """Return how a record was asked about; None if it was not shown in this session."""
+        return record if isinstance(record, Ask) else self._shown.get(str(getattr(record, "record_id", record)))
+
+    def drop(self, record: str) -> None:
+        """Take the record with this id out of the queue."""
+        self._waiting = deque(item for item in self._waiting if item[0].id != record)
+
+    def put_first(self, ask: Ask, asked_after: int) -> None:
+        """Put a record at the start, as it was asked about after this event."""
+        self.drop(ask.id)
+        self._waiting.appendleft((replace(ask, asked_after=asked_after), LEASE_AGAIN))
+
+    def put_last(self, ask: Ask, asked_after: int) -> None:
+        """Put a record at the end, as it was asked about after this event."""
+        self._waiting.append((replace(ask, asked_after=asked_after), LEASE_AGAIN))
+
+    def look_ahead(self) -> None:
+        """Begin to train and to pick the next batch when the queue is half empty."""
+        if self._background and not self._ahead_begun and len(self._waiting) <= self._picker.batch // 2:
+            besides, through = [ask.id for ask, _ in self._waiting], self._work.journal.last_event()
+            self._ahead_begun = True
+            self._ahead.begin(None, lambda: self._picker.pick(besides, through))
+
+    def close(self) -> None:
+        """Wait for the work in the background."""
+        self._ahead.close()
+
+    def _with_names_of_today(self, ask: Ask) -> Ask:
+        """Return a question that was made before a change of the labels with what is shown called by the new names."""
+        names = self._work.label_history.now.old_names
+        if not names:
+            return ask
+        votes = {heuristic: names.get(vote, vote) for heuristic, vote in ask.votes.items()}
+        return replace(ask, suggestion=names.get(ask.suggestion or "", ask.suggestion), votes=votes)
+
+    def _lease(self, ask: Ask) -> Asks:
+        return lease(self._work, Asks([ask]), ask.asked_after or 0, session=self._picker.session)
+
+    def _fill(self) -> None:
+        """Take what was picked ahead, else pick now."""
+        asks = Asks()
+        if self._ahead_begun:
+            self._ahead_begun = False
+            asks = self._ahead.take(None) or Asks()
+        asks = asks or self._picker.pick([], self._work.journal.last_event())
+        self._waiting.extend((ask, LEASE_AGAIN) for ask in asks)
