@@ -184,3 +184,84 @@ def test_answers_to_records_outside_the_queue_and_mistakes(project):
     with pytest.raises(ProjectError, match="this session is closed"):
         session.next()
     assert standing(project) == [("7", "Ann", "ham")]
+
+
+def answer_all(session, count):
+    for _ in range(count):
+        ask = session.next()
+        session.answer(ask, truth(ask))
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_the_state_estimates_the_accuracy_as_evaluation_does(project, background):
+    from weaklab.evaluation.evaluation import accuracy_now
+    from weaklab.project.quality import given_answers
+
+    work = project.workspace
+    with project.session("Ann", batch=5, strategy="random", background=background) as session:
+        assert session.state()["accuracy"] == {
+            "value": None,
+            "low": None,
+            "high": None,
+            "random_answers": 0,
+            "labels": 0,
+            "reason": "not known yet (it is estimated after the committee was trained in a session)",
+            "running": False,
+        }
+        answer_all(session, 5)
+        session.next()
+        work.accuracy.wait()
+        few = json.loads(json.dumps(session.state()["accuracy"]))
+        assert few["value"] is None
+        assert "a figure takes 10" in few["reason"]
+        answer_all(session, 40)
+        session.next()
+        work.accuracy.wait()
+        with work.working:
+            work.accuracy.follow()
+        work.accuracy.wait()
+        found = json.loads(json.dumps(session.state()["accuracy"]))
+    estimate = accuracy_now(work.cache.trainer(False), work.state(), given_answers(work), lambda: None)
+    assert found["reason"] is None
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["value"] == round(estimate.value, 4)
+    assert found["low"] == round(estimate.low, 4)
+    assert found["random_answers"] == estimate.n_audit >= 40
+    assert found["labels"] >= 40
+
+
+def test_the_state_never_estimates_by_itself_and_each_training_is_estimated_once(project, monkeypatch):
+    from weaklab.training.trainer import Trainer
+
+    fits = []
+    cross_fitted = Trainer.cross_fitted
+
+    def counting(trainer, state, *arguments):
+        fits.append(state)
+        return cross_fitted(trainer, state, *arguments)
+
+    monkeypatch.setattr(Trainer, "cross_fitted", counting)
+    work = project.workspace
+    with project.session("Ann", batch=5, strategy="random", background=False) as session:
+        for _ in range(30):
+            answer_all(session, 1)
+            work.accuracy.wait()
+            before = len(fits)
+            session.state()
+            assert len(fits) == before
+    assert len({id(state) for state in fits}) <= 6
+    assert len(fits) <= 12  # twice each: to make the folds, and to read them
+
+
+def test_the_terminal_prints_the_estimate_at_its_end(project):
+    import io
+
+    from weaklab.cli.terminal import label_in_terminal
+
+    def read(prompt):
+        project.workspace.accuracy.wait()
+        return "1"
+
+    out = io.StringIO()
+    label_in_terminal(project, 30, batch=5, strategy="random", read=read, out=out)
+    assert "of the committee's labels are estimated to be right" in out.getvalue().splitlines()[-1]

@@ -97,6 +97,7 @@ def label_in_terminal(
     limit = batch if n is None else max(1, min(batch, n))
     with project.session(strategy=strategy, batch=limit, again=again, background=ahead) as session:
         given = _Screen(session, n, read, out).run()
+        accuracy = session.state()["accuracy"]
     project.retrain_when_due()
     left = project.status()
     have = (
@@ -104,7 +105,17 @@ def label_in_terminal(
         f"{'has' if left['manual_labels'] == 1 else 'have'} one"
     )
     out.write(f"{counted(given, 'label')} given; {have}. Every answer is stored.\n")
+    if accuracy["value"] is not None:
+        out.write(_accuracy_line(accuracy))
     return given
+
+
+def _accuracy_line(accuracy: dict[str, Any]) -> str:
+    value, low, high = (f"{100 * accuracy[name]:.1f}" for name in ("value", "low", "high"))
+    return (
+        f"{value} % of the committee's labels are estimated to be right ({low}-{high} %, 95 % interval from "
+        f"{counted(accuracy['random_answers'], 'random answer')}). `weaklab evaluate` says more.\n"
+    )
 
 
 class _Screen:

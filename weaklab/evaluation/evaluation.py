@@ -310,6 +310,23 @@ def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> ND
     return np.concatenate([right, right[answers.mates]])
 
 
+def accuracy_now(trainer: Trainer, state: State, answers: Answers, between: Callable[[], None]) -> Estimate:
+    """Return the accuracy of the committee on all records, without their manual labels, as of its last training.
+
+    That of :func:`evaluate`, with fewer folds and no training of classifiers, so that it can follow every training. It
+    is not known, and nothing is fitted, where there are too few random answers.
+
+    Parameters
+    ----------
+    between : called before each fold; may raise to end it all
+    """
+    drawn = int(answers.at_random.sum())
+    if drawn < LEAST_ANSWERS and len(answers.all_rows) < trainer.n:
+        return Estimate(float("nan"), 0.0, 1.0, drawn, 0.0)
+    trainer.cross_fitted(state, FEW_FOLDS, between)  # the trainer keeps it for the next line
+    return _estimated(_correct(trainer, state, answers, FEW_FOLDS), answers)
+
+
 def estimates(state: State, answers: Answers) -> list[Estimate]:
     """Return the accuracy of each heuristic on the records that it votes on."""
     return [_of_heuristic(state, j, answers) for j in range(len(state.votes.names))]

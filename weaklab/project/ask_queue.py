@@ -89,6 +89,7 @@ class BatchPicker:
                 session=self.session,
                 through=through,
             )
+            self.work.accuracy.follow()
             return Asks([*twice, *found])
 
     def _train(self, through: int) -> None:

@@ -268,6 +268,7 @@ class Project:
         """Let go of the records that were shown and close the files."""
         with contextlib.suppress(ProjectError):  # what was shown is free again after a while all the same
             self.release()
+        self.workspace.accuracy.close()
         self.workspace.journal.close()
 
     def __len__(self) -> int:

@@ -186,7 +186,10 @@ class Session:
         ``total``, ``by_label`` and ``per_minute`` (over the last five minutes) of this session; ``undo`` and ``redo``:
         whether there is something to take back or to give again; ``training``: ``running``, and of the last one
         ``labels``, ``flipped`` (records whose most probable label changed) and ``seconds``; ``suggestions``: on how
-        many of the records drawn at random the suggestion was right.
+        many of the records drawn at random the suggestion was right, when it was made; ``accuracy``: how many of the
+        committee's labels are right now, over all records, estimated from the records drawn at random: ``value``,
+        ``low`` and ``high``, None with a ``reason`` where that is not known. It is estimated in the background after
+        each training and rests on ``labels`` labels; :meth:`weaklab.Project.evaluate` uses more folds.
         """
         with self._lock:
             labels = Counter(event.label for event in self._given.values() if event.kind == LABEL)
@@ -207,6 +210,7 @@ class Session:
                 "redo": bool(self._undone),
                 "training": {"running": self._queue.is_picking, **self._picker.training},
                 "suggestions": self._suggestions(),
+                "accuracy": self._work.accuracy.as_json(),
             }
 
     def close(self) -> None:

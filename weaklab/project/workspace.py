@@ -27,6 +27,7 @@ from weaklab.project.members import ProjectMembers
 from weaklab.project.old_names import old_name_messages
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.record_changes import RecordChanges
+from weaklab.project.running_accuracy import RunningAccuracy
 from weaklab.project.snapshot import Snapshot
 from weaklab.scheduling.asks import Ask
 from weaklab.training.trainer import More, State
@@ -78,6 +79,7 @@ class Workspace:
     kept : bool (imported records,), False for those that were removed; None where none was changed
     changes : updates and removals of records as of the last look
     snapshot : what was known at the last look
+    accuracy : the estimated accuracy of the committee's labels, as of a training in a session
     labels_looked_up : the version of the journal in which the labels were known to be those of the last look
     """
 
@@ -107,6 +109,7 @@ class Workspace:
         self._cache: ProjectCache | None = None
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
         self._first: tuple[int, dict[str, Event]] | None = None
+        self.accuracy = RunningAccuracy(self)
         self.forget()
 
     # ---- what is new
@@ -330,6 +333,7 @@ class Workspace:
         last = self.snapshot.event
         after, found = (0, {}) if self._first is None else self._first
         if after < last:
+            found = dict(found)  # another thread may be reading the one before
             events = [event for event in self.journal.events(after) if event.id <= last]
             changed = {event.record for event in events if event.kind == UNDO}
             for record in changed:

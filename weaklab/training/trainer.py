@@ -288,11 +288,13 @@ class Trainer:
         sure = {j: c for j, c in votes.confidence.items() if j != column}
         return model.fit_predict_proba(replace(votes, L=L, scores=scores, confidence=sure), state.y)
 
-    def cross_fitted(self, state: State, folds: int = FOLDS) -> NDArray[np.float64]:
+    def cross_fitted(
+        self, state: State, folds: int = FOLDS, between: Callable[[], None] = lambda: None
+    ) -> NDArray[np.float64]:
         """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
 
         The rows are those with a label in ``state.y``, in order; members' scores are out-of-fold already. The last
-        result is kept, for several questions about one state.
+        result is kept, for several questions about one state. ``between`` is called before each fold.
         """
         last = self._last_cross_fitted
         if last is not None and last[0] is state and last[1] == folds:
@@ -305,6 +307,7 @@ class Trainer:
         fold, votes = self._folds(y, folds), self._with_features(votes, self._model())
         with one_thread():
             for number in range(fold.max() + 1):
+                between()
                 out = rows[fold == number]
                 held = y.copy()
                 held[out] = ABSTAIN
