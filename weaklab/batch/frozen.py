@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.batch.batch_rows import BatchRows
+from weaklab.batch.given_records import prepared, record_batches, roles_of
+from weaklab.batch.identity import features_hash, member_hash
 from weaklab.classifiers import WeakClassifier
 from weaklab.core.errors import WeaklabError
 from weaklab.core.faults import Fault, merge_faults
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.rows import one_thread
-from weaklab.corpus import ColumnError, Corpus
-from weaklab.corpus.records import _METADATA_KEY, TEXT_JOINT, Columns, Roles, ids_of
-from weaklab.corpus.source import Source
-from weaklab.exchange import source_of
+from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import Ballot, fingerprint
 from weaklab.heuristics.ballot import faults_of
 from weaklab.training.applying import TrainedCommittee
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 BY_FEATURES = "instance features"
 """The heuristic named in a fault when the features that the label model looks at could not be computed."""
-_ID_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -177,9 +176,9 @@ class FrozenCommittee:
         ``manual labels`` and ``timeout``.
         """
         if self._parts is None:
-            self._parts = {f"heuristic {h.name}": _member_hash(h) for h in self.heuristics}
+            self._parts = {f"heuristic {h.name}": member_hash(h) for h in self.heuristics}
             model = [type(self.label_model).__qualname__, vars(self.label_model), self.scored]
-            embedder = self.embedder and [_features_hash(self.embedder.features), vars(self.embedder.embedding)]
+            embedder = self.embedder and [features_hash(self.embedder.features), vars(self.embedder.embedding)]
             self._parts["label model"] = fingerprint.of_value([model, embedder])
             self._parts["labels"] = fingerprint.digest(*self.labels)
             self._parts["manual labels"] = fingerprint.of_value(sorted(self.manual.items()))
@@ -285,40 +284,10 @@ class FrozenCommittee:
 
     def _batches(self, records: Any) -> Iterator[pa.RecordBatch]:
         """Yield records of any form, in batches; checked before the first."""
-        if isinstance(records, (str, bytes)):
-            raise WeaklabError(f"wanted a list of records, got one text; put it into a list: [{str(records)[:40]!r}]")
-        texts = _texts_among(records)
-        if texts is not None:
-            records = _table_of_texts(texts, self._text_column())
-        elif isinstance(records, (list, tuple)) and not records:
-            return
-        batches = records.batches() if isinstance(records, Corpus) else self._read(source_of(records))
-        for number, batch in enumerate(batch for batch in batches if batch.num_rows):
+        for number, batch in enumerate(record_batches(records, self.roles, self.reads())):
             if not number:
                 self.check(batch)
             yield batch
-
-    def _read(self, source: Source) -> list[pa.RecordBatch]:
-        """Return all batches of a source, without columns that cannot be stored and that no member is known to read."""
-        known = self.roles or Roles("id", ("text",))
-        source.text_columns, source.id_column = tuple(dict.fromkeys([*known.text, "text"])), known.id
-        source.needed = frozenset((known.id, *source.text_columns)) | (self.reads() or frozenset())
-        while True:
-            try:
-                return list(source)
-            except ColumnError as error:
-                source.leave_out(error)
-
-    def _text_column(self) -> str:
-        """Return the column that a list of plain texts is used for."""
-        texts = ("text",) if self.roles is None else self.roles.text
-        if len(texts) != 1:
-            held = f"the columns {', '.join(texts)}" if texts else "no text, but columns"
-            raise WeaklabError(
-                f"records of this committee have {held}; wanted dicts or a table with the columns of the project, got "
-                "texts"
-            )
-        return texts[0]
 
     def schema(self, batch_schema: pa.Schema, votes: bool = False) -> pa.Schema:
         """Return the columns of :meth:`label_batch` for batches of this schema.
@@ -328,7 +297,7 @@ class FrozenCommittee:
         """
         import pyarrow as pa
 
-        roles = self._roles_of(batch_schema)
+        roles = roles_of(batch_schema, self.roles)
         id_type = batch_schema.field(roles.id).type if roles.id in batch_schema.names else pa.large_string()
         fields = [(roles.id, id_type), ("label", pa.string())]
         fields += [(f"p_{name}", pa.float64()) for name in self.labels]
@@ -345,27 +314,9 @@ class FrozenCommittee:
 
     # ---- reading
 
-    def _roles_of(self, schema: pa.Schema) -> Roles:
-        """Return the roles of the columns: as the batch says, else as in the project, else ``id`` and ``text``."""
-        if _METADATA_KEY in (schema.metadata or {}):
-            return Roles.of(schema)
-        known = self.roles or Roles("id", ("text",) if "text" in schema.names else ())
-        if all(name in schema.names for name in known.text):
-            return known
-        if "text" in schema.names:
-            return replace(known, text=("text",))
-        missing = next(name for name in known.text if name not in schema.names)
-        raise WeaklabError(f"no text column {missing!r} in the records to label; they have {', '.join(schema.names)}")
-
     def prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with the roles of its columns in its schema, and with ids from the content if it has none."""
-        names = batch.schema.names
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise WeaklabError(f"the records to label have more than one column {twice!r}; rename or drop the others")
-        roles = self._roles_of(batch.schema)
-        batch = _without_views(batch).replace_schema_metadata(roles.attach(batch.schema).metadata)
-        return batch if roles.id in batch.schema.names else with_content_ids(batch)
+        return prepared(batch, self.roles)
 
     def check(self, batch: pa.RecordBatch) -> None:
         """Raise a WeaklabError where these records lack a column that a declared heuristic or a feature set needs."""
@@ -395,7 +346,7 @@ class FrozenCommittee:
         """
         for batch, ballots in self._runner.run(self.prepared(batch) for batch in batches):
             found = {h.name: ballot for h, ballot in zip(self._runner.heuristics, ballots, strict=True)}
-            rows = _Rows(batch)
+            rows = BatchRows(batch)
             yield batch, [found[h.name] if h.name in found else self._classify(h, rows) for h in self.heuristics]
 
     @property
@@ -409,7 +360,7 @@ class FrozenCommittee:
         members = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
         return VoteRunner(members, self.labels, timeout=self.timeout, workers=self.workers)
 
-    def _classify(self, heuristic: Heuristic, rows: _Rows) -> Ballot:
+    def _classify(self, heuristic: Heuristic, rows: BatchRows) -> Ballot:
         assert isinstance(heuristic, WeakClassifier)
         if not heuristic.is_ready:
             return Ballot.blank(len(rows))
@@ -435,7 +386,7 @@ class FrozenCommittee:
         schema = self.schema(batch.schema, votes)
         if not batch.num_rows:
             return pa.RecordBatch.from_pylist([], schema=schema), []
-        rows = _Rows(batch)
+        rows = BatchRows(batch)
         problems = [
             (row, _told(h.name, kind, why))
             for h, b in zip(self.heuristics, ballots, strict=True)
@@ -443,7 +394,7 @@ class FrozenCommittee:
         ]
         P, failed = self._judge(ballots, rows)
         problems += [(row, _told(BY_FEATURES, kind, why)) for row, kind, why in failed]
-        codes = self._manual_codes(batch)
+        codes = _manual_codes(self.manual, self.labels, rows.ids)
         known = np.flatnonzero(codes != ABSTAIN)
         P[known] = np.eye(len(self.labels))[codes[known]]
         names = pa.array(list(self.labels), pa.string())
@@ -456,7 +407,7 @@ class FrozenCommittee:
         faults = [*(fault for ballot in ballots for fault in ballot.faults), *_by_features(failed, rows.ids)]
         return pa.RecordBatch.from_arrays(columns, schema=schema), faults
 
-    def _judge(self, ballots: list[Ballot], rows: _Rows) -> tuple[NDArray[np.float64], list[FaultRow]]:
+    def _judge(self, ballots: list[Ballot], rows: BatchRows) -> tuple[NDArray[np.float64], list[FaultRow]]:
         """Return the probabilities float (n, k) of the label model, and the rows without embeddings."""
         embeddings: NDArray[np.float32] | None = None
         failed: list[FaultRow] = []
@@ -467,107 +418,19 @@ class FrozenCommittee:
             _, P = trained.apply(ballots, len(rows), embeddings)
         return np.array(P, dtype=np.float64, order="F"), failed
 
-    def _manual_codes(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
-        """Return the codes of the manual labels of these records, int (n,), -1 where there is none."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
 
-        codes = np.full(batch.num_rows, ABSTAIN, dtype=np.int64)
-        if self.manual:
-            ids = pa.array(ids_of(batch), pa.large_string())
-            places = pc.index_in(ids, value_set=pa.array(list(self.manual), pa.large_string())).fill_null(-1).to_numpy()
-            said = np.array([self.labels.code(name) for name in self.manual.values()], dtype=np.int64)
-            codes[places >= 0] = said[places[places >= 0]]
-        return codes
-
-
-class _Rows:
-    """One batch with its ids and feature matrices, computed once for all members."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self.batch = batch
-        self._ids: list[str] | None = None
-        self._matrices: dict[int, Any] = {}
-
-    def __len__(self) -> int:
-        return int(self.batch.num_rows)
-
-    @property
-    def ids(self) -> list[str]:
-        if self._ids is None:
-            self._ids = ids_of(self.batch)
-        return self._ids
-
-    def apply(
-        self, features: Features, function: Callable[[Any], NDArray[np.float32]], blank: float
-    ) -> tuple[NDArray[np.float32] | None, list[FaultRow]]:
-        """Return ``function(features)``; where that raises, try halves, down to the records at fault.
-
-        Returns
-        -------
-        (float32 (n, d), [(row, exception, message)])
-            The numbers of rows that failed are ``blank``; None where all failed.
-        """
-        found: NDArray[np.float32] | None = None
-        failed: list[FaultRow] = []
-        pending = [(0, len(self))]
-        while pending:
-            start, stop = pending.pop()
-            try:
-                with one_thread():
-                    part = function(self._matrix(features, start, stop))
-                if found is None:
-                    found = np.full((len(self), part.shape[1]), blank, dtype=np.float32)
-                found[start:stop] = part
-            except Exception as error:  # a classifier may be anybody's code
-                if stop - start == 1:
-                    failed.append((start, type(error).__name__, str(error)[:500]))
-                else:
-                    middle = (start + stop) // 2
-                    pending += [(middle, stop), (start, middle)]
-        return found, failed
-
-    def _matrix(self, features: Features, start: int, stop: int) -> Any:
-        if stop - start < len(self):
-            return features.transform(self.batch.slice(start, stop - start))
-        if id(features) not in self._matrices:
-            self._matrices[id(features)] = features.transform(self.batch)
-        return self._matrices[id(features)]
-
-
-def _texts_among(records: Any) -> list[Any] | None:
-    """Return the texts of a list, array or Series of nothing else; None of any other records."""
-    if hasattr(records, "columns") or isinstance(records, (Corpus, dict)):
-        return None
-    found = (
-        records.to_pylist()
-        if hasattr(records, "to_pylist")
-        else records.tolist()
-        if hasattr(records, "tolist")
-        else records
-    )
-    if hasattr(found, "to_list"):
-        found = found.to_list()
-    if (
-        not isinstance(found, (list, tuple))
-        or not found
-        or not all(isinstance(text, str) or text is None for text in found)
-    ):
-        return None
-    return list(found)
-
-
-def _table_of_texts(texts: list[Any], column: str) -> pa.Table:
+def _manual_codes(manual: Mapping[str, str], labels: LabelNames, ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the codes of the manual labels of these records, int (n,), -1 where there is none."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    try:
-        return pa.table({column: pa.array(texts, pa.large_string())})
-    except UnicodeEncodeError:  # a lone surrogate, which no file can hold
-        held = [
-            None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            for text in texts
-        ]
-        return pa.table({column: pa.array(held, pa.large_string())})
+    codes = np.full(len(ids), ABSTAIN, dtype=np.int64)
+    if manual:
+        known = pa.array(list(manual), pa.large_string())
+        places = pc.index_in(pa.array(ids, pa.large_string()), value_set=known).fill_null(-1).to_numpy()
+        said = np.array([labels.code(name) for name in manual.values()], dtype=np.int64)
+        codes[places >= 0] = said[places[places >= 0]]
+    return codes
 
 
 def _try(who: str, read: Callable[[Any], Any], what: Any) -> None:
@@ -601,45 +464,6 @@ def _listed(problems: Iterable[tuple[int, str]], n: int) -> pa.Array:
     return pa.array([found.get(row) for row in range(n)], kind) if found else pa.nulls(n, kind)
 
 
-def _without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch with plain columns in the place of string and binary views, of which Arrow cannot take rows."""
-    import pyarrow as pa
-
-    for i, field in enumerate(batch.schema):
-        plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(field.type)
-        if plain is not None:
-            batch = batch.set_column(i, field.with_type(plain), batch.column(i).cast(plain))
-    return batch
-
-
-def with_content_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give a batch ids made from the content of its records, 64 bits of BLAKE2b; records that are equal have equal ids.
-
-    They are those of :func:`weaklab.read` but for the number that it puts behind a repeated record, which takes
-    remembering them all.
-
-    >>> import weaklab
-    >>> batch = next(weaklab.read(["a", "b"]).batches())
-    >>> with_content_ids(batch.drop_columns(["id"]))["id"] == batch["id"]
-    True
-    """
-    import hashlib
-
-    import pyarrow as pa
-
-    roles = Roles.of(batch.schema)
-    names = [*roles.text] or sorted(name for name in batch.schema.names if name not in roles.hidden)
-    lists = [batch.column(name).to_pylist() for name in names]
-    if roles.text:
-        lists = [["" if value is None else value for value in values] for values in lists]
-    contents = map(TEXT_JOINT.join, zip(*lists, strict=True)) if roles.text else map(repr, zip(*lists, strict=True))
-    made = [
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_ID_BYTES).hexdigest() for text in contents
-    ]
-    found = pa.record_batch([pa.array(made, pa.large_string()), *batch.columns], names=[roles.id, *batch.schema.names])
-    return found.replace_schema_metadata(roles.attach(found.schema).metadata)
-
-
 def _bare(classifier: WeakClassifier) -> WeakClassifier:
     """Return a copy without a reference to the project."""
     bare = copy.copy(classifier)
@@ -658,25 +482,3 @@ def _without_training(model: LabelModel) -> LabelModel:
         held["_classifier"] = copy.copy(held["_classifier"])
         held["_classifier"].__dict__.pop("proba_", None)
     return lean
-
-
-def _member_hash(heuristic: Heuristic) -> str:
-    """Return a hash of what a member does and what it has learned."""
-    if not isinstance(heuristic, WeakClassifier):
-        known = fingerprint.once(heuristic.fingerprint) if heuristic.unseen else heuristic.fingerprint
-        return fingerprint.digest(heuristic.name, known)
-    learned = (
-        {name: value for name, value in vars(heuristic).items() if name.endswith("_")} if heuristic.is_ready else {}
-    )
-    return fingerprint.digest(
-        heuristic.name,
-        heuristic.fingerprint,
-        fingerprint.of_value(learned),
-        _features_hash(heuristic.features) if learned else "",
-    )
-
-
-def _features_hash(features: Features) -> str:
-    """Return a hash of a feature set and what it has learned."""
-    state = features.state()
-    return fingerprint.digest(features.fingerprint, fingerprint.of_value(vars(features) if state is None else state))

@@ -36,7 +36,7 @@ MOVED = {
         "weaklab.exchange",
     ),
     "weaklab.forecast": ("weaklab.evaluation.forecast",),
-    "weaklab.frozen": ("weaklab.batch.frozen",),
+    "weaklab.frozen": ("weaklab.batch.frozen", "weaklab.batch.given_records"),
     "weaklab.label_models.votes": ("weaklab.label_models.counting",),
     "weaklab.loop": ("weaklab.simulation.loop", "weaklab.scheduling.views", "weaklab.training.background"),
     "weaklab.metrics": ("weaklab.core.metrics",),
