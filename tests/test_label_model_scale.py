@@ -41,14 +41,14 @@ def kernels(monkeypatch):
     from weaklab.label_models import kernels
 
     monkeypatch.setattr(patterns, "compiled", lambda cells: kernels)
-    for name in ("base", "votes", "vote_weights", "weighted", "hierarchical"):
+    for name in ("row_by_row", "votes", "vote_weights", "weighted", "hierarchical"):
         monkeypatch.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: kernels)
     return kernels
 
 
 def without_kernels(monkeypatch, work):
     with monkeypatch.context() as plain:
-        for name in ("vote_patterns", "base", "votes", "vote_weights", "weighted", "hierarchical"):
+        for name in ("vote_patterns", "row_by_row", "votes", "vote_weights", "weighted", "hierarchical"):
             plain.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: None)
         return work()
 

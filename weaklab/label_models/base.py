@@ -14,14 +14,13 @@ from weaklab.core.codes import check_labels, number_of_classes
 from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.registry import Registry
-from weaklab.core.rows import BLOCK, blocks, confidence, is_tied, row_argmax, row_max, row_sum
+from weaklab.core.rows import confidence, is_tied, row_argmax, row_max, row_sum
 from weaklab.core.votes import Votes
 from weaklab.label_models.old_arguments import renamed, takes_votes
-from weaklab.label_models.vote_patterns import MOST_NUMBERS, all_rows, any_vote, compiled, group_rows, plain, repeats
+from weaklab.label_models.row_by_row import each_row
+from weaklab.label_models.vote_patterns import any_vote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike, NDArray
 
 LABEL_MODELS: Registry[type[LabelModel]] = Registry(
@@ -169,7 +168,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         self.n_classes_ = int(self.n_classes or number_of_classes(votes.L, codes))
         self.n_features_in_ = votes.L.shape[1]
         self._label_counts = None
-        self.class_balance_ = self._balance(_label_counts(codes, self.n_classes_))
+        self.class_balance_ = _class_shares(self.class_balance, _label_counts(codes, self.n_classes_))
         votes = self._soft_checked(votes, self.n_classes_)
         self._fit(votes if votes.feature_proba is None else replace(votes, feature_proba=None), codes)
         return votes
@@ -216,7 +215,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             self.n_classes_, self.n_features_in_ = k, found.L.shape[1]
             counted = _label_counts(codes, k)
             self._label_counts = counted if self._label_counts is None else self._label_counts + counted
-            self.class_balance_ = self._balance(self._label_counts)
+            self.class_balance_ = _class_shares(self.class_balance, self._label_counts)
             self._add(found, codes, first)
         except BaseException:
             self.__dict__ = before
@@ -263,7 +262,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         votes, y : as in :meth:`fit`
         """
         checked = self._fit_checked(votes, y)
-        return self._each_row(replace(checked, features=None, feature_proba=self.feature_proba_), self._finished)
+        votes = replace(checked, features=None, feature_proba=self.feature_proba_)
+        return each_row(votes, self._finished, self.n_classes_, self.by_rows)
 
     @takes_votes()
     def predict_proba(self, votes: Votes | ArrayLike) -> NDArray[np.float64]:
@@ -279,7 +279,7 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         NotFittedError
             ``fit`` comes first.
         """
-        return self._each_row(self._checked(votes), self._finished)
+        return each_row(self._checked(votes), self._finished, self.n_classes_, self.by_rows)
 
     @takes_votes()
     def predict(self, votes: Votes | ArrayLike) -> NDArray[np.int64]:
@@ -289,7 +289,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         ----------
         votes : as in :meth:`predict_proba`
         """
-        return self._each_row(self._checked(votes), lambda rows: row_argmax(self._finished(rows)))
+        checked = self._checked(votes)
+        return each_row(checked, lambda rows: row_argmax(self._finished(rows)), self.n_classes_, self.by_rows)
 
     @takes_votes("min_confidence")
     def label_or_abstain(
@@ -318,29 +319,16 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
             ``precision`` comes without ``audit`` or with ``min_confidence``, or one of them has a wrong shape or value.
         """
         if precision is None:
-            return self._each_row(self._checked(votes), lambda rows: _labels(self._finished(rows), min_confidence))
+            checked = self._checked(votes)
+            return each_row(
+                checked, lambda rows: _labels(self._finished(rows), min_confidence), self.n_classes_, self.by_rows
+            )
         if min_confidence:
             raise WeaklabError(
                 f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out"
             )
         P = self.predict_proba(votes)
-        return _labels(P, self._threshold(P, precision, audit))
-
-    def _threshold(self, P: NDArray[np.float64], precision: float, audit: ArrayLike | None) -> float:
-        """Return the confidence from which labels are right with this precision, infinity where there is none."""
-        from weaklab.core.thresholds import threshold_for
-
-        if audit is None:
-            raise WeaklabError(
-                f"precision={precision!r} is a promise that only labels can back; give audit, the labels of a random "
-                "sample of these rows which the model was not fitted on, -1 elsewhere"
-            )
-        y = check_labels(audit, len(P), self.n_classes_)
-        rows = np.flatnonzero((y != ABSTAIN) & ~is_tied(P))
-        threshold = threshold_for(how_sure(P)[rows], P[rows].argmax(axis=1) == y[rows], precision)
-        if not threshold.kept:
-            warn(str(threshold))
-        return threshold.min_confidence
+        return _labels(P, _audited_threshold(P, precision, audit))
 
     @takes_votes()
     def contributions(self, votes: Votes | ArrayLike) -> NDArray[np.float64]:
@@ -380,44 +368,6 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         P /= total[:, None]
         return P
 
-    def _each_row(self, votes: Votes, what: Callable[[Votes], NDArray[Any]]) -> NDArray[Any]:
-        """Return ``what`` says about each row, (n, ...).
-
-        Many records have the same votes. Where votes are all there is, ``what`` is asked about each different row only
-        once. All other rows go through in blocks, so that what is computed on the way fits into the processor's cache.
-        """
-        L = votes.L
-        n, m = L.shape
-        if n <= BLOCK or not m or not self.by_rows:
-            return what(votes)
-        loops, numbers = compiled(L.size), (self.n_classes_ + 1.0) ** m
-        if votes.votes_only and loops is not None:
-            if numbers <= min(MOST_NUMBERS, n / 4):
-                table = np.ascontiguousarray(what(Votes(all_rows(m, self.n_classes_))))
-                found, number = np.empty((n, *table.shape[1:]), dtype=table.dtype), np.empty(BLOCK, dtype=np.int64)
-                for rows in blocks(n):
-                    here = number[: rows.stop - rows.start]
-                    loops.row_numbers(plain(L[rows]), self.n_classes_ + 1, here)
-                    np.take(table, here, axis=0, out=found[rows], mode="clip")
-                return found
-            if repeats(L):
-                first, _, kinds = group_rows(L)
-                return np.take(self._each_block(Votes(L[first]), what), kinds, axis=0)
-        return self._each_block(votes, what)
-
-    def _each_block(self, votes: Votes, what: Callable[[Votes], NDArray[Any]]) -> NDArray[Any]:
-        found: NDArray[Any] | None = None
-        loops = compiled(votes.L.size)
-        for rows in blocks(len(votes)):
-            block = votes.take(rows)
-            part = what(block if loops is None else replace(block, L=plain(block.L)))
-            if found is None:
-                found = np.empty(
-                    (len(votes), *part.shape[1:]), dtype=part.dtype, order="F" if part.flags.f_contiguous else "C"
-                )
-            found[rows] = part
-        return what(votes) if found is None else found
-
     def _checked(self, given: Votes | ArrayLike) -> Votes:
         """Return votes without features, what the built-in classifier makes of these in their place; or raise where
         they do not fit what the model was fitted on.
@@ -456,16 +406,6 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
                 f"this {type(self).__name__} was fitted on {self.n_features_in_} heuristics, got {m}; fit it again"
             )
 
-    def _balance(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the class balance that was given, or the shares of manual labels, one more imagined for each class."""
-        k = self.n_classes_
-        if self.class_balance is None:
-            return np.asarray((counts + 1) / (counts + 1).sum())
-        balance = np.asarray(self.class_balance, dtype=np.float64)
-        if balance.shape != (k,) or not np.isfinite(balance).all() or (balance < 0).any() or balance.sum() <= 0:
-            raise WeaklabError(f"class_balance must hold {k} shares, none negative, got {self.class_balance!r}")
-        return np.asarray(balance / balance.sum())
-
 
 class SumModel(LabelModel):
     """A label model that learns from sums over records, so that :meth:`~LabelModel.partial_fit` works.
@@ -499,6 +439,33 @@ how_sure = confidence
 def _labels(P: NDArray[np.float64], min_confidence: float) -> NDArray[np.int64]:
     """Return the class of each row, int (n,), -1 where it is tied or too unsure."""
     return np.where((how_sure(P) < min_confidence) | is_tied(P), ABSTAIN, row_argmax(P))
+
+
+def _audited_threshold(P: NDArray[np.float64], precision: float, audit: ArrayLike | None) -> float:
+    """Return the confidence from which labels are right with this precision, infinity where there is none."""
+    from weaklab.core.thresholds import threshold_for
+
+    if audit is None:
+        raise WeaklabError(
+            f"precision={precision!r} is a promise that only labels can back; give audit, the labels of a random "
+            "sample of these rows which the model was not fitted on, -1 elsewhere"
+        )
+    y = check_labels(audit, len(P), P.shape[1])
+    rows = np.flatnonzero((y != ABSTAIN) & ~is_tied(P))
+    threshold = threshold_for(how_sure(P)[rows], P[rows].argmax(axis=1) == y[rows], precision)
+    if not threshold.kept:
+        warn(str(threshold))
+    return threshold.min_confidence
+
+
+def _class_shares(given: ArrayLike | None, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the class balance that was given, or the shares of manual labels, one more imagined for each class."""
+    if given is None:
+        return np.asarray((counts + 1) / (counts + 1).sum())
+    balance = np.asarray(given, dtype=np.float64)
+    if balance.shape != counts.shape or not np.isfinite(balance).all() or (balance < 0).any() or balance.sum() <= 0:
+        raise WeaklabError(f"class_balance must hold {len(counts)} shares, none negative, got {given!r}")
+    return np.asarray(balance / balance.sum())
 
 
 def _codes(y: ArrayLike | None, n: int, k: int | None) -> NDArray[np.int64]:

@@ -61,6 +61,12 @@ class _Weighed:
     log_confusion: Floats | None
     rounds: int = 100
 
+    def sum_of_votes(self, votes: Votes, k: int) -> Floats:
+        """Return S, float (n, k)."""
+        if self.log_confusion is None:
+            return one_hot_sum(votes.L, k, self.base, votes.confidence)
+        return table_sum(votes.L, self.shares[:, None, None] * by_vote(self.log_confusion), votes.confidence)
+
 
 @dataclass(frozen=True)
 class _Batches:
@@ -194,7 +200,8 @@ class CommitteeModel(LabelModel):
 
     def _fit(self, votes: Votes, y: NDArray[np.int64]) -> None:
         self._batches: _Batches | None = None
-        seen, n, most, voters = replace(votes, features=None), len(votes), self._most_rows(), votes.without_scores
+        seen, n, voters = replace(votes, features=None), len(votes), votes.without_scores
+        most = _row_limit(self.max_rows)
         counted = 1.0 if n <= most or not len(voters) else most / n
         rows = sample_rows(n, counted) if counted < 1 else None
         sample = seen if rows is None else seen.take(rows)
@@ -203,14 +210,6 @@ class CommitteeModel(LabelModel):
         self._learn(seen.take(gold), y[gold], sorted(votes.scores))
         if votes.features is not None:
             self._look_at_records(seen, y, votes.features)
-
-    def _most_rows(self) -> float:
-        most: Any = self.max_rows
-        if most is None:
-            return np.inf
-        if not isinstance(most, Integral) or most < 1:
-            raise WeaklabError(f"max_rows must be a whole number of rows, 1 or more, or None for all, got {most!r}")
-        return float(int(most))
 
     def _learn(self, votes: Votes, y: NDArray[np.int64], members: list[int]) -> None:
         """Correct what votes say by manual labels: rows that have one."""
@@ -238,7 +237,7 @@ class CommitteeModel(LabelModel):
                 f"columns {sorted(votes.scores)} have scores in this batch, and {self._members} before; give the same "
                 "ones"
             )
-        self._most_rows()
+        _row_limit(self.max_rows)
         gold = np.flatnonzero(y != ABSTAIN)
         pairs = _pairs(votes.L, votes.without_scores, self.n_classes_)
         before = None if first else self._batches
@@ -274,10 +273,10 @@ class CommitteeModel(LabelModel):
 
         def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[_Weighed, Votes]:
             if not len(people):
-                return self._weigh(pairs, people, votes.take(slice(0, 0)), rounds), votes
+                return _weigh(pairs, people, votes.take(slice(0, 0)), rounds, self.n_classes_), votes
             rows = sample_rows(n, share) if numbers is None else np.flatnonzero(in_sample(numbers, share))
             sample = votes if len(rows) == len(votes) else votes.take(rows)
-            return self._weigh(pairs, people, sample, rounds), sample
+            return _weigh(pairs, people, sample, rounds, self.n_classes_), sample
 
         found, sample = weighed(pairs, share, _Weighed.rounds)
         self.fit_rows_, self.sample_error_ = len(sample) if len(people) else pairs.n, 0.0
@@ -290,33 +289,10 @@ class CommitteeModel(LabelModel):
             part = weighed(pairs, share / SUBSAMPLE, found.rounds)[0]  # no more rounds: few rows may go on for long
             self.sample_error_ = self._error_of_sample(found, part, sample, self.fit_rows_ / max(n, 1))
 
-    def _weigh(self, pairs: Pairs, people: NDArray[np.intp], votes: Votes, rounds: int) -> _Weighed:
-        """Return what votes say by themselves: one weight a member or, for people, a confusion matrix each."""
-        voters, k, m = votes.without_scores, self.n_classes_, votes.L.shape[1]
-        base, shares = np.zeros(m), np.ones(m)
-        if not len(voters) or not pairs.n:
-            return _Weighed(base, shares, people, None)
-        shares[voters] = vote_shares(pairs)
-        if not len(people):
-            scale = VOTE_SCALE + CLASS_SCALE * np.log(max(k - 1, 1))
-            base[voters] = scale * vote_weights(pairs) * shares[voters]
-            return _Weighed(base, shares, people, None)
-        # People who copy each other share a vote, as other members do: that is a confidence below 1 for each of them.
-        confidence = {
-            place: shares[j] * votes.confidence_of(j)
-            for place, j in enumerate(people.tolist())
-            if shares[j] < 1 or j in votes.confidence
-        }
-        log_confusion = np.zeros((m, k, k))
-        crowd = Votes(of_columns(votes.L, people), confidence=confidence)
-        model = HierarchicalDawidSkene(n_classes=k, max_iter=rounds).fit(crowd)
-        log_confusion[people] = model.log_confusion_
-        return _Weighed(base, shares, people, log_confusion, model.n_iter_)
-
     def _error_of_sample(self, found: _Weighed, part: _Weighed, votes: Votes, share: float) -> float:
         rows = np.flatnonzero(any_vote(votes.L))[:JUDGED_ROWS]
         judged = votes.take(rows)
-        P, Q = (softmax(self._sum_of_votes(judged, weighed) + self._prior_log()) for weighed in (found, part))
+        P, Q = (softmax(weighed.sum_of_votes(judged, self.n_classes_) + self._prior_log()) for weighed in (found, part))
         difference = np.sqrt(np.mean((P - Q) ** 2)) if len(rows) else 0.0
         # The difference has the variance of a quarter less that of the whole, 4 - 1 = 3 times that of the whole.
         return float(difference / np.sqrt(SUBSAMPLE - 1) * np.sqrt(max(1 - share, 0)))
@@ -325,12 +301,6 @@ class CommitteeModel(LabelModel):
         return (
             np.zeros(self.n_classes_) if self.class_balance is None else np.log(np.maximum(self.class_balance_, FLOOR))
         )
-
-    def _sum_of_votes(self, votes: Votes, weighed: _Weighed) -> Floats:
-        """Return S, float (n, k)."""
-        if weighed.log_confusion is None:
-            return one_hot_sum(votes.L, self.n_classes_, weighed.base, votes.confidence)
-        return table_sum(votes.L, weighed.shares[:, None, None] * by_vote(weighed.log_confusion), votes.confidence)
 
     def _teach(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> FeatureMember | None:
         """Fit the classifier that looks at features to what the votes say about all records.
@@ -362,7 +332,7 @@ class CommitteeModel(LabelModel):
         c = len(members) + (feature_proba is not None)
         if not n:
             return _Found(0.0, np.zeros(c), np.zeros(m), np.zeros((m, k)), np.zeros(k))
-        S = self._sum_of_votes(votes, self._weighed)
+        S = self._weighed.sum_of_votes(votes, self.n_classes_)
         logs = [np.asarray(centred_log(votes.scores[j]), dtype=np.float64) for j in members]
         logs += [] if feature_proba is None else [np.asarray(centred_log(feature_proba), dtype=np.float64)]
         # A member with scores is weighted by these alone, so that its vote is not counted a second time.
@@ -527,7 +497,7 @@ class CommitteeModel(LabelModel):
 
     def _collapsed(self, votes: Votes, feature_proba: Floats) -> bool:
         """Whether, with the built-in classifier, a class has under a quarter or over four times what it had without."""
-        S = self._sum_of_votes(votes, self._weighed)
+        S = self._weighed.sum_of_votes(votes, self.n_classes_)
         voted = np.flatnonzero((S[:, :1] != S).any(axis=1))
         without = self._log_odds(votes)[voted]
         before = softmax(without).sum(axis=0)
@@ -558,6 +528,39 @@ class CommitteeModel(LabelModel):
 
     def _proba_without_evidence(self) -> Floats:
         return np.asarray(softmax(self.bias_[None, :])[0])
+
+
+def _row_limit(max_rows: Any) -> float:
+    """Return on how many rows votes are counted at most, infinity for all."""
+    if max_rows is None:
+        return np.inf
+    if not isinstance(max_rows, Integral) or max_rows < 1:
+        raise WeaklabError(f"max_rows must be a whole number of rows, 1 or more, or None for all, got {max_rows!r}")
+    return float(int(max_rows))
+
+
+def _weigh(pairs: Pairs, people: NDArray[np.intp], votes: Votes, rounds: int, k: int) -> _Weighed:
+    """Return what votes say by themselves: one weight a member or, for people, a confusion matrix each."""
+    voters, m = votes.without_scores, votes.L.shape[1]
+    base, shares = np.zeros(m), np.ones(m)
+    if not len(voters) or not pairs.n:
+        return _Weighed(base, shares, people, None)
+    shares[voters] = vote_shares(pairs)
+    if not len(people):
+        scale = VOTE_SCALE + CLASS_SCALE * np.log(max(k - 1, 1))
+        base[voters] = scale * vote_weights(pairs) * shares[voters]
+        return _Weighed(base, shares, people, None)
+    # People who copy each other share a vote, as other members do: that is a confidence below 1 for each of them.
+    confidence = {
+        place: shares[j] * votes.confidence_of(j)
+        for place, j in enumerate(people.tolist())
+        if shares[j] < 1 or j in votes.confidence
+    }
+    log_confusion = np.zeros((m, k, k))
+    crowd = Votes(of_columns(votes.L, people), confidence=confidence)
+    model = HierarchicalDawidSkene(n_classes=k, max_iter=rounds).fit(crowd)
+    log_confusion[people] = model.log_confusion_
+    return _Weighed(base, shares, people, log_confusion, model.n_iter_)
 
 
 def _pairs(L: NDArray[np.int8], voters: NDArray[np.intp], k: int) -> Pairs:
