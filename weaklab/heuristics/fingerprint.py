@@ -300,10 +300,6 @@ class _Writer:
             return f"{type(value).__name__}:[{','.join(sorted(_Writer(self).write(item) for item in value))}]"
         return f"{type(value).__name__}:[{','.join(map(self.write, value))}]"
 
-    def _array(self, value: Any) -> str:
-        found = _memo("array", value, array_digest)
-        return f"array:{found}" if found is not None else f"array:{value.shape}:{self.write(value.tolist())}"
-
     # ---- code
 
     def _function(self, function: types.FunctionType) -> str:
@@ -493,10 +489,9 @@ class _Writer:
             written = self.write(state)
         listed = None if items is None else list(items)
         paired = None if pairs is None else list(pairs)
-        return f"{self.write(maker)}:{self._arguments(arguments)}:{written}:{self.write(listed)}:{self.write(paired)}"
-
-    def _arguments(self, arguments: Any) -> str:
-        return f"({','.join(map(self.write, arguments or ()))})"
+        # in this order: a part is written where it is first seen, and is a number from then on
+        before = f"{self.write(maker)}:({','.join(map(self.write, arguments or ()))})"
+        return f"{before}:{written}:{self.write(listed)}:{self.write(paired)}"
 
 
 class _Parts:
@@ -699,6 +694,11 @@ def _bound(writer: _Writer, value: Any) -> str:
     return f"bound:{value.__name__}:{writer.write(owner)}"
 
 
+def _array(writer: _Writer, value: Any) -> str:
+    found = _memo("array", value, array_digest)
+    return f"array:{found}" if found is not None else f"array:{value.shape}:{writer.write(value.tolist())}"
+
+
 def _frame(writer: _Writer, value: Any) -> str:
     columns = [writer.under(str(name), value.iloc[:, place].array) for place, name in enumerate(value.columns)]
     names = f"{writer.write(value.columns)}:{writer.write(value.index)}"
@@ -722,7 +722,7 @@ def _special(value: Any) -> Callable[[_Writer, Any], str] | None:
         return None
     root, name = type(value).__module__.partition(".")[0], type(value).__name__
     if root == "numpy" and name in ("ndarray", "memmap"):
-        return _Writer._array
+        return _array
     if root == "pandas":
         kinds = {base.__name__ for base in type(value).__mro__}
         if "DataFrame" in kinds:

@@ -29,7 +29,8 @@ from weaklab.scheduling.views import Views, keys_of
 from weaklab.simulation.loop import GivenFeatures, Loop
 from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
-from weaklab.voting.committee import Committee, MemoryCache
+from weaklab.voting.committee import Committee
+from weaklab.voting.kept_columns import MemoryCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from weaklab.classifiers import WeakClassifier
-from weaklab.core.errors import FaultWarning, HeuristicError, UnknownLabelError, UnknownNameError, did_you_mean, warn
+from weaklab.core.errors import FaultWarning, HeuristicError, UnknownNameError, did_you_mean, warn
 from weaklab.core.faults import merge_faults
 from weaklab.core.label_set import LabelHistory, LabelSet
 from weaklab.core.labels import ABSTAIN, LabelNames
@@ -18,6 +18,7 @@ from weaklab.corpus.records import Columns, Roles
 from weaklab.exchange import read
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.heuristics.fingerprint import digest, one_look
+from weaklab.voting.kept_columns import ColumnCache, KeptColumns, MemoryCache
 from weaklab.voting.runner import VoteRunner
 
 if TYPE_CHECKING:
@@ -30,20 +31,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 """How long a labeling function may take for one record before its process is stopped."""
-
-
-class ColumnCache(Protocol):
-    """Keeps the columns of a committee, so that they are not computed again."""
-
-    def get(self, fingerprint: str) -> Ballot | None: ...
-    def put(self, fingerprint: str, ballot: Ballot) -> None: ...
-
-
-class MemoryCache(dict[str, Ballot]):
-    """Columns of one corpus, kept in memory."""
-
-    def put(self, fingerprint: str, ballot: Ballot) -> None:
-        self[fingerprint] = ballot
 
 
 class Committee:
@@ -220,46 +207,22 @@ class Committee:
         With ``fresh`` all that can be computed is.
         """
         fixed = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
+        kept = KeptColumns(cache, self.labels, self.label_set, self._first_labels)
         with one_look():
-            keys = {h.name: self._column_key(h) for h in fixed}
-            kept = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
-        known = {h.name: ballot for h in kept if (ballot := self._kept_column(cache, keys[h.name])) is not None}
+            keys = {h.name: kept.key(h) for h in fixed}
+            usable = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
+        known = {h.name: ballot for h in usable if (ballot := kept.get(keys[h.name])) is not None}
         missing = [h for h in fixed if h.name not in known]
         for heuristic, ballot in self._compute(missing, corpus, progress, self.label_set.slot_names):
             if heuristic.keeps:
-                self._keep_column(cache, keys[heuristic.name], ballot)
-                after = self._column_key(heuristic)
+                kept.put(keys[heuristic.name], ballot)
+                after = kept.key(heuristic)
                 if (
                     after != keys[heuristic.name]
                 ):  # the function itself changed what it captures, such as a memo: not an edit
-                    self._keep_column(cache, after, ballot)
+                    kept.put(after, ballot)
             known[heuristic.name] = ballot
-        return {name: self._of_today(ballot) for name, ballot in known.items()}, [h.name for h in missing]
-
-    def _kept_column(self, cache: ColumnCache, key: str) -> Ballot | None:
-        """Return a column; where votes were no labels then, only if they are none today either."""
-        ballot = cache.get(key)
-        if ballot is None or not _is_strange(ballot) or self._names_key(key) == key:
-            return ballot
-        return cache.get(self._names_key(key))
-
-    def _keep_column(self, cache: ColumnCache, key: str, ballot: Ballot) -> None:
-        cache.put(key, ballot)
-        if _is_strange(ballot) and self._names_key(key) != key:
-            cache.put(self._names_key(key), ballot)
-
-    def _names_key(self, key: str) -> str:
-        """Return what a column with votes that are no labels is known by: all names that are labels count."""
-        spellings = self.label_set.spellings
-        same = len(spellings) == len(self._first_labels) and set(spellings) == set(self._first_labels)
-        return key if same else digest(key, *sorted(spellings))
-
-    def _of_today(self, ballot: Ballot) -> Ballot:
-        """Return a column with the codes of today in the place of slots."""
-        codes = self.label_set.codes
-        if codes[:-1].tolist() == list(range(len(codes) - 1)):
-            return ballot
-        return replace(ballot, votes=codes[ballot.votes])
+        return {name: kept.with_codes_of_today(ballot) for name, ballot in known.items()}, [h.name for h in missing]
 
     def column_keys(self) -> dict[str, str]:
         """Return what the column of every member that does not learn is known by, as of now."""
@@ -275,15 +238,6 @@ class Committee:
         """Whether a member uses what cannot be compared by its content, so that its votes are not used again."""
         with one_look():
             return any(h.unseen for h in self.heuristics)
-
-    def _column_key(self, heuristic: Heuristic) -> str:
-        """A column is known by what the heuristic does and by what its votes mean: slots, from the first labels on.
-
-        Names that mean another label than before count, and whether numbers are names.
-        """
-        numbers = LabelNames(self._first_labels).are_numbers != self.labels.are_numbers
-        meanings = (*self.label_set.meanings, *(("numbers are names",) if numbers else ()))
-        return digest(heuristic.name, heuristic.fingerprint, *self._first_labels, *meanings)
 
     def _compute(
         self, heuristics: Sequence[Heuristic], corpus: Corpus, progress: bool, labels: LabelNames | None = None
@@ -490,11 +444,6 @@ def soft_scores(votes: Votes) -> dict[int, NDArray[np.floating[Any]]]:
 def _file(location: str) -> str:
     file = location.rpartition(":")[0]
     return file if file.endswith(".py") else ""
-
-
-def _is_strange(ballot: Ballot) -> bool:
-    """Whether votes were no labels, which they may be later."""
-    return any(fault.exception == UnknownLabelError.__name__ for fault in ballot.faults)
 
 
 def _with_ids(ballot: Ballot, corpus: Corpus) -> Ballot:
