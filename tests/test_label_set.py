@@ -7,6 +7,7 @@ import time
 import warnings
 from pathlib import Path
 from random import Random
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab.cli.app import app
 from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
+from weaklab.core.events import Event
+from weaklab.project.answering import append
 from weaklab.project.label_changes import write_labels
 from weaklab.project.settings import FILE, read_settings
 
@@ -319,6 +322,43 @@ def test_updates_gold_labels_and_removals_of_records_follow(project):
     assert project.corpus.gold() == ["spam", "spam", "spam"]
     with pytest.raises(ProjectError, match="taken back already"):
         project.undo(event.id)
+
+
+@pytest.mark.parametrize("kind", ["label", "gold"])
+def test_no_label_is_removed_between_the_look_at_the_labels_and_an_answer(project, monkeypatch, kind):
+    project.label_set.add("news")
+    refusals = []
+
+    def remove():
+        with weaklab.Project(project.path, timeout=None) as other, pytest.raises(ProjectError) as refused:
+            other.label_set.remove("news")
+        refusals.append(str(refused.value))
+
+    remover, append = Thread(target=remove), project.workspace.journal.append
+
+    def append_late(events):
+        remover.start()
+        remover.join(1)  # it has to wait for the answer
+        return append(events)
+
+    monkeypatch.setattr(project.workspace.journal, "append", append_late)
+    if kind == "label":
+        project.label("d", "news")
+    else:
+        project.set_gold({"d": "news"})
+    remover.join()
+    assert ("1 manual label" if kind == "label" else "column gold") in refusals[0]
+    assert "news" in project.label_names
+
+
+def test_a_gold_label_that_has_just_been_removed_is_refused(project):
+    with weaklab.Project(project.path, timeout=None) as other:
+        project.label_set.add("news")
+        other.workspace.refresh()
+        project.label_set.remove("news")
+        with pytest.raises(UnknownLabelError, match="'news'"):
+            append(other.workspace, [Event("gold", value={"labels": {"d": "news"}})])
+        assert project.corpus.gold() == ["spam", "ham", "ads", None]
 
 
 # ---- against a plain model

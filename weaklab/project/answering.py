@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import ProjectError, UnknownLabelError
-from weaklab.core.events import LABEL, LABELS, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
+from weaklab.core.events import GOLD, LABEL, LABELS, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.imports import IMPORTED
 from weaklab.project.label_changes import undo_labels
@@ -73,7 +73,8 @@ def label_many(
 
 
 def append(work: Workspace, /, events: Sequence[Event]) -> list[Event]:
-    """Store answers with the label names of this moment, whatever another process has made of them since the last look.
+    """Store answers and gold labels with the label names of this moment, whatever another process has made of them
+    since the last look.
 
     Does not wait for a training that runs.
 
@@ -82,24 +83,30 @@ def append(work: Workspace, /, events: Sequence[Event]) -> list[Event]:
     UnknownLabelError
         A label has just been removed; then nothing is stored.
     """
-    version = work.journal.version().rest
-    if version != work.labels_looked_up:
-        history, known = label_history(work.journal, work.settings.labels), work.label_history.event
-        if history.event == known:
-            work.labels_looked_up = version
-        else:
-            events = [_renamed(history, each, known + 1) for each in events]
-    return work.journal.append(events)
+    with work.journal.transaction(events_only=True):  # no label goes between the look and the answer
+        version = work.journal.version().rest
+        if version != work.labels_looked_up:
+            history, known = label_history(work.journal, work.settings.labels), work.label_history.event
+            if history.event == known:
+                work.labels_looked_up = version
+            else:
+                events = [_renamed(history, each, known + 1) for each in events]
+        return work.journal.append(events)
 
 
 def _renamed(history: LabelHistory, event: Event, at: int) -> Event:
-    """Return an event with the label name of today in the place of the one at an earlier event."""
-    if event.kind != LABEL:
-        return event
-    name = history.name_now(event.value, at)
+    """Return an event with the label names of today in the place of those at an earlier event."""
+    if event.kind == GOLD:
+        names = {record: label and _name_now(history, label, at) for record, label in event.value["labels"].items()}
+        return replace(event, value={**event.value, "labels": names})
+    return event if event.kind != LABEL else replace(event, value=_name_now(history, event.value, at))
+
+
+def _name_now(history: LabelHistory, label: str, at: int) -> str:
+    name = history.name_now(label, at)
     if name is None:
-        raise UnknownLabelError(history.now.names.unknown(event.value))
-    return replace(event, value=name)
+        raise UnknownLabelError(history.now.names.unknown(label))
+    return name
 
 
 def skip(work: Workspace, /, record: Any, *, seconds: float | None = None, annotator: str | None = None) -> Event:

@@ -21,6 +21,7 @@ from weaklab.corpus.records import Record
 from weaklab.corpus.union import fitted, union_of
 from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
+from weaklab.project.answering import append
 from weaklab.project.imports import IMPORTED
 from weaklab.project.record_changes import RecordChanges
 from weaklab.project.record_content import holds
@@ -156,7 +157,7 @@ def _matching(work: Workspace, where: Expression | str) -> list[str]:
 def _changed(work: Workspace, kind: str, count: int, value: dict[str, Any], annotator: str | None) -> RecordChange:
     """Store a change of records and take it over."""
     by = annotator or work.annotator
-    stored = work.journal.append([Event(kind, value=value, annotator=by, session=work.session_id)])[0]
+    stored = append(work, [Event(kind, value=value, annotator=by, session=work.session_id)])[0]
     work.refresh()
     return RecordChange(kind, count, stored.id)
 

@@ -88,8 +88,11 @@ class Journal(Protocol):
         Leases do not count: they are looked up when they are needed.
         """
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        """All that is read and written within is of one moment, and all of it is kept, or nothing."""
+    def transaction(self, *, events_only: bool = False) -> AbstractContextManager[Any]:
+        """All that is read and written within is of one moment, and all of it is kept, or nothing.
+
+        ``events_only`` says that nothing but events is written, so that :meth:`version` changes in these alone.
+        """
 
     def close(self) -> None:
         """Let go of files; the journal cannot be used afterwards."""
@@ -206,12 +209,12 @@ class MemoryJournal:
         return Version(len(self._events), self._writes)
 
     @contextmanager
-    def transaction(self, counts: int = 1) -> Iterator[None]:
+    def transaction(self, *, events_only: bool = False) -> Iterator[None]:
         with self._lock:
             held = {name: _copied(value) for name, value in vars(self).items() if name != "_lock"}
             try:
                 yield
-                self._writes += counts
+                self._writes += not events_only
             except BaseException:
                 vars(self).update(held)
                 raise
@@ -220,7 +223,7 @@ class MemoryJournal:
         """Do nothing: there is no file."""
 
     def append(self, events: Iterable[Event]) -> list[Event]:
-        with self.transaction(counts=0):
+        with self.transaction(events_only=True):
             stored = [
                 Event.from_json(stamped(event, 0).to_json(), len(self._events) + number)
                 for number, event in enumerate(events, 1)
@@ -252,7 +255,7 @@ class MemoryJournal:
             self._facts[key] = value
 
     def lease(self, rows: Sequence[Lease], session: str, seconds: float, after: int) -> set[str]:
-        with self.transaction(counts=0):
+        with self.transaction(events_only=True):
             taken = self.leased_by_others(session, seconds) | {event.record for event in self._events[after:]}
             free = [row.record for row in rows if row.record not in taken]
             self._leases += [(record, session, time.time()) for record in free]
@@ -267,7 +270,7 @@ class MemoryJournal:
         }
 
     def release(self, session: str) -> None:
-        with self.transaction(counts=0):
+        with self.transaction(events_only=True):
             self._leases = [lease for lease in self._leases if lease[1] != session]
 
     def members(self) -> list[MemberRow]:

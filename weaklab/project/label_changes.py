@@ -166,7 +166,7 @@ def _stored(work: Workspace, event: Event, made: Callable[[LabelHistory], LabelS
         with journal.transaction():
             work.refresh()
             after = made(work.label_history)
-            _check_unused(work, after, _answers)
+            _check_unused(work, after, _labels_given)
             kept = journal.append([event])[0]
             journal.put(NEWEST_LABELS, list(after.names))
         write_labels(work.path, list(after.names))
@@ -191,18 +191,22 @@ def _check_unused(work: Workspace, after: LabelSet, find: Callable[[Workspace, s
 
 def _uses(work: Workspace, name: str) -> list[str]:
     """Return where a label is used, one text for each place."""
-    found = _answers(work, name)
-    if work.has_records:
-        found += [f"heuristic {member}" for member in _voters(work, name)]
-        found += [f"column {column}" for column in _columns(work, name)]
-    return found
+    voters = [f"heuristic {member}" for member in _voters(work, name)] if work.has_records else []
+    return [*_answers(work, name), *voters, *_columns(work, name)]
+
+
+def _labels_given(work: Workspace, name: str) -> list[str]:
+    """Return where people have given a label: what another process may have done since :func:`_uses` looked."""
+    return [*_answers(work, name), *_columns(work, name)]
 
 
 def _columns(work: Workspace, name: str) -> list[str]:
     """Return the columns of labels that hold a label."""
+    if not work.has_records:
+        return []
     roles = work.corpus.roles
     columns = [column for column in (roles.label, roles.gold) if column is not None]
-    return [column for column in columns if name in work.corpus.column(column).unique().to_pylist()]
+    return [f"column {column}" for column in columns if name in work.corpus.column(column).unique().to_pylist()]
 
 
 def _answers(work: Workspace, name: str) -> list[str]:

@@ -44,8 +44,8 @@ class SqliteJournal:
         others = self._db.rows("PRAGMA data_version")[0][0]
         return Version((others, self._db.commits["events"]), (others, self._db.commits["rest"]))
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        return self._db.transaction()
+    def transaction(self, *, events_only: bool = False) -> AbstractContextManager[Any]:
+        return self._db.transaction("events" if events_only else "rest")
 
     # ---- events
 
