@@ -2,14 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weaklab import Project, WeaklabError, col, keywords, labeling_function
+from weaklab import Project, WeaklabError, col, keywords, labeling_function, where
 from weaklab.cli.app import main
+from weaklab.voting.committee import Committee
 
 ROWS = [{"id": name, "text": f"{name} {'prize' if i % 2 else 'lunch'}", "n": i} for i, name in enumerate("abcdef")]
 
@@ -141,6 +143,70 @@ def test_columns_can_be_added(project):
     assert project.corpus.column("extra").to_pylist() == ["x", None, None, None, None, None]
     project.undo()
     assert "extra" not in project.corpus.schema.names
+
+
+@pytest.fixture
+def voted(monkeypatch):
+    """Return the names of the heuristics that voted on more than the records of an update, as they come."""
+    found = []
+    compute = Committee._compute
+
+    def counting(committee, heuristics, corpus, *others):
+        found.extend(h.name for h in heuristics if len(corpus) > 1)
+        return compute(committee, heuristics, corpus, *others)
+
+    monkeypatch.setattr(Committee, "_compute", counting)
+    return found
+
+
+def test_only_heuristics_that_may_read_an_added_column_vote_anew(project, voted):
+    def by_text(x):
+        return "spam" if "draw" in x.text else None
+
+    def by_item(x):
+        return "ham" if x["n"] == 2 else None
+
+    def by_new(x):
+        try:
+            return "spam" if x.extra else None
+        except AttributeError:
+            return None
+
+    def by_all(x):
+        return "spam" if "x" in dict(x).values() else None
+
+    for function in (by_text, by_item, by_new, by_all):
+        project.add(labeling_function(function))
+    project.add(where("ham", col("n") > 4, name="condition"))
+    project.run(progress=False)
+    voted.clear()
+    before = project.votes().L.copy()
+    project.update_records([{"id": "a", "extra": "x"}])
+    L = project.votes().L
+    assert voted == ["by_new", "by_all"]
+    new = [project.votes().names.index(name) for name in ("by_new", "by_all")]
+    assert L[0, new].tolist() == [1, 1]
+    others = np.delete(np.arange(L.shape[1]), new)
+    assert (L[:, others] == before[:, others]).all()
+    voted.clear()
+    project.undo()
+    assert (before == project.votes().L).all()
+    assert voted == []
+
+
+def test_votes_that_were_kept_are_found_without_the_code(project, voted):
+    def by_text(x):
+        return "spam" if "draw" in x.text else None
+
+    project.add(labeling_function(by_text))
+    project.run(progress=False)
+    project.update_records([{"id": "a", "extra": "x"}])
+    before = project.votes().L
+    voted.clear()
+    with Project(project.path, run_code=False) as other:
+        assert (before == other.votes().L).all()
+        assert other.status()["faults"] == 0
+    assert voted == []
 
 
 def test_an_update_brings_labels_and_gold_and_undo_takes_both_back(project):

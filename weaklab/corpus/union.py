@@ -8,7 +8,7 @@ from weaklab.core.errors import CorpusError
 from weaklab.corpus.records import Roles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
 
@@ -95,9 +95,15 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
-def view_of(own: pa.Schema, whole: pa.Schema) -> str:
-    """Return a text for what heuristics see of an import among others; '' if it is the same as without the others."""
+def view_of(own: pa.Schema, whole: pa.Schema, columns: Collection[str] | None = None) -> str:
+    """Return a text for what heuristics see of an import among others; '' if it is the same as without the others.
+
+    With ``columns``, what those see that read these columns, ids and texts alone.
+    """
     roles, alone = Roles.of(whole), Roles.of(own)
     seen = {field.name: str(field.type) for field in whole if field.name not in roles.hidden}
     before = {field.name: str(field.type) for field in own if field.name not in alone.hidden}
+    if columns is not None:
+        read = {*columns, roles.id, *roles.text}
+        seen, before = ({name: kind for name, kind in each.items() if name in read} for each in (seen, before))
     return "" if seen == before and roles.text == alone.text else repr((sorted(seen.items()), roles.text))

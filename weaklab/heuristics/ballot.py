@@ -101,6 +101,13 @@ class Heuristic(abc.ABC):
         """Return the columns that it may read in addition to ids and text; None if unknown, as for a function."""
         return None
 
+    def columns_read(self) -> frozenset[str] | None:
+        """Return the columns on which its votes may depend, ids and text aside; None if these may be any.
+
+        Unlike :meth:`reads`, this holds for functions whose code shows what they read.
+        """
+        return self.reads()
+
     @property
     def unseen(self) -> tuple[str, ...]:
         """Descriptions of what it uses and cannot be compared by content; if any exist, it votes anew in each run."""

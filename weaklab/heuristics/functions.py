@@ -20,6 +20,7 @@ from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus.records import Columns, Record, Roles, sheet_of, visible
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
+from weaklab.heuristics.columns_read import columns_read
 from weaklab.heuristics.fingerprint import Module
 
 if TYPE_CHECKING:
@@ -185,6 +186,9 @@ class LabelingFunction(Heuristic):
     @property
     def unseen(self) -> tuple[str, ...]:
         return fingerprint.look(self.function).unseen
+
+    def columns_read(self) -> frozenset[str] | None:
+        return None if self.batch_form is not None else columns_read(self.function)
 
     def modules(self) -> Mapping[str, Module]:
         arrived = {name: Module(module, set(vars(module)), True) for name, module in self._imports.items()}

@@ -99,7 +99,7 @@ class ProjectCache:
         committee, corpus = self._committee(), self.corpus
         parts = [self._files.corpus([folder], self._folders) for folder in self._folders]
         found = [
-            committee.columns(part, self._files.column_cache(folder, part.view), progress, fresh)
+            committee.columns(part, self._files.column_caches(folder, part), progress, fresh)
             for folder, part in zip(self._folders, parts, strict=True)
         ]
         columns = {

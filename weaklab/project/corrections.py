@@ -274,7 +274,8 @@ def update_records(
     """Give records of the project another text, other columns, gold labels, or columns that they did not have.
 
     Takes what :meth:`add_records` takes; each id must be there. Columns that the data does not have stay as they are.
-    Heuristics vote anew on these records only, unless a column comes that no record had: that may change any vote.
+    Heuristics vote anew on these records only, unless a column comes that no record had: then those vote on all records
+    that read this column or the whole record, and the others keep their votes.
     Manual labels stay; those of records whose text is another one now are listed by :meth:`to_review`. Where records
     have no text, that is so for any column that heuristics see.
 

@@ -22,13 +22,15 @@ from weaklab.core.events import UPDATE, Event, now
 from weaklab.core.files import Kept, read_array, replacing, sync_folder, write_array, write_errors
 from weaklab.project.journal import ImportRow, Journal, no_such_import
 from weaklab.project.stored_corpus import Found, PartGuard, StoredCorpus, part_files
-from weaklab.project.vote_columns import ColumnFiles
+from weaklab.project.vote_columns import ColumnFiles, NarrowColumns
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.heuristics import Heuristic
     from weaklab.project.record_changes import Selection
+    from weaklab.voting.kept_columns import ColumnCache
 
 STALE_SECONDS = 3600.0
 """A half-written import that nobody has touched for so long belongs to a process that is gone."""
@@ -255,6 +257,20 @@ class ProjectFiles:
         return made
 
     # ---- columns of votes
+
+    def column_caches(self, import_folder: str, records: StoredCorpus) -> Callable[[Heuristic], ColumnCache]:
+        """Return where the votes of a heuristic on one import are kept.
+
+        A column that another import or an update brings changes what a heuristic sees only if it may read it.
+        """
+        whole = self.column_cache(import_folder, records.view())
+
+        def cache(heuristic: Heuristic) -> ColumnCache:
+            read = heuristic.columns_read()
+            view = records.view() if read is None else records.view(read)
+            return whole if view == records.view() else NarrowColumns(self.column_cache(import_folder, view), whole)
+
+        return cache
 
     def column_cache(self, import_folder: str, view: str = "") -> ColumnFiles:
         """Return where the votes on one import are kept, if heuristics see of it what they saw of it alone, or this

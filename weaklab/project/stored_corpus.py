@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -207,7 +207,7 @@ class StoredCorpus(Corpus):
             self.schema: pa.Schema = union_of([self._schema_of(part) for part in firsts if part is not None])
         except CorpusError as error:
             raise ProjectError(f"project {project}: {error}") from None
-        self.view = view_of(self._schema_of(self._parts[0]), self.schema)
+        self._whole_schema = self.schema
         if self._gold:
             self.schema = _with_gold_column(self.schema)
         self.roles = Roles.of(self.schema)
@@ -219,6 +219,10 @@ class StoredCorpus(Corpus):
     @property
     def name(self) -> str:
         return f"project {self._project}"
+
+    def view(self, columns: Collection[str] | None = None) -> str:
+        """Return a text for what heuristics see of the first part, see :func:`weaklab.corpus.union.view_of`."""
+        return view_of(self._schema_of(self._parts[0]), self._whole_schema, columns)
 
     def _open(self, part: Path) -> Any:
         """Return a part as a ``pyarrow.parquet.ParquetFile``, after comparing it with its checksums."""

@@ -75,6 +75,35 @@ class ColumnFiles:
         self._kept.write(f"{fingerprint}.parquet", lambda path: pq.write_table(table, path, compression="zstd"))
 
 
+class NarrowColumns:
+    """Votes of a heuristic that reads some columns alone: kept for every import in which these are the same.
+
+    Those who do not have its code cannot know what it reads, so that its votes are kept where these look, too.
+
+    Parameters
+    ----------
+    narrow : where the votes are kept by what the heuristic reads
+    whole : where the votes are kept by all that heuristics see
+    """
+
+    def __init__(self, narrow: ColumnFiles, whole: ColumnFiles) -> None:
+        self._narrow, self._whole = narrow, whole
+
+    def get(self, fingerprint: str) -> Ballot | None:
+        """Return the column, None if it is not there."""
+        held = self._whole.get(fingerprint)
+        if held is None:
+            held = self._narrow.get(fingerprint)
+            if held is not None:
+                self._whole.put(fingerprint, held)
+        return held
+
+    def put(self, fingerprint: str, ballot: Ballot) -> None:
+        """Keep a column."""
+        self._narrow.put(fingerprint, ballot)
+        self._whole.put(fingerprint, ballot)
+
+
 def _votes_sum(key: str, votes: NDArray[Any], sure: NDArray[Any] | None, faults: bytes) -> bytes:
     """Return a checksum of a column of votes, and of whose it is."""
     import hashlib

@@ -447,7 +447,8 @@ def _committee(
 
 
 def _vote(committee: Committee, corpus: Corpus, progress: bool) -> dict[str, Ballot]:
-    columns, _ = committee.columns(corpus, MemoryCache(), progress)
+    cache = MemoryCache()
+    columns, _ = committee.columns(corpus, lambda _: cache, progress)
     for fault in merge_faults(fault for ballot in columns.values() for fault in ballot.faults):
         warn(str(fault), FaultWarning)
     return {name: columns[name] for name in committee.names}

@@ -190,7 +190,8 @@ class Committee:
         corpus = read(corpus)
         if cache is None:
             cache = self._caches.setdefault(corpus.fingerprint, MemoryCache())
-        columns, fresh = self.columns(corpus, cache, progress)
+        held = cache
+        columns, fresh = self.columns(corpus, lambda _: held, progress)
         learned = [h for h in self.classifiers if h.name not in columns]
         if learned:
             columns.update((h.name, ballot) for h, ballot in self._compute(learned, corpus, progress))
@@ -200,29 +201,31 @@ class Committee:
         return assemble(self.heuristics, ballots, self.labels, len(ballots[0].votes) if ballots else len(corpus))
 
     def columns(
-        self, corpus: Corpus, cache: ColumnCache, progress: bool = True, fresh: bool = False
+        self, corpus: Corpus, cache: Callable[[Heuristic], ColumnCache], progress: bool = True, fresh: bool = False
     ) -> tuple[dict[str, Ballot], list[str]]:
         """Return the column of every member that does not learn, and the names of those that had to be computed.
 
-        With ``fresh`` all that can be computed is.
+        ``cache`` gives where the columns of a heuristic are kept. With ``fresh`` all that can be computed is.
         """
         fixed = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
-        kept = KeptColumns(cache, self.labels, self.label_set, self._first_labels)
+        kept = {h.name: KeptColumns(cache(h), self.labels, self.label_set, self._first_labels) for h in fixed}
         with one_look():
-            keys = {h.name: kept.key(h) for h in fixed}
+            keys = {h.name: kept[h.name].key(h) for h in fixed}
             usable = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
-        known = {h.name: ballot for h in usable if (ballot := kept.get(keys[h.name])) is not None}
+        known = {h.name: ballot for h in usable if (ballot := kept[h.name].get(keys[h.name])) is not None}
         missing = [h for h in fixed if h.name not in known]
         for heuristic, ballot in self._compute(missing, corpus, progress, self.label_set.slot_names):
             if heuristic.keeps:
-                kept.put(keys[heuristic.name], ballot)
-                after = kept.key(heuristic)
+                kept[heuristic.name].put(keys[heuristic.name], ballot)
+                after = kept[heuristic.name].key(heuristic)
                 if (
                     after != keys[heuristic.name]
                 ):  # the function itself changed what it captures, such as a memo: not an edit
-                    kept.put(after, ballot)
+                    kept[heuristic.name].put(after, ballot)
             known[heuristic.name] = ballot
-        return {name: kept.with_codes_of_today(ballot) for name, ballot in known.items()}, [h.name for h in missing]
+        return {name: kept[name].with_codes_of_today(ballot) for name, ballot in known.items()}, [
+            h.name for h in missing
+        ]
 
     def column_keys(self) -> dict[str, str]:
         """Return what the column of every member that does not learn is known by, as of now."""
