@@ -346,7 +346,7 @@ def test_undo_of_a_person_reaches_earlier_sessions(project):
 
 
 def test_a_saved_snapshot_knows_removed_records(project, monkeypatch):
-    monkeypatch.setattr("weaklab.project.workspace.WORTH_SAVING", 1)
+    monkeypatch.setattr("weaklab.project.saved_snapshot.WORTH_SAVING", 1)
     for name in "abc":
         project.label(name, "ham")
     project.remove_records(["a"])

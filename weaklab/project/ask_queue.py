@@ -160,7 +160,7 @@ class AskQueue:
             if not self._waiting:
                 return None
             ask, leased = self._waiting[0]
-            if not self._work.is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS):
+            if not self._is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS):
                 self._waiting.popleft()  # it was removed, or says something else now
                 continue
             if time.monotonic() - leased < RENEW_SECONDS or self._lease(ask):
@@ -213,6 +213,22 @@ class AskQueue:
     def close(self) -> None:
         """Wait for the work in the background."""
         self._ahead.close()
+
+    def _is_current(self, ask: Ask, look: bool) -> bool:
+        """Whether a record is still there and as it was when it was picked, as far as is known without waiting.
+
+        Parameters
+        ----------
+        look : whether to look for what is new first, unless that takes a wait
+        """
+        work = self._work
+        if look and work.working.acquire(blocking=False):
+            try:
+                work.refresh()
+            finally:
+                work.working.release()
+        after = ask.asked_after or 0
+        return work.changes.event <= after or ask.id not in work.changes.touched_since(after)
 
     def _with_names_of_today(self, ask: Ask) -> Ask:
         """Return a question that was made before a change of the labels with what is shown called by the new names."""

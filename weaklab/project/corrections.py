@@ -23,7 +23,7 @@ from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.answering import append
 from weaklab.project.imports import IMPORTED
-from weaklab.project.record_changes import RecordChanges
+from weaklab.project.record_changes import RecordChanges, way_back
 from weaklab.project.record_content import holds
 from weaklab.project.workspace import name_of
 from weaklab.scheduling.asks import Ask
@@ -122,7 +122,8 @@ def _check_known(work: Workspace, names: Sequence[str], source: str) -> None:
     if not missing:
         return
     if missing[0] in work.snapshot.gone:
-        raise ProjectError(f"{source}: record {missing[0]!r} was removed from the project; {work.way_back(missing[0])}")
+        back = way_back(work.path, work.changes, missing[0])
+        raise ProjectError(f"{source}: record {missing[0]!r} was removed from the project; {back}")
     hint = did_you_mean(missing[0], list(work.rows)[:10_000])
     others = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
     raise ProjectError(

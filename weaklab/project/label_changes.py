@@ -118,7 +118,7 @@ class ProjectLabels:
             for code, name in enumerate(work.label_names)
         ]
         columns = ["label", "code", "manual labels", "former names"]
-        return Table(counted(len(rows), "label"), columns, rows, work.old_names_in_use())
+        return Table(counted(len(rows), "label"), columns, rows, work.old_names.in_use())
 
     def __repr__(self) -> str:
         return str(self.table())
@@ -171,7 +171,7 @@ def _stored(work: Workspace, event: Event, made: Callable[[LabelHistory], LabelS
             journal.put(NEWEST_LABELS, list(after.names))
         write_labels(work.path, list(after.names))
         work.refresh()
-        work.tell_old_names()
+        work.old_names.tell()
     return kept
 
 

@@ -6,9 +6,48 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from weaklab.core.errors import warn
 from weaklab.heuristics import Heuristic, LabelingFunction
+
+if TYPE_CHECKING:
+    from weaklab.project.members import ProjectMembers
+
+
+class OldNames:
+    """Finds the members of a committee that vote a former name of a label.
+
+    Parameters
+    ----------
+    members : of the project
+    """
+
+    def __init__(self, members: ProjectMembers) -> None:
+        self._members = members
+        self._told: set[tuple[str, str]] = set()
+        self._looked: tuple[Any, dict[str, str]] | None = None
+
+    def in_use(self) -> list[str]:
+        """Return what to change in these members: file, line and what to write."""
+        return list(self._messages().values())
+
+    def tell(self) -> None:
+        """Warn of these members, once of each."""
+        for name, message in self._messages().items():
+            if (name, message) not in self._told:
+                self._told.add((name, message))
+                warn(message)
+
+    def _messages(self) -> dict[str, str]:
+        committee = self._members.committee
+        names = committee.label_set.old_names
+        if not names:
+            return {}
+        members = committee.heuristics
+        if self._looked is None or self._looked[0] != (names, members):
+            self._looked = (names, members), old_name_messages(members, names)
+        return self._looked[1]
 
 
 def old_name_messages(heuristics: Collection[Heuristic], names: Mapping[str, str]) -> dict[str, str]:

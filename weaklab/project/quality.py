@@ -41,7 +41,7 @@ def summary(work: Workspace, /) -> Summary:
         status(work),
         len(disputes(work)),
         work.members.load_errors,
-        work.old_names_in_use(),
+        work.old_names.in_use(),
     )
     return Summary(facts, state, frame, estimates(state, given_answers(work)))
 
@@ -103,7 +103,7 @@ def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLa
     audit, truth, covered = _audited(work, state)
     ids = work.corpus.ids.to_pylist()
     return labels_at_precision(
-        state.P, work.answers(), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
+        state.P, _answers(work), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
     )
 
 
@@ -219,7 +219,7 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     certain.
     """
     P = work.state().P.copy()
-    y = work.answers()
+    y = _answers(work)
     rows = np.flatnonzero(y != ABSTAIN)
     P[rows] = 0.0
     P[rows, y[rows]] = 1.0
@@ -268,3 +268,9 @@ def _gold_code(work: Workspace, name: str | None) -> int:
     be no label.
     """
     return work.label_names.code(name) if name in work.label_names else ABSTAIN
+
+
+def _answers(work: Workspace) -> NDArray[np.int64]:
+    """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
+    y, shared = work.snapshot.y, work.shared(work.snapshot)
+    return np.where(shared >= 0, y[shared], y)

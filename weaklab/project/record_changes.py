@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -113,6 +114,13 @@ class RecordChanges:
         """Return the event that removed a record, None if it was not removed."""
         removals = (event for event in self.events if event.kind == REMOVE)
         return next((event for event in removals if record in event.value["ids"]), None)
+
+
+def way_back(project: Path, changes: RecordChanges, record: str) -> str:
+    """Say how a removed record comes back."""
+    removal = changes.removal_of(record)
+    number = removal.id if removal else "EVENT"
+    return f"project.undo({number}) (`weaklab undo {project} {number}`) brings it back"
 
 
 def ids_in(event: Event) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ import numpy as np
 
 from weaklab.core.errors import ProjectError, did_you_mean, warn
 from weaklab.core.events import GOLD, LABEL, UNDO
-from weaklab.core.files import Kept
 from weaklab.core.label_set import LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import record_id
@@ -24,11 +23,13 @@ from weaklab.corpus.records import Record
 from weaklab.project.cache import ProjectCache
 from weaklab.project.extra_records import ExtraRecords
 from weaklab.project.members import ProjectMembers
-from weaklab.project.old_names import old_name_messages
+from weaklab.project.old_names import OldNames
 from weaklab.project.project_files import ProjectFiles
-from weaklab.project.record_changes import RecordChanges
+from weaklab.project.record_changes import RecordChanges, way_back
 from weaklab.project.running_accuracy import RunningAccuracy
+from weaklab.project.saved_snapshot import SavedSnapshot
 from weaklab.project.snapshot import Snapshot
+from weaklab.project.training_note import TrainingNote
 from weaklab.scheduling.asks import Ask
 from weaklab.training.trainer import More, State
 
@@ -41,14 +42,6 @@ if TYPE_CHECKING:
     from weaklab.project.settings import Settings
     from weaklab.project.stored_corpus import StoredCorpus
     from weaklab.voting.committee import Committee
-
-SNAPSHOT = "snapshot.npz"
-"""The file, among those that can be made again, that holds the last snapshot."""
-WORTH_SAVING = 2000
-"""A snapshot is saved when so many events have come since the last one that was: reading these takes a moment."""
-TRAINED = "trained_through"
-"""The fact in the journal that says through which event the committee was trained last."""
-
 
 FIRST_LABELS, NEWEST_LABELS = "labels", "labels_now"
 """The facts in the journal that hold the labels before the first change of them, and those after the last one."""
@@ -77,6 +70,7 @@ class Workspace:
     imported : id of each imported record -> its place, those included that were removed
     rows : record id -> row number, as of the last look
     kept : bool (imported records,), False for those that were removed; None where none was changed
+    old_names : finds heuristics that vote a former name of a label
     changes : updates and removals of records as of the last look
     snapshot : what was known at the last look
     accuracy : the estimated accuracy of the committee's labels, as of a training in a session
@@ -90,6 +84,7 @@ class Workspace:
         self.files = ProjectFiles(path, journal)
         history = label_history(journal, settings.labels)
         self.members = ProjectMembers(path, settings, history, journal, run_code)
+        self.old_names = OldNames(self.members)
         self.extra = ExtraRecords(journal)
         self.folders: list[str] = []
         self.imported: dict[str, int] = {}
@@ -100,12 +95,10 @@ class Workspace:
         self._key = ""
         self._labels = history
         self.labels_looked_up: object = None
-        self._told: set[tuple[str, str]] = set()
-        self._looked: tuple[Any, dict[str, str]] | None = None
         self._version: Version | None = None
         self._members_known = False
-        self._saved_event = 0
-        self._noted_through: int | None = None
+        self._saved = SavedSnapshot(path, journal)
+        self._training_note = TrainingNote(journal)
         self._cache: ProjectCache | None = None
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
         self._first: tuple[int, dict[str, Event]] | None = None
@@ -120,7 +113,7 @@ class Workspace:
             version = self.journal.version()
             if self._version is None or version.rest != self._version.rest:
                 self._take_records(new)
-                self._noted_through = self.journal.get(TRAINED)
+                self._training_note.look()
                 self._members_known = False
             if version != self._version:
                 self.snapshot = self.snapshot.extended(self.journal)
@@ -130,8 +123,7 @@ class Workspace:
                     self.snapshot = self.snapshot.extended(self.journal)
                     self._take_labels(self.snapshot.history)
                 self._version = version
-                if self.snapshot.event >= self._saved_event + WORTH_SAVING:
-                    self._save_snapshot()
+                self._saved.keep(self.snapshot, self._key)
             return self.snapshot
 
     @property
@@ -162,23 +154,6 @@ class Workspace:
             self._cache.corpus.renamed = {
                 folder: self._labels.renamed_since(self.files.labels_of_import(folder)) for folder in folders
             }
-
-    def old_names_in_use(self) -> list[str]:
-        """Return which heuristics vote a former name of a label, with file, line and what to write."""
-        return list(self._old_names().values())
-
-    def tell_old_names(self) -> None:
-        """Warn of the heuristics that vote a former name of a label, once of each."""
-        for name, message in self._old_names().items():
-            if (name, message) not in self._told:
-                self._told.add((name, message))
-                warn(message)
-
-    def _old_names(self) -> dict[str, str]:
-        names, members = self._labels.now.old_names, self.committee.heuristics
-        if self._looked is None or self._looked[0] != (names, members):
-            self._looked = (names, members), old_name_messages(members, names)
-        return self._looked[1]
 
     def _take_records(self, new: Sequence[str]) -> None:
         """Take over imports that are new, with the changes of records that are known."""
@@ -213,31 +188,11 @@ class Workspace:
         self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
         self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), lambda: self.committee, self.settings)
         self._key = "/".join([*all_folders, *corpus.marks])
-        self.snapshot = self._snapshot_over(rows, selection.gone if selection else frozenset())
+        gone: Collection[str] = selection.gone if selection else frozenset()
+        saved = None if self.snapshot.event else self._saved.read(self._key, rows, self._labels.first, gone)
+        self.snapshot = self.snapshot.over(rows, self.journal, gone) if saved is None else saved
         self._rename_columns(all_folders)
         self.forget()
-
-    def _snapshot_over(self, rows: Mapping[str, int], gone: Collection[str]) -> Snapshot:
-        """Return what was known at the last look over these records; at the first look, as the saved snapshot says."""
-        if not self.snapshot.event:
-            path = self._kept.path(SNAPSHOT)
-            held = path.exists() and self._kept.read(
-                SNAPSHOT, lambda file: Snapshot.load(file, self._key, rows, self._labels.first, self.journal, gone)
-            )
-            if held:
-                self._saved_event = held.event
-                return held  # type: ignore[no-any-return]
-        return self.snapshot.over(rows, self.journal, gone)
-
-    def _save_snapshot(self) -> None:
-        self._saved_event = self.snapshot.event
-        if not self.journal.read_only:
-            mark = self.journal.mark(self.snapshot.event)
-            self._kept.write(SNAPSHOT, lambda path: self.snapshot.save(path, self._key, mark))
-
-    @property
-    def _kept(self) -> Kept:
-        return Kept(self.path / "cache", self.path)
 
     # ---- records
 
@@ -282,32 +237,13 @@ class Workspace:
         if name not in self.rows and name not in self.extra:
             self.extra.sync()  # another process may have streamed it
         if name in self.imported and name not in self.rows:
-            raise ProjectError(f"record {name!r} was removed from the project; {self.way_back(name)}")
+            raise ProjectError(
+                f"record {name!r} was removed from the project; {way_back(self.path, self.changes, name)}"
+            )
         if name not in self.rows and name not in self.extra:
             hint = did_you_mean(name, list(self.rows)[:10_000])
             raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
         return name
-
-    def way_back(self, record: str) -> str:
-        """Say how a removed record comes back."""
-        removal = self.changes.removal_of(record)
-        number = removal.id if removal else "EVENT"
-        return f"project.undo({number}) (`weaklab undo {self.path} {number}`) brings it back"
-
-    def is_current(self, ask: Ask, look: bool) -> bool:
-        """Whether a record is still there and as it was when it was picked, as far as is known without waiting.
-
-        Parameters
-        ----------
-        look : whether to look for what is new first, unless that takes a wait
-        """
-        if look and self.working.acquire(blocking=False):
-            try:
-                self.refresh()
-            finally:
-                self.working.release()
-        after = ask.asked_after or 0
-        return self.changes.event <= after or ask.id not in self.changes.touched_since(after)
 
     def shared(self, snapshot: Snapshot) -> NDArray[np.int64]:
         """Return int (n,): for each record without a label the row of a near-duplicate whose label it shares, or -1."""
@@ -322,11 +258,6 @@ class Workspace:
             )
             self._shared = snapshot, found
         return self._shared[1]
-
-    def answers(self) -> NDArray[np.int64]:
-        """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
-        y, shared = self.snapshot.y, self.shared(self.snapshot)
-        return np.where(shared >= 0, y[shared], y)
 
     def first_labels(self) -> dict[str, Event]:
         """Return record -> the event that gave it its first label that stands."""
@@ -372,7 +303,7 @@ class Workspace:
         with self.working:
             snapshot = self.refresh()
             self._refresh_members()
-            through = self._noted_through
+            through = self._training_note.through
             if through is not None and through > self.trained_through:
                 self.trained = None  # another process has trained on more labels
             if self.trained is None:
@@ -390,7 +321,7 @@ class Workspace:
         if not self._members_known and self.members.sync():
             self.forget()
         self._members_known = True
-        self.tell_old_names()
+        self.old_names.tell()
         if self._cache is not None and not self._cache.is_current():
             self.trained = None
         self.members.note_fingerprints()
@@ -405,18 +336,7 @@ class Workspace:
             then = snapshot.at(through, self.journal)
             self.trained = trainer.train(then.y, self.more(then))
             self.trained_through = through
-            self._note_training(through)
-
-    def _note_training(self, through: int) -> None:
-        if self.journal.read_only or (self._noted_through or -1) >= through:
-            return
-        try:
-            with self.journal.transaction():
-                if int(self.journal.get(TRAINED, -1)) < through:
-                    self.journal.put(TRAINED, through)
-        except ProjectError as error:
-            warn(f"{error}; this session goes on")
-        self._noted_through = max(through, self._noted_through or 0)
+            self._training_note.write(through)
 
     def more(self, then: Snapshot) -> More | None:
         """Return the labeled records outside the corpus, which classifiers learn from as well."""
@@ -442,7 +362,7 @@ class Workspace:
         if not every:
             return False
         snapshot = self.refresh()
-        trained = self._noted_through or 0
+        trained = self._training_note.through or 0
         if self.has_records and snapshot.labels_between(trained, through) >= every:
             self.train(snapshot.event if through is None else through)
             return True
