@@ -159,15 +159,18 @@ def levels(graph: Graph) -> int:
 # ---- what stands in the files
 
 
-def largest_class(package: Path) -> tuple[int, str]:
-    """Return the number of methods and the name of the class that has the most."""
-    found = []
+def methods_of_classes(package: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number of methods and the name of each class."""
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 methods = {one.name for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
-                found.append((len(methods), node.name))
-    return max(found)
+                yield len(methods), node.name
+
+
+def largest_class(package: Path) -> tuple[int, str]:
+    """Return the number of methods and the name of the class that has the most."""
+    return max(methods_of_classes(package))
 
 
 def read_source(package: Path) -> dict[str, str]:

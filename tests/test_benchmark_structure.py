@@ -7,6 +7,9 @@ import pytest
 from benchmarks import structure
 from benchmarks.checkouts import ROOT, run_with
 
+STILL_LONG = {"cli/app.py", "heuristics/fingerprint.py", "simulation/simulate.py"}
+"""Modules that are still to be divided; none is added."""
+
 
 def write(folder, files):
     for name, text in files.items():
@@ -55,6 +58,18 @@ def test_the_source_is_counted(package):
     assert found["levels"] == "3"
     assert found["methods of the largest class"] == "2 (Small)"
     assert found["lines over 120 characters"] == "1"
+
+
+def test_no_class_has_more_than_25_methods():
+    assert [found for found in structure.methods_of_classes(ROOT / "weaklab") if found[0] > 25] == []
+
+
+def test_modules_have_600_lines_at_most():
+    package = ROOT / "weaklab"
+    lines = {
+        str(path.relative_to(package)): path.read_text(encoding="utf-8").count("\n") for path in package.rglob("*.py")
+    }
+    assert {name for name, count in lines.items() if count > 600} <= STILL_LONG
 
 
 def test_calls_between_files_are_moves_and_a_loop_is_one_switch(tmp_path, monkeypatch):
