@@ -73,6 +73,13 @@ def test_labels_may_be_given_in_order_and_include_unused_ones():
     assert crowd.probabilities().shape == (3, 3)
 
 
+def test_a_tie_has_no_label_in_whatever_order_the_rows_stand():
+    for rows in itertools.permutations(ROWS):
+        labels = wl.Crowd(table(rows)).consensus("majority_vote").set_index("item")["label"]
+        assert labels[["b", "c"]].tolist() == ["dog", "cat"]
+        assert labels["a"] is None
+
+
 def test_repeated_labels_count_as_the_most_frequent_or_last_tied_one():
     again = [("a", "Ann", "dog"), ("a", "Ann", "cat"), ("c", "Ann", "dog"), ("b", "Bob", "dog")]
     crowd = wl.Crowd(table(ROWS + again))

@@ -89,6 +89,12 @@ print(fitted.transform(next(weaklab.read({TEXTS[:2]!r}).batches()))[1].tolist())
     np.testing.assert_allclose(here, np.array(eval(outs.pop())), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["word2vec", "doc2vec"])
+def test_a_text_without_a_known_word_has_no_vector(corpus, name):
+    strange = next(weaklab.read(["", "bonjour", "guten tag"]).batches())
+    assert not features(name, size=16).fit(corpus).transform(strange).any()
+
+
 @pytest.mark.parametrize("name", ["word2vec", "fasttext", "doc2vec"])
 def test_a_corpus_with_no_word_twice_says_what_to_do(name):
     with pytest.raises(WeaklabError, match="lower min_count or use 'tfidf'"):
