@@ -18,9 +18,12 @@ import weaklab
 from weaklab.cli.app import app
 from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
 from weaklab.core.events import Event
+from weaklab.features.base import Features
 from weaklab.project.answering import append
 from weaklab.project.label_changes import write_labels
 from weaklab.project.settings import FILE, read_settings
+from weaklab.training.trainer import Trainer
+from weaklab.voting.runner import VoteRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*; write '")
 ROWS = [
@@ -106,6 +109,85 @@ def test_undo_of_a_rename_brings_the_old_name_back(project):
     assert (votes(project), calls(project)) == (before, made)
     assert project.corpus.gold() == ["spam", "ham", "ads", None]
     assert project.label_set.undo() is None
+
+
+@pytest.fixture
+def work_done(monkeypatch):
+    """Return the names of what was done: a training, a feature set that was fitted, heuristics that voted."""
+    done = []
+
+    def counting(owner, method, name):
+        made = getattr(owner, method)
+
+        def counted(self, *arguments, **options):
+            done.append(name)
+            return made(self, *arguments, **options)
+
+        monkeypatch.setattr(owner, method, counted)
+
+    counting(Trainer, "_train", "training")
+    counting(Features, "fit_transform", "features")
+    counting(VoteRunner, "vote", "votes")
+    counting(VoteRunner, "run", "votes")
+    return done
+
+
+def test_only_changes_that_concern_more_than_names_train_again_and_once(project, work_done):
+    project.weak_classifier("naive_bayes", features="tfidf", min_labels=2)
+    project.label_many({"b": "ham", "d": "spam"})
+    project.set_gold({"d": "spam"})
+    project.run(progress=False)
+    before, old = project.probabilities(), votes(project)
+    for change, cost in (
+        (lambda: project.label_set.rename("spam", "junk"), []),
+        (lambda: project.undo(), []),
+        (lambda: project.label_set.rename("spam", "junk"), []),
+        (lambda: project.label_set.order(["junk", "ham", "ads"]), ["training"]),
+        (lambda: project.label_set.undo(), ["training"]),
+        (lambda: project.label_set.add("news"), ["training"]),
+        (lambda: project.label_set.undo(), ["training"]),
+        (lambda: project.label_set.merge("ads", into="junk"), ["training"]),
+        (lambda: project.label_set.undo(), ["training"]),
+    ):
+        work_done.clear()
+        change()
+        project.probabilities()
+        project.corpus.gold()
+        assert work_done == cost
+    assert (project.probabilities() == before).all()
+    assert project.corpus.gold() == ["junk", "ham", "ads", "junk"]
+    assert votes(project)["prizes"] == ["junk" if vote == "spam" else vote for vote in old["prizes"]]
+    assert project.preview("naive_bayes") is not None
+    assert list(project.freeze().labels) == ["ham", "junk", "ads"]
+
+
+def test_a_renamed_project_says_what_one_says_that_is_opened_anew(project):
+    project.weak_classifier("naive_bayes", features="tfidf", min_labels=2)
+    project.label_many({"b": "ham", "d": "spam"})
+    project.run(progress=False)
+    project.label_set.rename("spam", "junk")
+    assert project.explain("a") is not None
+    with weaklab.Project(project.path, timeout=None) as again:
+        assert str(again.summary()) == str(project.summary())
+        assert str(again.explain("a")) == str(project.explain("a"))
+        assert str(again.freeze().labels) == str(project.freeze().labels)
+
+
+def test_a_rename_to_a_name_that_was_no_label_lets_those_vote_anew_that_voted_it(project):
+    project.add(weaklab.labeling_function(name="early")(lambda x: "junk" if "prize" in x.text else None))
+    with pytest.warns(UserWarning, match="junk"):
+        project.run(progress=False)
+    project.label_set.rename("spam", "junk")
+    assert votes(project)["early"] == ["junk", None, None, "junk"]
+
+
+def test_a_function_that_was_edited_before_a_rename_votes_anew_after_it(project):
+    words = ["prize"]
+    project.add(weaklab.labeling_function(name="edited")(lambda x: "ham" if words[0] in x.text else None))
+    assert votes(project)["edited"] == ["ham", None, None, "ham"]
+    words[0] = "buy"
+    project.label_set.rename("spam", "junk")
+    assert votes(project)["edited"] == [None, None, "ham", None]
 
 
 def test_a_changed_project_opens_again_as_it_was(project):

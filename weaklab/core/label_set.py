@@ -118,6 +118,14 @@ class LabelSet:
         again = sorted(name for name, slots in self.former.items() if self.spellings.get(name, slots[0]) != slots[0])
         return tuple(f"{name}={self.spellings[name]}" for name in again)
 
+    def same_but_for_names(self, other: LabelSet) -> bool:
+        """Whether all that was computed with one of these sets holds with the other, but for what labels are called.
+
+        Codes are the same then, and so is what names and numbers mean that heuristics vote.
+        """
+        kinds = [(each.order, each.into, each.meanings, each.voted.are_numbers) for each in (self, other)]
+        return kinds[0] == kinds[1]
+
     # ---- the next one
 
     def changed(self, change: Change, slot: int | None = None) -> LabelSet:

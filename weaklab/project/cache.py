@@ -18,6 +18,7 @@ from weaklab.scheduling.asks import texts_of
 from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
 from weaklab.voting.committee import join
+from weaklab.voting.kept_columns import is_strange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +95,25 @@ class ProjectCache:
             return True  # nothing was voted that could be out of date
         committee = self._committee()
         return self._trainer.heuristics == committee.heuristics and self._keys == committee.column_keys()
+
+    @property
+    def knows_labels_by_code(self) -> bool:
+        """Whether all votes are there, and would be the same if labels were only called by other names.
+
+        A vote that was no label may be one then.
+        """
+        return (
+            self._trainer is not None
+            and self.is_current()
+            and not any(is_strange(ballot) for ballot in self._trainer.columns.values())
+        )
+
+    def rename_labels(self, state: State | None) -> State | None:
+        """Call the labels as the committee calls them now; return a state with these names."""
+        assert self._trainer is not None
+        committee = self._committee()
+        self._keys = committee.column_keys()
+        return self._trainer.rename_labels(committee.labels, state)
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         committee, corpus = self._committee(), self.corpus

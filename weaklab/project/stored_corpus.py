@@ -333,6 +333,10 @@ class StoredCorpus(Corpus):
         names, roles = self.renamed.get(part.parent.name, {}), Roles.of(file.schema_arrow)
         return _renamed(column, names) if names and name in (roles.label, roles.gold) else column
 
+    def rename_gold(self, gold: Mapping[int, str | None]) -> None:
+        """Take other names of the gold labels that were set, of the same records."""
+        self._gold = dict(gold)
+
     @property
     def gold_columns(self) -> set[str]:
         """The names of the columns of gold labels in the folders."""

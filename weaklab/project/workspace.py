@@ -102,6 +102,7 @@ class Workspace:
         self._cache: ProjectCache | None = None
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
         self._first: tuple[int, dict[str, Event]] | None = None
+        self.trained: State | None = None
         self.accuracy = RunningAccuracy(self)
         self.forget()
 
@@ -139,14 +140,19 @@ class Workspace:
     def _take_labels(self, history: LabelHistory) -> None:
         """Give everything that holds labels those of today; votes on disk stay as they are."""
         if history.event != self._labels.event:
+            cache, names_only = self._cache, history.now.same_but_for_names(self._labels.now)
+            keeps = cache is not None and names_only and cache.knows_labels_by_code
             self._labels = history
             self.settings.labels = list(history.now.names)
             self.members.take_labels(history)
-            self.forget()
-            if any(event.kind == GOLD for event in self.changes.events):
-                self._take_changes()  # gold labels that were set are called by other names
+            if cache is not None and keeps:
+                self.trained = cache.rename_labels(self.trained)
             else:
-                self._rename_columns([*self.folders, *self.files.know_updates(self.changes.updates)])
+                self.forget()
+            if cache is not None and any(event.kind == GOLD for event in self.changes.events):
+                selection = self.changes.selection(self.imported, history)
+                cache.corpus.rename_gold(selection.gold if selection else {})
+            self._rename_columns([*self.folders, *self.files.know_updates(self.changes.updates)])
 
     def _rename_columns(self, folders: Sequence[str]) -> None:
         """Let columns of labels that were imported show the names of today."""
@@ -172,8 +178,8 @@ class Workspace:
 
     def _take_changes(self) -> None:
         """Take over records that were updated or removed, or are back."""
-        self.changes = RecordChanges.of(self.journal)
-        if self.folders:
+        before, self.changes = self.changes, RecordChanges.of(self.journal)
+        if self.folders and list(self.changes.events) != list(before.events):  # else the undo was of something else
             self._put_records(self.folders, self.imported, self.files.corpus(self.folders))
 
     def _put_records(self, folders: list[str], imported: dict[str, int], corpus: StoredCorpus) -> None:
@@ -288,7 +294,7 @@ class Workspace:
 
     def forget(self) -> None:
         """Compute votes and training anew when they are wanted."""
-        self.trained: State | None = None
+        self.trained = None
         self.trained_through = 0
         if self._cache is not None:
             self._cache.forget()

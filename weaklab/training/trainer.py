@@ -126,6 +126,14 @@ class Trainer:
         """The members that learn."""
         return [h for h in self.heuristics if isinstance(h, WeakClassifier)]
 
+    def rename_labels(self, labels: LabelNames, state: State | None) -> State | None:
+        """Call the labels by other names, with the same codes; return a state of this trainer with these names."""
+        self.labels, self._fixed = labels, None
+        for classifier in self.classifiers:
+            if hasattr(classifier, "labels_"):
+                classifier.labels_ = labels
+        return None if state is None else replace(state, votes=replace(state.votes, labels=labels))
+
     def train(self, y: NDArray[np.int64], more: More | None = None) -> State:
         """Train on manual labels int (n,), -1 is unlabeled, and on labeled records outside the corpus, if there are
         any.

@@ -59,14 +59,14 @@ class KeptColumns:
     def get(self, key: str) -> Ballot | None:
         """Return a column; where votes were no labels then, only if they are none today either."""
         ballot = self.cache.get(key)
-        if ballot is None or not _is_strange(ballot) or self._names_key(key) == key:
+        if ballot is None or not is_strange(ballot) or self._names_key(key) == key:
             return ballot
         return self.cache.get(self._names_key(key))
 
     def put(self, key: str, ballot: Ballot) -> None:
         """Keep a column, whose votes are slots."""
         self.cache.put(key, ballot)
-        if _is_strange(ballot) and self._names_key(key) != key:
+        if is_strange(ballot) and self._names_key(key) != key:
             self.cache.put(self._names_key(key), ballot)
 
     def with_codes_of_today(self, ballot: Ballot) -> Ballot:
@@ -83,6 +83,6 @@ class KeptColumns:
         return key if same else digest(key, *sorted(spellings))
 
 
-def _is_strange(ballot: Ballot) -> bool:
+def is_strange(ballot: Ballot) -> bool:
     """Whether votes were no labels, which they may be later."""
     return any(fault.exception == UnknownLabelError.__name__ for fault in ballot.faults)
