@@ -153,6 +153,8 @@ def check_predict_decides_and_label_or_abstain_may_not(model: Any) -> None:
     expect(lowest >= 0, f"predict: expected classes from 0 on, got {lowest}")
     last = int(fitted.label_or_abstain(L)[-1])
     expect(last == ABSTAIN, f"label_or_abstain: expected -1 for a record without votes, got {last}")
+    last = int(_fit(_new(model, class_balance=[0.2, 0.3, 0.5]), L).label_or_abstain(L)[-1])
+    expect(last == ABSTAIN, f"label_or_abstain: expected -1 without votes though the shares are known, got {last}")
     share = float((fitted.label_or_abstain(L, min_confidence=1.0) == ABSTAIN).mean())
     expect(share >= 0.2, f"label_or_abstain(min_confidence=1.0): expected -1 for many records, got {share:.2f}")
 

@@ -303,6 +303,9 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     ) -> NDArray[np.int64]:
         """Return the class of each row, int (n,), -1 where the best two are equally probable or confidence is too low.
 
+        A row without votes on which scores and features say nothing gets -1, too, also where manual labels or
+        ``class_balance`` tell that one class is more frequent. :meth:`predict` gives it the most frequent class.
+
         Parameters
         ----------
         votes : as in :meth:`predict_proba`
@@ -321,14 +324,17 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         if precision is None:
             checked = self._checked(votes)
             return each_row(
-                checked, lambda rows: _labels(self._finished(rows), min_confidence), self.n_classes_, self.by_rows
+                checked,
+                lambda rows: _labels(self._finished(rows), min_confidence, rows_without_evidence(rows)),
+                self.n_classes_,
+                self.by_rows,
             )
         if min_confidence:
             raise WeaklabError(
                 f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out"
             )
         P = self.predict_proba(votes)
-        return _labels(P, _audited_threshold(P, precision, audit))
+        return _labels(P, _audited_threshold(P, precision, audit), rows_without_evidence(self._checked(votes)))
 
     @takes_votes()
     def contributions(self, votes: Votes | ArrayLike) -> NDArray[np.float64]:
@@ -436,9 +442,11 @@ class SumModel(LabelModel):
 how_sure = confidence
 
 
-def _labels(P: NDArray[np.float64], min_confidence: float) -> NDArray[np.int64]:
-    """Return the class of each row, int (n,), -1 where it is tied or too unsure."""
-    return np.where((how_sure(P) < min_confidence) | is_tied(P), ABSTAIN, row_argmax(P))
+def _labels(P: NDArray[np.float64], min_confidence: float, unknown: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the class of each row, int (n,), -1 where it is tied or too unsure and in the rows ``unknown``."""
+    codes = np.where((how_sure(P) < min_confidence) | is_tied(P), ABSTAIN, row_argmax(P))
+    codes[unknown] = ABSTAIN
+    return codes
 
 
 def _audited_threshold(P: NDArray[np.float64], precision: float, audit: ArrayLike | None) -> float:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
 
-    ``label`` is None where nothing tells the best two classes apart. A manual label has probability 1, and so has
+    ``label`` is None where nothing tells the best two classes apart. A record that has neither votes nor features gets
+    the shares of the manual labels as its probabilities, and so the most frequent label, with a low confidence; the
+    column ``reason`` of ``project.records`` says "no votes". A manual label has probability 1, and so has
     the label of a near-duplicate of a record with a manual label; ``shared_from`` is the id of that record.
 
     Parameters
