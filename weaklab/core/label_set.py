@@ -107,7 +107,7 @@ class LabelSet:
         codes = {name: int(self.codes[slot]) for name, slot in self.spellings.items()}
         return {name: code for name, code in codes.items() if name not in current and code != ABSTAIN}
 
-    @property
+    @cached_property
     def old_names(self) -> dict[str, str]:
         """Former name -> the name to write today."""
         return {name: self.names[code] for name, code in self._former_codes.items()}
@@ -232,6 +232,10 @@ class LabelHistory:
     first : the labels at the beginning
     events : all events that belong to no record, oldest first
 
+    Attributes
+    ----------
+    now : the labels after all events
+
     Examples
     --------
     >>> rename = Event("labels", value={"rename": ["spam", "junk"]}, id=5)
@@ -244,7 +248,7 @@ class LabelHistory:
 
     def __init__(self, first: Sequence[str], events: Iterable[Event] = ()) -> None:
         self.first = tuple(LabelNames(first))
-        self._begin = LabelSet.of(self.first)
+        self._begin = self.now = LabelSet.of(self.first)
         self._ends: list[int] = []
         self._sets = [self._begin]
         self._changes: dict[int, tuple[str, Any]] = {}
@@ -265,11 +269,7 @@ class LabelHistory:
             return
         self._ends.append(event.id)
         self._sets.append(found)
-
-    @property
-    def now(self) -> LabelSet:
-        """The labels after all events."""
-        return self._sets[-1]
+        self.now = found
 
     @property
     def event(self) -> int:

@@ -136,6 +136,11 @@ class Columns:
             return [""] * len(self)
         return [TEXT_JOINT.join(parts) for parts in zip(*columns, strict=True)]
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the records as strings, see :func:`ids_of`."""
+        return id_texts(self._batch.column(self.roles.id))
+
     def __getitem__(self, name: str) -> Sequence[Any]:
         found = self._lists.get(name)
         if found is None:
@@ -162,6 +167,10 @@ class Columns:
                 else f"no column {name!r};{did_you_mean(name, self.names)} there are {', '.join(self.names)}"
             )
         return self._refusals[name]
+
+    def records(self) -> list[Record]:
+        """Return all records of the batch; unlike those of :meth:`sheet`, they read their values when asked."""
+        return [Record(self, row) for row in range(len(self))]
 
     def sheet(self) -> Sheet:
         """Return all records of the batch; they are made once, and they hold the values that cannot be changed."""
@@ -375,5 +384,4 @@ def _forget(latest: dict[str, Any], batch: Any) -> None:
 
 def records(batch: pa.RecordBatch) -> list[Record]:
     """Return the records of a batch."""
-    columns = Columns(batch)
-    return [Record(columns, row) for row in range(len(columns))]
+    return Columns(batch).records()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import HeuristicError
@@ -34,7 +35,7 @@ class Condition(Heuristic):
         self.name, self.named = name or f"where_{label}_{_slug(_in_words(condition.key))}", name is not None
         self.examples = example_pairs(examples, self.name)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("where", str(self.label), self.condition.key)
 

@@ -42,7 +42,7 @@ class Keywords(Heuristic):
         """The regular expression that finds one of the words; compiled on first use, as most lists never need it."""
         return words_regex(self.words, self.case)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
 
@@ -89,7 +89,7 @@ class Pattern(Heuristic):
         self.name, self.named = name or f"pattern_{label}_{_slug(compiled.pattern)}", name is not None
         self.examples = example_pairs(examples, self.name)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("pattern", str(self.label), self.column, str(self.regex.flags), self.regex.pattern)
 
@@ -116,7 +116,7 @@ class ColumnVotes(Heuristic):
     def __init__(self, name: str, column: str, position: int | None = None) -> None:
         self.name, self.column, self.position = name, column, position
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("column", self.column, str(self.position))
 

@@ -7,8 +7,6 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from weaklab.project.asking import ask as pick
 from weaklab.project.asking import lease
 from weaklab.project.imports import IMPORTED
@@ -19,6 +17,7 @@ from weaklab.strategies import uniform
 from weaklab.training.background import Ahead
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from weaklab.project.workspace import Workspace
@@ -129,8 +128,7 @@ class BatchPicker:
         state = work.state()
         picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self.batch // 2)]]
         # agreement is measured between people, not between a person and the committee
-        blind = np.ones(len(picks), dtype=bool)
-        return make_asks(picks, work.corpus, state.votes, state.P, asked_after=through, blind=blind)
+        return make_asks(picks, work.corpus, state.votes, state.P, asked_after=through, blind_share=1)
 
 
 class AskQueue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,15 +85,18 @@ def _ask(
     picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
     while True:
         known = work.snapshot if through is None else work.snapshot.at(through, work.journal)
-        free = eligible(work, known, again, besides, session)
-        picks = picker.pick(work.cache.views.pool(state, known.y, work.cache.groups), n, free, turn=known.event)
+        cache = work.cache
+        pool = cache.pool(state, known.y)
+        free = eligible(work, known, pool.groups, again, besides, session)
+        picks = picker.pick(pool, n, free, turn=known.event)
         asks = make_asks(
             picks,
-            work.corpus,
+            cache.corpus,
             state.votes,
             state.P,
             asked_after=known.event,
-            blind=_blind(work, work.ids_at([pick.row for pick in picks])),
+            blind_share=work.settings.blind_share,
+            seed=work.settings.seed,
         )
         if not leased or not asks:
             return asks
@@ -177,7 +180,8 @@ def stream(
             work.extra.add(STREAM, batch)
             chance = decision.audit_probability if decision.audit else decision.probability
             pick = Pick(0, RANDOM if decision.audit else sampler.name, decision.score, chance)
-            yield make_asks([pick], as_corpus(batch), votes, P, blind=_blind(work, [name]))[0]
+            share, seed = work.settings.blind_share, work.settings.seed
+            yield make_asks([pick], as_corpus(batch), votes, P, blind_share=share, seed=seed)[0]
 
 
 def synthesize(work: Workspace, /, n: int = 10) -> Asks:
@@ -210,9 +214,18 @@ def synthesize(work: Workspace, /, n: int = 10) -> Asks:
 
 
 def eligible(
-    work: Workspace, /, known: Snapshot, again: bool, besides: Collection[str], session: str
+    work: Workspace,
+    /,
+    known: Snapshot,
+    groups: NDArray[np.integer[Any]] | None,
+    again: bool,
+    besides: Collection[str],
+    session: str,
 ) -> NDArray[np.bool_]:
-    """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out."""
+    """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out.
+
+    Near-duplicates have the same number in ``groups``, int (n,).
+    """
     free = np.ones(len(known.y), dtype=bool)
     if not again:
         free[work.shared(known) >= 0] = False
@@ -220,17 +233,6 @@ def eligible(
     free[known.closed(*((SKIP,) if again else (LABEL, SKIP)))] = False
     elsewhere = work.at([*work.journal.leased_by_others(session, LEASE_SECONDS), *besides])
     free[elsewhere] = False
-    groups = work.cache.groups
     if groups is not None and len(elsewhere):
         free[np.isin(groups, groups[elsewhere])] = False
     return free
-
-
-def _blind(work: Workspace, ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Draw which records are shown without the suggestion."""
-    from weaklab.scheduling.views import keys_of
-    from weaklab.strategies import uniform
-
-    return np.asarray(
-        uniform(keys_of([f"blind {name}" for name in ids]), work.settings.seed) < work.settings.blind_share
-    )

@@ -21,17 +21,18 @@ from weaklab.voting.committee import join
 from weaklab.voting.kept_columns import is_strange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.project.members import ProjectMembers
     from weaklab.project.project_files import ProjectFiles
     from weaklab.project.settings import Settings
     from weaklab.project.stored_corpus import StoredCorpus
+    from weaklab.scheduling.scheduler import Pool
     from weaklab.scheduling.views import Views
     from weaklab.training.trainer import State
-    from weaklab.voting.committee import Committee
 
 
 class ProjectCache:
@@ -43,7 +44,7 @@ class ProjectCache:
     corpus : the records
     folders : the imports and updates that they came in
     ids : of the records, in their order
-    committee : returns the members as they are now
+    members : of the project
     settings : of the project
     """
 
@@ -53,17 +54,12 @@ class ProjectCache:
         corpus: StoredCorpus,
         folders: Sequence[str],
         ids: Sequence[str],
-        committee: Callable[[], Committee],
+        members: ProjectMembers,
         settings: Settings,
     ) -> None:
         self.corpus = corpus
-        self._files, self._folders, self._ids, self._committee, self._settings = (
-            files,
-            list(folders),
-            ids,
-            committee,
-            settings,
-        )
+        self._files, self._folders, self._ids = files, list(folders), ids
+        self._members, self._settings = members, settings
         self._key = [*folders, *corpus.marks]
         """Tells these records from others, in the names of files."""
         self._features: dict[str, Any] = {}
@@ -74,27 +70,31 @@ class ProjectCache:
     def forget(self) -> None:
         """Look anew at the members of the committee; what depends on the records alone is kept."""
         self._trainer: Trainer | None = None
-        self._keys: dict[str, str] = {}
+        self._fingerprints: dict[str, str] = {}
         self._views: Views | None = None
 
     def trainer(self, progress: bool, fresh: bool = False) -> Trainer:
         """Return what trains the committee, after letting those vote that do not learn and have not voted; all with
         ``fresh``.
         """
-        if self._trainer is None or fresh or not self.is_current():
+        committee = self._members.committee
+        if self._trainer is None or fresh or not self.is_current(committee.fingerprints()):
             self.forget()
             self._trainer = self._make_trainer(progress, fresh)
-            self._keys = (
-                self._committee().column_keys()
-            )  # as of now: functions may change what they capture while they vote
+            # as of now: functions may change what they capture while they vote
+            self._fingerprints = committee.fingerprints()
         return self._trainer
 
-    def is_current(self) -> bool:
-        """Whether the members are those that voted last, and nothing that they use has changed since."""
+    def is_current(self, fingerprints: Mapping[str, str]) -> bool:
+        """Whether the members are those that voted last, and nothing that they use has changed since.
+
+        Parameters
+        ----------
+        fingerprints : of the committee as it is now
+        """
         if self._trainer is None:
             return True  # nothing was voted that could be out of date
-        committee = self._committee()
-        return self._trainer.heuristics == committee.heuristics and self._keys == committee.column_keys()
+        return self._fingerprints == fingerprints and self._trainer.heuristics == self._members.committee.heuristics
 
     @property
     def knows_labels_by_code(self) -> bool:
@@ -104,19 +104,17 @@ class ProjectCache:
         """
         return (
             self._trainer is not None
-            and self.is_current()
+            and self.is_current(self._members.committee.fingerprints())
             and not any(is_strange(ballot) for ballot in self._trainer.columns.values())
         )
 
     def rename_labels(self, state: State | None) -> State | None:
         """Call the labels as the committee calls them now; return a state with these names."""
         assert self._trainer is not None
-        committee = self._committee()
-        self._keys = committee.column_keys()
-        return self._trainer.rename_labels(committee.labels, state)
+        return self._trainer.rename_labels(self._members.committee.labels, state)
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
-        committee, corpus = self._committee(), self.corpus
+        committee, corpus = self._members.committee, self.corpus
         parts = [self._files.corpus([folder], self._folders) for folder in self._folders]
         found = [
             committee.columns(part, self._files.column_caches(folder, part), progress, fresh)
@@ -146,7 +144,7 @@ class ProjectCache:
 
     def trained(self, state: State) -> TrainedCommittee:
         """Return the committee as of a training, to apply it to records that are not in the corpus."""
-        return TrainedCommittee.of_state(self._committee().heuristics, state, self.embed)
+        return TrainedCommittee.of_state(self._members.committee.heuristics, state, self.embed)
 
     def embed(self, batch: pa.RecordBatch) -> NDArray[np.float32] | None:
         """Return embeddings of records that are not in the corpus, None where there are no features."""
@@ -162,12 +160,12 @@ class ProjectCache:
     def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
         """Return the committee as of a training, with the labels that people gave: record id -> label name."""
         embedder = self._embedder() if state.feature_proba is not None else None
-        return FrozenCommittee.of_state(self._committee(), state, manual, self.corpus.roles, embedder)
+        return FrozenCommittee.of_state(self._members.committee, state, manual, self.corpus.roles, embedder)
 
     @property
     def _basis(self) -> WeakClassifier:
         """The classifier whose features strategies look at: the first, or what one would be by default."""
-        return next((c for c in self._committee().classifiers if not c.reads_texts), None) or self._default
+        return next((c for c in self._members.committee.classifiers if not c.reads_texts), None) or self._default
 
     def matrix(self, classifier: WeakClassifier) -> Any:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""
@@ -201,6 +199,10 @@ class ProjectCache:
                 ),
             )
         return self._views
+
+    def pool(self, state: State, y: NDArray[np.int64]) -> Pool:
+        """Return the records as a scheduler picks from them; ``y`` int (n,), manual labels, -1 is unlabeled."""
+        return self.views.pool(state, y, self.groups)
 
     @property
     def groups(self) -> NDArray[np.int64] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,15 +172,19 @@ class ProjectMembers:
         """
         return self._files.changed()
 
-    def note_fingerprints(self) -> None:
-        """Let other sessions know the votes of functions of this one that changed without being registered again."""
+    def note_fingerprints(self, fingerprints: Mapping[str, str]) -> None:
+        """Let other sessions know the votes of functions of this one that changed without being registered again.
+
+        Parameters
+        ----------
+        fingerprints : of the committee as it is now
+        """
         if self._journal.read_only:
             return
-        held = {member.name: member for member in self.committee.heuristics if isinstance(member, LabelingFunction)}
-        for name, spec, fingerprint, location in list(self._members):
-            member = held.get(name)
-            if member is not None and name not in self._places and member.fingerprint != fingerprint:
-                row = MemberRow(name, spec, member.fingerprint, location)
+        for name, spec, before, location in list(self._members):
+            now = fingerprints.get(name, before)
+            if now != before and name not in self._places and isinstance(self.committee[name], LabelingFunction):
+                row = MemberRow(name, spec, now, location)
                 self._journal.put_member(row)
                 self._note(name, row)
 

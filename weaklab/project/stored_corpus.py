@@ -286,8 +286,11 @@ class StoredCorpus(Corpus):
 
     def _of_today(self, part: Path, batch: Any) -> Any:
         """Return a batch or table of a part with the label names of today."""
-        names, roles = self.renamed.get(part.parent.name, {}), Roles.of(batch.schema)
-        for column in {roles.label, roles.gold} - {None} if names else ():
+        names = self.renamed.get(part.parent.name)
+        if not names:
+            return batch
+        roles = Roles.of(batch.schema)
+        for column in {roles.label, roles.gold} - {None}:
             place = batch.schema.get_field_index(column)
             batch = batch.set_column(place, batch.schema.field(place), _renamed(batch.column(place), names))
         return batch

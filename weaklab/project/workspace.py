@@ -192,7 +192,7 @@ class Workspace:
             kept = (name for name, stays in zip(imported, selection.kept.tolist(), strict=True) if stays)
             rows = dict(zip(kept, range(len(corpus)), strict=True))
         self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
-        self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), lambda: self.committee, self.settings)
+        self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), self.members, self.settings)
         self._key = "/".join([*all_folders, *corpus.marks])
         gone: Collection[str] = selection.gone if selection else frozenset()
         saved = None if self.snapshot.event else self._saved.read(self._key, rows, self._labels.first, gone)
@@ -224,10 +224,6 @@ class Workspace:
     def at(self, records: Iterable[str]) -> NDArray[np.int64]:
         """Return the row numbers of records, leaving out those that are not in the corpus."""
         return np.array([self.rows[record] for record in records if record in self.rows], dtype=np.int64)
-
-    def ids_at(self, rows: Sequence[int]) -> list[str]:
-        """Return the ids of the records at some row numbers."""
-        return [str(name) for name in self.corpus.ids.take(np.asarray(rows, dtype=np.int64)).to_pylist()]
 
     def known(self, record: Any) -> str:
         """Return the id of a record of the project: of an ask, a record or an id.
@@ -328,9 +324,10 @@ class Workspace:
             self.forget()
         self._members_known = True
         self.old_names.tell()
-        if self._cache is not None and not self._cache.is_current():
+        fingerprints = self.committee.fingerprints()
+        if self._cache is not None and not self._cache.is_current(fingerprints):
             self.trained = None
-        self.members.note_fingerprints()
+        self.members.note_fingerprints(fingerprints)
 
     def train(self, through: int, progress: bool = False, fresh: bool = False) -> None:
         """Train on the labels as of an event; with ``fresh`` every heuristic votes anew."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, clean, counted
-from weaklab.corpus import Corpus, Record, records
+from weaklab.corpus import Columns, Corpus, Record
 from weaklab.scheduling.scheduler import RANDOM, Pick
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -122,15 +124,27 @@ def make_asks(
     P: NDArray[np.float64],
     *,
     asked_after: int | None = None,
-    blind: Sequence[bool] | NDArray[np.bool_] | None = None,
+    blind_share: float = 0.0,
+    seed: int = 0,
 ) -> Asks:
-    """Return the picked records with the committee's opinion of them; ``P`` is float (n, k)."""
-    rows = [pick.row for pick in picks]
-    from weaklab.core.rows import confidence, is_tied
+    """Return the picked records with the committee's opinion of them.
 
+    Parameters
+    ----------
+    P : float (n, k), class probabilities of all records
+    asked_after : id of the last event of the project
+    blind_share : share of the records that are shown without the suggestion, drawn by their ids and the seed
+    """
+    from weaklab.core.rows import confidence, is_tied
+    from weaklab.scheduling.views import keys_of
+    from weaklab.strategies import uniform
+
+    rows = [pick.row for pick in picks]
+    ids, texts, found = _columns_at(corpus, rows)
+    blind = uniform(keys_of([f"blind {name}" for name in ids]), seed) < blind_share
     sure, tied = confidence(P[rows]), is_tied(P[rows])
     asks, labels = Asks(), [*votes.labels]
-    for i, (pick, record) in enumerate(zip(picks, records_of(corpus, rows), strict=True)):
+    for i, pick in enumerate(picks):
         p = P[pick.row]
         voted = {
             name: labels[int(code)]
@@ -139,9 +153,9 @@ def make_asks(
         }
         asks.append(
             Ask(
-                id=record.record_id,
-                text=record.text if corpus.roles.text else json.dumps(dict(record), default=str),
-                record=record,
+                id=ids[i],
+                text=texts[i],
+                record=found[i],
                 suggestion=None if tied[i] else labels[int(p.argmax())],
                 confidence=float(sure[i]),
                 probabilities=dict(zip(labels, p.tolist(), strict=True)),
@@ -152,17 +166,30 @@ def make_asks(
                 probability=pick.probability,
                 pool_size=pick.pool_size,
                 asked_after=asked_after,
-                blind=blind is not None and bool(blind[i]),
+                blind=bool(blind[i]),
             )
         )
     return asks
 
 
-def records_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[Record]:
-    """Return the records at these row numbers."""
-    return [record for batch in corpus.take(rows).combine_chunks().to_batches() for record in records(batch)]
+def _columns_at(corpus: Corpus, rows: Sequence[int]) -> tuple[list[str], list[str], list[Record]]:
+    """Return ids, texts and records at these row numbers; where there is no text, all columns as JSON."""
+    ids: list[str] = []
+    texts: list[str] = []
+    found: list[Record] = []
+    for columns in _batches_at(corpus, rows):
+        records = columns.records()
+        ids += columns.ids
+        texts += columns["text"] if columns.roles.text else (json.dumps(dict(x), default=str) for x in records)
+        found += records
+    return ids, texts, found
 
 
 def texts_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
     """Return the texts of the records at these row numbers."""
-    return [str(record.text) for record in records_of(corpus, rows)]
+    return [str(text) for columns in _batches_at(corpus, rows) for text in columns["text"]]
+
+
+def _batches_at(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> Iterator[Columns]:
+    for batch in corpus.take(rows).combine_chunks().to_batches():
+        yield Columns(batch)

@@ -10,17 +10,28 @@ import numpy as np
 
 from weaklab.core.errors import WeaklabError, is_whole
 from weaklab.core.labels import ABSTAIN
-from weaklab.strategies import STRATEGIES, Strategy, as_strategy, call_strategy, highest_rows, lowest_drawn, uniform
-from weaklab.strategies.base import parameters
+from weaklab.strategies import (
+    STRATEGIES,
+    Strategy,
+    as_strategy,
+    call_strategy,
+    lowest_drawn,
+    margin,
+    random,
+    shortlist_spread,
+    uniform,
+)
+from weaklab.strategies.base import OnDemand, drawn_shortlist, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
 RANDOM = "random"
 DEFAULT_STRATEGY = "default"
-WITH_FEATURES, WITHOUT_FEATURES = "shortlist_spread", "margin"
+WITH_FEATURES: dict[str, tuple[Strategy, float]] = {"shortlist_spread": (shortlist_spread, 1.0)}
+WITHOUT_FEATURES: dict[str, tuple[Strategy, float]] = {"margin": (margin, 1.0)}
 """The default strategy: the first one has the best mean over the text data sets of `benchmarks.active_learning`; the
 second one is used where there are no features."""
 RANDOM_SHARE = 0.2
@@ -79,61 +90,22 @@ class Pool:
         return True
 
     def arguments(self, eligible: NDArray[np.bool_], n: int, seed: int) -> Mapping[str, Any]:
-        """Return the arguments for strategies, by name; features and embeddings are computed on first access."""
-        y = np.full(len(self.P), ABSTAIN) if self.y is None else self.y
+        """Return the arguments for strategies, by name; features and embeddings are made when a strategy wants them."""
         given: dict[str, Any] = {
             "P": self.P,
             "L": self.L,
             "keys": self.keys,
-            "y": y,
+            "y": np.full(len(self.P), ABSTAIN) if self.y is None else self.y,
+            "scores": OnDemand(self.scores) if callable(self.scores) else self.scores,
             "eligible": eligible,
             "n": n,
             "seed": seed,
         }
-        lazy = {"X": self.features, "E": self.embeddings}
-        if callable(self.scores):
-            lazy["scores"] = self.scores
-        else:
-            given["scores"] = self.scores
-        return _LazyArguments(given, {name: make for name, make in lazy.items() if make is not None}, self.embed)
-
-
-class _LazyArguments(Mapping[str, Any]):
-    """A mapping in which some values are computed on access."""
-
-    def __init__(
-        self,
-        ready: Mapping[str, Any],
-        lazy: Mapping[str, Callable[[], Any]],
-        embed: Callable[[NDArray[np.int64]], Any] | None,
-    ) -> None:
-        self._ready, self._lazy, self._embed = ready, lazy, embed
-
-    def few(self, name: str) -> Any:
-        """As ``self[name]``, but embeddings are computed row by row, for :func:`~weaklab.strategies.of_few`."""
-        return self[name] if name != "E" or self._embed is None else _RowsOnDemand(self._embed)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._ready[name] if name in self._ready else self._lazy[name]()
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._ready or name in self._lazy
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([*self._ready, *self._lazy])
-
-    def __len__(self) -> int:
-        return len(self._ready) + len(self._lazy)
-
-
-class _RowsOnDemand:
-    """A matrix whose rows are computed when they are looked up."""
-
-    def __init__(self, make: Callable[[NDArray[np.int64]], Any]) -> None:
-        self._make = make
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> Any:
-        return self._make(rows)
+        if self.features is not None:
+            given["X"] = OnDemand(self.features)
+        if self.embeddings is not None:
+            given["E"] = OnDemand(self.embeddings, self.embed)
+        return given
 
 
 @dataclass(frozen=True)
@@ -198,9 +170,9 @@ class Scheduler:
             if not 0 <= value <= 1:
                 raise WeaklabError(f"{name} must be from 0 to 1, got {value!r}")
         self.strategies = _weighted(strategy)
-        self._fallback = _weighted(WITHOUT_FEATURES) if strategy == DEFAULT_STRATEGY else self.strategies
+        self._fallback = WITHOUT_FEATURES if strategy == DEFAULT_STRATEGY else self.strategies
         self.cold_start = _weighted(cold_start) if cold_start else None
-        self._only_random = [given for given, _ in self.strategies.values()] == [STRATEGIES[RANDOM]]
+        self._only_random = [given for given, _ in self.strategies.values()] == [random]
         self.random_share = 0.0 if self._only_random else random_share
         self.diversity = diversity
         self.seed = seed
@@ -297,7 +269,7 @@ class Scheduler:
     ) -> list[int]:
         """Choose n rows one by one: highest score minus similarity to the chosen rows, near-duplicates last."""
         joint = any(chooses_batches(strategy) for strategy, _ in strategies.values())
-        shortlist = _highest(score, pool.keys, seed, free, n if joint else n * SHORTLIST)
+        shortlist = drawn_shortlist(score, free, n if joint else n * SHORTLIST, pool.keys, seed)
         if joint or pool.vectors is None or n <= 1:
             return [int(row) for row in shortlist[:n]]
         vectors = pool.vectors(shortlist)
@@ -354,18 +326,9 @@ def lowest(draw: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArra
     return rows[np.argsort(draw[rows], kind="stable")]
 
 
-def _highest(
-    score: NDArray[np.float64], keys: NDArray[np.uint64], seed: int, free: NDArray[np.bool_], n: int
-) -> NDArray[np.int64]:
-    """Return the n free rows with the highest scores, highest first; ties in random order."""
-    rows = highest_rows(score, free, n)
-    return np.asarray(rows[np.lexsort((uniform(keys[rows], seed), -score[rows]))[:n]])
-
-
 def _weighted(strategy: str | Strategy | Mapping[str, float]) -> dict[str, tuple[Strategy, float]]:
     if isinstance(strategy, str):
-        name = WITH_FEATURES if strategy == DEFAULT_STRATEGY else strategy
-        return {name: (STRATEGIES[name], 1.0)}
+        return WITH_FEATURES if strategy == DEFAULT_STRATEGY else {strategy: (STRATEGIES[strategy], 1.0)}
     if callable(strategy):
         return {getattr(strategy, "__name__", "strategy"): (as_strategy(strategy), 1.0)}
     if not isinstance(strategy, Mapping):

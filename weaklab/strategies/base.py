@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -81,6 +82,34 @@ def of_few(strategy: F) -> F:
     return strategy
 
 
+@dataclass(frozen=True)
+class OnDemand:
+    """An argument of strategies that is made when one names it.
+
+    Parameters
+    ----------
+    make : function that returns it
+    rows : function from row numbers to these rows of it, for strategies marked :func:`of_few`; optional
+
+    Examples
+    --------
+    >>> pool = {"P": np.full((3, 2), 0.5), "X": OnDemand(lambda: np.eye(3))}
+    >>> call_strategy("first", lambda P, X: X[:, 0], pool).tolist()
+    [1.0, 0.0, 0.0]
+    """
+
+    make: Callable[[], Any]
+    rows: Callable[[NDArray[np.int64]], Any] | None = None
+
+    def made(self, few: bool) -> Any:
+        """Return the argument; for a strategy ``of_few``, itself, where rows can be made one by one."""
+        return self if few and self.rows is not None else self.make()
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Any:
+        assert self.rows is not None
+        return self.rows(rows)
+
+
 def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDArray[np.float64]:
     """Call a strategy with the arguments that it names and check its result: float (n_records,), finite.
 
@@ -88,9 +117,7 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
     ----------
     name : name of the strategy, for messages
     strategy : a function of some of :data:`ARGUMENTS`
-    pool : the arguments by name
-        Only those that the strategy names are looked up, so a mapping may compute them on demand. If the mapping has
-        a method ``few``, a strategy marked :func:`of_few` gets its arguments from there.
+    pool : the arguments by name, some of them perhaps :class:`OnDemand`; only those that the strategy names are made
 
     Raises
     ------
@@ -98,10 +125,11 @@ def call_strategy(name: str, strategy: Strategy, pool: Mapping[str, Any]) -> NDA
         The strategy needs an argument that the pool does not have, or its result is not one finite score per record.
     """
     wanted: dict[str, Any] = {}
-    look_up = getattr(pool, "few", pool.__getitem__) if getattr(strategy, "of_few", False) else pool.__getitem__
+    few = getattr(strategy, "of_few", False)
     for parameter in parameters(strategy):
         if parameter.name in pool:
-            wanted[parameter.name] = look_up(parameter.name)
+            value = pool[parameter.name]
+            wanted[parameter.name] = value.made(few) if isinstance(value, OnDemand) else value
         elif parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_POSITIONAL,
             parameter.VAR_KEYWORD,
@@ -183,10 +211,8 @@ def in_turn(chosen: Rows, rest: NDArray[np.floating[Any]]) -> NDArray[np.float64
     >>> in_turn(np.array([2, 0]), np.array([0.0, 1.0, 0.0, 0.2])).tolist()
     [0.75, 0.5, 1.0, 0.1]
     """
-    scores = np.empty(len(rest))
-    for rows in blocks(len(rest)):
-        np.clip(rest[rows], 0, 1, out=scores[rows])
-        scores[rows] /= 2
+    scores: NDArray[np.float64] = np.clip(rest, 0, 1, dtype=np.float64)
+    scores /= 2
     scores[chosen] = 1 - np.arange(len(chosen)) / (2 * max(len(chosen), 1))
     return scores
 

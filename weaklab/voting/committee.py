@@ -17,7 +17,7 @@ from weaklab.corpus import Corpus
 from weaklab.corpus.records import Columns, Roles
 from weaklab.exchange import read
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
-from weaklab.heuristics.fingerprint import digest, one_look
+from weaklab.heuristics.fingerprint import one_look
 from weaklab.voting.kept_columns import ColumnCache, KeptColumns, MemoryCache
 from weaklab.voting.runner import VoteRunner
 
@@ -227,15 +227,10 @@ class Committee:
             h.name for h in missing
         ]
 
-    def column_keys(self) -> dict[str, str]:
-        """Return what the column of every member that does not learn is known by, as of now."""
+    def fingerprints(self) -> dict[str, str]:
+        """Return name -> fingerprint of the members that do not learn, as of now."""
         with one_look():
-            labels = tuple(self.labels)
-            return {
-                h.name: digest(h.name, h.fingerprint, *labels)
-                for h in self.heuristics
-                if not isinstance(h, WeakClassifier)
-            }
+            return {name: h.fingerprint for name, h in self._members.items() if not isinstance(h, WeakClassifier)}
 
     def votes_anew(self) -> bool:
         """Whether a member uses what cannot be compared by its content, so that its votes are not used again."""
