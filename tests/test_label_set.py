@@ -20,8 +20,8 @@ from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
 from weaklab.core.events import Event
 from weaklab.features.base import Features
 from weaklab.project.answering import append
-from weaklab.project.label_changes import write_labels
-from weaklab.project.settings import FILE, read_settings
+from weaklab.project.label_changes import settle_labels, write_labels
+from weaklab.project.settings import FILE, make_settings, read_settings
 from weaklab.training.trainer import Trainer
 from weaklab.voting.runner import VoteRunner
 
@@ -441,6 +441,49 @@ def test_a_gold_label_that_has_just_been_removed_is_refused(project):
         with pytest.raises(UnknownLabelError, match="'news'"):
             append(other.workspace, [Event("gold", value={"labels": {"d": "news"}})])
         assert project.corpus.gold() == ["spam", "ham", "ads", None]
+
+
+def opened_labels(project):
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        again = weaklab.Project(project.path, timeout=None)
+    with again:
+        return list(again.label_names), [str(one.message) for one in caught if "written anew" in str(one.message)]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda labels: labels.merge("news", into="ham"), lambda labels: labels.remove("news")]
+)
+def test_a_last_label_that_went_is_not_added_again_from_a_file_that_was_not_written(project, monkeypatch, change):
+    project.label_set.add("news")
+    with monkeypatch.context() as patch:
+        patch.setattr("weaklab.project.label_changes.write_labels", full)
+        with pytest.raises(OSError, match="full"):
+            change(project.label_set)
+    assert read_settings(project.path)["labels"][-1] == "news"
+    labels, told = opened_labels(project)
+    assert labels == read_settings(project.path)["labels"] == ["ham", "spam", "ads"]
+    assert len(told) == 1
+
+
+def full(*arguments):
+    raise OSError("the disk is full")
+
+
+def test_a_label_that_was_removed_can_be_written_again_at_the_end(project):
+    project.label_set.add("news")
+    project.label_set.remove("news")
+    write_labels(project.path, ["ham", "spam", "ads", "news"])
+    assert opened_labels(project) == (["ham", "spam", "ads", "news"], [])
+    assert opened_labels(project) == (["ham", "spam", "ads", "news"], [])
+
+
+def test_settings_that_were_read_before_another_process_removed_a_label_do_not_add_it_again(project):
+    project.label_set.add("news")
+    held = make_settings(read_settings(project.path), "here")
+    project.label_set.remove("news")
+    settle_labels(project.path, held, project.workspace.journal, "Ben")
+    assert held.labels == ["ham", "spam", "ads"]
+    assert list(project.label_names) == ["ham", "spam", "ads"]
 
 
 # ---- against a plain model

@@ -6,7 +6,7 @@ the labels never makes them invalid; the code of a label is its place among the 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -293,6 +293,10 @@ class LabelHistory:
     def all(self) -> list[LabelSet]:
         """Return all label sets, oldest first."""
         return list(self._sets)
+
+    def since(self, event: int) -> list[LabelSet]:
+        """Return the label set just after an event, and all later ones."""
+        return self._sets[bisect_right(self._ends, event) :]
 
     def without(self, event: int | None) -> LabelSet:
         """Return the labels as they would be without one of the changes.

@@ -169,7 +169,7 @@ def _stored(work: Workspace, event: Event, made: Callable[[LabelHistory], LabelS
             _check_unused(work, after, _labels_given)
             kept = journal.append([event])[0]
             journal.put(NEWEST_LABELS, list(after.names))
-        write_labels(work.path, list(after.names))
+        _write_newest(work.path, journal)
         work.refresh()
         work.old_names.tell()
     return kept
@@ -236,6 +236,17 @@ def _voters(work: Workspace, name: str) -> list[str]:
 
 # ---- weaklab.toml
 
+IN_FILE = "labels_in_file"
+"""Where the journal keeps the number of the last change of the labels that weaklab.toml is known to hold."""
+
+
+def _write_newest(path: Path, journal: Journal) -> None:
+    """Write the labels of this moment to weaklab.toml, one process after another."""
+    with journal.transaction():
+        history = label_history(journal, [])
+        write_labels(path, list(history.now.names))
+        journal.put(IN_FILE, history.event)
+
 
 def settle_labels(path: Path, settings: Settings, journal: Journal, annotator: str) -> None:
     """Bring the labels of weaklab.toml and those of the journal together when a project is opened.
@@ -248,36 +259,52 @@ def settle_labels(path: Path, settings: Settings, journal: Journal, annotator: s
     ProjectError
         The file has other labels.
     """
-    written, first = list(settings.labels), journal.get(FIRST_LABELS)
-    if first is None:
+    if journal.get(FIRST_LABELS) is None:
         if not journal.read_only:
-            journal.put(FIRST_LABELS, written)
+            journal.put(FIRST_LABELS, settings.labels)
         return
-    history = label_history(journal, written)
-    now = list(history.now.names)
-    if written == now:
+    if settings.labels == list(label_history(journal, []).now.names):
         return
-    if written[: len(now)] == now:
-        _add_written(journal, history, written[len(now) :], annotator)
-    elif any(written == list(labels.names) for labels in history.all()):
-        if not journal.read_only:
-            write_labels(path, now)
-            warn(f"{path / FILE} held the labels {written}, which were changed to {now} since; it was written anew")
-        settings.labels = now
-    else:
-        raise ProjectError(
-            f"{path / FILE}: labels were {now} and are {written} now; new ones go to the end, none may change place; "
-            "project.label_set and `weaklab labels` rename, merge, remove and order them"
-        )
-
-
-def _add_written(journal: Journal, history: LabelHistory, names: Sequence[str], annotator: str) -> None:
     if journal.read_only:
-        warn(f"the project cannot be written, so that its new labels {', '.join(names)} cannot be taken over")
-        return
+        message = _settle(path, settings, journal, annotator)
+    else:
+        with journal.transaction():  # no other process is writing the file
+            settings.labels = make_settings(read_settings(path), str(path / FILE)).labels
+            message = _settle(path, settings, journal, annotator)
+    if message:
+        warn(message)
+
+
+def _settle(path: Path, settings: Settings, journal: Journal, annotator: str) -> str:
+    """Take over what the file says, or write it; return what a person is to be warned of."""
+    history = label_history(journal, [])
+    written, now = list(settings.labels), list(history.now.names)
+    if written == now:
+        return ""
+    known = journal.get(IN_FILE, 0)
+    late = known < history.event and any(written == list(labels.names) for labels in history.since(known))
+    if written[: len(now)] == now and not late:
+        return _add_written(journal, history, written[len(now) :], annotator)
+    if late or any(written == list(labels.names) for labels in history.all()):
+        settings.labels = now
+        if journal.read_only:
+            return ""
+        _write_newest(path, journal)
+        return f"{path / FILE} held the labels {written}, which were changed to {now} since; it was written anew"
+    raise ProjectError(
+        f"{path / FILE}: labels were {now} and are {written} now; new ones go to the end, none may change place; "
+        "project.label_set and `weaklab labels` rename, merge, remove and order them"
+    )
+
+
+def _add_written(journal: Journal, history: LabelHistory, names: Sequence[str], annotator: str) -> str:
+    if journal.read_only:
+        return f"the project cannot be written, so that its new labels {', '.join(names)} cannot be taken over"
     with journal.transaction():
-        journal.append(Event(LABELS, value={ADD: name}, annotator=annotator) for name in names)
+        added = journal.append(Event(LABELS, value={ADD: name}, annotator=annotator) for name in names)
         journal.put(NEWEST_LABELS, [*history.now.names, *names])
+        journal.put(IN_FILE, added[-1].id)
+    return ""
 
 
 def write_labels(path: Path, labels: list[str]) -> None:
