@@ -25,12 +25,15 @@ class SavedSnapshot:
     ----------
     project : the project folder
     journal : of the project
+
+    Attributes
+    ----------
+    due : the event from which it is worth while to save a snapshot again
     """
 
     def __init__(self, project: Path, journal: Journal) -> None:
         self._kept, self._journal = Kept(project / "cache", project), journal
-        self._event = 0
-        """The event through which the saved one knows."""
+        self.due = WORTH_SAVING
 
     def read(self, key: str, rows: Mapping[str, int], labels: Sequence[str], gone: Collection[str]) -> Snapshot | None:
         """Return the saved snapshot; None if there is none of these records.
@@ -48,14 +51,12 @@ class SavedSnapshot:
             SNAPSHOT, lambda path: Snapshot.load(path, key, rows, labels, self._journal, gone)
         )
         if found is not None:
-            self._event = found.event
+            self.due = found.event + WORTH_SAVING
         return found
 
-    def keep(self, snapshot: Snapshot, key: str) -> None:
-        """Save a snapshot if many events have come since the one that is saved."""
-        if snapshot.event < self._event + WORTH_SAVING:
-            return
-        self._event = snapshot.event
+    def write(self, snapshot: Snapshot, key: str) -> None:
+        """Save a snapshot of the records with this key."""
+        self.due = snapshot.event + WORTH_SAVING
         if not self._journal.read_only:
             mark = self._journal.mark(snapshot.event)
             self._kept.write(SNAPSHOT, lambda path: snapshot.save(path, key, mark))

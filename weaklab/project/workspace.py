@@ -124,7 +124,8 @@ class Workspace:
                     self.snapshot = self.snapshot.extended(self.journal)
                     self._take_labels(self.snapshot.history)
                 self._version = version
-                self._saved.keep(self.snapshot, self._key)
+                if self.snapshot.event >= self._saved.due:
+                    self._saved.write(self.snapshot, self._key)
             return self.snapshot
 
     @property
@@ -323,7 +324,8 @@ class Workspace:
         if not self._members_known and self.members.sync():
             self.forget()
         self._members_known = True
-        self.old_names.tell()
+        if self._labels.now.old_names:
+            self.old_names.tell()
         fingerprints = self.committee.fingerprints()
         if self._cache is not None and not self._cache.is_current(fingerprints):
             self.trained = None
