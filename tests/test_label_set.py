@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 import weaklab
 from weaklab.cli.app import app
 from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
-from weaklab.core.events import Event
+from weaklab.core.events import LABEL, Event
 from weaklab.features.base import Features
-from weaklab.project.answering import append
+from weaklab.project.answering import append, label_names
+from weaklab.project.answering import event as make_event
 from weaklab.project.label_changes import settle_labels, write_labels
 from weaklab.project.settings import FILE, make_settings, read_settings
 from weaklab.training.trainer import Trainer
@@ -299,6 +300,25 @@ def test_a_change_on_which_a_later_one_builds_is_not_undone(project):
         with pytest.raises(WeaklabError, match="there is a label 'spam' already"):
             project.undo()
         assert list(other.label_names) == ["ham", "junk", "ads", "spam"]
+
+
+def test_an_answer_is_stored_with_the_name_of_today_though_another_thread_looked_in_between(project):
+    with weaklab.Project(project.path, timeout=None, annotator="Bob") as other:
+        work = other.workspace
+        [name], known = label_names(work, ["ham"])
+        answer = make_event(work, LABEL, "a", name, annotator="Bob")
+        project.label_set.rename("ham", "fine")
+        work.refresh()
+        assert [stored.label for stored in append(work, [answer], known)] == ["fine"]
+
+
+def test_redo_gives_an_answer_under_the_name_of_today(project):
+    with project.session("Bob", background=False) as session:
+        session.answer(session.next(), "ham")
+        session.undo()
+        project.label_set.rename("ham", "fine")
+        assert session.redo().label == "fine"
+        assert list(project.manual_labels().values()).count("fine") >= 1
 
 
 def test_open_sessions_follow_and_an_answer_with_the_old_name_is_kept(project):

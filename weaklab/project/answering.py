@@ -59,24 +59,28 @@ def label_many(
     annotator: str | None = None,
 ) -> list[Event]:
     """Store several manual labels, all or none: a mapping or pairs of record and label."""
-    pairs = answers.items() if isinstance(answers, Mapping) else answers
+    pairs = list(answers.items() if isinstance(answers, Mapping) else answers)
+    names, known = label_names(work, [label for _, label in pairs])
     events = []
-    for record, label in pairs:
-        name = str(work.label_names.name(label_code(work, label)))
+    for (record, _), name in zip(pairs, names, strict=True):
         saw = shown if shown is not None else isinstance(record, Ask) and not record.blind
         by = annotator or work.annotator
         events.append(event(work, LABEL, record, name, annotator=by, seconds=seconds, suggestion_shown=saw))
-    stored = append(work, events)
+    stored = append(work, events, known)
     work.refresh()
     work.retrain_when_due()
     return stored
 
 
-def append(work: Workspace, /, events: Sequence[Event]) -> list[Event]:
+def append(work: Workspace, /, events: Sequence[Event], known: int | None = None) -> list[Event]:
     """Store answers and gold labels with the label names of this moment, whatever another process has made of them
-    since the last look.
+    since their names were looked up.
 
     Does not wait for a training that runs.
+
+    Parameters
+    ----------
+    known : the last change of the labels that the names in the events know of, by default that of the last look
 
     Raises
     ------
@@ -84,13 +88,14 @@ def append(work: Workspace, /, events: Sequence[Event]) -> list[Event]:
         A label has just been removed; then nothing is stored.
     """
     with work.journal.transaction(events_only=True):  # no label goes between the look and the answer
-        version = work.journal.version().rest
+        version, history = work.journal.version().rest, work.label_history
+        known = history.event if known is None else known
         if version != work.labels_looked_up:
-            history, known = label_history(work.journal, work.settings.labels), work.label_history.event
-            if history.event == known:
+            seen, history = history.event, label_history(work.journal, work.settings.labels)
+            if history.event == seen:
                 work.labels_looked_up = version
-            else:
-                events = [_renamed(history, each, known + 1) for each in events]
+        if history.event != known:
+            events = [_renamed(history, each, known + 1) for each in events]
         return work.journal.append(events)
 
 
@@ -221,6 +226,22 @@ def asked_by(ask: Ask) -> dict[str, Any]:
         "pool_size": ask.pool_size,
         "asked_after": ask.asked_after,
     }
+
+
+def label_names(work: Workspace, /, labels: Iterable[Any]) -> tuple[list[str], int]:
+    """Return the names of manual labels, and the last change of the labels that these names know of.
+
+    Raises
+    ------
+    UnknownLabelError
+        One is none of the project's labels, or abstains.
+    """
+    labels = list(labels)
+    while True:
+        history = work.label_history
+        codes = [label_code(work, label) for label in labels]
+        if work.label_history is history:  # else a look at what is new, here or in another thread, came between
+            return [str(history.now.names.name(code)) for code in codes], history.event
 
 
 def label_code(work: Workspace, /, label: Any) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.thresholds import clopper_pearson
-from weaklab.project.answering import append, asked_by, event, label_code, newest_standing
+from weaklab.project.answering import append, asked_by, event, label_names, newest_standing
 from weaklab.project.ask_queue import AskQueue, BatchPicker
 from weaklab.scheduling.asks import Ask, Asks
 from weaklab.scheduling.scheduler import RANDOM
@@ -116,10 +116,10 @@ class Session:
         UnknownLabelError, ProjectError
             The value is no label, or there is no such record. Nothing has been stored then.
         """
-        name = str(self._work.label_names.name(label_code(self._work, value)))
+        [name], known = label_names(self._work, [value])
         ask = self._queue.ask_of(record)
         seen = shown if shown is not None else ask is not None and not ask.blind
-        return self._store_answer(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen))
+        return self._store_answer(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen), known)
 
     def skip(self, record: Any = None, *, seconds: float | None = None) -> Event:
         """Do not ask about a record again, by default the one that is shown."""
@@ -174,8 +174,8 @@ class Session:
             self._check_open()
             if not self._undone:
                 return None
-            event = replace(self._undone.pop(), id=0, at="", session=self.id)
-            return self._keep(event)
+            last = self._undone.pop()
+            return self._keep(replace(last, id=0, at="", session=self.id), last.id - 1)
 
     # ---- state
 
@@ -271,13 +271,14 @@ class Session:
         about = {**asked, "annotator": self.annotator, "session": self.id, **about}
         return event(self._work, kind, record if shown is None else shown, value, **about)
 
-    def _store_answer(self, event: Event) -> Event:
+    def _store_answer(self, event: Event, known: int | None = None) -> Event:
         with self._lock:
             self._undone.clear()
-            return self._keep(event)
+            return self._keep(event, known)
 
-    def _keep(self, event: Event) -> Event:
-        stored = append(self._work, [event])[0]
+    def _keep(self, event: Event, known: int | None) -> Event:
+        """Store an answer; ``known`` is the last change of the labels that its label name knows of."""
+        stored = append(self._work, [event], known)[0]
         self._given[stored.id] = stored
         self._times.append(time.monotonic())
         self._queue.drop(stored.record)
