@@ -16,7 +16,7 @@ from weaklab.core.errors import HeuristicError, ProjectError, UnknownLabelError,
 from weaklab.features.embeddings import unit_rows
 from weaklab.label_models import confidence
 from weaklab.simulation.loop import Loop
-from weaklab.simulation.simulate import replay
+from weaklab.simulation.project_replay import replay
 from weaklab.training.background import Ahead
 
 TEXTS = {

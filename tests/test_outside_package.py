@@ -110,7 +110,7 @@ def program(tmp_path, text):
 def test_parts_of_another_package_are_listed(tmp_path):
     install(tmp_path / "site")
     text = f"""
-from weaklab.cli.app import list_
+from weaklab.cli.listing import list_
 for what in {list(OUTSIDE)}:
     list_(what)
 """

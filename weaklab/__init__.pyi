@@ -24,7 +24,7 @@ from .project import Project as Project
 from .scheduling.scheduler import Scheduler as Scheduler
 from .scheduling.stream import StreamSampler as StreamSampler
 from .simulation.loop import Loop as Loop
-from .simulation.simulate import replay as replay
+from .simulation.project_replay import replay as replay
 from .simulation.simulate import simulate as simulate
 from .voting.committee import Committee as Committee
 

@@ -1,4 +1,4 @@
-"""The command line ``weaklab``; it calls :class:`weaklab.Project` and has no logic of its own."""
+"""The command line ``weaklab``; it calls the library and has no logic of its own."""
 
 from weaklab.cli.app import main
 

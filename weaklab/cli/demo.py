@@ -1,4 +1,4 @@
-"""``weaklab demo``: the whole workflow on the bundled headlines, from a new project to exported labels."""
+"""The command demo: the whole workflow on the bundled headlines, from a new project to exported labels."""
 
 from __future__ import annotations
 
@@ -8,25 +8,44 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import clean, counted
-from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
-from weaklab.project.project import Project
-from weaklab.project.settings import FILE
-from weaklab.simulation.simulate import Round, replay
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from weaklab.project.project import Project
+    from weaklab.simulation.project_replay import Round
+
+commands = typer.Typer()
 
 N_SEEDS = 5
 """Number of seeds for each order of questions; a single run would be too noisy."""
 _MARK = ".made-by-weaklab-demo"
 
 
+@commands.command(epilog="Example: `weaklab demo --labels 60`")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to leave the project and the exported labels.")] = Path(
+        "weaklab-demo"
+    ),
+    labels: Annotated[int, typer.Option(help="How many answers to replay.", min=1)] = 60,
+    batch: Annotated[int, typer.Option(help="How many at a time.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
+) -> None:
+    """Label the bundled headlines: first with labeling functions only, then with simulated answers from gold labels."""
+    run_demo(folder, labels, batch, seed)
+
+
 def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
     """Make a project in ``folder``, simulate scheduled and (in copies) random answers, and export the labels."""
+    from weaklab.datasets import HEADLINE_LABELS, headline_functions, load_headlines
+    from weaklab.project.settings import FILE
+
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise ProjectError(f"{folder} is there and was not made by the demo; name another folder: weaklab demo FOLDER")
     shutil.rmtree(folder, ignore_errors=True)
@@ -60,11 +79,14 @@ def compare(
 
     The first scheduled run is on the project itself, the others are on copies.
     """
+    from weaklab.simulation.project_replay import replay
+
     orders = f"scheduled, and in random order (mean of {counted(len(seeds), 'seed')})"
     print(f"\nA person answers {counted(n_labels, 'question')}, {batch} at a time:\n{orders}\n")
     print(f"{'labels':>6}  {'accuracy':^16}  {'coverage':^16}  {'confidence':^16}  {'conflicts':^16}".rstrip())
     print(f"{'':>6}  " + "  ".join([f"{'scheduled':>9} {'random':>6}"] * 4), flush=True)
-    scheduled, unscheduled = [replay(project, gold, n_labels, batch)], list[list[Round]]()
+    scheduled: list[list[Round]] = [replay(project, gold, n_labels, batch)]
+    unscheduled: list[list[Round]] = []
     with tempfile.TemporaryDirectory() as other:
         for seed in seeds:
             for order, strategy, rounds in (("scheduled", None, scheduled), ("random", "random", unscheduled)):
@@ -78,6 +100,8 @@ def compare(
 
 
 def _mean(rounds: Sequence[Round]) -> Round:
+    from weaklab.simulation.project_replay import Round
+
     means = {f.name: sum(getattr(r, f.name) for r in rounds) / len(rounds) for f in fields(Round)}
     return Round(**{**means, "labels": round(means["labels"]), "conflicts": round(means["conflicts"])})
 
@@ -90,6 +114,9 @@ def _line(a: Round, b: Round) -> str:
 
 
 def _project(folder: Path, seed: int) -> Project:
+    from weaklab.datasets import HEADLINE_LABELS, headline_functions
+    from weaklab.project.project import Project
+
     return Project(
         folder,
         labels=list(HEADLINE_LABELS),

@@ -1,0 +1,52 @@
+"""The command export: write the labels to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weaklab.cli.open_project import open_project, print_load_errors
+from weaklab.cli.options import Folder, NoCode
+from weaklab.cli.output import print_line, print_table
+from weaklab.core.tables import counted
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: `weaklab export spam labels.parquet --include text --min-confidence 0.5`")
+def export(
+    project: Folder,
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)
+    ],
+    min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
+    precision: Annotated[
+        float | None,
+        typer.Option(help="Leave labels empty so that at least this share of the other labels is right, such as 0.95."),
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")
+    ] = None,
+    spreadsheet_safe: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."
+        ),
+    ] = False,
+    no_code: NoCode = False,
+) -> None:
+    """Write id, label, the probability of each class, confidence, and whether the label is manual."""
+    with open_project(project, run_code=not no_code) as held:
+        print_load_errors(held)
+        count = held.export(
+            file,
+            min_confidence=min_confidence,
+            precision=precision,
+            include=include or (),
+            spreadsheet_safe=spreadsheet_safe,
+        )
+        print_line(f"wrote {counted(count, 'row')} to {file}")
+        if precision is not None:
+            print_table(held.label_or_abstain(precision).table())

@@ -1,0 +1,80 @@
+"""Commands about heuristics: lfs lists them, run lets them vote and trains."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from weaklab.cli.open_project import is_broken, open_project, print_faults
+from weaklab.cli.options import Folder, NoCode, Strict
+from weaklab.cli.output import FAULTS, print_table, without_faults
+from weaklab.core.tables import Table, clean, counted
+
+if TYPE_CHECKING:
+    from weaklab.project.project import Project
+    from weaklab.project.summary import Summary
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: `weaklab lfs spam`")
+def lfs(
+    project: Folder,
+    csv: Annotated[bool, typer.Option("--csv", help="Print as CSV, for other programs.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """List the heuristics: file and line, coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults.
+
+    New and edited heuristics vote first. The exit code is 3 if a file cannot be loaded or a function has faults.
+    """
+    with open_project(project, run_code=not no_code) as held:
+        if len(held):
+            held.workspace.state(progress=sys.stderr.isatty())
+            summary = held.summary()
+            if csv:
+                print(_as_csv(summary), end="")
+            else:
+                print_table(without_faults(summary.table()))
+        else:
+            print_table(_plain_list(held))
+        print_faults(held, held.faults if len(held) else ())
+        if held.load_errors or (len(held) and held.faults):
+            sys.exit(FAULTS)
+
+
+def _as_csv(summary: Summary) -> str:
+    def safe(cell: Any) -> Any:
+        return clean(cell, None) if isinstance(cell, str) else cell
+
+    return str(
+        summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).map(safe).rename(index=safe).to_csv()
+    )
+
+
+def _plain_list(project: Project) -> Table:
+    rows = [[h.name, type(h).__name__, h.location] for h in project.committee.heuristics]
+    return Table(
+        counted(len(rows), "heuristic"), ["heuristic", "kind", "where"], rows, ["no records yet, so nothing to vote on"]
+    )
+
+
+@commands.command(epilog="Example: `weaklab run spam --strict`")
+def run(
+    project: Folder,
+    strict: Strict = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Let all heuristics vote again, not only new and edited ones.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """Let new and edited heuristics vote, train on all labels, and show the result."""
+    with open_project(project, run_code=not no_code) as held:
+        summary = held.run(progress=not quiet and sys.stderr.isatty(), fresh=fresh)
+        if not quiet:
+            print_table(without_faults(summary.table()))
+        print_faults(held, held.faults)
+        if is_broken(held, held.faults) or (strict and held.faults):
+            sys.exit(FAULTS)

@@ -1,0 +1,47 @@
+"""The command list: strategies, label models and other parts that can be chosen by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from weaklab.cli.output import print_stderr, print_table
+from weaklab.core.errors import WeaklabError, did_you_mean
+from weaklab.core.tables import Table
+
+commands = typer.Typer()
+
+LISTS = {
+    "strategies": ("weaklab.strategies", "STRATEGIES"),
+    "label-models": ("weaklab.label_models", "LABEL_MODELS"),
+    "classifiers": ("weaklab.classifiers", "CLASSIFIERS"),
+    "features": ("weaklab.features", "FEATURES"),
+    "heuristics": ("weaklab.heuristics", "HEURISTICS"),
+    "readers": ("weaklab.exchange", "READERS"),
+    "writers": ("weaklab.exchange", "WRITERS"),
+}
+"""What can be listed -> the module and the name of its registry."""
+
+
+@commands.command(name="list", epilog="Example: `weaklab list strategies`")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="strategies, label-models, classifiers, features, heuristics, readers or writers.", show_default=False
+        ),
+    ],
+) -> None:
+    """List strategies, label models, classifiers or features that can be chosen by name."""
+    if what not in LISTS:
+        raise WeaklabError(
+            f"nothing to list by the name of {what!r};{did_you_mean(what, LISTS)} there are {', '.join(LISTS)}"
+        )
+    module, registry = LISTS[what]
+    described = getattr(import_module(module), registry).describe()
+    if not described:
+        print_stderr(f"no {what}: no installed package offers any")
+        return
+    print_table(Table(what, ["name", "what it is"], [[name, text] for name, text, _ in described]))

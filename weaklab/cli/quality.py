@@ -1,0 +1,56 @@
+"""Commands that say how good the labels are: evaluate, reliability, explain."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weaklab.cli.open_project import open_project, print_load_errors
+from weaklab.cli.options import Folder, NoCode
+from weaklab.cli.output import print_line, print_table
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: `weaklab evaluate spam`")
+def evaluate(project: Folder, no_code: NoCode = False) -> None:
+    """Estimate the accuracy of the labels, from the records that were drawn at random, and forecast it for more labels.
+
+    It also shows whether labeling may stop, and whether people agree more often with a suggestion that they see.
+    """
+    with open_project(project, run_code=not no_code) as held:
+        print_load_errors(held)
+        print_table(held.evaluate(progress=sys.stderr.isatty()).table())
+
+
+@commands.command(epilog="Example: `weaklab reliability spam --plot reliability.png`")
+def reliability(
+    project: Folder,
+    bins: Annotated[int, typer.Option(help="Bins of equal width from 0 to 1.", min=1)] = 15,
+    plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
+    no_code: NoCode = False,
+) -> None:
+    """Show the share of right labels by predicted probability, measured on the records that were drawn at random."""
+    with open_project(project, run_code=not no_code) as held:
+        print_load_errors(held)
+        found = held.reliability(bins)
+        if plot is not None:
+            found.plot(plot)
+        print_table(found.table())
+        if plot is not None:
+            print_line(f"wrote {plot}")
+
+
+@commands.command(epilog="Example: `weaklab explain spam 17`")
+def explain(
+    project: Folder,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
+    no_code: NoCode = False,
+) -> None:
+    """Show why a record got its label: the contribution of each heuristic to its log-odds against the next label."""
+    with open_project(project, run_code=not no_code) as held:
+        print_load_errors(held)
+        print_table(held.explain(record).table())
