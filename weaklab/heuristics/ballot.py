@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from weaklab.heuristics.fingerprint import Module
+    from weaklab.heuristics.value_writer import Module
 
 
 FaultRow = tuple[int, str, str]

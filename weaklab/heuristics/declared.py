@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,39 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Keywords(Heuristic):
+class TextSearch(Heuristic):
+    """Votes for a label where a regular expression is found in a column; the base of keywords and patterns."""
+
+    label: str | int
+    column: str
+    regex: re.Pattern[str]
+
+    def reads(self) -> frozenset[str]:
+        return frozenset((self.column,))
+
+    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
+        columns = Columns(batch)
+        box = BallotBox(self, columns, labels)
+        code, search = labels.code(self.label), self.regex.search
+        try:
+            values = columns[self.column]
+        except KeyError as error:
+            for row in range(len(columns)):
+                box.fault(row, error)
+            return box.close()
+        at, skip = (watch.at, watch.skip) if watch is not None else (None, ())
+        votes = box.ballot.votes
+        for row, value in enumerate(values):
+            if at is not None:
+                if row in skip:
+                    continue
+                at(row)
+            if value is not None and search(value if isinstance(value, str) else str(value)):
+                votes[row] = code
+        return box.close()
+
+
+class Keywords(TextSearch):
     """Votes for a label where a text contains one of some words; made by :func:`keywords`."""
 
     def __init__(
@@ -38,19 +70,13 @@ class Keywords(Heuristic):
         self.examples = example_pairs(examples, self.name)
 
     @cached_property
-    def regex(self) -> re.Pattern[str]:
+    def regex(self) -> re.Pattern[str]:  # type: ignore[override]  # it can be set as any cached property can
         """The regular expression that finds one of the words; compiled on first use, as most lists never need it."""
         return words_regex(self.words, self.case)
 
     @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("keywords", str(self.label), self.column, str(self.case), *sorted(set(self.words)))
-
-    def reads(self) -> frozenset[str]:
-        return frozenset((self.column,))
-
-    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        return _search_column(self, batch, labels, self.regex.search, watch)
 
     def spec(self) -> dict[str, Any]:
         return {
@@ -63,7 +89,7 @@ class Keywords(Heuristic):
         }
 
 
-class Pattern(Heuristic):
+class Pattern(TextSearch):
     """Votes for a label where a regular expression is found in a text; made by :func:`pattern`."""
 
     opaque = True
@@ -92,12 +118,6 @@ class Pattern(Heuristic):
     @cached_property
     def fingerprint(self) -> str:
         return fingerprint.digest("pattern", str(self.label), self.column, str(self.regex.flags), self.regex.pattern)
-
-    def reads(self) -> frozenset[str]:
-        return frozenset((self.column,))
-
-    def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
-        return _search_column(self, batch, labels, self.regex.search, watch)
 
     def spec(self) -> dict[str, Any]:
         return {
@@ -132,30 +152,6 @@ class ColumnVotes(Heuristic):
 
     def spec(self) -> dict[str, Any]:
         return {"kind": "column", "name": self.name, "column": self.column, "position": self.position}
-
-
-def _search_column(
-    heuristic: Any, batch: pa.RecordBatch, labels: LabelNames, search: Callable[[str], Any], watch: Watch | None
-) -> Ballot:
-    columns = Columns(batch)
-    box = BallotBox(heuristic, columns, labels)
-    code = labels.code(heuristic.label)
-    try:
-        values = columns[heuristic.column]
-    except KeyError as error:
-        for row in range(len(columns)):
-            box.fault(row, error)
-        return box.close()
-    at, skip = (watch.at, watch.skip) if watch is not None else (None, ())
-    votes = box.ballot.votes
-    for row, value in enumerate(values):
-        if at is not None:
-            if row in skip:
-                continue
-            at(row)
-        if value is not None and search(value if isinstance(value, str) else str(value)):
-            votes[row] = code
-    return box.close()
 
 
 def _word_list(words: Any) -> list[str]:

@@ -21,7 +21,7 @@ from weaklab.corpus.records import Columns, Record, Roles, sheet_of, visible
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, FaultRow, Heuristic, Watch, faults_of
 from weaklab.heuristics.columns_read import columns_read
-from weaklab.heuristics.fingerprint import Module
+from weaklab.heuristics.value_writer import Module
 
 if TYPE_CHECKING:
     import pyarrow as pa

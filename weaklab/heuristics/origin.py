@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import site
 import sys
@@ -38,6 +39,21 @@ def home_of(thing: Any) -> str:
         return OWN
     module = sys.modules.get(name) if isinstance(name, str) else None
     return OWN if module is None else _home_of_module(module)
+
+
+def home_by_name(top: str) -> str:
+    """Return the home of a module without importing it."""
+    module = sys.modules.get(top)
+    if module is not None:
+        return home_of(module)
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        raise ModuleNotFoundError(top)
+    if spec.origin in ("built-in", "frozen"):
+        return "python"
+    places = list(spec.submodule_search_locations or ())
+    file = spec.origin or (f"{places[0]}/__init__.py" if places else "")
+    return home_of_file(file) if file else OWN
 
 
 def _home_of_module(module: types.ModuleType) -> str:

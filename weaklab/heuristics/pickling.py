@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from weaklab.heuristics.fingerprint import Module
 from weaklab.heuristics.origin import OWN, home_of
+from weaklab.heuristics.value_writer import Module
 
 if TYPE_CHECKING:
     from weaklab.heuristics.ballot import Heuristic

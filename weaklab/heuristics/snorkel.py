@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weaklab.corpus.records import Columns
 from weaklab.heuristics import fingerprint
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
-from weaklab.heuristics.fingerprint import Module
 from weaklab.heuristics.functions import BallotBox, location_of
+from weaklab.heuristics.value_writer import Module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

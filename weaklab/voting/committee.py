@@ -17,7 +17,7 @@ from weaklab.corpus import Corpus
 from weaklab.corpus.records import Columns, Roles
 from weaklab.exchange import read
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
-from weaklab.heuristics.fingerprint import one_look
+from weaklab.heuristics.look_cache import one_look
 from weaklab.voting.kept_columns import ColumnCache, KeptColumns, MemoryCache
 from weaklab.voting.runner import VoteRunner
 
