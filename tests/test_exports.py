@@ -14,7 +14,7 @@ import pytest
 
 from weaklab import Project, keywords
 from weaklab.core.errors import CorpusError, ProjectError
-from weaklab.corpus.plain import plain_column
+from weaklab.corpus.plain_types import plain_column
 from weaklab.exchange import WRITERS
 from weaklab.exchange.csv_writer import spreadsheet_safe, without_formula
 

@@ -35,7 +35,7 @@ from weaklab.strategies import (
     variance_reduction,
 )
 from weaklab.strategies.geometry import k_means, nearest, squares
-from weaklab.strategies.vote_patterns import pattern_ids
+from weaklab.strategies.vote_groups import pattern_ids
 
 DOCS = Path(__file__).parent.parent / "docs" / "strategies.md"
 CLOSE = 1e-5

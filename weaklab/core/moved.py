@@ -28,6 +28,7 @@ MOVED = {
     "weaklab.engines": ("weaklab.batch",),
     "weaklab.engines.local": ("weaklab.voting.workers.tasks",),
     "weaklab.engines.spark": ("weaklab.batch.spark",),
+    "weaklab.exchange.rows": ("weaklab.exchange.python_records",),
     "weaklab.explain": ("weaklab.training.explanations",),
     "weaklab.exports": (
         "weaklab.exchange.label_files",

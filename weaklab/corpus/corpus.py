@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, warn
 from weaklab.corpus.records import Columns, Record, Roles, id_texts, ids_of, records
-from weaklab.corpus.roles import guessed_text
 from weaklab.corpus.source import BATCH_BYTES, BATCH_ROWS, ColumnError, Source, check_columns
+from weaklab.corpus.text_column import guessed_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

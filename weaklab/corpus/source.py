@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, did_you_mean
-from weaklab.corpus.plain import plain_column
+from weaklab.corpus.plain_types import plain_column
 
 if TYPE_CHECKING:
     import pyarrow as pa

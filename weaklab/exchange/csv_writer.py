@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weaklab.core.errors import ProjectError
-from weaklab.corpus.plain import plain_table
+from weaklab.corpus.plain_types import plain_table
 from weaklab.exchange.formats import WRITERS
 from weaklab.exchange.json_files import json_values
 

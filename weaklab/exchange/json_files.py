@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.core.progress import tracked
-from weaklab.corpus.plain import plain_table
+from weaklab.corpus.plain_types import plain_table
 from weaklab.corpus.source import BATCH_ROWS, ColumnError, Source
 from weaklab.exchange.file_options import FileOptions
 from weaklab.exchange.formats import READERS, WRITERS, uses
+from weaklab.exchange.python_records import batches_of_rows, table_of_rows
 from weaklab.exchange.python_values import MAX_DEPTH
-from weaklab.exchange.rows import batches_of_rows, table_of_rows
 from weaklab.exchange.schemas import table_batches
 from weaklab.exchange.text_streams import Utf8Stream, count_lines, first_line, lines, short
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, ProjectError
-from weaklab.corpus.plain import plain_table
+from weaklab.corpus.plain_types import plain_table
 from weaklab.corpus.source import BATCH_BYTES, BATCH_ROWS, Source, check_names, uniform
 from weaklab.exchange.file_options import FileOptions
 from weaklab.exchange.formats import READERS, WRITERS, uses

@@ -20,7 +20,7 @@ from weaklab.exchange.frames import (
     pandas_source,
     polars_source,
 )
-from weaklab.exchange.rows import list_source
+from weaklab.exchange.python_records import list_source
 from weaklab.exchange.schemas import table_batches
 from weaklab.exchange.text_streams import short, suffix
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.corpus.source import Source
 from weaklab.exchange.file_options import FileOptions
 from weaklab.exchange.formats import READERS, uses
-from weaklab.exchange.rows import batches_of_rows
+from weaklab.exchange.python_records import batches_of_rows
 from weaklab.exchange.text_streams import lines
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What an import took for what."""
+"""The receipt of an import: how each column was used, and the counts of labels."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from weaklab.strategies.representative import (
     typicality,
 )
 from weaklab.strategies.uncertainty import entropy, least_confidence, margin, random
-from weaklab.strategies.vote_patterns import error_mass
+from weaklab.strategies.vote_groups import error_mass
 
 __all__ = [
     "ARGUMENTS",

@@ -1,5 +1,5 @@
-"""How declared heuristics vote on whole batches: all keyword lists in one pass, regular expressions on the rows that
-may match.
+"""The committee, and how its heuristics vote: keyword lists and regular expressions together in one pass over the text,
+functions of the user in child processes that can be killed.
 """
 
 from weaklab.voting.plan import Member, Plan

@@ -338,7 +338,7 @@ class _Compiled:
     """The compiled members that read one column; immutable."""
 
     def __init__(self, tasks: Sequence[_Task]) -> None:
-        from weaklab.voting.passes import Passes
+        from weaklab.voting.candidate_rows import Passes
         from weaklab.voting.words import Words, fits
 
         self._how: dict[int, tuple[str, str]] = {}

@@ -1,4 +1,4 @@
-"""Query strategies based on vote patterns: groups of records with exactly the same votes."""
+"""Query strategies based on groups of records with exactly the same votes (vote patterns)."""
 
 from __future__ import annotations
 
