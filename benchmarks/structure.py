@@ -44,6 +44,7 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,9 +63,15 @@ def module_name(path: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """Return the syntax tree of a module; it is asked for several times."""
+    return ast.parse(source)
+
+
 def imported(path: Path, package: Path) -> Iterator[tuple[str, str | None]]:
     """Yield (module, name or None) of all that a file imports from the package, wherever in the file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path.read_text(encoding="utf-8"))
     own = module_name(path, package).split(".")
     base = own if path.stem == "__init__" else own[:-1]
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
@@ -78,12 +85,17 @@ def imported(path: Path, package: Path) -> Iterator[tuple[str, str | None]]:
                 module = ".".join([*base[: len(base) - node.level + 1], *([module] if module else [])])
             if module.split(".")[0] == NAME:
                 yield from ((module, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == NAME and NAME in whole:
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == NAME in whole:
             yield NAME, node.attr
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+        elif isinstance(node, ast.Call) and node.args and last_name(node.func).endswith("import_module"):
             module = str(getattr(node.args[0], "value", ""))
             if module.startswith(f"{NAME}."):
                 yield module, None
+
+
+def last_name(node: ast.expr) -> str:
+    """Return ``c`` for the expression ``a.b.c``, and nothing for one that does not end in a name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def module_graph(package: Path) -> Graph:
@@ -162,7 +174,7 @@ def levels(graph: Graph) -> int:
 def methods_of_classes(package: Path) -> Iterator[tuple[int, str]]:
     """Yield the number of methods and the name of each class."""
     for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 methods = {one.name for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
                 yield len(methods), node.name

@@ -1,4 +1,5 @@
-"""The command line as a person and a script use it: real processes, a real terminal."""
+"""The command line as a person and a script use it: the main job in real processes, a real terminal, and every other
+command line in this process, which takes no second for imports."""
 
 import csv
 import io
@@ -7,13 +8,17 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 import weaklab
+from weaklab.cli import main
 from weaklab.cli.terminal import LineReader, label_in_terminal
 from weaklab.core.labels import LabelNames
 
@@ -40,13 +45,30 @@ plans = keywords("ham", ["lunch", "later"], name="plans")
 """
 
 
-def run(*arguments, stdin="", code=0):
-    done = subprocess.run(
-        [*WEAKLAB, *map(str, arguments)], input=stdin, capture_output=True, text=True, encoding="utf-8"
-    )
+def as_expected(done, code):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def run_process(*arguments, stdin="", code=0):
+    """Run a command line in a process of its own."""
+    line = [*WEAKLAB, *map(str, arguments)]
+    return as_expected(subprocess.run(line, input=stdin, capture_output=True, text=True, encoding="utf-8"), code)
+
+
+def run(*arguments, stdin="", code=0):
+    """Run a command line in this process, as ``weaklab`` does it."""
+    line, out, errors = ["weaklab", *map(str, arguments)], io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.setattr(sys, "argv", line)
+        patch.setattr(sys, "stdin", io.StringIO(stdin))
+        with (
+            warnings.catch_warnings(action="default"),
+            pytest.raises(SystemExit) as left,
+        ):  # no warning is an error here
+            main()
+    return as_expected(CompletedProcess(line, left.value.code, out.getvalue(), errors.getvalue()), code)
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +92,15 @@ def project(made, tmp_path):
 
 
 def test_the_main_job_from_nothing_to_exported_labels(project):
-    done = run("run", project)
+    """Every step is a process, as a script would do it; the other formats of export are written in this one."""
+    done = run_process("run", project)
     assert "fails_on_calls" in done.stdout
     assert "fault: fails_on_calls" in done.stderr
     assert "record 'f': RuntimeError: no signal" in done.stderr
-    labeled = run("label", project, "--annotator", "me", stdin="ham\n2\nq\n")
+    labeled = run_process("label", project, "--annotator", "me", stdin="ham\n2\nq\n")
     assert "2 labels given; 2 of 6 records have one" in labeled.stdout
-    for suffix in ("parquet", "csv", "jsonl"):
-        assert "wrote 6 rows" in run("export", project, project / f"out.{suffix}", "--include", "text").stdout
+    for start, suffix in ((run_process, "parquet"), (run, "csv"), (run, "jsonl")):
+        assert "wrote 6 rows" in start("export", project, project / f"out.{suffix}", "--include", "text").stdout
     assert pq.read_table(project / "out.parquet").column_names == [
         "id",
         "text",
@@ -89,7 +112,7 @@ def test_the_main_job_from_nothing_to_exported_labels(project):
         "shared_from",
     ]
     assert pd.read_csv(project / "out.csv")["manual"].sum() == 2
-    status = json.loads(run("status", project, "--json").stdout)
+    status = json.loads(run_process("status", project, "--json").stdout)
     assert (status["records"], status["heuristics"], status["manual_labels"], status["faults"]) == (6, 2, 2, 1)
 
 
@@ -137,6 +160,14 @@ def test_mistakes_are_one_line_on_stderr_with_an_exit_code(arguments, code, mess
     done = run(*arguments, code=code)
     assert message in done.stderr
     assert not Path("q", "weaklab.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [(["run", "nowhere"], 1, "error: nowhere: no weaklab project here"), (["frob"], 2, "No such command 'frob'")],
+)
+def test_a_process_ends_with_the_exit_code_of_a_mistake(arguments, code, message):
+    assert message in run_process(*arguments, code=code).stderr
 
 
 def test_mistakes_in_a_project_are_reported(project, tmp_path):
@@ -274,11 +305,14 @@ def test_labeling_stops_after_n(project):
 # ---- demo
 
 
-def test_demo_exports_labels_and_refuses_foreign_folders(tmp_path):
+def test_demo_exports_labels_and_refuses_foreign_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("weaklab.cli.demo.N_SEEDS", 2)
     done = run("demo", tmp_path / "d", "--labels", "20")
     lines = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("0 ", "10 ", "20 "))]
     assert [line[0] for line in lines] == ["0", "10", "20"]
+    assert "in random order (mean of 2 seeds)" in done.stdout
     assert pd.read_csv(tmp_path / "d" / "labels.csv").shape == (930, 8)
+    monkeypatch.setattr("weaklab.cli.demo.N_SEEDS", 1)
     run("demo", tmp_path / "d", "--labels", "1")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("ten years of work")
