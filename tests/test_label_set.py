@@ -182,6 +182,22 @@ def test_a_rename_to_a_name_that_was_no_label_lets_those_vote_anew_that_voted_it
     assert votes(project)["early"] == ["junk", None, None, "junk"]
 
 
+def test_a_crowd_that_labeled_before_labels_were_renamed_and_merged_is_read(project):
+    project.label_set.rename("spam", "junk")
+    project.label_set.order(["ads", "junk", "ham"])
+    rows = [("a", "Bob", "spam"), ("a", "Eve", "junk"), ("b", "Bob", "ham"), ("c", "Bob", "ads")]
+    table = [dict(zip(["item", "worker", "label"], row, strict=True)) for row in rows]
+    crowd = project.add_crowd(table)
+    assert list(crowd.labels) == ["ads", "junk", "ham"]
+    assert votes(project)["crowd"] == ["junk", "ham", "ads", None]
+    project.label_set.merge("ads", into="junk")
+    assert votes(project)["crowd"] == ["junk", "ham", "junk", None]
+    assert list(project.add_crowd(table).labels) == ["junk", "ham"]
+    assert votes(project)["crowd"] == ["junk", "ham", "junk", None]
+    with pytest.raises(WeaklabError, match="eggs"):
+        project.add_crowd([{**table[0], "label": "eggs"}])
+
+
 def test_a_function_that_was_edited_before_a_rename_votes_anew_after_it(project):
     words = ["prize"]
     project.add(weaklab.labeling_function(name="edited")(lambda x: "ham" if words[0] in x.text else None))

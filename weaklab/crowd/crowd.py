@@ -347,6 +347,8 @@ def _read(
 def _names(
     given: list[str], labels: Sequence[str] | None, map: Mapping[Any, Any] | None, source: str, column: str
 ) -> LabelNames:
+    if isinstance(labels, LabelNames):
+        return labels  # with former names, which are read as the labels that they are now
     if labels is not None:
         return LabelNames([str(name) for name in labels] if not isinstance(labels, str) else labels)
     found = sorted(names_in(given, map), key=_order)

@@ -68,7 +68,8 @@ def add_crowd(
     data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
     item, worker, label : names of the columns; items are record ids
     name : of the heuristic; one of the same name is replaced
-    map : value -> label name, for values that are no label names, as in :meth:`add_records`
+    map : value -> label name, for values that are no label names, as in :meth:`add_records`; former names of labels
+        need none
 
     Raises
     ------
@@ -79,7 +80,7 @@ def add_crowd(
     from weaklab.crowd.crowd import Crowd
 
     work.refresh()
-    crowd = Crowd(data, item, worker, label, list(work.label_names), map)
+    crowd = Crowd(data, item, worker, label, work.label_names, map)
     check_items(crowd, work.rows)
     add(work, CrowdVotes(name, crowd))
     work.cache.trainer(progress=False)  # keeps the votes, for nothing else remembers them
