@@ -197,6 +197,53 @@ def test_project_remembers_a_heuristic_of_another_package_by_name(tmp_path):
     assert "heuristic 'has_word0': the package that offers it is not installed here" in errors
 
 
+SETTING = """
+import weaklab
+project = weaklab.Project("p", labels=["a", "b"], timeout=None, heuristics=["has_word0"])
+project.add_records([f"word{i % 2} and {i}" for i in range(40)], quiet=True)
+project.run(progress=False)
+print(project.committee["has_word0"].location)
+try:
+    project.remove("has_word0")
+except weaklab.WeaklabError as error:
+    print(error)
+project.workspace.reload()
+print(project.committee.names)
+"""
+OPENS_WITHOUT_CODE = OPENS.replace('Project("p")', 'Project("p", run_code=False)')
+
+
+def test_settings_name_a_heuristic_of_another_package(tmp_path):
+    install(tmp_path / "site")
+    place, refused, names = program(tmp_path, SETTING).stdout.splitlines()
+    assert place == "heuristics of weaklab.toml"
+    assert "stands in heuristics of weaklab.toml; take it out there" in refused
+    assert names == "['has_word0']"
+    assert 'heuristics = ["has_word0"]' in (tmp_path / "p" / "weaklab.toml").read_text()
+    assert program(tmp_path, OPENS).stdout.splitlines() == ["LabelingFunction 20", "[]"]
+    assert program(tmp_path, OPENS_WITHOUT_CODE).stdout.splitlines() == ["MissingHeuristic 20", "[]"]
+    shutil.rmtree(tmp_path / "site")
+    kind, errors = program(tmp_path, OPENS).stdout.splitlines()
+    assert kind == "MissingHeuristic 20"
+    assert "heuristic 'has_word0': the package that offers it is not installed here" in errors
+
+
+def test_settings_that_name_no_heuristic_are_refused_or_told(tmp_path):
+    text = """
+import weaklab
+for names in (["no_such"], [3], 3):
+    try:
+        project = weaklab.Project(f"p{names}", labels=["a", "b"], heuristics=names)
+        print(project.load_errors)
+    except weaklab.WeaklabError as error:
+        print(error)
+"""
+    missing, number, single = program(tmp_path, text).stdout.splitlines()
+    assert "heuristic 'no_such': the package that offers it is not installed here" in missing
+    assert "setting heuristics holds 3; wanted names in quotes" in number
+    assert "setting heuristics must be a list, got 3" in single
+
+
 def test_commands_import_and_export_formats_of_another_package(tmp_path):
     install(tmp_path / "site")
     program(tmp_path, USES)

@@ -18,12 +18,15 @@ from weaklab.project.stored_members import (
     MissingHeuristic,
     classifier_from_setting,
     heuristic_from_spec,
+    offered,
     runs_code,
     stored_spec,
 )
 from weaklab.voting.committee import Committee
 
 _IN_FILES = "heuristics_in_files"
+OFFERED = f"heuristics of {FILE}"
+"""Where a heuristic stands that the settings name and an installed package offers."""
 
 
 class ProjectMembers:
@@ -55,6 +58,7 @@ class ProjectMembers:
         self._files = FileContents()
         if self._run_code:
             self._take_files()
+            self._take_offered()
         else:
             self._take_names()
         for entry in self._settings.weak_classifiers:
@@ -100,11 +104,36 @@ class ProjectMembers:
             if path.exists() or place != "labeling_functions":
                 self._take_file(path)
 
+    def _take_offered(self) -> None:
+        """Take the heuristics of installed packages that the settings name."""
+        for name in dict.fromkeys(self._settings.heuristics):
+            try:
+                member = offered(name)
+                member.location = OFFERED
+                if name in self.committee:
+                    raise HeuristicError(f"is the name of a heuristic in {self._places[name]}; rename that")
+                self.committee.add(member)
+                self._places[name] = OFFERED
+            except WeaklabError as error:
+                self.load_errors.append(f"{self._path / FILE}: heuristic {name!r}: {error}")
+                warn(self.load_errors[-1])
+                self._take_kept(name)
+
+    def _take_kept(self, name: str) -> None:
+        """Let the votes count that a heuristic gave which is not here now."""
+        for held, fingerprint, location in self._journal.get(_IN_FILES) or []:
+            if held == name and location == OFFERED and name not in self.committee:
+                self.committee.add(MissingHeuristic(name, str(fingerprint), OFFERED))
+                self._places[name] = OFFERED
+
     def _take_names(self) -> None:
-        """Take the heuristics of the files as :meth:`remember` noted them, without running anything."""
+        """Take the heuristics of the files and of installed packages as :meth:`remember` noted them, without running
+        anything.
+        """
         noted = self._journal.get(_IN_FILES)
-        if noted is None and any(
-            next((self._path / place).glob("*.py"), None) for place in self._settings.labeling_functions
+        if noted is None and (
+            self._settings.heuristics
+            or any(next((self._path / place).glob("*.py"), None) for place in self._settings.labeling_functions)
         ):
             warn(
                 f"{self._path} was opened without running code, and its labeling functions have not voted yet, so that "

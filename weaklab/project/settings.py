@@ -30,6 +30,7 @@ class Settings:
     labeling_functions : files and folders, relative to the project folder
     weak_classifiers : names, or tables with ``estimator``, ``features``, ``name``, ``min_probability``, ``min_labels``,
         ``seed``
+    heuristics : names of heuristics that installed packages offer, see ``weaklab list heuristics``
     label_model : name
     use_features : whether the label model looks at the records themselves, where it can
     retrain_every : retrain after so many new labels; 0 only on demand
@@ -47,6 +48,7 @@ class Settings:
     labels: list[str]
     labeling_functions: list[str] = field(default_factory=lambda: ["labeling_functions"])
     weak_classifiers: list[Any] = field(default_factory=list)
+    heuristics: list[Any] = field(default_factory=list)
     label_model: str = "committee"
     use_features: bool = True
     retrain_every: int = 10
@@ -73,7 +75,7 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise WeaklabError(f"setting {name} must be from 0 to 1, got {value!r}")
-        for name in ("labeling_functions", "weak_classifiers"):
+        for name in ("labeling_functions", "weak_classifiers", "heuristics"):
             value = getattr(self, name)
             if not isinstance(value, (str, Path, Mapping, Iterable)):
                 raise WeaklabError(f"setting {name} must be a list, got {value!r}")
@@ -91,6 +93,12 @@ class Settings:
                 "features"
             )
         self.labeling_functions = [str(path) for path in self.labeling_functions]
+        unnamed = [entry for entry in self.heuristics if not isinstance(entry, str) or not entry]
+        if unnamed:
+            raise WeaklabError(
+                f"setting heuristics holds {unnamed[0]!r}; wanted names in quotes, of heuristics that installed "
+                "packages offer (weaklab list heuristics)"
+            )
 
 
 def make_settings(values: Mapping[str, Any], where: str) -> Settings:
@@ -141,6 +149,7 @@ _HELP = {
     "labeling_functions": "Files and folders with labeling functions, relative to this folder.",
     "weak_classifiers": 'Names ("naive_bayes"; "auto" suits the data), or tables: '
     '{ estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
+    "heuristics": "Names of heuristics that installed packages offer; see `weaklab list heuristics`.",
     "label_model": "See `weaklab list label-models`.",
     "use_features": "Whether the label model looks at the records themselves; false leaves it to votes and weak "
     "classifiers.",

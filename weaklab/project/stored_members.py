@@ -65,7 +65,14 @@ def runs_code(spec: Any) -> bool:
     return isinstance(spec, dict) and spec.get("kind") == REGISTERED
 
 
-def _registered(name: str) -> Heuristic:
+def offered(name: str) -> Heuristic:
+    """Return the heuristic that an installed package offers by a name.
+
+    Raises
+    ------
+    HeuristicError
+        None offers it.
+    """
     if name not in HEURISTICS:
         raise HeuristicError(
             "the package that offers it is not installed here; the votes that are kept count, and it abstains on other "
@@ -78,7 +85,7 @@ _MAKERS: dict[str, tuple[Callable[..., Heuristic], tuple[str, ...]]] = {
     "keywords": (keywords, ("label", "words", "name", "case", "column")),
     "pattern": (pattern, ("label", "regex", "name", "flags", "column")),
     "where": (where, ("label", "condition", "name")),
-    REGISTERED: (_registered, ("name",)),
+    REGISTERED: (offered, ("name",)),
     "column": (ColumnVotes, ("name", "column", "position")),
 }
 _CLASSIFIER_SETTINGS = (
