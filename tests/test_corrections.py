@@ -120,6 +120,36 @@ def test_an_event_is_taken_back_once(project):
         project.undo(removal + 1)
 
 
+@pytest.mark.filterwarnings("ignore::weaklab.core.errors.FaultWarning")
+def test_faults_count_on_the_records_that_are_there(tmp_path):
+    def fails(x):
+        if x.n % 2:
+            raise ValueError("odd")
+        return {"no": "label"}[x.text]
+
+    with Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
+        project.add_records(
+            [{"id": f"r{i}", "text": "yes" if i < 50 else "no", "n": i} for i in range(100)], quiet=True
+        )
+        project.add(labeling_function(fails))
+
+        def faults():
+            return {fault.exception: (fault.count, fault.records[0]) for fault in project.votes().faults}
+
+        assert faults() == {"KeyError": (25, "r0"), "ValueError": (50, "r1"), "UnknownLabelError": (25, "r50")}
+        project.remove_records([f"r{i}" for i in range(60) if i % 2])
+        assert faults() == {"KeyError": (25, "r0"), "ValueError": (20, "r61"), "UnknownLabelError": (25, "r50")}
+        assert project.status()["faults"] == 70
+        project.update_records([{"id": "r61", "n": 0}, {"id": "r0", "n": 1}])
+        assert faults() == {"KeyError": (24, "r2"), "ValueError": (20, "r0"), "UnknownLabelError": (26, "r50")}
+        project.remove_records([f"r{i}" for i in range(60) if i % 2 == 0])
+        assert faults() == {"ValueError": (19, "r63"), "UnknownLabelError": (21, "r60")}
+    with Project(tmp_path / "p", run_code=False) as again:
+        assert [fault.count for fault in again.votes().faults] == [19, 21]
+        again.undo(1)
+        assert sum(fault.count for fault in again.votes().faults) == 70
+
+
 # ---- updating
 
 

@@ -37,6 +37,8 @@ class Ballot:
     faults : the faults, merged by kind
     fault_rows : (row of the batch, exception name, message) of every record with a fault, in row order; empty in the
         ballot of a whole corpus
+    fault_kinds : int16 (n,), of each record the number of its fault in ``faults``, -1 for none; None in the ballot of a
+        batch, and where it is not known
     kills : rows of the batch on which its process was killed or died, in order
     seconds : CPU seconds for voting in a child process; 0 if not measured
     """
@@ -46,6 +48,7 @@ class Ballot:
     scores: NDArray[np.float32] | None = None
     faults: list[Fault] = field(default_factory=list)
     fault_rows: list[FaultRow] = field(default_factory=list)
+    fault_kinds: NDArray[np.int16] | None = None
     kills: list[int] = field(default_factory=list)
     seconds: float = 0.0
 

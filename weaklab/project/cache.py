@@ -18,6 +18,7 @@ from weaklab.scheduling.asks import texts_of
 from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
 from weaklab.voting.committee import join
+from weaklab.voting.fault_kinds import placed
 from weaklab.voting.kept_columns import is_strange
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ProjectCache:
             for folder, part in zip(self._folders, parts, strict=True)
         ]
         columns = {
-            h.name: _placed(join([part[h.name] for part, _ in found]), corpus.places)
+            h.name: self._placed(join([part[h.name] for part, _ in found]))
             for h in committee.heuristics
             if not isinstance(h, WeakClassifier)
         }
@@ -141,6 +142,11 @@ class ProjectCache:
             groups=self.groups,
             embeddings=self.views.learnable if self._settings.use_features else None,
         )
+
+    def _placed(self, ballot: Ballot) -> Ballot:
+        """Return the votes on the records as they are, from those on all imports and updates."""
+        places = self.corpus.places
+        return ballot if places is None else placed(ballot, places, lambda rows: [self._ids[row] for row in rows])
 
     def trained(self, state: State) -> TrainedCommittee:
         """Return the committee as of a training, to apply it to records that are not in the corpus."""
@@ -235,12 +241,3 @@ class ProjectCache:
         for row in np.argsort(keys, kind="stable").tolist():
             groups[row] = first.setdefault((int(groups[row]), others[row]), row)
         return groups
-
-
-def _placed(ballot: Ballot, places: NDArray[np.int64] | None) -> Ballot:
-    """Return the votes on the records at some places of the imports and updates, in their order; by default all."""
-    if places is None:
-        return ballot
-    sure = None if ballot.confidence is None else ballot.confidence[places]
-    scores = None if ballot.scores is None else ballot.scores[places]
-    return Ballot(ballot.votes[places], sure, scores, ballot.faults)

@@ -50,10 +50,12 @@ class ColumnFiles:
         faults = metadata.get(b"faults", b"[]")
         sure = table.column("confidence").to_numpy() if "confidence" in table.schema.names else None
         votes = table.column("vote").to_numpy()
+        kinds = table.column("fault").to_numpy() if "fault" in table.schema.names else None
         held = metadata.get(b"sum")
-        if held is not None and held != _votes_sum(self._key(fingerprint), votes, sure, faults):
+        if held is not None and held != _votes_sum(self._key(fingerprint), votes, sure, faults, kinds):
             raise DamagedError("its checksum does not fit")
-        return Ballot(votes, sure, faults=[Fault.from_json(fault) for fault in json.loads(faults)]), held is not None
+        ballot = Ballot(votes, sure, faults=[Fault.from_json(fault) for fault in json.loads(faults)], fault_kinds=kinds)
+        return ballot, held is not None
 
     def _key(self, fingerprint: str) -> str:
         return f"{self._kept.folder.name}/{fingerprint}"
@@ -69,8 +71,10 @@ class ColumnFiles:
         votes = np.asarray(ballot.votes, dtype=np.int8)
         sure = None if ballot.confidence is None else np.asarray(ballot.confidence, dtype=np.float32)
         columns = {"vote": pa.array(votes)} | ({} if sure is None else {"confidence": pa.array(sure)})
+        kinds = ballot.fault_kinds
+        columns |= {} if kinds is None else {"fault": pa.array(kinds)}
         faults = json.dumps([fault.to_json() for fault in ballot.faults]).encode()
-        checksum = _votes_sum(self._key(fingerprint), votes, sure, faults)
+        checksum = _votes_sum(self._key(fingerprint), votes, sure, faults, kinds)
         table = pa.table(columns).replace_schema_metadata({b"faults": faults, b"sum": checksum})
         self._kept.write(f"{fingerprint}.parquet", lambda path: pq.write_table(table, path, compression="zstd"))
 
@@ -104,13 +108,15 @@ class NarrowColumns:
         self._whole.put(fingerprint, ballot)
 
 
-def _votes_sum(key: str, votes: NDArray[Any], sure: NDArray[Any] | None, faults: bytes) -> bytes:
+def _votes_sum(
+    key: str, votes: NDArray[Any], sure: NDArray[Any] | None, faults: bytes, kinds: NDArray[Any] | None
+) -> bytes:
     """Return a checksum of a column of votes, and of whose it is."""
     import hashlib
 
     import numpy as np
 
     found = hashlib.sha256(f"{key}\0{len(votes)}\0{sure is not None}\0".encode() + faults)
-    for array in (votes, *(() if sure is None else (sure,))):
+    for array in (votes, *(each for each in (sure, kinds) if each is not None)):
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()[:32].encode()

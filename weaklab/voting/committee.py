@@ -18,6 +18,7 @@ from weaklab.corpus.records import Columns, Roles
 from weaklab.exchange import read
 from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, labeling_function, load
 from weaklab.heuristics.look_cache import one_look
+from weaklab.voting.fault_kinds import joined_fault_kinds
 from weaklab.voting.kept_columns import ColumnCache, KeptColumns, MemoryCache
 from weaklab.voting.runner import VoteRunner
 
@@ -419,6 +420,7 @@ def join(parts: Sequence[Ballot]) -> Ballot:
         )
     if parts[0].scores is not None:
         whole.scores = np.concatenate([p.scores for p in parts if p.scores is not None])
+    whole.fault_kinds = joined_fault_kinds(parts, whole.faults)
     return whole
 
 
