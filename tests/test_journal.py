@@ -43,6 +43,22 @@ def test_an_event_that_is_no_json_value_is_refused_and_nothing_is_written(journa
     assert journal.events() == []
 
 
+def test_many_events_are_written_as_they_come_all_or_none(journal):
+    journal.append_all(given(f"r{number}", "spam") for number in range(1200))
+    assert [(event.id, event.record) for event in journal.events()] == [(n + 1, f"r{n}") for n in range(1200)]
+    assert all(event.at for event in journal.events())
+
+    def broken():
+        yield given("a", "spam")
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        journal.append_all(broken())
+    assert journal.last_event() == 1200
+    journal.append_all([])
+    assert journal.append([given("a", "ham")])[0].id == 1201
+
+
 def test_events_of_some_records_and_newest_first(journal):
     stored = journal.append([given(f"r{number % 3}", "spam") for number in range(700)])
     assert [event.id for event in journal.events_of(["r1", "nothing"])] == [e.id for e in stored if e.record == "r1"]

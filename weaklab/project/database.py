@@ -402,15 +402,14 @@ class Database:
                 self.damaged(f"row {row[0]} of the table {table} is not what was written")
         return [row[:-1] for row in found]
 
-    def insert(self, table: str, *rows: Sequence[Any], replace: bool = False, ignore: bool = False) -> int:
-        """Write rows with their checksums, within a transaction; return the number of the last one."""
-        columns = (*SUMMED[table], "sum")
-        verb = "INSERT OR REPLACE" if replace else "INSERT OR IGNORE" if ignore else "INSERT"
-        statement = f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        if len(rows) == 1:
-            return int(self.connection.execute(statement, (*rows[0], row_sum(tuple(rows[0])))).lastrowid or 0)
-        self.connection.executemany(statement, ((*row, row_sum(tuple(row))) for row in rows))
-        return 0
+    def insert(self, table: str, row: Sequence[Any], replace: bool = False, ignore: bool = False) -> int:
+        """Write a row with its checksum, within a transaction; return its number."""
+        statement = _insert_into(table, "REPLACE" if replace else "IGNORE" if ignore else "ABORT")
+        return int(self.connection.execute(statement, (*row, row_sum(tuple(row)))).lastrowid or 0)
+
+    def insert_all(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows with their checksums as they come, within a transaction."""
+        self.connection.executemany(_insert_into(table), ((*row, row_sum(tuple(row))) for row in rows))
 
     def update(self, table: str, number: int, row: Sequence[Any]) -> None:
         """Give a row of a table other values and the checksum of these, within a transaction."""
@@ -460,10 +459,10 @@ def _write_salvaged(place: Path, kept: dict[str, dict[int, tuple[Any, ...]]], ev
     database = Database(place)
     try:
         with database.transaction():
-            database.insert("meta", *(row for row in kept["meta"].values() if row[0] != "format"))
-            database.insert("events", *(kept["events"].get(number, nothing) for number in range(1, events + 1)))
+            database.insert_all("meta", (row for row in kept["meta"].values() if row[0] != "format"))
+            database.insert_all("events", (kept["events"].get(number, nothing) for number in range(1, events + 1)))
             for table in ("imports", "members", "outside"):
-                database.insert(table, *(row for _, row in sorted(kept[table].items())))
+                database.insert_all(table, (row for _, row in sorted(kept[table].items())))
     finally:
         database.close()
 
@@ -520,6 +519,11 @@ def _event_of_format_1(row: Sequence[Any]) -> Event:
     if held["suggestion_shown"] is not None:
         held["suggestion_shown"] = bool(held["suggestion_shown"])
     return Event(**held)
+
+
+def _insert_into(table: str, conflict: str = "ABORT") -> str:
+    columns = (*SUMMED[table], "sum")
+    return f"INSERT OR {conflict} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def _add_column(db: sqlite3.Connection, table: str, name: str, kind: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -82,9 +82,9 @@ class Import:
         what.
         """
 
-        def events() -> list[Event]:
+        def events() -> Iterable[Event]:
             if self.instead_of is not None:
-                return []  # they came with the import that is replaced, and people may have answered since
+                return ()  # they came with the import that is replaced, and people may have answered since
             return self._events(session)
 
         while True:
@@ -108,8 +108,7 @@ class Import:
         self._begin()
         for _ in self._batches():
             pass
-        made = self._events(session)
-        return self.files.adopt(found, self._check, lambda: made)
+        return self.files.adopt(found, self._check, lambda: self._events(session))
 
     def _begin(self) -> None:
         roles = self.corpus.roles
@@ -119,9 +118,9 @@ class Import:
             name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None
         }
 
-    def _events(self, session: str) -> list[Event]:
+    def _events(self, session: str) -> Iterator[Event]:
         names = list(self.label_names)
-        return [Event(LABEL, record, names[code], annotator=IMPORTED, session=session) for record, code in self._labels]
+        return (Event(LABEL, record, names[code], annotator=IMPORTED, session=session) for record, code in self._labels)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         schema: pa.Schema | None = None

@@ -102,6 +102,9 @@ class Journal(Protocol):
     def append(self, events: Iterable[Event]) -> list[Event]:
         """Write events, all or none; return them with their numbers and times."""
 
+    def append_all(self, events: Iterable[Event]) -> None:
+        """Write events as they come, all or none: for so many that nobody wants to have them back."""
+
     def events(self, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return the events with a number above ``after``, oldest first, at most ``limit`` of them.
 
@@ -230,6 +233,9 @@ class MemoryJournal:
             ]
             self._events += stored
         return stored
+
+    def append_all(self, events: Iterable[Event]) -> None:
+        self.append(events)
 
     def events(self, after: int = 0, limit: int | None = None) -> list[Event]:
         return self._events[after : None if limit is None else after + limit]

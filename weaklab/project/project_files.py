@@ -73,7 +73,7 @@ class ProjectFiles:
         batches: Iterable[pa.RecordBatch],
         source: str,
         check: Callable[[list[str]], Any],
-        events: Callable[[], list[Event]],
+        events: Callable[[], Iterable[Event]],
         instead_of: str | None = None,
         label_event: int = 0,
     ) -> int:
@@ -89,7 +89,7 @@ class ProjectFiles:
             self.journal.put_import(row, instead_of)
             if label_event:
                 self.journal.put(f"{LABEL_EVENT}{row.folder}", label_event)
-            self.journal.append(events())
+            self.journal.append_all(events())
 
         row = self._add_folder(self.path / "corpus", "", batches, source, commit, lambda name: name in self.imports())
         if row is None:
@@ -174,7 +174,7 @@ class ProjectFiles:
                 unknown -= set(self.imports())
         return [_found(self.path / "corpus" / name) for name in sorted(unknown)]
 
-    def adopt(self, found: Found, check: Callable[[list[str]], Any], events: Callable[[], list[Event]]) -> int:
+    def adopt(self, found: Found, check: Callable[[list[str]], Any], events: Callable[[], Iterable[Event]]) -> int:
         """Make an import part of the project that the database does not know; parameters as for :meth:`add_import`."""
         seals = self.guard.trust(found).seals or ()
         records = sum(seal.records for seal in seals)
@@ -182,7 +182,7 @@ class ProjectFiles:
         with self.journal.transaction():
             check(self.imports())
             self.journal.put_import(row)
-            self.journal.append(events())
+            self.journal.append_all(events())
         return records
 
     def corpus(

@@ -54,11 +54,15 @@ class SqliteJournal:
         with self._db.transaction("events"):
             if len(rows) > 1:
                 first = self.last_event() + 1
-                self._db.insert("events", *rows)
+                self._db.insert_all("events", rows)
                 numbers: Iterable[int] = range(first, first + len(rows))
             else:
                 numbers = [self._db.insert("events", row) for row in rows]
         return [Event.from_json(data, number) for number, (_, data) in zip(numbers, rows, strict=True)]
+
+    def append_all(self, events: Iterable[Event]) -> None:
+        with self._db.transaction("events"):
+            self._db.insert_all("events", ((event.record, stamped(event, 0).to_json()) for event in events))
 
     def events(self, after: int = 0, limit: int | None = None) -> list[Event]:
         most = "" if limit is None else f" LIMIT {int(limit)}"
