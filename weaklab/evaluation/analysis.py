@@ -50,12 +50,12 @@ def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
     [True, False, False]
     """
     votes = check_votes(L)
-    first = np.full(len(votes), ABSTAIN, dtype=votes.dtype)
-    found = np.zeros(len(votes), dtype=bool)
+    high = np.full(len(votes), ABSTAIN, dtype=np.int8)
+    low = high.view(np.uint8).copy()
     for column in votes.T:
-        found |= (column != first) & (column != ABSTAIN) & (first != ABSTAIN)
-        first = np.where(first == ABSTAIN, column, first)
-    return found
+        np.maximum(high, column, out=high)
+        np.minimum(low, column.view(np.uint8), out=low)  # without a sign, an abstention is above all labels
+    return np.asarray(high.view(np.uint8) != low)
 
 
 def summary(

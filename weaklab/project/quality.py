@@ -220,9 +220,9 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     """
     P = work.state().P.copy()
     y = _answers(work)
-    rows = np.flatnonzero(y != ABSTAIN)
-    P[rows] = 0.0
-    P[rows, y[rows]] = 1.0
+    labeled = y != ABSTAIN
+    for code in range(P.shape[1]):
+        np.copyto(P[:, code], y == code, where=labeled)
     return P
 
 
