@@ -295,7 +295,7 @@ def _check_standing(project: Any, acknowledged: dict[str, list[dict[str, Any]]])
     standing = [event for event in events if event.kind != "undo" and event.id not in undone]
     removed = {name for event in standing if event.kind == "remove" for name in event.value["ids"]}
     ids = [name for name in project.workspace.imported if name not in removed]
-    found = project.corpus.id_texts()
+    found = project.corpus.id_column().to_pylist()
     assert found == ids, (
         f"records {set(found) ^ set(ids)} are there and not removed, or the other way; {len(ids)} remain"
     )

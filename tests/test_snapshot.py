@@ -10,10 +10,11 @@ from weaklab.core.files import DamagedError
 from weaklab.core.labels import LabelNames
 from weaklab.crowd.annotators import settle
 from weaklab.project.journal import MemoryJournal
+from weaklab.project.record_rows import RecordRows
 from weaklab.project.snapshot import Snapshot
 
 LABELS = LabelNames(["ham", "spam", "news"])
-ROWS = {name: row for row, name in enumerate("abcdef")}
+ROWS = RecordRows(list("abcdef"))
 """The records of the corpus; ``x`` and ``y`` are outside of it."""
 
 PLAN = st.lists(
@@ -102,7 +103,7 @@ def test_a_saved_snapshot_is_extended_like_one_that_stayed_in_memory(tmp_path_fa
     for kind, record, label, annotator, _ in after:
         if kind != UNDO:
             journal.append([Event(kind, record, label if kind == LABEL else None, annotator=annotator)])
-    loaded = Snapshot.load(path, "key", ROWS, LABELS, journal)
+    loaded = Snapshot.load(path, "key", RecordRows(list(ROWS)), LABELS, journal)
     assert told(loaded.extended(journal)) == expected(journal, journal.last_event())
 
 
@@ -111,8 +112,7 @@ def test_a_saved_snapshot_is_extended_like_one_that_stayed_in_memory(tmp_path_fa
 def test_a_snapshot_over_other_records_is_what_all_events_say(plan, order, count):
     journal = written(plan)
     held = Snapshot.empty(ROWS, LABELS).extended(journal)
-    wider = {name: row for row, name in enumerate([*ROWS, "x"])}
-    other = {name: row for row, name in enumerate(order[:count])}
+    wider, other = RecordRows([*ROWS, "x"]), RecordRows(order[:count])
     for rows in (wider, other):
         assert told(held.over(rows, journal)) == expected(journal, journal.last_event(), rows)
 

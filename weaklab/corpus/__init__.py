@@ -4,7 +4,7 @@ from typing import Any
 
 from weaklab.core import moved
 from weaklab.corpus.corpus import Corpus
-from weaklab.corpus.records import Columns, Record, Roles, id_texts, ids_of, record_id, records, visible
+from weaklab.corpus.records import Columns, Record, Roles, id_column, id_texts, ids_of, record_id, records, visible
 from weaklab.corpus.source import BATCH_ROWS, ColumnError
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Corpus",
     "Record",
     "Roles",
+    "id_column",
     "id_texts",
     "ids_of",
     "record_id",

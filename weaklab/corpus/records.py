@@ -99,13 +99,18 @@ def ids_of(batch: pa.RecordBatch) -> list[str]:
 
 def id_texts(ids: pa.Array) -> list[str]:
     """Return a column of ids as strings."""
+    texts: list[str] = id_column(ids).to_pylist()
+    return texts
+
+
+def id_column(ids: pa.Array) -> pa.Array:
+    """Return a column of ids as a column of strings."""
     import pyarrow as pa
 
     of = pa.types
     if ids.null_count == 0 and (of.is_integer(ids.type) or of.is_string(ids.type) or of.is_large_string(ids.type)):
-        texts: list[str] = ids.cast(pa.large_string()).to_pylist()
-        return texts
-    return list(map(record_id if of.is_floating(ids.type) else str, ids.to_pylist()))
+        return ids.cast(pa.large_string())
+    return pa.array(map(record_id if of.is_floating(ids.type) else str, ids.to_pylist()), pa.large_string())
 
 
 class Columns:

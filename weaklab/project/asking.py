@@ -82,6 +82,7 @@ def _ask(
     through: int | None,
 ) -> Asks:
     state = work.state()
+    work.rows.prepare()  # else the first answer would wait for it
     picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
     while True:
         known = work.snapshot if through is None else work.snapshot.at(through, work.journal)

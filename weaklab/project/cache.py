@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from weaklab.project.members import ProjectMembers
     from weaklab.project.project_files import ProjectFiles
+    from weaklab.project.record_rows import RecordRows
     from weaklab.project.settings import Settings
     from weaklab.project.stored_corpus import StoredCorpus
     from weaklab.scheduling.scheduler import Pool
@@ -44,7 +45,7 @@ class ProjectCache:
     store : of the project, which keeps on disk what takes long
     corpus : the records
     folders : the imports and updates that they came in
-    ids : of the records, in their order
+    rows : of the records
     members : of the project
     settings : of the project
     """
@@ -54,12 +55,12 @@ class ProjectCache:
         files: ProjectFiles,
         corpus: StoredCorpus,
         folders: Sequence[str],
-        ids: Sequence[str],
+        rows: RecordRows,
         members: ProjectMembers,
         settings: Settings,
     ) -> None:
         self.corpus = corpus
-        self._files, self._folders, self._ids = files, list(folders), ids
+        self._files, self._folders, self._rows = files, list(folders), rows
         self._members, self._settings = members, settings
         self._key = [*folders, *corpus.marks]
         """Tells these records from others, in the names of files."""
@@ -136,7 +137,7 @@ class ProjectCache:
             len(corpus),
             columns,
             self.matrix,
-            lambda rows: [self._ids[row] for row in rows.tolist()],
+            lambda rows: [self._rows.ids[row] for row in rows.tolist()],
             label_model=self._settings.label_model,
             pseudo_labels=self._settings.pseudo_labels or None,
             groups=self.groups,
@@ -146,7 +147,7 @@ class ProjectCache:
     def _placed(self, ballot: Ballot) -> Ballot:
         """Return the votes on the records as they are, from those on all imports and updates."""
         places = self.corpus.places
-        return ballot if places is None else placed(ballot, places, lambda rows: [self._ids[row] for row in rows])
+        return ballot if places is None else placed(ballot, places, lambda rows: [self._rows.ids[row] for row in rows])
 
     def trained(self, state: State) -> TrainedCommittee:
         """Return the committee as of a training, to apply it to records that are not in the corpus."""
@@ -197,7 +198,7 @@ class ProjectCache:
             learner, text = self._basis, bool(self.corpus.roles.text)
             there = learner is not self._default or text or numeric_columns(next(self.corpus.batches()))
             self._views = Views(
-                keys_of(self._ids),
+                keys_of(self._rows.ids),
                 (lambda: self.matrix(learner)) if there else None,
                 (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
                 lambda name, make: self._files.array(
@@ -235,7 +236,7 @@ class ProjectCache:
             texts += columns.text
             besides = [columns[name] for name in columns.names if name not in (*columns.roles.text, columns.roles.id)]
             others += [repr(row) for row in zip(*besides, strict=True)] if besides else [""] * len(columns)
-        keys = keys_of(self._ids)
+        keys = keys_of(self._rows.ids)
         groups = near_duplicates(texts, keys, similarity=self._settings.share_answers)
         first: dict[tuple[int, str], int] = {}
         for row in np.argsort(keys, kind="stable").tolist():

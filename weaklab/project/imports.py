@@ -22,6 +22,7 @@ from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
+from weaklab.project.record_rows import RecordRows
 from weaklab.project.stored_corpus import Found, StoredCorpus
 from weaklab.project.workspace import NEWEST_LABELS, label_history
 
@@ -486,7 +487,7 @@ def add_records(
     new = made(corpus=corpus, label_names=names, label_event=last, skip_known=skip_known, map=map, progress=shown)
     receipt = new.run(work.session_id)
     if instead_of is not None:
-        work.folders, work.imported, work.rows = [], {}, {}
+        work.folders, work.imported, work.rows = [], RecordRows(), RecordRows()
     work.refresh(new.ids)
     if not quiet:
         print(receipt.table())

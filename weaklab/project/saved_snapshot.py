@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from weaklab.project.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from weaklab.project.journal import Journal
+    from weaklab.project.record_rows import RecordRows
 
 SNAPSHOT = "snapshot.npz"
 """The file, among those that can be made again, that holds the last snapshot."""
@@ -35,7 +36,7 @@ class SavedSnapshot:
         self._kept, self._journal = Kept(project / "cache", project), journal
         self.due = WORTH_SAVING
 
-    def read(self, key: str, rows: Mapping[str, int], labels: Sequence[str], gone: Collection[str]) -> Snapshot | None:
+    def read(self, key: str, rows: RecordRows, labels: Sequence[str], gone: Collection[str]) -> Snapshot | None:
         """Return the saved snapshot; None if there is none of these records.
 
         Parameters

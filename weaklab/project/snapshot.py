@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.project.journal import Journal
+    from weaklab.project.record_rows import RecordRows
 
 CHUNK = 50_000
 """Events that are read at a time, so that memory does not grow with their number."""
@@ -68,7 +69,7 @@ class Snapshot:
     """
 
     event: int
-    rows: Mapping[str, int]
+    rows: RecordRows
     history: LabelHistory
     y: NDArray[np.int64]
     slots: NDArray[np.int8]
@@ -84,12 +85,12 @@ class Snapshot:
     records_event: int = 0
 
     @classmethod
-    def empty(cls, rows: Mapping[str, int], labels: Sequence[str]) -> Snapshot:
+    def empty(cls, rows: RecordRows, labels: Sequence[str]) -> Snapshot:
         """Return what is known before the first event, from the labels at that time."""
         return cls._blank(rows, LabelHistory(labels))
 
     @classmethod
-    def _blank(cls, rows: Mapping[str, int], history: LabelHistory) -> Snapshot:
+    def _blank(cls, rows: RecordRows, history: LabelHistory) -> Snapshot:
         n = len(rows)
         return cls(
             0,
@@ -136,9 +137,8 @@ class Snapshot:
     def manual_labels(self) -> dict[str, str]:
         """Record -> label name, for the records of the corpus."""
         names = np.array([*self.labels, None], dtype=object)
-        labeled = np.flatnonzero(self.y != ABSTAIN)
-        ids = np.fromiter(self.rows, dtype=object, count=len(self.rows))
-        return dict(zip(ids[labeled].tolist(), names[self.y[labeled]].tolist(), strict=True))
+        labeled = self.y != ABSTAIN
+        return dict(zip(self.rows.ids_at(labeled), names[self.y[labeled]].tolist(), strict=True))
 
     @property
     def extra_labels(self) -> dict[str, str]:
@@ -193,25 +193,30 @@ class Snapshot:
     def _with_new(self, events: Sequence[Event], journal: Journal) -> Snapshot:
         through = events[-1].id
         touched = _by_record(event for event in events if event.record)
-        again = [record for record in touched if self._has_events(record)]
+        rows = self.rows.of([*touched, *self.shared])
+        again = [record for record in touched if self._has_events(record, rows.get(record))]
         if again:
             earlier = journal.events_of(again)
             touched |= _by_record(event for event in earlier if event.id <= through)
         changed = [event.id for event in events if changes_records(event)]
-        return replace(self._with(touched, through), records_event=max([self.records_event, *changed]))
+        return replace(self._with(touched, through, rows), records_event=max([self.records_event, *changed]))
 
-    def _has_events(self, record: str) -> bool:
-        row = self.rows.get(record)
+    def _has_events(self, record: str, row: int | None) -> bool:
         return record in self.extra if row is None else bool(self.seen[row])
 
-    def _with(self, touched: Mapping[str, Sequence[Event]], through: int) -> Snapshot:
-        """Return a snapshot as of an event, from all events up to it of the records that differ."""
-        draft = _Draft(self)
+    def _with(
+        self, touched: Mapping[str, Sequence[Event]], through: int, rows: Mapping[str, int] | None = None
+    ) -> Snapshot:
+        """Return a snapshot as of an event, from all events up to it of the records that differ.
+
+        ``rows`` has the row numbers of these and of the records that several people labeled, by default those of all.
+        """
+        draft = _Draft(self, rows)
         for record, events in touched.items():
             draft.put(record, events)
         return draft.finished(through, (event for events in touched.values() for event in events))
 
-    def over(self, rows: Mapping[str, int], journal: Journal, gone: Collection[str] = frozenset()) -> Snapshot:
+    def over(self, rows: RecordRows, journal: Journal, gone: Collection[str] = frozenset()) -> Snapshot:
         """Return the same knowledge over other records: those that came are looked up, those that went become extra.
 
         What was said of those that are ``gone`` counts nowhere.
@@ -219,7 +224,7 @@ class Snapshot:
         extra = {record: standing for record, standing in self.extra.items() if record not in rows}
         at: Any = slice(0, len(self.rows))
         before = at
-        if list(rows)[: len(self.rows)] != list(self.rows):
+        if rows.ids[: len(self.rows)] != self.rows.ids:
             found = np.fromiter((self.rows.get(record, -1) for record in rows), dtype=np.int64, count=len(rows))
             at, before = np.flatnonzero(found >= 0), found[found >= 0]
             extra |= {record: self._standing(record) for record in self._seen_besides(rows)}
@@ -247,10 +252,9 @@ class Snapshot:
         row = self.rows[record]
         return Standing(int(self.kind[row]), int(self.slots[row]), int(self.who[row]))
 
-    def _seen_besides(self, rows: Mapping[str, int]) -> list[str]:
+    def _seen_besides(self, rows: RecordRows) -> list[str]:
         """Return the records with events that are not among other rows."""
-        ids = np.fromiter(self.rows, dtype=object, count=len(self.rows))[self.seen]
-        return [record for record in ids.tolist() if record not in rows]
+        return [record for record in self.rows.ids_at(self.seen) if record not in rows]
 
     # ---- on disk
 
@@ -277,7 +281,7 @@ class Snapshot:
         cls,
         path: Path,
         key: str,
-        rows: Mapping[str, int],
+        rows: RecordRows,
         labels: Sequence[str],
         journal: Journal,
         gone: Collection[str] = frozenset(),
@@ -334,8 +338,9 @@ def _codes_of(history: LabelHistory, slots: NDArray[np.int8]) -> NDArray[np.int6
 class _Draft:
     """The next snapshot while it is made."""
 
-    def __init__(self, before: Snapshot) -> None:
+    def __init__(self, before: Snapshot, rows: Mapping[str, int] | None = None) -> None:
         self.before = before
+        self.rows = before.rows if rows is None else rows
         self.y, self.slots, self.kind, self.who, self.seen = (
             getattr(before, name).copy() for name in ("y", "slots", "kind", "who", "seen")
         )
@@ -346,7 +351,7 @@ class _Draft:
 
     def put(self, record: str, events: Sequence[Event]) -> None:
         """Say what stands for a record, from all its events."""
-        row = self.before.rows.get(record)
+        row = self.rows.get(record)
         before = self.extra.get(record, Standing()) if row is None else Standing(who=int(self.who[row]))
         self._uncount(record, before.who)
         if row is None and record in self.before.gone:
@@ -411,7 +416,7 @@ class _Draft:
         """Give the records that people labeled differently the label of their consensus."""
         people = [name for name, count in zip(found.people, found.counts, strict=True) if count]
         for record, label in settle(found.opinions, people, names_in_use(found)).items():
-            row, slot = found.rows.get(record), found.history.now.spellings[label]
+            row, slot = self.rows.get(record), found.history.now.spellings[label]
             if row is not None:
                 found.y[row], found.slots[row] = found.labels.code(label), slot
             else:

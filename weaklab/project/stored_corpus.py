@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weaklab.core.checksums import Seal
 from weaklab.core.errors import CorpusError, ProjectError, warn
 from weaklab.core.tables import counted
-from weaklab.corpus import BATCH_ROWS, Corpus, Roles, id_texts, ids_of
+from weaklab.corpus import BATCH_ROWS, Corpus, Roles, id_column, ids_of
 from weaklab.corpus.union import fitted, union_of, view_of
 
 if TYPE_CHECKING:
@@ -305,9 +305,11 @@ class StoredCorpus(Corpus):
             self._ids = self.column(self.roles.id)
         return self._ids
 
-    def id_texts(self) -> list[str]:
-        """Return the ids of all records as strings."""
-        return [text for chunk in self.ids.chunks for text in id_texts(chunk)]
+    def id_column(self) -> pa.ChunkedArray:
+        """Return the ids of all records as a column of strings."""
+        import pyarrow as pa
+
+        return pa.chunked_array([id_column(chunk) for chunk in self.ids.chunks], pa.large_string())
 
     def column(self, name: str) -> pa.ChunkedArray:
         import pyarrow as pa

@@ -26,6 +26,7 @@ from weaklab.project.members import ProjectMembers
 from weaklab.project.old_names import OldNames
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.record_changes import RecordChanges, way_back
+from weaklab.project.record_rows import RecordRows
 from weaklab.project.running_accuracy import RunningAccuracy
 from weaklab.project.saved_snapshot import SavedSnapshot
 from weaklab.project.snapshot import Snapshot
@@ -87,8 +88,7 @@ class Workspace:
         self.old_names = OldNames(self.members)
         self.extra = ExtraRecords(journal)
         self.folders: list[str] = []
-        self.imported: dict[str, int] = {}
-        self.rows: dict[str, int] = {}
+        self.imported = self.rows = RecordRows()
         self.kept: NDArray[np.bool_] | None = None
         self.changes = RecordChanges()
         self.snapshot = Snapshot.empty(self.rows, history.first)
@@ -170,12 +170,8 @@ class Workspace:
                 self.changes = RecordChanges.of(self.journal)
             alone = bool(new) and folders[:-1] == self.folders  # else another process has added records, too
             corpus = self.files.corpus(folders)
-            ids = [*self.imported, *new] if alone else corpus.id_texts()
-            imported = dict(zip(ids, range(len(ids)), strict=True))
-            if len(imported) != len(ids):
-                many = len(ids) - len(imported)
-                raise ProjectError(f"{self.path}: {many:,} record ids are there twice; see {self.path / 'corpus'}")
-            self._put_records(folders, imported, corpus)
+            ids = [*self.imported, *new] if alone else corpus.id_column()
+            self._put_records(folders, RecordRows(ids, str(self.path / "corpus")), corpus)
 
     def _take_changes(self) -> None:
         """Take over records that were updated or removed, or are back."""
@@ -183,21 +179,23 @@ class Workspace:
         if self.folders and list(self.changes.events) != list(before.events):  # else the undo was of something else
             self._put_records(self.folders, self.imported, self.files.corpus(self.folders))
 
-    def _put_records(self, folders: list[str], imported: dict[str, int], corpus: StoredCorpus) -> None:
+    def _put_records(self, folders: list[str], imported: RecordRows, corpus: StoredCorpus) -> None:
         """Take over imported records, with what the changes make of them."""
         all_folders = [*folders, *self.files.know_updates(self.changes.updates)]
         selection = self.changes.selection(imported, self._labels)
         rows = imported
         if selection is not None:
             corpus = self.files.corpus(all_folders, selection=selection)
-            kept = (name for name, stays in zip(imported, selection.kept.tolist(), strict=True) if stays)
-            rows = dict(zip(kept, range(len(corpus)), strict=True))
-        self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
-        self._cache = ProjectCache(self.files, corpus, all_folders, list(rows), self.members, self.settings)
-        self._key = "/".join([*all_folders, *corpus.marks])
+            rows = RecordRows(imported.ids_at(selection.kept), imported.place)
+        key = "/".join([*all_folders, *corpus.marks])
         gone: Collection[str] = selection.gone if selection else frozenset()
-        saved = None if self.snapshot.event else self._saved.read(self._key, rows, self._labels.first, gone)
-        self.snapshot = self.snapshot.over(rows, self.journal, gone) if saved is None else saved
+        saved = None if self.snapshot.event else self._saved.read(key, rows, self._labels.first, gone)
+        if saved is None:
+            rows.prepare()  # no id may be there twice; a saved snapshot is of records that were looked up
+            saved = self.snapshot.over(rows, self.journal, gone)
+        self.snapshot, self._key = saved, key
+        self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
+        self._cache = ProjectCache(self.files, corpus, all_folders, rows, self.members, self.settings)
         self._rename_columns(all_folders)
         self.forget()
 
