@@ -1111,8 +1111,10 @@ def test_fingerprints_are_equal_in_other_processes_under_other_hash_seeds(tmp_pa
         from weaklab import keywords, labeling_function, pattern
         WORDS = {"a", "b", "c", "d"}
         TABLE = {"x": WORDS, "y": frozenset({1, 2, 3})}
+        class Names(set):
+            pass
         class Helper:
-            def __init__(self): self.seen = {"p", "q"}
+            def __init__(self): self.seen, self.names = {"p", "q"}, Names(["h", "i", "j", "k", "l"])
         helper = Helper()
         @labeling_function
         def f(x):

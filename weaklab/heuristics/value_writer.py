@@ -349,6 +349,8 @@ class ValueWriter:
     def _reduced(self, value: Any, reduced: Any) -> str:
         parts: list[Any] = [*reduced, None, None, None, None]
         maker, arguments, state, items, pairs = parts[:5]
+        if isinstance(value, (set, frozenset)):  # pickles of a subclass list the items in the order of their hashes
+            arguments = tuple(frozenset(part) if type(part) is list else part for part in arguments or ())
         if state is None:
             written = self.namespace({})
         elif isinstance(state, dict):
