@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from weaklab import Project, WeaklabError, col, keywords, labeling_function, where
 from weaklab.cli.app import main
+from weaklab.features.words import Hashing
 from weaklab.voting.committee import Committee
 
 ROWS = [{"id": name, "text": f"{name} {'prize' if i % 2 else 'lunch'}", "n": i} for i, name in enumerate("abcdef")]
@@ -222,6 +223,64 @@ def test_only_heuristics_that_may_read_an_added_column_vote_anew(project, voted)
     project.undo()
     assert (before == project.votes().L).all()
     assert voted == []
+
+
+class Encoder:
+    """Encodes a text by its length and its first letter, and notes in a file what it was given."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def encode(self, texts):
+        with open(self.file, "a") as stream:
+            stream.writelines(f"{text}\n" for text in texts)
+        return np.array([[len(text), ord(text[:1] or " ")] for text in texts], dtype=np.float32)
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Return the texts of which hashed features are computed, as they come."""
+    found = []
+    transform = Hashing.transform
+
+    def counting(features, batch):
+        found.extend(batch.column("text").to_pylist())
+        return transform(features, batch)
+
+    monkeypatch.setattr(Hashing, "transform", counting)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["hashing", "encoder", "both"])
+def test_features_of_a_record_alone_are_computed_for_changed_records_only(project, hashed, kind, tmp_path):
+    file = tmp_path / "encoded"
+    features = {"hashing": "hashing", "encoder": Encoder(file), "both": ["hashing", Encoder(file)]}[kind]
+
+    def computed():
+        file.write_text("")
+        hashed.clear()
+        X = project.workspace.cache.matrix(project.committee["c"])
+        return {*hashed, *file.read_text().splitlines()}, X.toarray() if hasattr(X, "toarray") else X
+
+    project.weak_classifier("naive_bayes", features=features, name="c")
+    first, before = computed()
+    assert first == {row["text"] for row in ROWS}
+    project.update_records([{"id": "b", "text": "a match"}])
+    texts, after = computed()
+    assert texts == {"a match"}
+    assert (after[[0, 2, 3, 4, 5]] == before[[0, 2, 3, 4, 5]]).all()
+    assert (after[1] != before[1]).any()
+    project.remove_records(["a", "d"])
+    texts, fewer = computed()
+    assert texts == set()
+    assert (fewer == after[[1, 2, 4, 5]]).all()
+    project.add_records([{"id": "g", "text": "new", "n": 7}], quiet=True)
+    assert computed()[0] == {"new"}
+    project.undo(2)
+    project.undo(1)
+    texts, again = computed()
+    assert texts == set()
+    assert (again[:6] == before).all()
 
 
 def test_votes_that_were_kept_are_found_without_the_code(project, voted):

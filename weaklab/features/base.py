@@ -41,6 +41,14 @@ class Features(abc.ABC):
         """Return the columns that it reads in addition to the text, after it is fitted; None if it may read any."""
         return None
 
+    @property
+    def per_record(self) -> bool:
+        """Whether :meth:`fit` learns nothing, so that the features of a record depend on this record alone.
+
+        Such features are kept for the records that did not change when others do.
+        """
+        return False
+
     @abc.abstractmethod
     def fit(self, corpus: Corpus) -> Features:
         """Learn from all records, without labels; return self."""

@@ -37,6 +37,10 @@ class Combined(Features):
         found = [part.reads() for part in self._parts]
         return None if None in found else frozenset().union(*(names for names in found if names))
 
+    @property
+    def per_record(self) -> bool:
+        return all(part.per_record for part in self._parts)
+
     def fit(self, corpus: Corpus) -> Combined:
         self._parts = [part.fit(corpus) for part in self._parts]
         return self
@@ -81,6 +85,10 @@ class Transformer(Features):
 
     def reads(self) -> frozenset[str]:
         return frozenset()
+
+    @property
+    def per_record(self) -> bool:
+        return not hasattr(self._transformer, "fit")
 
     def fit(self, corpus: Corpus) -> Transformer:
         if hasattr(self._transformer, "fit"):

@@ -171,6 +171,10 @@ class Hashing(Features):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    @property
+    def per_record(self) -> bool:
+        return True
+
     def fit(self, corpus: Corpus) -> Hashing:
         return self
 

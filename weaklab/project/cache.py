@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.features import Features
     from weaklab.project.members import ProjectMembers
     from weaklab.project.project_files import ProjectFiles
     from weaklab.project.record_rows import RecordRows
@@ -65,6 +66,8 @@ class ProjectCache:
         self._key = [*folders, *corpus.marks]
         """Tells these records from others, in the names of files."""
         self._features: dict[str, Any] = {}
+        self._parts: dict[tuple[str, str], Any] = {}
+        """Features of the records of one import or update that have no file: (their fingerprint, folder) -> matrix."""
         self._groups: NDArray[np.int64] | None = None
         self._default = WeakClassifier()
         self.forget()
@@ -178,15 +181,42 @@ class ProjectCache:
         """Return the features of all records for a classifier, fitted to the corpus the first time."""
         key = classifier.features.fingerprint
         if key not in self._features:
-            self._features[key] = fit_cached(
-                classifier.features,
-                self.corpus,
-                "/".join(self._key),
-                self._files.path / "cache",
-                write=not self._files.read_only,
+            features = classifier.features
+            self._features[key] = (
+                (features, self._stacked(features))
+                if features.per_record
+                else self._fitted(features, self.corpus, "/".join(self._key))
             )
         classifier.features, X = self._features[key]
         return X
+
+    def _fitted(self, features: Features, corpus: StoredCorpus, key: str) -> tuple[Features, Any]:
+        return fit_cached(features, corpus, key, self._files.path / "cache", write=not self._files.read_only)
+
+    def _stacked(self, features: Features) -> Any:
+        """Return the features of all records from those of each import and update, which are computed once."""
+        from scipy import sparse
+
+        parts = [self._of_folder(features, folder) for folder in self._folders]
+        if len(parts) > 1:
+            sparse_ones = any(sparse.issparse(part) for part in parts)
+            parts = [sparse.vstack(parts, format="csr") if sparse_ones else np.vstack(parts)]
+        return parts[0] if self.corpus.places is None else parts[0][self.corpus.places]
+
+    def _of_folder(self, features: Features, folder: str) -> Any:
+        records = self._files.corpus([folder], self._folders)
+        key = "/".join([folder, *filter(None, [records.view(features.reads())])])
+        held = self._parts.get((features.fingerprint, key))
+        if held is None:
+            _, held = self._fitted(features, records, key)
+            if features.state() is None:  # there is no file of it
+                self._parts[features.fingerprint, key] = held
+        return held
+
+    def take_over(self, before: ProjectCache) -> None:
+        """Take over what an earlier cache has in memory alone of the same imports and updates."""
+        folders = set(self._folders)
+        self._parts = {name: part for name, part in before._parts.items() if name[1].split("/")[0] in folders}
 
     @property
     def views(self) -> Views:

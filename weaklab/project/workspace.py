@@ -195,7 +195,10 @@ class Workspace:
             saved = self.snapshot.over(rows, self.journal, gone)
         self.snapshot, self._key = saved, key
         self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
+        before = self._cache
         self._cache = ProjectCache(self.files, corpus, all_folders, rows, self.members, self.settings)
+        if before is not None:
+            self._cache.take_over(before)
         self._rename_columns(all_folders)
         self.forget()
 
