@@ -1,8 +1,9 @@
 """``kill -9`` while three processes write to one project: nothing acknowledged is lost, and all agree on what stands.
 
-Each writer labels, skips, updates, removes, adds, sets gold labels and undoes at random, and notes in a file what a
-call has returned. One after another is killed at a random moment and followed by a new one. After each kill the
-project is opened and compared with the notes, and with what stands when its events are worked out one by one.
+Each writer labels, skips, updates, removes, adds, sets gold labels, changes the labels (rename, merge, add, remove,
+order) and undoes at random, and notes in a file what a call has returned. One after another is killed at a random
+moment and followed by a new one. After each kill the project is opened and compared with the notes, and with what
+stands when its events are worked out one by one.
 
     python -m benchmarks.kills --kills 300
 """
@@ -33,8 +34,21 @@ KILLS_PER_PROJECT = 30
 """Then a new project begins, so that looking through all events stays quick."""
 
 
-EXPECTED = ("was removed", "no record", "no label", "unknown label", "undo", "taken back", "try again")
+EXPECTED = (
+    "was removed",
+    "no record",
+    "no label",
+    "unknown label",
+    "is not a label",
+    "is in use",
+    "names each label once",
+    "at least two labels",
+    "undo",
+    "taken back",
+    "try again",
+)
 """In messages of errors that come of what another writer has just done."""
+MOST_LABELS = 6
 
 
 # ---- the writers
@@ -128,6 +142,20 @@ def _add(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
     return {"added": name}
 
 
+def _change_labels(project: Any, lot: random.Random, text: str) -> dict[str, Any]:
+    project.workspace.refresh()
+    names, new = list(project.label_names), text.replace(" ", "-")
+    kinds = ["rename", "rename", "order"]
+    kinds += ["add", "add"] if len(names) < MOST_LABELS else []
+    kinds += ["merge", "remove"] if len(names) > len(LABELS) + 1 else []
+    kind = lot.choice(kinds)
+    some = lot.sample(names, len(names) if kind == "order" else 2)
+    value = {"rename": [some[0], new], "add": new, "merge": some, "remove": some[0], "order": some}[kind]
+    arguments = value if kind in ("rename", "merge") else [value]
+    event = getattr(project.label_set, kind)(*arguments)
+    return {"event": event.id, "kind": "labels", "value": {kind: value}}
+
+
 def _undo(project: Any, lot: random.Random, text: str) -> dict[str, Any] | None:
     event = project.undo()
     return event and {"undone": event.id}
@@ -140,6 +168,7 @@ ACTIONS: dict[str, tuple[float, Any]] = {
     "remove": (2, _remove),
     "gold": (1, _gold),
     "add": (0.5, _add),
+    "labels": (2, _change_labels),
     "undo": (3, _undo),
 }
 
@@ -235,9 +264,12 @@ def check(path: Path, notes: Path, still: bool = False) -> Counter[str]:
         warnings.simplefilter("ignore")  # of an import that was killed at its very end
         with Project(path, timeout=None, retrain_every=0, share_answers=0.0) as project:
             events = project.workspace.journal.events()
+            meanings = Meanings(events)
             for writer, done in acknowledged.items():
-                _compare(writer, done, events, set(project.workspace.refresh().rows) | set(project.workspace.imported))
+                known = set(project.workspace.refresh().rows) | set(project.workspace.imported)
+                _compare(writer, done, events, known, meanings)
             _check_undos(events)
+            meanings.check_answers(events)
             if still:
                 _check_standing(project, acknowledged)
     return Counter(each.get("kind", next(iter(each))) for done in acknowledged.values() for each in done)
@@ -248,7 +280,91 @@ def noted(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().split("\n")[:-1]]
 
 
-def _compare(writer: str, done: list[dict[str, Any]], events: list[Any], ids: set[str]) -> None:
+class Meanings:
+    """What the label names in events mean, worked out from the events alone: no two labels ever have the same name.
+
+    Attributes
+    ----------
+    first : each name that was ever given -> the first name of the same label
+    now : first name -> the name of today, None where the label was removed or its adding was undone
+    merged : first name -> the first name of the label that it was merged into
+    kin : first name -> one name for all labels that were ever merged with it, also where that was undone
+    """
+
+    def __init__(self, events: list[Any]) -> None:
+        undone = {event.undoes for event in events if event.kind == "undo"}
+        self.first: dict[str, str] = {name: name for name in LABELS}
+        self.now: dict[str, str | None] = {**self.first}
+        self.merged: dict[str, str] = {}
+        self.kin: dict[str, str] = {**self.first}
+        for event in events:
+            if event.kind == "labels":
+                [(kind, value)] = event.value.items()
+                self._name(kind, value)
+                if event.id not in undone:
+                    self._change(kind, value)
+
+    def _name(self, kind: str, value: Any) -> None:
+        """Take in a new name; it means the same label whether its change was undone or not."""
+        if kind in ("rename", "add"):
+            old, new = value if kind == "rename" else (value, value)
+            assert new not in self.first, f"label {new!r} was made twice"
+            self.first[new] = self.first.get(old, new)
+            self.kin.setdefault(self.first[new], new)
+        elif kind == "merge":
+            one, other = (self.kin[self.first[name]] for name in value)
+            self.kin = {name: other if held == one else held for name, held in self.kin.items()}
+
+    def _change(self, kind: str, value: Any) -> None:
+        if kind == "rename":
+            self.now[self.first[value[0]]] = value[1]
+        elif kind == "merge":
+            self.merged[self.first[value[0]]] = self.first[value[1]]
+        elif kind in ("add", "remove"):
+            self.now[self.first[value]] = value if kind == "add" else None
+
+    def name_now(self, name: str) -> str | None:
+        """Return the name of today of the label that ever had a name, None where it is gone."""
+        label = self.first[name]
+        while label in self.merged:
+            label = self.merged[label]
+        return self.now.get(label)
+
+    def names(self) -> set[str]:
+        """Return the labels of today."""
+        return {name for name in map(self.name_now, self.first) if name is not None}
+
+    def told(self, value: Any) -> Any:
+        """Return what a call told, or an event says, with one name for all that a label may have become: another
+        writer may have renamed or merged it in between.
+        """
+        if isinstance(value, dict):
+            return {key: self.told(each) for key, each in value.items()}
+        return self.kin[self.first[value]] if isinstance(value, str) and value in self.first else value
+
+    def check_answers(self, events: list[Any]) -> None:
+        """Check that no answer was stored with a label that was gone by then."""
+        gone: set[str] = set()
+        changes = {event.id: event.value for event in events if event.kind == "labels"}
+        for event in events:
+            undo = event.kind == "undo"
+            change = changes.get(event.undoes if undo else event.id, {})
+            if removed := change.get("add" if undo else "remove"):
+                gone.add(self.first[removed])
+            if back := change.get("remove" if undo else "add"):
+                gone.discard(self.first[back])
+            for name in _labels_in(event):
+                assert self.first[name] not in gone, f"{event} has the label {name!r}, which was gone"
+
+
+def _labels_in(event: Any) -> list[str]:
+    """Return the label names that an answer or a change of gold labels gives."""
+    if event.kind == "gold":
+        return list(event.value["labels"].values())
+    return [event.value] if event.kind == "label" else []
+
+
+def _compare(writer: str, done: list[dict[str, Any]], events: list[Any], ids: set[str], meanings: Meanings) -> None:
     """Check that all that one writer was told is there, in its order."""
     undone = [event.undoes for event in events if event.kind == "undo" and event.annotator == writer]
     for each in done:
@@ -261,7 +377,9 @@ def _compare(writer: str, done: list[dict[str, Any]], events: list[Any], ids: se
             event = events[each["event"] - 1]
             assert (event.id, event.kind, event.annotator) == (each["event"], each["kind"], writer)
             told = {name: value for name, value in each.items() if name != "text"}
-            assert _says(event) == told, f"{writer}: {told} was acknowledged, and there is {event}"
+            assert meanings.told(_says(event)) == meanings.told(told), (
+                f"{writer}: {told} was acknowledged, and there is {event}"
+            )
     taken = [each["undone"] for each in done if "undone" in each]
     assert [number for number in undone if number in taken] == taken, f"{writer}: its undos are in another order"
 
@@ -271,6 +389,8 @@ def _says(event: Any) -> dict[str, Any]:
     found = {"event": event.id, "kind": event.kind}
     if event.kind in ("update", "remove"):
         return {**found, "ids": event.value["ids"]}
+    if event.kind == "labels":
+        return {**found, "value": event.value}
     if event.kind == "gold":
         return {**found, "labels": event.value["labels"]}
     return {**found, "record": event.record, **({"value": event.value} if event.kind == "label" else {})}
@@ -299,24 +419,38 @@ def _check_standing(project: Any, acknowledged: dict[str, list[dict[str, Any]]])
     assert found == ids, (
         f"records {set(found) ^ set(ids)} are there and not removed, or the other way; {len(ids)} remain"
     )
-    labels: dict[str, dict[str, str]] = {}
+    meanings = Meanings(events)
+    assert set(project.label_names) == meanings.names() == set(project.settings.labels)
+    _check_answers(project, [event for event in standing if event.record not in removed], meanings)
     changed: dict[str, int] = {}
     for event in standing:
-        if event.kind == "label" and event.record not in removed:
-            now = project.workspace.label_history.name_now(event.value, event.id)
-            labels.setdefault(event.record, {})[event.annotator] = now
-        elif event.kind == "update":
+        if event.kind == "update":
             changed |= dict.fromkeys(event.value["ids"], event.id)
-    manual = project.manual_labels()
-    assert manual.keys() == labels.keys()
-    assert all(manual[name] in by.values() for name, by in labels.items())
-    assert set(manual.values()) <= set(project.label_names) == set(project.settings.labels)
     told = {each["event"]: each["text"] for done in acknowledged.values() for each in done if "text" in each}
     texts = dict(zip(ids, project.corpus.column("text").to_pylist(), strict=True))
     for name, number in changed.items():
         if name in texts and number in told:
             assert texts[name] == f"{told[number]} {name}"
     assert len(project.labels()) == len(ids)
+
+
+def _check_answers(project: Any, standing: list[Any], meanings: Meanings) -> None:
+    """Check manual labels, and the gold labels of records that were not updated, with the label names of today."""
+    labels: dict[str, dict[str, str | None]] = {}
+    gold: dict[str, str | None] = {}
+    for event in standing:
+        if event.kind == "label":
+            labels.setdefault(event.record, {})[event.annotator] = meanings.name_now(event.value)
+        elif event.kind == "gold":
+            gold |= {name: meanings.name_now(label) for name, label in event.value["labels"].items()}
+    said = {name: {label for label in by.values() if label} for name, by in labels.items()}
+    manual = project.manual_labels()
+    assert manual.keys() == {name for name, found in said.items() if found}
+    assert all(label in said[name] for name, label in manual.items())
+    updated = {name for event in standing if event.kind == "update" for name in event.value["ids"]}
+    found = dict(zip(project.corpus.id_column().to_pylist(), project.corpus.gold() or [], strict=True)) if gold else {}
+    for name in found.keys() - updated:
+        assert found[name] == gold.get(name), f"gold label of {name} is {found[name]}, was set to {gold.get(name)}"
 
 
 def main(arguments: list[str] | None = None, out: IO[str] = sys.stdout) -> None:

@@ -1,4 +1,5 @@
-"""Three processes that label, update, remove, add and undo in one project are killed one after another."""
+"""Three processes that label, update, remove, add, change the labels and undo in one project are killed one after
+another."""
 
 from benchmarks.kills import Kills
 
