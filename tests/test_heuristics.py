@@ -1146,3 +1146,21 @@ def nested(leaves):
 @given(nested(st.integers(0, 2) | st.text("ab", max_size=1)), nested(st.booleans() | st.integers(0, 2)))
 def test_fingerprints_of_values_are_equal_where_the_values_are(one, other):
     assert (fingerprint.of_value(one) == fingerprint.of_value(other)) == (repr(one) == repr(other))
+
+
+@pytest.mark.parametrize(
+    ("heuristic", "name", "value"),
+    [
+        (weaklab.keywords("spam", ["free"]), "words", ("prize",)),
+        (weaklab.pattern("spam", "free"), "regex", re.compile("prize")),
+        (weaklab.pattern("spam", "free"), "label", "ham"),
+        (weaklab.where("spam", weaklab.col("text").length() > 3), "condition", weaklab.col("text").length() > 9),
+    ],
+)
+def test_what_a_heuristic_is_made_with_cannot_be_changed_as_its_votes_are_known_by_it(heuristic, name, value):
+    before = heuristic.fingerprint
+    with pytest.raises(HeuristicError, match=f"is made with {name}=.* make a new heuristic"):
+        setattr(heuristic, name, value)
+    assert heuristic.fingerprint == before
+    heuristic.name = "another name"
+    assert pickle.loads(pickle.dumps(heuristic)).fingerprint == before

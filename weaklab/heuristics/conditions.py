@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import HeuristicError
 from weaklab.core.labels import LabelNames
 from weaklab.heuristics import fingerprint
-from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
-from weaklab.heuristics.declared import _label, _slug
+from weaklab.heuristics.ballot import Ballot, Watch
+from weaklab.heuristics.declared import Declared, _label, _slug
 from weaklab.heuristics.expressions import Expression, expression_from_spec, truth
 from weaklab.heuristics.functions import BallotBox, Examples, example_pairs, shortened
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from weaklab.heuristics.columnar import ExpressionBatch
 
 
-class Condition(Heuristic):
+class Condition(Declared):
     """Votes for a label where a condition on columns is true; made by :func:`where`."""
+
+    made_with = ("label", "condition")
 
     def __init__(self, label: str | int, condition: Any, *, name: str | None = None, examples: Examples = None) -> None:
         if isinstance(condition, dict):

@@ -19,7 +19,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class TextSearch(Heuristic):
+class Declared(Heuristic):
+    """A heuristic that is known by what it was made with, so that this cannot be changed later."""
+
+    made_with: tuple[str, ...]
+    """Names of the attributes that decide its votes."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.made_with and name in vars(self):
+            raise HeuristicError(
+                f"{self.name!r} is made with {name}={shortened(vars(self)[name])}, which cannot be changed to "
+                f"{shortened(value)}; make a new heuristic and add it under the same name"
+            )
+        super().__setattr__(name, value)
+
+
+class TextSearch(Declared):
     """Votes for a label where a regular expression is found in a column; the base of keywords and patterns."""
 
     label: str | int
@@ -53,6 +68,8 @@ class TextSearch(Heuristic):
 
 class Keywords(TextSearch):
     """Votes for a label where a text contains one of some words; made by :func:`keywords`."""
+
+    made_with = ("label", "words", "case", "column")
 
     def __init__(
         self,
@@ -93,6 +110,7 @@ class Pattern(TextSearch):
     """Votes for a label where a regular expression is found in a text; made by :func:`pattern`."""
 
     opaque = True
+    made_with = ("label", "regex", "column")
 
     def __init__(
         self,
@@ -130,8 +148,10 @@ class Pattern(TextSearch):
         }
 
 
-class ColumnVotes(Heuristic):
+class ColumnVotes(Declared):
     """Votes from a data column: label codes or names, or one position of a list column."""
+
+    made_with = ("column", "position")
 
     def __init__(self, name: str, column: str, position: int | None = None) -> None:
         self.name, self.column, self.position = name, column, position
