@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -400,12 +401,12 @@ class StoredCorpus(Corpus):
                 self._groups += [(part, g, metadata.row_group(g).num_rows) for g in range(metadata.num_row_groups)]
         ends = np.cumsum([count for _, _, count in self._groups])
         home = np.searchsorted(ends, wanted, side="right")
-        batches, places = [], []
+        batches, places, opened = [], [], functools.cache(self._open)
         for group in np.unique(home):
             part, number, count = self._groups[group]
             mine = np.flatnonzero(home == group)
             whole = held.pop(int(group), None)
-            held[int(group)] = whole = self._open(part).read_row_group(number) if whole is None else whole
+            held[int(group)] = whole = opened(part).read_row_group(number) if whole is None else whole
             table = self._of_today(part, whole.take(pa.array(wanted[mine] - (ends[group] - count))))
             batches += [fitted(batch, self.schema) for batch in table.combine_chunks().to_batches()]
             places.append(mine)
