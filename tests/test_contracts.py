@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from encoders import needs_encoder
 from scipy import sparse
 
 import weaklab
@@ -34,7 +35,12 @@ REGISTRIES = {
 def every(kind):
     """Return a parameter for each registered part of a kind and each check of it."""
     return [
-        pytest.param(check, REGISTRIES[kind][name], id=f"{name}-{check.__name__.removeprefix('check_')}")
+        pytest.param(
+            check,
+            REGISTRIES[kind][name],
+            id=f"{name}-{check.__name__.removeprefix('check_')}",
+            marks=needs_encoder if name == "sentence" else (),
+        )
         for name in REGISTRIES[kind].names()
         for check in checks_of(kind)
     ]

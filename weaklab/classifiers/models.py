@@ -14,6 +14,19 @@ SMALLEST_LEAF = 2
 """Minimum number of records in a leaf; a leaf with a single record would only memorise it."""
 
 
+COUNTS_ONLY = ("naive_bayes", "complement_naive_bayes")
+"""Classifiers that take no negative numbers."""
+
+
+def takes_any_number(name: str) -> bool:
+    """Whether a named classifier takes negative numbers, such as those in sentence vectors.
+
+    >>> takes_any_number("nb"), takes_any_number("lr"), takes_any_number("auto")
+    (False, True, True)
+    """
+    return name not in CLASSIFIERS or CLASSIFIERS[name] not in [CLASSIFIERS[only] for only in COUNTS_ONLY]
+
+
 @CLASSIFIERS.named("naive_bayes", "nb")
 def naive_bayes(seed: int) -> Any:
     """Multinomial Naive Bayes; counts or TF-IDF; milliseconds on large pools.

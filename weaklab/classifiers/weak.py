@@ -16,8 +16,9 @@ from weaklab.classifiers.calibration import (
     softmax,
     tempered,
 )
+from weaklab.classifiers.choosing import ChosenLogisticRegression, has_choice
 from weaklab.classifiers.folds import FOLDS, by_id, folds_of
-from weaklab.classifiers.linear import NO_FOLD, LinearModel
+from weaklab.classifiers.linear import NO_FOLD, LinearModel, LogisticRegression
 from weaklab.classifiers.models import CLASSIFIERS
 from weaklab.classifiers.stored import estimator_from_spec, estimator_spec
 from weaklab.classifiers.texts import OnTexts, Texts, reads_texts
@@ -273,6 +274,11 @@ class WeakClassifier(Heuristic):
         return isinstance(self.features, Texts)
 
     @property
+    def used_(self) -> str | None:
+        """Which features it uses and how strongly they are penalised, where that was chosen; None elsewhere."""
+        return getattr(self.model_, "chosen_", None) if self.is_ready else None
+
+    @property
     def is_ready(self) -> bool:
         """Whether it was trained with enough labels to vote."""
         return getattr(self, "model_", None) is not None
@@ -293,6 +299,9 @@ class WeakClassifier(Heuristic):
 
         k = len(self.labels_)
         model = self._new()
+        sentence = self.features.vector_columns()
+        if isinstance(model, LogisticRegression) and has_choice(X, sentence, self.trained_on_):
+            model = ChosenLogisticRegression(sentence)
         if hasattr(model, "fit_out_of_fold"):
             Z = model.fit_out_of_fold(X, y, weight, fold)
             self.model_ = model

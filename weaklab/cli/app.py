@@ -12,6 +12,7 @@ from weaklab.cli import (
     batch,
     corrections,
     demo,
+    encoder,
     export,
     heuristics,
     labeling,
@@ -44,7 +45,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, heuristics, labeling, labels, quality, records, corrections, export, simulate, batch, listing, demo,
+    projects, heuristics, encoder, labeling, labels, quality, records, corrections, export, simulate, batch, listing,
+    demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

@@ -94,5 +94,7 @@ def status(
 
 def _status_text(value: Any) -> str:
     if isinstance(value, dict):
-        return some_of([f"{name} {share:.1%}" for name, share in value.items()])
+        return some_of([f"{name}: {v}" if isinstance(v, str) else f"{name} {v:.1%}" for name, v in value.items()])
+    if isinstance(value, str):
+        return value
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"

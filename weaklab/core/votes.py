@@ -39,6 +39,7 @@ class Votes:
         columns count 1
     features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
         :func:`weaklab.features.embeddings.embed`; None without. Label models other than the default one ignore them
+    sentence : number of the last features that are sentence vectors
     feature_proba : float (n, k), what the built-in classifier of a fitted label model says about these records; takes
         the place of ``features`` in a prediction
     names : the m heuristics, in column order; empty where not known
@@ -68,6 +69,7 @@ class Votes:
     names: Sequence[str] = ()
     labels: Sequence[str] = ()
     faults: Sequence[Fault] = ()
+    sentence: int = 0
 
     def __post_init__(self) -> None:
         for name in ("scores", "confidence"):

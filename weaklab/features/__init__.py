@@ -2,9 +2,18 @@
 
 from weaklab.features.base import FEATURES, Features, sharing, transform_once
 from weaklab.features.caching import fit_cached
-from weaklab.features.combine import Auto, Combined, Transformer, feature_spec, features, features_from_spec
+from weaklab.features.combine import (
+    Auto,
+    Combined,
+    Transformer,
+    WithSentences,
+    feature_spec,
+    features,
+    features_from_spec,
+)
 from weaklab.features.grams import WORDS
 from weaklab.features.numbers import NumericColumns
+from weaklab.features.sentence import Sentence
 from weaklab.features.word_vectors import Doc2Vec, FastText, Word2Vec
 from weaklab.features.words import Hashing, Tfidf
 
@@ -18,8 +27,10 @@ __all__ = [
     "Features",
     "Hashing",
     "NumericColumns",
+    "Sentence",
     "Tfidf",
     "Transformer",
+    "WithSentences",
     "Word2Vec",
     "feature_spec",
     "features",

@@ -49,6 +49,10 @@ class Features(abc.ABC):
         """
         return False
 
+    def vector_columns(self) -> int:
+        """Return how many of the last columns are sentence vectors, known once a batch has been transformed."""
+        return 0
+
     @abc.abstractmethod
     def fit(self, corpus: Corpus) -> Features:
         """Learn from all records, without labels; return self."""

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.files import DamagedError, Kept
+from weaklab.features.combine import Combined
+from weaklab.features.sentence import Sentence
 from weaklab.heuristics.fingerprint import digest
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ def fit_cached(
     >>> (first != again).nnz
     0
     """
+    if isinstance(features, Combined) and any(isinstance(part, Sentence) for part in features.parts):
+        pairs = [fit_cached(part, corpus, key, folder, write=write) for part in features.parts]
+        return Combined([part for part, _ in pairs]), Combined.beside([X for _, X in pairs])
+    if isinstance(features, Sentence):  # it keeps vectors itself
+        return features, features.fit_transform(corpus)
     name, kept = f"{digest('features', _FORMAT, features.fingerprint, key)}.npz", Kept(folder, folder.parent)
 
     def restore(path: Path) -> tuple[Features, Matrix]:

@@ -10,6 +10,7 @@ from weaklab.corpus import Columns, Corpus
 from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features, texts_of
 from weaklab.features.checks import feature_matrix
+from weaklab.features.sentence import Sentence
 from weaklab.heuristics import fingerprint
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Combined(Features):
     """Several feature sets, their columns joined into one matrix."""
 
     def __init__(self, parts: Sequence[Features]) -> None:
-        self._parts = list(parts)
+        # sentence vectors come last, so that what looks at the columns knows which they are
+        self._parts = sorted(parts, key=lambda part: isinstance(part, Sentence))
 
     @property
     def fingerprint(self) -> str:
@@ -46,13 +48,21 @@ class Combined(Features):
         return self
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
-        return self._beside([part.transform(batch) for part in self._parts])
+        return self.beside([part.transform(batch) for part in self._parts])
 
     def fit_transform(self, corpus: Corpus) -> Matrix:
-        return self._beside([part.fit_transform(corpus) for part in self._parts])
+        return self.beside([part.fit_transform(corpus) for part in self._parts])
+
+    @property
+    def parts(self) -> list[Features]:
+        """The feature sets, in the order of their columns."""
+        return self._parts
+
+    def vector_columns(self) -> int:
+        return self._parts[-1].vector_columns()
 
     @staticmethod
-    def _beside(blocks: list[Matrix]) -> Matrix:
+    def beside(blocks: list[Matrix]) -> Matrix:
         import numpy as np
         from scipy import sparse
 
@@ -67,6 +77,25 @@ class Combined(Features):
     def restore(self, state: Mapping[str, Any]) -> Combined:
         self._parts = [part.restore(state[str(number)]) for number, part in enumerate(self._parts)]
         return self
+
+
+class WithSentences(Combined):
+    """The features of a project that has a sentence encoder: words as without one, and sentence vectors beside them.
+
+    Its fingerprint and its stored form are those of the words, because that is what the user asked for.
+    """
+
+    def __init__(self, words: Features, sentence: Features) -> None:
+        super().__init__([words, sentence])
+
+    @property
+    def words(self) -> Features:
+        """The features without sentence vectors."""
+        return self._parts[0]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.words.fingerprint
 
 
 class Transformer(Features):
@@ -207,6 +236,8 @@ def features(what: Any = "auto", **settings: Any) -> Features:
 
 def feature_spec(what: Features) -> Any:
     """Return JSON from which :func:`features_from_spec` makes the feature set again; None if that is not possible."""
+    if isinstance(what, WithSentences):
+        return feature_spec(what.words)
     if isinstance(what, Combined):
         parts = [feature_spec(part) for part in what._parts]
         return None if None in parts else parts

@@ -1,4 +1,4 @@
-"""Embeddings: short dense vectors of records, made from features, for query strategies that need distances."""
+"""Embeddings: short dense vectors of records, made from features, for distances and for training."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ WIDE = 128
 """Number of dimensions for training."""
 LEAST_ROWS = 3
 MOST_COLUMNS = 20_000
+WORDS_SHARE = 0.3
+"""Share of words in the squared length of an embedding that holds sentence vectors, too."""
 SAMPLE_ROWS = 20_000
 """The projection is fitted to at most this many rows; all rows are then projected."""
 
@@ -47,17 +49,30 @@ class Embedding:
     ----------
     columns : int (c,), the features that are used; None for all
     directions : float (c, size), the projection; None if vectors are only scaled to length 1
+    sentence : number of the last features that are sentence vectors: they are not projected, but put beside the
+        projection of the others, each with its share of the length
     """
 
-    def __init__(self, columns: NDArray[np.int64] | None, directions: NDArray[np.float32] | None) -> None:
+    def __init__(
+        self, columns: NDArray[np.int64] | None, directions: NDArray[np.float32] | None, sentence: int = 0
+    ) -> None:
         self.columns, self.directions = columns, directions
+        if sentence:  # else hashes of embeddings without sentence vectors would differ from those of earlier versions
+            self.sentence = sentence
+
+    sentence = 0
 
     @classmethod
-    def fit(cls, X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> Embedding:
-        """Fit the projection; the parameters are those of :func:`embed`."""
+    def fit(
+        cls, X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None, sentence: int = 0
+    ) -> Embedding:
+        """Fit the projection; the parameters are those of :func:`embed` and of the class."""
         from scipy import sparse
         from sklearn.utils.extmath import randomized_svd
 
+        if sentence:
+            words = cls.fit(X[:, : X.shape[1] - sentence], size, seed, keys)
+            return cls(words.columns, words.directions, sentence)
         n, d = X.shape
         if n == 0 or d <= size:
             return cls(None, None)
@@ -86,12 +101,33 @@ class Embedding:
         """Return the embeddings of the rows of X, with the same features as in ``fit``: float32 (n, size)."""
         from scipy import sparse
 
+        if self.sentence:
+            words, vectors = split_columns(X, self.sentence)
+            vectors = unit_rows(vectors)
+            if not words.shape[1]:
+                return np.asarray(vectors)
+            words = Embedding(self.columns, self.directions)(words)
+            return np.hstack([np.sqrt(WORDS_SHARE) * words, np.sqrt(1 - WORDS_SHARE) * vectors], dtype=np.float32)
         rows = unit_rows(X)
         if self.directions is None:
             return np.asarray(rows.todense() if sparse.issparse(rows) else rows, dtype=np.float32)
         return np.asarray(
             unit_rows(np.asarray((rows if self.columns is None else rows[:, self.columns]) @ self.directions))
         )
+
+
+def split_columns(X: Any, sentence: int) -> tuple[Any, NDArray[np.floating[Any]]]:
+    """Return the first features as they are, and the last ones, which are sentence vectors, dense.
+
+    >>> words, vectors = split_columns(np.array([[1.0, 2.0, 3.0]]), 2)
+    >>> words.tolist(), vectors.tolist()
+    ([[1.0]], [[2.0, 3.0]])
+    """
+    from scipy import sparse
+
+    at = X.shape[1] - sentence
+    vectors = X[:, at:]
+    return X[:, :at], vectors.toarray() if sparse.issparse(vectors) else vectors
 
 
 def embed(X: Any, size: int = SIZE, seed: int = 0, keys: NDArray[np.uint64] | None = None) -> NDArray[np.float32]:

@@ -209,7 +209,7 @@ class CommitteeModel(LabelModel):
         gold = np.flatnonzero(y != ABSTAIN)
         self._learn(seen.take(gold), y[gold], sorted(votes.scores))
         if votes.features is not None:
-            self._look_at_records(seen, y, votes.features)
+            self._look_at_records(replace(seen, sentence=votes.sentence), y, votes.features)
 
     def _learn(self, votes: Votes, y: NDArray[np.int64], members: list[int]) -> None:
         """Correct what votes say by manual labels: rows that have one."""
@@ -323,7 +323,7 @@ class CommitteeModel(LabelModel):
             return softmax(self._votes_part(plain_votes(rows), found))
 
         use = any_vote(of_columns(votes.L, votes.without_scores))
-        return FeatureMember(features, use).fit(soft_labels, y, self.n_classes_)
+        return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
     def _solve(self, votes: Votes, y: NDArray[np.int64]) -> _Found:
         """Minimise the penalised negative log-likelihood of labeled rows."""
@@ -486,6 +486,11 @@ class CommitteeModel(LabelModel):
         for scores, weight in self._weighted_scores(votes):
             odds += np.multiply(_log_ratio(scores), weight, dtype=np.float64)
         return odds
+
+    @property
+    def features_used_(self) -> str | None:
+        """What the classifier that looks at features uses, words, sentences or both; None without one."""
+        return None if self._classifier is None else self._classifier.used_
 
     def _feature_proba(self, features: NDArray[np.floating[Any]]) -> Floats | None:
         if self._classifier is None:

@@ -4,6 +4,7 @@ features.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,12 @@ MOST_ROWS = 10_000
 """It learns from at most this many records without a manual label, and from all with one."""
 FLOOR = 1e-3
 """Probabilities are kept this far from 0, so that no member and no class balance decides alone."""
+WORDS, SENTENCES, BOTH = "words", "sentences", "words and sentences"
+LEAST_TO_CHOOSE, SURE = 50, 2.0
+"""With fewer manual labels, words and sentence vectors are used together; later, one of them alone if it is better by
+two standard errors."""
+MOST_PRODUCT = 256
+"""With more columns, half of the sums are computed and mirrored."""
 PRODUCT_ROWS = 2048
 """Rows that are multiplied at a time, so that they stay in the processor's cache."""
 SCALES = np.geomspace(1, 40, 16)
@@ -100,9 +107,12 @@ class FeatureMember:
     ----------
     E : float (n, d), features with rows of length 1 or 0
     use : bool (n,), the records whose soft labels may be learned from
+    sentence : number of the last features that are sentence vectors; the others are words
 
     Attributes
     ----------
+    used_ : what it learned from: ``words``, ``sentences``, or ``words and sentences``, which is left only if manual
+        labels, out-of-fold, are told better without one of them
     proba_ : float (n, k), cross-fitted
 
     References
@@ -113,8 +123,8 @@ class FeatureMember:
     classification, JMLR.
     """
 
-    def __init__(self, E: Matrix, use: NDArray[np.bool_]) -> None:
-        self.n_features = E.shape[1]
+    def __init__(self, E: Matrix, use: NDArray[np.bool_], sentence: int = 0) -> None:
+        self.n_features, self._sentence = E.shape[1], sentence
         self._hashes = _hashes(E)
         self._X, self._fold, self._use = _with_constant(E), _folds(self._hashes), use
         if np.count_nonzero(use) > MOST_ROWS:
@@ -143,23 +153,92 @@ class FeatureMember:
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
         rows = rows[np.lexsort((y[rows], self._hashes[rows]))]  # float32 adds up to the same in one order only
         X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
-        F, targets = np.zeros((n, k), dtype=np.float32), np.zeros((len(rows), k))
+        columns, targets = self._choices(known), np.zeros((len(rows), k))
+        scores = {name: np.zeros((n, k), dtype=np.float32) for name in columns}
         for number in range(FOLDS):
             out = part == number
             T = soft_labels(rows, fold == number)
             targets[out] = T[out]  # said without the labels of these records
-            F[fold == number] = self._X[fold == number] @ _learn(X, T, known, use, ~out, out).astype(np.float32)
+            sums = _learn(X, T, known, use, ~out, out)
+            for name, F in scores.items():
+                F[fold == number] = self._X[fold == number] @ sums.coefficients(columns[name]).astype(np.float32)
+        self.used_ = _best({name: F[rows].astype(np.float64) for name, F in scores.items()}, known)
+        F = scores[self.used_]
         labels, weights = _with_gold(targets, _weights(targets, use), known, known >= 0)
         self._scale = _scale(F[rows].astype(np.float64), labels, weights)
         self.proba_ = softmax(self._scale * F)
         everything = np.ones(len(rows), dtype=bool)
-        self.coefficients_ = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
+        sums = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
+        self.coefficients_ = sums.coefficients(columns[self.used_])
         del self._X, self._fold, self._use, self._hashes
         return self
+
+    def _choices(self, y: NDArray[np.int64]) -> dict[str, slice]:
+        """Return the columns that it may use, by name; first those of all, which it uses with few manual labels."""
+        d = self.n_features
+        if not self._sentence:
+            return {WORDS: slice(0, d)}
+        if self._sentence == d:
+            return {SENTENCES: slice(0, d)}
+        choices = {BOTH: slice(0, d)}
+        if np.count_nonzero(y >= 0) >= LEAST_TO_CHOOSE:
+            choices |= {WORDS: slice(0, d - self._sentence), SENTENCES: slice(d - self._sentence, d)}
+        return choices
 
     def predict_proba(self, E: Matrix) -> Floats:
         """Return class probabilities float (n, k) of records that it did not learn from."""
         return softmax(self._scale * _row_products(E, self.coefficients_))
+
+
+def _best(scores: dict[str, Floats], y: NDArray[np.int64]) -> str:
+    """Return the name of the out-of-fold scores that tell the manual labels best; the first, unless others are better
+    by more than two standard errors.
+    """
+    first, *others = scores
+    gold = np.flatnonzero(y >= 0)
+    if not others:
+        return first
+    truth, every = np.eye(scores[first].shape[1])[y[gold]], np.ones(len(gold))
+
+    def losses(F: Floats) -> Floats:
+        P = softmax(_scale(F, truth, every) * F)
+        return np.asarray(-np.log(np.maximum(P[np.arange(len(gold)), y[gold]], FLOOR)))
+
+    before, best, found = losses(scores[first][gold]), 0.0, first
+    for name in others:
+        gain = before - losses(scores[name][gold])
+        surely = float(gain.mean() - SURE * gain.std() / np.sqrt(len(gold)))
+        if surely > best:
+            best, found = surely, name
+    return found
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What ridge regression needs to know of the rows: the squares of the columns, (d + 1, d + 1), and their products
+    with the labels, (d + 1, k).
+    """
+
+    gram: Floats
+    products: Floats
+
+    def coefficients(self, columns: slice) -> Floats:
+        """Return the coefficients, float (d + 1, k), with those of all other columns 0; the constant is used always."""
+        d = len(self.gram) - 1
+        if columns == slice(0, d):
+            return np.asarray(np.linalg.solve(_with_penalty(self.gram), self.products))
+        used = np.r_[columns, d]
+        found = np.zeros(self.products.shape)
+        found[used] = np.linalg.solve(_with_penalty(self.gram[np.ix_(used, used)]), self.products[used])
+        return found
+
+
+def _with_penalty(gram: Floats) -> Floats:
+    penalty = np.full(len(gram), RIDGE)
+    penalty[-1] = 1e-3 * RIDGE
+    gram = gram.copy()
+    gram[np.diag_indices_from(gram)] += penalty
+    return gram
 
 
 def _learn(
@@ -169,13 +248,13 @@ def _learn(
     use: NDArray[np.bool_],
     rows: NDArray[np.bool_],
     judged: NDArray[np.bool_],
-) -> Floats:
-    """Return the coefficients after two rounds on some rows; how far to trust the first round is judged on others."""
+) -> _Sums:
+    """Return the sums of the second round on some rows; how far to trust the first round is judged on others."""
     w, gold = _weights(T, use), (y >= 0) & rows
-    first = X @ _coefficients(X, *_with_gold(T, w, y, gold), rows)
+    first = X @ _sums(X, *_with_gold(T, w, y, gold), rows).coefficients(slice(0, X.shape[1] - 1))
     said = softmax(_scale(first[judged], T[judged], w[judged]) * first)
     again = softmax(np.log(np.maximum(T, 1e-6)) + OWN_WEIGHT * centred_log(said))
-    return _coefficients(X, *_with_gold(again, _weights(again, use), y, gold), rows)
+    return _sums(X, *_with_gold(again, _weights(again, use), y, gold), rows)
 
 
 def _weights(T: Floats, use: NDArray[np.bool_]) -> Floats:
@@ -184,16 +263,18 @@ def _weights(T: Floats, use: NDArray[np.bool_]) -> Floats:
     return np.where(use, np.maximum((row_max(T) - 1 / k) / (1 - 1 / k), 0) ** SHARPNESS, 0)
 
 
-def _coefficients(X: NDArray[np.float32], T: Floats, w: Floats, rows: NDArray[np.bool_]) -> Floats:
-    """Return ridge regression of T - 1/k on X, weighted: float (d + 1, k)."""
+def _sums(X: NDArray[np.float32], T: Floats, w: Floats, rows: NDArray[np.bool_]) -> _Sums:
+    """Return the sums for ridge regression of T - 1/k on X, weighted."""
     chosen = np.flatnonzero(rows & (w > 0))
     X, k = X[chosen], T.shape[1]
     weighted = X * w[chosen, None].astype(np.float32)
-    gram = (weighted.T @ X).astype(np.float64)
-    penalty = np.full(len(gram), RIDGE)
-    penalty[-1] = 1e-3 * RIDGE
-    gram[np.diag_indices_from(gram)] += penalty
-    return np.asarray(np.linalg.solve(gram, weighted.T @ (T[chosen] - 1 / k)))
+    products = weighted.T @ (T[chosen] - 1 / k)
+    if X.shape[1] <= MOST_PRODUCT:
+        return _Sums((weighted.T @ X).astype(np.float64), products)
+    from scipy.linalg.blas import ssyrk
+
+    lower = ssyrk(1.0, (X * np.sqrt(w[chosen, None]).astype(np.float32)).T, lower=1).astype(np.float64)
+    return _Sums(lower + np.tril(lower, -1).T, products)
 
 
 def _with_constant(E: Matrix) -> NDArray[np.float32]:

@@ -8,12 +8,14 @@ import numpy as np
 
 from weaklab.batch.frozen import Embedder, FrozenCommittee
 from weaklab.classifiers import WeakClassifier
+from weaklab.classifiers.models import takes_any_number
 from weaklab.core.errors import FaultWarning, warn
 from weaklab.core.faults import merge_faults
 from weaklab.corpus import Columns
-from weaklab.features import fit_cached
+from weaklab.features import Auto, Combined, Sentence, WithSentences, fit_cached
 from weaklab.features.numbers import numeric_columns
 from weaklab.heuristics import Ballot
+from weaklab.project.encoding import FOLDER
 from weaklab.scheduling.asks import texts_of
 from weaklab.training.applying import TrainedCommittee
 from weaklab.training.trainer import Trainer
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.features import Features
+    from weaklab.project.encoding import ProjectEncoder
     from weaklab.project.members import ProjectMembers
     from weaklab.project.project_files import ProjectFiles
     from weaklab.project.record_rows import RecordRows
@@ -49,6 +52,7 @@ class ProjectCache:
     rows : of the records
     members : of the project
     settings : of the project
+    encoder : the sentence encoder of the project, if it has one
     """
 
     def __init__(
@@ -59,17 +63,20 @@ class ProjectCache:
         rows: RecordRows,
         members: ProjectMembers,
         settings: Settings,
+        encoder: ProjectEncoder | None = None,
     ) -> None:
         self.corpus = corpus
         self._files, self._folders, self._rows = files, list(folders), rows
         self._members, self._settings = members, settings
         self._key = [*folders, *corpus.marks]
         """Tells these records from others, in the names of files."""
-        self._features: dict[str, Any] = {}
+        self._features: dict[str, tuple[Features, Any]] = {}
         self._parts: dict[tuple[str, str], Any] = {}
         """Features of the records of one import or update that have no file: (their fingerprint, folder) -> matrix."""
         self._groups: NDArray[np.int64] | None = None
         self._default = WeakClassifier()
+        self._encoder = encoder if corpus.roles.text else None
+        self._sentence: tuple[Sentence, NDArray[np.float32]] | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -99,6 +106,8 @@ class ProjectCache:
         """
         if self._trainer is None:
             return True  # nothing was voted that could be out of date
+        if self._encoder is not None and self._sentence is None and self._encoder.is_ready(self.corpus):
+            return False
         return self._fingerprints == fingerprints and self._trainer.heuristics == self._members.committee.heuristics
 
     @property
@@ -120,6 +129,8 @@ class ProjectCache:
 
     def _make_trainer(self, progress: bool, fresh: bool) -> Trainer:
         committee, corpus = self._members.committee, self.corpus
+        if self._sentence is None and self._encoder is not None and self._encoder.is_ready(corpus):
+            self._sentence = self._encoder.features, self._encoder.matrix(corpus)
         parts = [self._files.corpus([folder], self._folders) for folder in self._folders]
         found = [
             committee.columns(part, self._files.column_caches(folder, part), progress, fresh)
@@ -145,6 +156,7 @@ class ProjectCache:
             pseudo_labels=self._settings.pseudo_labels or None,
             groups=self.groups,
             embeddings=self.views.learnable if self._settings.use_features else None,
+            sentence=lambda: self.views.embedding.sentence,
         )
 
     def _placed(self, ballot: Ballot) -> Ballot:
@@ -164,8 +176,8 @@ class ProjectCache:
     def _embedder(self) -> Embedder | None:
         if self.views.learnable is None:
             return None
-        self.matrix(self._basis)  # fits its features
-        return Embedder(self._basis.features, self.views.embedding)
+        features, _ = self._with_sentences(self._basis)  # fits its features
+        return Embedder(features, self.views.embedding)
 
     def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
         """Return the committee as of a training, with the labels that people gave: record id -> label name."""
@@ -178,17 +190,50 @@ class ProjectCache:
         return next((c for c in self._members.committee.classifiers if not c.reads_texts), None) or self._default
 
     def matrix(self, classifier: WeakClassifier) -> Any:
-        """Return the features of all records for a classifier, fitted to the corpus the first time."""
-        key = classifier.features.fingerprint
+        """Return the features of all records for a classifier, fitted to the corpus the first time.
+
+        With an encoder, sentence vectors stand beside the default features, for classifiers that can use them.
+        """
+        found = self._words if _only_words(classifier) else self._with_sentences
+        classifier.features, X = found(classifier)
+        return X
+
+    def _words(self, classifier: WeakClassifier) -> tuple[Features, Any]:
+        """Return the features that the classifier was made with, fitted, and their matrix."""
+        features = classifier.features
+        if isinstance(features, WithSentences):
+            features = features.words
+        key = features.fingerprint
         if key not in self._features:
-            features = classifier.features
+            for part in features.parts if isinstance(features, Combined) else [features]:
+                if isinstance(part, Sentence):
+                    self._share_vectors(part)
             self._features[key] = (
                 (features, self._stacked(features))
                 if features.per_record
                 else self._fitted(features, self.corpus, "/".join(self._key))
             )
-        classifier.features, X = self._features[key]
-        return X
+        return self._features[key]
+
+    def _share_vectors(self, features: Sentence) -> None:
+        """Give sentence features that a classifier names the vectors that are kept; without a model they take the
+        encoder of the project.
+        """
+        if self._encoder is not None and (not features.model or features.settings() == self._encoder.settings):
+            features.take_from(self._encoder.features)
+        else:
+            features.keep_in(self._files.path / "cache" / FOLDER, write=not self._files.read_only)
+
+    def _with_sentences(self, classifier: WeakClassifier) -> tuple[Features, Any]:
+        """Return the features of a classifier with sentence vectors beside them, if these are there and not in them."""
+        features, X = self._words(classifier)
+        if self._sentence is None or features.vector_columns():
+            return features, X
+        key = f"{features.fingerprint} with sentences"
+        if key not in self._features:
+            sentence, V = self._sentence
+            self._features[key] = WithSentences(features, sentence), Combined.beside([X, V])
+        return self._features[key]
 
     def _fitted(self, features: Features, corpus: StoredCorpus, key: str) -> tuple[Features, Any]:
         return fit_cached(features, corpus, key, self._files.path / "cache", write=not self._files.read_only)
@@ -229,11 +274,12 @@ class ProjectCache:
             there = learner is not self._default or text or numeric_columns(next(self.corpus.batches()))
             self._views = Views(
                 keys_of(self._rows.ids),
-                (lambda: self.matrix(learner)) if there else None,
+                (lambda: self._with_sentences(learner)[1]) if there else None,
                 (lambda rows: text_vectors(texts_of(self.corpus, rows))) if text else None,
                 lambda name, make: self._files.array(
                     f"embedding-{name}-{learner.features.fingerprint[:16]}", self._key, make
                 ),
+                lambda: self._with_sentences(learner)[0].vector_columns(),
             )
         return self._views
 
@@ -272,3 +318,14 @@ class ProjectCache:
         for row in np.argsort(keys, kind="stable").tolist():
             groups[row] = first.setdefault((int(groups[row]), others[row]), row)
         return groups
+
+
+def _only_words(classifier: WeakClassifier) -> bool:
+    """Whether a classifier gets no sentence vectors beside its words: it names its features, or may not take any.
+
+    Naive Bayes takes counts, and what an estimator of the user takes is not known; both get what they name.
+    """
+    features = classifier.features
+    words = features.words if isinstance(features, WithSentences) else features
+    named = isinstance(classifier.estimator, str)
+    return not (isinstance(words, Auto) and named and takes_any_number(classifier.estimator))

@@ -14,6 +14,7 @@ from weaklab.core.files import replacing, write_errors
 from weaklab.core.labels import LabelNames
 from weaklab.core.tables import clean
 from weaklab.project.database import DATABASE, known_labels
+from weaklab.project.encoding import sentence_features
 from weaklab.project.label_changes import settle_labels
 from weaklab.project.settings import FILE, Settings, make_settings, read_settings, write_settings
 from weaklab.project.sqlite_journal import SqliteJournal
@@ -69,6 +70,8 @@ def opened_settings(path: Path, labels: Sequence[str] | None, given: Mapping[str
         {"labels": labels if isinstance(labels, (str, bytes, set)) else list(labels), **given}, "new project"
     )
     _check_names(settings, "new project")
+    if settings.encoder:
+        _ = sentence_features(settings.encoder).encoder  # an error now, before there is a project
     if path.exists() and not path.is_dir():
         raise ProjectError(f"{path} is a file; wanted a folder for the project")
     with write_errors(path):

@@ -195,6 +195,7 @@ class Project:
         work.refresh()
         if work.has_records and work.committee.votes_anew():
             work.cache.forget()
+        work.finish_encoding(progress)
         work.train(work.refresh().event, progress, fresh)
         return self.summary()
 
@@ -269,6 +270,8 @@ class Project:
         with contextlib.suppress(ProjectError):  # what was shown is free again after a while all the same
             self.release()
         self.workspace.accuracy.close()
+        if self.workspace.encoder is not None:
+            self.workspace.encoder.close()
         self.workspace.journal.close()
 
     def __len__(self) -> int:

@@ -58,6 +58,7 @@ def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:
     """
     from weaklab.evaluation.evaluation import evaluate as judged
 
+    work.finish_encoding(progress)
     work.train(work.refresh().event)
     trainer = work.cache.trainer(progress=False)
 
@@ -99,6 +100,7 @@ def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLa
     """
     from weaklab.evaluation.precision import labels_at_precision
 
+    work.finish_encoding()
     state = work.state()
     audit, truth, covered = _audited(work, state)
     ids = work.corpus.ids.to_pylist()
@@ -237,8 +239,9 @@ def status(work: Workspace, /) -> dict[str, Any]:
     ``records``, ``heuristics``, ``manual_labels`` (records that have one), ``labels_outside`` (of streamed and
     synthetic records), ``shared_labels`` (near-duplicates that share an answer), ``labels_since_training``,
     ``coverage`` (share with at least one vote), ``conflicts`` (records whose votes disagree), ``mean_confidence``,
-    ``expected_shares`` (label -> share), ``faults``, and ``accuracy`` on all records where the corpus has gold
-    labels.
+    ``expected_shares`` (label -> share), ``faults``, with an encoder ``encoder`` (its name, and how many texts have
+    vectors) and ``features`` (what each classifier uses, chosen out-of-fold), and ``accuracy`` on all records where the
+    corpus has gold labels.
     """
     from weaklab.evaluation import analysis
     from weaklab.label_models import confidence
@@ -258,9 +261,19 @@ def status(work: Workspace, /) -> dict[str, Any]:
         "expected_shares": analysis.label_shares(P, work.label_names),
         "faults": sum(fault.count for fault in state.votes.faults),
     }
+    if work.encoder is not None and work.corpus.roles.text:
+        found["encoder"] = work.encoder.described(work.corpus)
+        found["features"] = _features_used(work, state)
     if work.corpus.roles.gold is not None:
         found["accuracy"] = analysis.expected_accuracy(P, [_gold_code(work, name) for name in work.corpus.gold()])
     return found
+
+
+def _features_used(work: Workspace, state: State) -> dict[str, str]:
+    """Return what the label model's classifier and the weak classifiers use: words, sentence vectors or both."""
+    used = {state.model.built_in_classifier: getattr(state.model, "features_used_", None)}
+    used |= {classifier.name: classifier.used_ for classifier in work.committee.classifiers}
+    return {str(name): what for name, what in used.items() if what is not None}
 
 
 def _gold_code(work: Workspace, name: str | None) -> int:

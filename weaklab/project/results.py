@@ -41,6 +41,7 @@ def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
 
     from weaklab.label_models import confidence, is_tied
 
+    work.finish_encoding()
     P = probabilities(work)
     y, shared = work.snapshot.y, work.shared(work.snapshot)
     names = np.array([*work.label_names, None], dtype=object)
@@ -168,5 +169,6 @@ def freeze(work: Workspace, /) -> FrozenCommittee:
             "without it; open it with "
             "run_code=True (without --no-code) if you trust its labeling functions"
         )
+    work.finish_encoding()
     state = work.state()
     return work.cache.freeze(state, {**work.snapshot.extra_labels, **work.snapshot.manual_labels})

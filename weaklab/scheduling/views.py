@@ -39,6 +39,7 @@ class Views:
     features : function that returns the (n, d) feature matrix; None if there are no features
     keep : cache: takes a name and a function that makes an array, and returns the array of that name; optional
     vectors : function from row numbers to a (rows, d) matrix with rows of length 1, to find near-duplicates; optional
+    sentence : function that returns how many of the last features are sentence vectors, called after ``features``
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Views:
         features: Callable[[], Any] | None = None,
         vectors: Callable[[NDArray[np.int64]], Any] | None = None,
         keep: Callable[[str, Callable[[], NDArray[Any]]], NDArray[Any]] = lambda name, make: make(),
+        sentence: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.keys, self.vectors, self._keep = keys, vectors, keep
+        self.keys, self.vectors, self._keep, self._sentence = keys, vectors, keep, sentence
         self._features = features
         self._X: Any = None
         self._E: Any = None
@@ -65,7 +67,8 @@ class Views:
     def E(self) -> NDArray[np.float32]:  # noqa: N802 - the name that strategies ask for
         """Return dense embeddings with rows of length 1: float32 (n, at most 64)."""
         if self._E is None:
-            if self.embedding.directions is None:  # columns are not sorted by importance: project again
+            # sentence vectors, and columns that were not projected, are not sorted by importance: project again
+            if self.embedding.directions is None or self.embedding.sentence:
                 self._E = embed(self.wide(), SIZE, keys=self.keys)
             else:
                 found = np.empty((len(self.keys), min(SIZE, self.embedding.directions.shape[1])), dtype=np.float32)
@@ -76,7 +79,7 @@ class Views:
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return some rows of :meth:`E`; the other rows are not computed if that can be avoided."""
-        if self._E is not None or self.embedding.directions is None:
+        if self._E is not None or self.embedding.directions is None or self.embedding.sentence:
             return self.E()[rows]
         return self._projected(rows)
 
@@ -94,12 +97,15 @@ class Views:
             made: list[Embedding] = []
 
             def fitted() -> Embedding:
-                made.append(made[0] if made else Embedding.fit(features(), WIDE, keys=self.keys))
+                X = features()
+                made.append(made[0] if made else Embedding.fit(X, WIDE, keys=self.keys, sentence=self._sentence()))
                 return made[0]
 
             columns = self._keep("columns", lambda: _array(fitted().columns, np.int64))
             directions = self._keep("directions", lambda: _array(fitted().directions, np.float32))
-            self._embedding = Embedding(columns if len(columns) else None, directions if len(directions) else None)
+            self._embedding = Embedding(
+                columns if len(columns) else None, directions if len(directions) else None, self._sentence()
+            )
         return self._embedding
 
     def wide(self) -> NDArray[np.float32]:

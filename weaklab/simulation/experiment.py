@@ -51,6 +51,7 @@ class Records:
     matrices : classifier -> (n, d) features
     X : (n, d) features for strategies, those of the first classifier if there is one; None if there are none
     texts : texts of the records; None for tabular data
+    sentence : number of the last columns of ``X`` that are sentence vectors
     """
 
     ids: list[str]
@@ -59,6 +60,7 @@ class Records:
     matrices: dict[str, Any]
     X: Any
     texts: list[str] | None
+    sentence: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -107,7 +109,8 @@ class Experiment:
             assert texts is not None
             return text_vectors([texts[row] for row in rows])
 
-        return Views(self.keys, None if X is None else lambda: X, None if texts is None else vectors)
+        features = None if X is None else lambda: X
+        return Views(self.keys, features, None if texts is None else vectors, sentence=lambda: self.pool.sentence)
 
     def loop(self, scheduler: Scheduler, seed: int) -> Loop:
         """Return a loop without labels, with copies of the classifiers."""
@@ -126,6 +129,7 @@ class Experiment:
             lambda rows: [pool.ids[row] for row in rows],
             label_model=self.label_model,
             embeddings=self.views.learnable,
+            sentence=lambda: self.pool.sentence,
         )
         loop.views = self.views
         return loop
@@ -312,8 +316,8 @@ def prepare(
         "label model": label_model,
     }
     for learner in learners:
-        learner.features = (
-            GivenFeatures()
+        learner.features = GivenFeatures(
+            learner.features.vector_columns()
         )  # runs use the matrices, so that fitted features need not be sent to other processes
     return Experiment(name, names, pool, None if held is None else held[1], learners, label_model, settings)
 
@@ -516,10 +520,12 @@ def _vectorise(
     if shown:
         for _, records in parts:
             records.X = records.matrices[shown[0].name]
+            records.sentence = shown[0].features.vector_columns()
     elif corpus.roles.text:
         fitted = features_of(features).fit(corpus)
         for part, records in parts:
             records.X = fitted.transform_corpus(part)
+            records.sentence = fitted.vector_columns()
 
 
 def _seeded(classifier: WeakClassifier, seed: int) -> WeakClassifier:

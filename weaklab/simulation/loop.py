@@ -463,7 +463,13 @@ class GivenVotes(Heuristic):
 
 
 class GivenFeatures(Features):
-    """Features that are given as a matrix."""
+    """Features that are given as a matrix; the last ``sentence`` columns are sentence vectors."""
+
+    def __init__(self, sentence: int = 0) -> None:
+        self._sentence = sentence
+
+    def vector_columns(self) -> int:
+        return self._sentence
 
     def fit(self, corpus: Corpus) -> GivenFeatures:
         return self

@@ -97,6 +97,7 @@ class Trainer:
     groups : int (n,), near-duplicates have the same number and are held out together; optional
     embeddings : returns float (n, d) with rows of length 1, by which the label model looks at the records themselves;
         optional
+    sentence : returns how many of the last embeddings' columns are sentence vectors, called after ``embeddings``
     """
 
     def __init__(
@@ -112,8 +113,9 @@ class Trainer:
         pseudo_labels: float | None = None,
         groups: NDArray[np.int64] | None = None,
         embeddings: Callable[[], NDArray[np.float32]] | None = None,
+        sentence: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.groups, self._embeddings = groups, embeddings
+        self.groups, self._embeddings, self._sentence = groups, embeddings, sentence
         self._told: list[Fault] = []
         self._fixed: Votes | None = None
         self._last_cross_fitted: tuple[State, int, NDArray[np.float64]] | None = None
@@ -231,7 +233,7 @@ class Trainer:
         """Return votes with the features of the records, where there are any and the label model has a use for them."""
         if self._embeddings is None or not model.wants_features(votes):
             return votes
-        return replace(votes, features=self._embeddings())
+        return replace(votes, features=self._embeddings(), sentence=self._sentence())
 
     def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
         """Let a classifier that failed abstain on everything and leave a fault, told once."""
