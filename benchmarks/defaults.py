@@ -33,7 +33,7 @@ from weaklab.label_models import vote_weights as voters
 BUDGETS = (0, 20, 100)
 BEFORE_LABELS = {
     "AGREEMENT": (0.0, 0.1, 0.2, 0.4),
-    "CONFLICT": (0.0, 0.05, 0.1, 0.2),
+    "CONFLICT": (0.0, 0.05, 0.1, 0.15, 0.2),
     "MOST_EXCEPTION": (0.0, 2.0, 5.0),
 }
 WITH_LABELS = {"vote_penalty": (0.5, 1.0, 2.0), "balance_penalty": (1.0, 3.0, 10.0), "few_labels": (20.0, 50.0, 100.0)}

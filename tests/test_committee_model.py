@@ -6,7 +6,8 @@ from weaklab.core.votes import Votes
 from weaklab.features.embeddings import Embedding
 from weaklab.label_models import CommitteeModel, HierarchicalDawidSkene, MajorityVote
 from weaklab.label_models.feature_member import FOLDS, FeatureMember, folds_by_content
-from weaklab.label_models.vote_weights import Pairs, annotators, vote_shares, vote_weights
+from weaklab.label_models.hierarchical import two_sided
+from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
 
 
 def noisy(rng, y, accuracy, k=2):
@@ -85,9 +86,14 @@ def test_annotators_of_all_classes_get_confusion_matrices():
 def test_functions_of_one_class_are_not_treated_as_annotators():
     rng = np.random.default_rng(3)
     rules = np.column_stack([np.where(rng.random(200) < 0.2, j % 2, -1) for j in range(20)])
-    assert len(annotators(pairs_of(rules))) == 0
-    people = rng.integers(0, 2, (200, 12))
-    assert annotators(pairs_of(people)).tolist() == list(range(12))
+    assert two_sided(pairs_of(rules).votes).tolist() == [0] * 20
+    assert CommitteeModel().fit(rules).log_confusion_ is None
+    people = rng.integers(0, 2, (200, 4))
+    people[:, 2:] = 1
+    people[2:, 2] = -1  # with two votes a person gives one class by chance, with two hundred hardly
+    sides = two_sided(pairs_of(people).votes)
+    assert sides[:3].tolist() == [1, 1, 1]
+    assert sides[3] < 1e-9
 
 
 def test_the_first_manual_label_changes_the_weights():
@@ -248,3 +254,54 @@ def test_features_of_another_width_are_refused():
     X, L, _ = two_topics(np.random.default_rng(13))
     with pytest.raises(WeaklabError, match="fitted on 6"):
         CommitteeModel().fit(Votes(L, features=X)).predict_proba(Votes(L, features=X[:, :3]))
+
+
+def planted(rng, accuracies, n=1500, k=2, rare=None, coverage=0.4):
+    """Return votes of independent functions that vote every class, and the truth."""
+    balance = [1 / k] * k if rare is None else [1 - rare, rare]
+    y = rng.choice(k, n, p=balance)
+    return np.column_stack([hidden(rng, noisy(rng, y, a, k), coverage) for a in accuracies]), y
+
+
+def right(model, L, y, labels=None):
+    voted = (L >= 0).any(axis=1)
+    return (model.fit(L, labels).predict(L) == y)[voted].mean()
+
+
+def test_the_tenth_function_is_no_cliff():
+    rng = np.random.default_rng(20)
+    L, y = planted(rng, rng.permutation(np.linspace(0.55, 0.9, 12)), rare=0.08)
+    found = [right(CommitteeModel(), L[:, :m], y) for m in range(8, 13)]
+    assert min(np.diff(found)) > -0.01
+    assert all(mine > right(MajorityVote(), L[:, :m], y) for m, mine in enumerate(found, start=8))
+
+
+def test_one_expert_among_guessers_is_found():
+    L, y = planted(np.random.default_rng(21), [0.97, *[0.55] * 9], coverage=0.5)
+    assert right(CommitteeModel(), L, y) > right(MajorityVote(), L, y) + 0.05
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_few_labels_do_not_hurt_where_votes_say_it_already(seed):
+    L, y = planted(np.random.default_rng(seed), np.linspace(0.55, 0.9, 10))
+    without = right(CommitteeModel(), L, y)
+    for n in (5, 20, 100):
+        assert right(CommitteeModel(), L, y, np.where(np.arange(len(y)) < n, y, -1)) > without - 0.01
+
+
+def test_a_class_balance_that_is_off_by_two_points_changes_little():
+    L, y = planted(np.random.default_rng(22), np.linspace(0.55, 0.9, 10))
+    found = [right(CommitteeModel(class_balance=[0.5 + off, 0.5 - off]), L, y) for off in (-0.02, 0, 0.02)]
+    assert np.ptp(found) < 0.01
+
+
+def test_the_model_says_which_kind_it_chose_and_why():
+    rng = np.random.default_rng(23)
+    L, y = planted(rng, np.linspace(0.55, 0.9, 10), rare=0.1)
+    why = CommitteeModel().fit(L, y=np.where(np.arange(len(y)) < 20, y, -1)).why
+    assert "10 of 10 members vote several classes" in why
+    assert "mistakes do not depend on the class" in why
+    assert "20 manual labels" in why
+    rules = np.column_stack([np.where(rng.random(200) < 0.2, j % 2, -1) for j in range(4)])
+    assert "4 members that vote one class each" in CommitteeModel().fit(rules).why
+    assert "too few" in CommitteeModel().fit(L[:, :2]).why

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-import weaklab.label_models.default as committee
+import weaklab.label_models.corrections as corrections
 from weaklab.core.rows import softmax
 from weaklab.core.votes import Votes
 from weaklab.label_models import CommitteeModel
@@ -62,7 +62,7 @@ def test_the_default_label_model_says_the_same_with_either_search(monkeypatch, k
     y = np.where(np.arange(300) < 80, truth, -1)
     scores = {3: softmax(np.eye(k)[truth] + rng.normal(size=(300, k)))}
     few = CommitteeModel(n_classes=k).fit_predict_proba(Votes(L, scores), y)
-    monkeypatch.setattr(committee, "MOST_UNKNOWNS", 0)
+    monkeypatch.setattr(corrections, "MOST_UNKNOWNS", 0)
     many = CommitteeModel(n_classes=k).fit_predict_proba(Votes(L, scores), y)
     assert 0 < np.abs(few - many).max() < 2e-3  # the search by slopes ends at 1e-3
 

@@ -98,6 +98,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     """The name of the classifier that the model has of its own, which labels records by their features; its part stands
     behind the columns of ``L`` in :meth:`contributions`."""
 
+    why: str = ""
+    """Which kind of model was chosen from the votes, and by what evidence; empty where there is no choice."""
     feature_proba_: NDArray[np.float64] | None = None
     _label_counts: NDArray[np.float64] | None = None
 

@@ -11,55 +11,68 @@ import numpy as np
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_argmax, softmax
+from weaklab.core.tables import counted
 from weaklab.core.votes import Votes
 from weaklab.label_models.base import LABEL_MODELS, LabelModel, rows_without_evidence
+from weaklab.label_models.corrections import Corrections, LabeledRows, Penalties
 from weaklab.label_models.counting import one_hot_sum, table_sum
 from weaklab.label_models.feature_member import FLOOR, FeatureMember, can_teach, centred_log, of_columns
-from weaklab.label_models.hierarchical import HierarchicalDawidSkene, by_vote
-from weaklab.label_models.newton import MOST_CELLS, MOST_UNKNOWNS, newton
+from weaklab.label_models.hierarchical import Learned, Limits, VoteList, by_vote, learn, single_vote, two_sided
 from weaklab.label_models.old_arguments import renamed
 from weaklab.label_models.vote_patterns import any_vote, in_sample, sample_rows
-from weaklab.label_models.vote_weights import Pairs, annotators, vote_shares, vote_weights
+from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
-VOTE_SCALE, CLASS_SCALE = 1.5, 0.3
-"""A vote of an unknown member adds 1.5 + 0.3 ln(k - 1) to its class: a single vote makes 82 % of two classes, 72 % of
-six."""
 COLLAPSE = 4.0
 """A class that loses three quarters of its records has collapsed. Half is not enough: votes give a rare class twice its
 share."""
-MOST_LOG = 3.0
-"""Manual labels change tau and the weights of members by a factor of e^3, twenty, at most."""
 FEATURES = "instance features"
 """The name of the classifier that looks at the records themselves."""
 
 MOST_ROWS = 200_000
 """Votes are counted on about this many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
 then, at 95 %."""
-MOST_VOTES, VOTES_EACH = 200_000, 5_000
-"""With more votes than this, confusion matrices are learned from about 5,000 an annotator, from which no accuracy is
-off by more than 1.4 %, at 95 %."""
+MOST_VOTES, VOTES_EACH = 200_000, 4_000
+"""With more votes than this, confusion matrices are learned from about 4,000 an annotator, from which no accuracy is
+off by more than 1.6 %, at 95 %."""
 SUBSAMPLE = 4
 """Sampling error is estimated from a quarter subsample."""
 JUDGED_ROWS = 2_000
 """Rows on which it is estimated."""
+LEARNED_BALANCE = 0.5
+"""The class balance that is learned from votes counts half (the geometric mean with the one that is given, or equal
+classes): in full it would be right more often, and find fewer records of a rare class."""
+MANY, MOST_SHOWN = 300.0, 6
+"""Imagined votes that are said to be many, and the number of classes whose share is shown."""
+MOST_ROUNDS = 100
+"""Rounds in which annotators are learned."""
 
 
 @dataclass(frozen=True)
 class _Weighed:
-    """What votes say without manual labels: what each counts, base (m,), its own share of it (m,), annotators, their
-    log-confusion, and the rounds in which that was found.
+    """What votes say without manual labels: what each counts, base (m,), its own share of it (m,), the logarithm of the
+    class balance (k,), how far each is an annotator (m,), and what was learned of annotators, None where every member
+    votes one class.
     """
 
     base: Floats
     shares: Floats
-    people: NDArray[np.intp]
-    log_confusion: Floats | None
-    rounds: int = 100
+    log_balance: Floats
+    sides: Floats
+    learned: Learned | None = None
+
+    @property
+    def log_confusion(self) -> Floats | None:
+        """What a vote of each member adds to each class, (m, classes, votes), before copies share it."""
+        return None if self.learned is None else self.learned.log_confusion
+
+    @property
+    def rounds(self) -> int:
+        return MOST_ROUNDS if self.learned is None else self.learned.rounds
 
     def sum_of_votes(self, votes: Votes, k: int) -> Floats:
         """Return S, float (n, k)."""
@@ -79,17 +92,6 @@ class _Batches:
     labeled: tuple[NDArray[np.int64], Votes]
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What the manual labels say: tau, log w, d (m,), o (m, k) and b (k,)."""
-
-    tau: float
-    log_w: Floats
-    delta: Floats
-    others: Floats
-    bias: Floats
-
-
 @LABEL_MODELS.named("committee")
 class CommitteeModel(LabelModel):
     """Votes weighted by agreement, contradiction and duplication, classifiers on top; manual labels correct both.
@@ -98,10 +100,11 @@ class CommitteeModel(LabelModel):
 
         Z_i = e^tau S_i + sum_c w_c (log f_c(i) - mean) + sum_j (d_j [L_ij = .] + [j votes on i] o_j) + b
 
-    - S_i is the sum of the votes. A vote of member j counts :func:`vote_weights` times a constant, and copies of one
-    another share
-      one vote (:func:`vote_shares`); a vote with a confidence counts that share of it. Where most votes come from ten
-      or more members that vote several classes each, as people do, S_i is that of :class:`HierarchicalDawidSkene`.
+    - S_i is the sum of the votes. A member that votes several classes, as people do, is an annotator: a vote of it
+      counts as the hierarchy of :class:`HierarchicalDawidSkene` says. A vote of a function for one class counts
+      :func:`vote_weights` times a constant. What lies between is partly both, see
+      :func:`~weaklab.label_models.hierarchical.two_sided`. Copies of one another share one vote (:func:`vote_shares`);
+      a vote with a confidence counts that share of it.
     - f_c are the scores of the members that have any, such as weak classifiers. These are weighted by w alone, their
     votes not
       counted a second time. With ``features`` there is one more: a cross-fitted classifier that learns from what the
@@ -109,13 +112,15 @@ class CommitteeModel(LabelModel):
       nobody votes on. If it leaves a class at under a quarter or over four times what the others gave it, with fewer
       than ``few_labels`` labels, it is dropped.
     - tau, w, d, o and b are found from the manual labels by penalised maximum likelihood. Without manual labels they
-    keep their
-      prior values: tau = 0, w = ``member_weight``, d = o = 0, and b = the log of the class balance if one is given,
-      else equal classes. The penalties on d, o and b are (1 + (``few_labels`` / n)^2) times as strong with n labels:
-      few labels say how far votes can be trusted before they say which.
+      keep their prior values: tau = 0, w = ``member_weight``, d = o = 0, and b = the log of the class balance if one is
+      given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class than
+      all of it would, and is right less often. The penalties on d, o and b are (1 + (``few_labels`` / n)^2) times as
+      strong with n labels: few labels say how far votes can be trusted before they say which. They are multiplied by
+      0.3 to 100, too: the outcome is the mean over these, weighted by how probable each makes the labels
+      (:class:`~weaklab.label_models.corrections.LabeledRows`), so that labels that say nothing new change little.
 
     Everything is deterministic. Beyond ``max_rows`` rows, votes are counted on a random sample of them, always the same
-    one, and with more than 200,000 votes the confusion matrices of annotators are learned from about 5,000 each;
+    one, and with more than 200,000 votes the confusion matrices of annotators are learned from about 4,000 each;
     ``sample_error_`` estimates what that costs. Manual labels are always used in full. :meth:`partial_fit` counts the
     votes of every row.
 
@@ -142,6 +147,7 @@ class CommitteeModel(LabelModel):
     feature_proba_ : float (n, k) or None, what that classifier says about the records that the model was fitted on,
         cross-fitted
     bias_ : float (k,)
+    why : str, which kind of model was chosen from the votes, and by what evidence
     n_labels_ : int, manual labels that it was fitted on
     fit_rows_ : int, rows that votes were counted on or, of annotators, that their confusion matrices were learned from
     sample_error_ : float, the standard error that looking at a sample adds to a probability, 0 where all rows were
@@ -215,7 +221,7 @@ class CommitteeModel(LabelModel):
         """Correct what votes say by manual labels: rows that have one."""
         self._members, self.feature_proba_ = members, None
         self._classifier: FeatureMember | None = None
-        self._prior = self._prior_log()
+        self._prior = self._weighed.log_balance
         self.n_labels_ = len(y)
         self._keep(self._solve(votes, y))
 
@@ -268,18 +274,18 @@ class CommitteeModel(LabelModel):
         all.
         """
         voters = votes.without_scores
-        people = voters[annotators(pairs)] if len(voters) and pairs.n else voters[:0]
-        share = counted * self._share_of_annotators(pairs) if len(people) else counted
+        people = bool(two_sided(pairs.votes).any())
+        share = counted * self._share_of_annotators(pairs) if people else counted
 
         def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[_Weighed, Votes]:
-            if not len(people):
-                return _weigh(pairs, people, votes.take(slice(0, 0)), rounds, self.n_classes_), votes
-            rows = sample_rows(n, share) if numbers is None else np.flatnonzero(in_sample(numbers, share))
-            sample = votes if len(rows) == len(votes) else votes.take(rows)
-            return _weigh(pairs, people, sample, rounds, self.n_classes_), sample
+            sample = votes
+            if people:
+                rows = sample_rows(n, share) if numbers is None else np.flatnonzero(in_sample(numbers, share))
+                sample = votes if len(rows) == len(votes) else votes.take(rows)
+            return _weigh(pairs, sample, rounds, self._given_balance(), self.n_classes_), sample
 
-        found, sample = weighed(pairs, share, _Weighed.rounds)
-        self.fit_rows_, self.sample_error_ = len(sample) if len(people) else pairs.n, 0.0
+        found, sample = weighed(pairs, share, MOST_ROUNDS)
+        self.fit_rows_, self.sample_error_ = len(sample) if people else pairs.n, 0.0
         self._weighed, self.log_confusion_ = found, found.log_confusion
         if share < 1:
             # A quarter of the sample is fitted in the same way: how far it is off says how far the sample is off.
@@ -292,15 +298,15 @@ class CommitteeModel(LabelModel):
     def _error_of_sample(self, found: _Weighed, part: _Weighed, votes: Votes, share: float) -> float:
         rows = np.flatnonzero(any_vote(votes.L))[:JUDGED_ROWS]
         judged = votes.take(rows)
-        P, Q = (softmax(weighed.sum_of_votes(judged, self.n_classes_) + self._prior_log()) for weighed in (found, part))
+        P, Q = (
+            softmax(weighed.sum_of_votes(judged, self.n_classes_) + weighed.log_balance) for weighed in (found, part)
+        )
         difference = np.sqrt(np.mean((P - Q) ** 2)) if len(rows) else 0.0
         # The difference has the variance of a quarter less that of the whole, 4 - 1 = 3 times that of the whole.
         return float(difference / np.sqrt(SUBSAMPLE - 1) * np.sqrt(max(1 - share, 0)))
 
-    def _prior_log(self) -> Floats:
-        return (
-            np.zeros(self.n_classes_) if self.class_balance is None else np.log(np.maximum(self.class_balance_, FLOOR))
-        )
+    def _given_balance(self) -> Floats | None:
+        return None if self.class_balance is None else np.maximum(self.class_balance_, FLOOR)
 
     def _teach(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> FeatureMember | None:
         """Fit the classifier that looks at features to what the votes say about all records.
@@ -325,99 +331,30 @@ class CommitteeModel(LabelModel):
         use = any_vote(of_columns(votes.L, votes.without_scores))
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
-    def _solve(self, votes: Votes, y: NDArray[np.int64]) -> _Found:
-        """Minimise the penalised negative log-likelihood of labeled rows."""
-        L, k, m, n, feature_proba = votes.L, self.n_classes_, votes.L.shape[1], len(y), votes.feature_proba
-        members = sorted(votes.scores)
-        c = len(members) + (feature_proba is not None)
+    def _solve(self, votes: Votes, y: NDArray[np.int64]) -> Corrections:
+        """Return what the labels of rows correct."""
+        k, m, n, members = self.n_classes_, votes.L.shape[1], len(y), sorted(votes.scores)
+        scores = [votes.scores[j] for j in members]
+        scores += [] if votes.feature_proba is None else [votes.feature_proba]
         if not n:
-            return _Found(0.0, np.zeros(c), np.zeros(m), np.zeros((m, k)), np.zeros(k))
-        S = self._weighed.sum_of_votes(votes, self.n_classes_)
-        logs = [np.asarray(centred_log(votes.scores[j]), dtype=np.float64) for j in members]
-        logs += [] if feature_proba is None else [np.asarray(centred_log(feature_proba), dtype=np.float64)]
+            return Corrections.none(len(scores), m, k)
         # A member with scores is weighted by these alone, so that its vote is not counted a second time.
-        said = np.asarray(L != ABSTAIN)
-        said[:, members] = False
-        active = np.flatnonzero(said.any(axis=0))
-        rows, places = np.nonzero(said[:, active])
-        columns = active[places]
-        counts = np.ones(len(rows))
-        for j, sure in votes.confidence.items():
-            counts[columns == j] = np.asarray(sure, dtype=np.float64)[rows[columns == j]]
-        a, wide = len(active), k > 2
+        L = votes.L.copy()
+        L[:, members] = ABSTAIN
         # Few labels say how far votes can be trusted (one number, tau) before they say which (one number a member).
         fading = 1 + (self.few_labels / n) ** 2
-        vote_penalty = fading * self.vote_penalty / self._weighed.shares[active]
-        other_penalty, balance_penalty = fading * self.other_penalty, fading * self.balance_penalty
-        ends, unknowns = np.cumsum([1, c, a, k]), 1 + c + a + k + wide * a * k
-
-        def found(x: Floats) -> _Found:
-            delta, others = np.zeros(m), np.zeros((m, k))
-            delta[active] = x[ends[1] : ends[2]]
-            if wide:
-                others[active] = x[ends[3] :].reshape(a, k)
-            return _Found(float(x[0]), x[1 : ends[1]], delta, others, x[ends[2] : ends[3]])
-
-        if unknowns <= MOST_UNKNOWNS and n * k * unknowns <= MOST_CELLS:
-            # Everything is linear in the unknowns but for the logarithms: one column of B per unknown.
-            B, every = np.zeros((n, k, unknowns)), np.arange(k)
-            B[:, :, 0] = S
-            for place, log in enumerate(logs, start=1):
-                B[:, :, place] = log
-            B[rows, L[rows, columns], ends[1] + places] = counts
-            B[:, every, ends[2] + every] = 1
-            for j in range(wide * k):
-                B[rows, j, ends[3] + places * k + j] = counts
-            sizes = np.full(1 + c, self.member_weight)
-            sizes[0] = 1
-            penalties = [np.full(1 + c, self.scale_penalty), vote_penalty, np.full(k, balance_penalty)]
-            penalties.append(np.full(wide * a * k, other_penalty))
-            x = newton(B, y, self._prior, sizes, np.concatenate(penalties), MOST_LOG)
-            if x is not None:
-                return found(x)
-        # With more unknowns, slopes alone and sparse matrices: most members abstain on most records.
-        from scipy.optimize import minimize
-        from scipy.sparse import csr_array
-
-        truth = np.eye(k)[y]
-        own = csr_array((counts, (rows * k + L[rows, columns], places)), shape=(n * k, len(active)))
-        any_vote = csr_array((counts, (rows, places)), shape=(n, len(active)))
-
-        def loss(theta: Floats) -> tuple[float, Floats]:
-            tau, (log_w, delta, bias), others = (
-                theta[0],
-                np.split(theta[1 : ends[3]], ends[1:3] - 1),
-                theta[ends[3] :].reshape(-1, k),
-            )
-            scaled = [self.member_weight * np.exp(w) * log for w, log in zip(log_w, logs, strict=True)]
-            Z = np.exp(tau) * S + sum(scaled, np.zeros((n, k))) + (own @ delta).reshape(n, k) + self._prior + bias
-            if wide:
-                Z += any_vote @ others
-            P = softmax(Z)
-            value = -np.log(np.maximum((P * truth).sum(axis=1), 1e-300)).sum()
-            value += 0.5 * (
-                self.scale_penalty * (tau**2 + (log_w**2).sum())
-                + (vote_penalty * delta**2).sum()
-                + balance_penalty * (bias**2).sum()
-                + other_penalty * (others**2).sum()
-            )
-            D = P - truth
-            parts = [
-                [(D * np.exp(tau) * S).sum() + self.scale_penalty * tau],
-                [(D * part).sum() for part in scaled] + self.scale_penalty * log_w,
-                own.T @ np.ascontiguousarray(D).ravel() + vote_penalty * delta,
-                D.sum(axis=0) + balance_penalty * bias,
-            ]
-            if wide:
-                parts.append((any_vote.T @ D + other_penalty * others).ravel())
-            return value, np.concatenate(parts)
-
-        bounds = [(-MOST_LOG, MOST_LOG)] * (1 + c) + [(None, None)] * (unknowns - 1 - c)
-        return found(
-            minimize(loss, np.zeros(unknowns), jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-3}).x
+        penalties = Penalties(
+            self.scale_penalty,
+            fading * self.vote_penalty,
+            fading * self.other_penalty,
+            fading * self.balance_penalty,
+            self.member_weight,
         )
+        S, logs = self._weighed.sum_of_votes(votes, k), [np.asarray(centred_log(f), dtype=np.float64) for f in scores]
+        rows = LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
+        return rows.corrected()
 
-    def _keep(self, found: _Found) -> None:
+    def _keep(self, found: Corrections) -> None:
         """Set what the model has learned."""
         weights = self.member_weight * np.exp(found.log_w)
         self._found = found
@@ -426,6 +363,20 @@ class CommitteeModel(LabelModel):
         self.member_weights_ = dict(zip(self._members, weights, strict=False))
         self.feature_weight_ = float(weights[-1]) if self._classifier is not None else 0.0
         self.bias_ = self._prior + found.bias
+
+    @property
+    def why(self) -> str:  # type: ignore[override]
+        """Which kind of model was chosen from the votes, and by what evidence."""
+        weighed = self._weighed
+        said = [
+            _why_functions(weighed.sides) if weighed.learned is None else _why_people(weighed.sides, weighed.learned)
+        ]
+        if self.n_labels_:
+            said.append(
+                f"{counted(self.n_labels_, 'manual label')} make corrections {self._found.stiffness:.2g} times as "
+                "stiff as usual the most probable (0.3: free; 100: nearly as the votes alone say)"
+            )
+        return "; ".join(said)
 
     # ---- predicting
 
@@ -445,7 +396,7 @@ class CommitteeModel(LabelModel):
             Z += centred_log(scores) * weight
         return Z
 
-    def _votes_part(self, votes: Votes, found: _Found) -> Floats:
+    def _votes_part(self, votes: Votes, found: Corrections) -> Floats:
         """Return what votes and the bias add up to: float (n, k)."""
         weights, k = np.exp(found.tau) * self._weighed.base + found.delta, self.n_classes_
         if self.log_confusion_ is None and not found.others.any():
@@ -532,7 +483,10 @@ class CommitteeModel(LabelModel):
         return parts
 
     def _proba_without_evidence(self) -> Floats:
-        return np.asarray(softmax(self.bias_[None, :])[0])
+        # A balance that is given holds for records that nobody votes on, whatever is learned of the others.
+        given = self._given_balance()
+        bias = self.bias_ if given is None else np.log(given) + self._found.bias
+        return np.asarray(softmax(bias[None, :])[0])
 
 
 def _row_limit(max_rows: Any) -> float:
@@ -544,28 +498,54 @@ def _row_limit(max_rows: Any) -> float:
     return float(int(max_rows))
 
 
-def _weigh(pairs: Pairs, people: NDArray[np.intp], votes: Votes, rounds: int, k: int) -> _Weighed:
-    """Return what votes say by themselves: one weight a member or, for people, a confusion matrix each."""
+def _weigh(pairs: Pairs, votes: Votes, rounds: int, given: Floats | None, k: int) -> _Weighed:
+    """Return what votes say by themselves: one weight a member and, where people vote, a confusion matrix each."""
     voters, m = votes.without_scores, votes.L.shape[1]
-    base, shares = np.zeros(m), np.ones(m)
+    base, shares, sides = np.zeros(m), np.ones(m), np.zeros(m)
+    log_balance = np.zeros(k) if given is None else np.log(given)
     if not len(voters) or not pairs.n:
-        return _Weighed(base, shares, people, None)
-    shares[voters] = vote_shares(pairs)
-    if not len(people):
-        scale = VOTE_SCALE + CLASS_SCALE * np.log(max(k - 1, 1))
-        base[voters] = scale * vote_weights(pairs) * shares[voters]
-        return _Weighed(base, shares, people, None)
-    # People who copy each other share a vote, as other members do: that is a confidence below 1 for each of them.
+        return _Weighed(base, shares, log_balance, sides)
+    shares[voters], sides[voters] = vote_shares(pairs), two_sided(pairs.votes)
+    base[voters] = single_vote(k) * vote_weights(pairs)
+    if not sides.any():
+        return _Weighed(base * shares, shares, log_balance, sides)
+    # Members who copy each other share a vote: that is a confidence below 1 for each of them.
     confidence = {
-        place: shares[j] * votes.confidence_of(j)
-        for place, j in enumerate(people.tolist())
-        if shares[j] < 1 or j in votes.confidence
+        j: shares[j] * votes.confidence_of(j) for j in voters.tolist() if shares[j] < 1 or j in votes.confidence
     }
-    log_confusion = np.zeros((m, k, k))
-    crowd = Votes(of_columns(votes.L, people), confidence=confidence)
-    model = HierarchicalDawidSkene(n_classes=k, max_iter=rounds).fit(crowd)
-    log_confusion[people] = model.log_confusion_
-    return _Weighed(base, shares, people, log_confusion, model.n_iter_)
+    L = votes.L
+    if len(voters) < m:
+        L = L.copy()
+        L[:, list(votes.scores)] = ABSTAIN
+    listed, unknown = VoteList.of(L, k, confidence), np.full(len(L), ABSTAIN)
+    form = "confusion" if (listed.given().sum(axis=1) > 0).sum() > 2 else "majority"
+    limits = Limits(form, max_iter=rounds)
+    learned = learn(listed, unknown, np.full(k, 1 / k) if given is None else given, sides, base, limits)
+    log_balance = LEARNED_BALANCE * np.log(learned.balance) + (1 - LEARNED_BALANCE) * log_balance
+    return _Weighed(np.zeros(m), shares, log_balance, sides, learned)
+
+
+def _why_functions(sides: Floats) -> str:
+    return (
+        f"{counted(len(sides), 'member')} that vote one class each: weights from agreement, contradiction and "
+        "exceptions, equal classes unless a balance is given"
+    )
+
+
+def _why_people(sides: Floats, learned: Learned) -> str:
+    people, found = int((sides >= 0.5).sum()), learned.annotators
+    if learned.form == "majority":
+        return f"too few members that vote several classes to tell who is right: each of {people} counts the same"
+    apart = (
+        "apart from accuracy, annotators are alike" if found.alike > MANY else "annotators have matrices of their own"
+    )
+    mistakes = "mistakes do not depend on the class" if found.even > MANY else "mistakes depend on the class"
+    shares = [*(f"{share:.3f}" for share in learned.balance[:MOST_SHOWN]), "..."][: len(learned.balance)]
+    return (
+        f"{people} of {counted(len(sides), 'member')} vote several classes: {apart} (worth {found.alike:,.0f} votes), "
+        f"{mistakes} (worth {found.even:,.0f} votes), class balance {', '.join(shares)}, "
+        f"votes count {learned.temperature:.2f} of what they would if they were independent"
+    )
 
 
 def _pairs(L: NDArray[np.int8], voters: NDArray[np.intp], k: int) -> Pairs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-AGREEMENT, CONFLICT = 0.2, 0.1
+AGREEMENT, CONFLICT = 0.2, 0.15
 """How much agreement and conflict beyond chance count, in votes. They break ties; they outvote no member."""
 IMAGINED = 3.0
 """Imagined agreements and conflicts of a member that are as many as chance would give it."""
@@ -33,8 +33,6 @@ independent members with an accuracy of 0.9 come to 0.69."""
 WORD_PAIRS = 1000
 """Pairs of members are counted row by row if the squared number of votes per row is below m^2 (k + 1) / 1000, else 64
 rows at a time: at this number both take the same time."""
-CROWD = 10
-"""From this many members that vote several classes they are treated as annotators: each gets a confusion matrix."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +110,13 @@ def vote_weights(pairs: Pairs) -> Floats:
     """Return what a vote of each member counts when there is no manual label, float (m,); all are 1 if the members
     do not differ.
 
-    1 + e_j + 0.2 a_j - 0.1 c_j, where
+    1 + e_j + 0.2 a_j - 0.15 c_j, where
 
     - e_j is how narrow a rule j is within one that it contradicts: over the other members l, the greatest of
       kappa_jl P(they differ | both vote) ln(n_l / n_j), with kappa_jl = (P(l votes | j votes) - P(l votes)) / (1 - P(l
       votes)), 0.01 added above and below. Who writes a narrow rule against a broad one knows an exception.
-    - a_j is the logarithm of how often others agree with j, over how often they would if all voted independently;
+    - a_j is the logarithm of how often others agree with j, over how often they would if all voted independently, less
+      how far the mean of all who vote the same class is above that of all;
     - c_j is the same for contradictions.
 
     Examples
@@ -136,10 +135,20 @@ def vote_weights(pairs: Pairs) -> Floats:
     # Logarithms of observed over expected, with imagined counts at the expected ratio: few votes stay close to 0.
     agreement = np.log((pairs.same.sum(axis=1) + IMAGINED) / (agree + IMAGINED))
     conflict = np.log(((pairs.both - pairs.same).sum(axis=1) + IMAGINED) / (differ + IMAGINED))
+    # Members of a rare class agree more often than chance would have it because few others vote there.
+    agreement = _within_classes(agreement, pairs.votes)
     weights = 1 + AGREEMENT * np.clip(agreement, 0, MOST_AGREEMENT) - CONFLICT * conflict
     if m > 1:
         weights += np.minimum(_exceptions(pairs).max(axis=1), MOST_EXCEPTION) * n_votes / (n_votes + FEW_VOTES)
     return np.asarray(np.maximum(weights, LEAST_WEIGHT))
+
+
+def _within_classes(values: Floats, votes: Floats) -> Floats:
+    """Return values (m,) less how much those who vote a class are above the mean of all, weighted by votes (m, k)."""
+    n_votes = votes.sum(axis=1)
+    of_class = votes.T @ values / np.maximum(votes.sum(axis=0), 1e-12)
+    mean = n_votes @ values / max(n_votes.sum(), 1e-12)
+    return np.asarray(values - votes @ (of_class - mean) / np.maximum(n_votes, 1e-12))
 
 
 def _exceptions(pairs: Pairs) -> Floats:
@@ -168,14 +177,3 @@ def vote_shares(pairs: Pairs) -> Floats:
     n_votes = pairs.votes.sum(axis=1)
     overlap = pairs.same / (n_votes[:, None] + n_votes - pairs.same + FEW_VOTES)
     return np.asarray(1 / (1 + np.clip((overlap - SAME) / (1 - SAME), 0, 1).sum(axis=1)))
-
-
-def annotators(pairs: Pairs) -> NDArray[np.intp]:
-    """Return the columns that vote several classes, as people do, if there are enough of them and they cast most votes:
-    int (a,).
-    """
-    several = (pairs.votes > 0).sum(axis=1) > 1
-    votes = pairs.votes.sum(axis=1)
-    if several.sum() < CROWD or votes[several].sum() <= votes.sum() / 2:
-        return np.zeros(0, dtype=np.intp)
-    return np.flatnonzero(votes > 0)

@@ -60,6 +60,7 @@ class Explanation:
     silent : number of members that were left out
     tied : whether both labels are equally probable, so that the record gets no label
     manual : the label that a person gave, which is exported instead of the committee's; None if there is none
+    why : which kind of label model was chosen from the votes, and by what evidence
 
     Examples
     --------
@@ -83,6 +84,7 @@ class Explanation:
     silent: int = 0
     tied: bool = False
     manual: str | None = None
+    why: str = ""
 
     @property
     def log_odds(self) -> float:
@@ -109,6 +111,8 @@ class Explanation:
             notes.append("Nothing tells the two labels apart, so the committee gives none.")
         if self.manual is not None:
             notes.append(f"A person's label, {self.manual}, stands in the place of the committee's.")
+        if self.why:
+            notes.append(f"label model: {clean(self.why, None)}")
         return notes
 
     def __repr__(self) -> str:
@@ -201,4 +205,5 @@ def explain(
         sum(name not in said for name in votes.names),
         bool(is_tied(P)[0]),
         manual,
+        model.why,
     )

@@ -1,0 +1,221 @@
+"""What manual labels correct of what votes say: penalised maximum likelihood, as stiff as the labels make probable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weaklab.core.rows import softmax
+from weaklab.label_models.newton import MOST_CELLS, MOST_UNKNOWNS, newton
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from weaklab.core.votes import ByColumn
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.int64]
+
+MOST_LOG = 3.0
+"""Manual labels change tau and the weights of members by a factor of e^3, twenty, at most."""
+STIFFNESS = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
+"""What the penalties on single members, on other classes and on the bias are multiplied by; the outcomes are averaged,
+weighted by how probable each makes the labels."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What manual labels say: tau, log w, d (m,), o (m, k), b (k,), and how stiff the penalties were, on average."""
+
+    tau: float
+    log_w: Floats
+    delta: Floats
+    others: Floats
+    bias: Floats
+    stiffness: float = STIFFNESS[0]
+
+    @classmethod
+    def none(cls, c: int, m: int, k: int) -> Corrections:
+        """Return what no label says, of c members with scores, m columns and k classes."""
+        return cls(0.0, np.zeros(c), np.zeros(m), np.zeros((m, k)), np.zeros(k))
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Ridge penalties on tau and log w, on d, o and b, and the prior weight of a member with scores."""
+
+    scale: float
+    vote: float
+    other: float
+    balance: float
+    member_weight: float
+
+
+@dataclass(frozen=True)
+class LabeledRows:
+    """Rows with a manual label, and what is known of them.
+
+    Attributes
+    ----------
+    L : int (n, m), -1 abstains and where a member has scores
+    y : int (n,), the labels
+    S : float (n, k), the sums of the votes
+    prior : float (k,), logarithm of the class balance
+    logs : float (n, k) each, centred log-scores of members that have any
+    confidence : column -> float (n,)
+    shares : float (m,), how much of a vote each member has of its own
+    penalties : those of the least stiff correction
+    """
+
+    L: NDArray[np.integer[Any]]
+    y: Codes
+    S: Floats
+    prior: Floats
+    logs: Sequence[Floats]
+    confidence: ByColumn
+    shares: Floats
+    penalties: Penalties
+
+    def corrected(self) -> Corrections:
+        """Return the corrections: the mean over :data:`STIFFNESS`, weighted by the evidence for each."""
+        found, start = [], np.zeros(self._ends[4])
+        for stiffness in STIFFNESS:  # from the stiffest, whose minimum is near 0, each starts where the last one ended
+            start = self._minimum(stiffness, start)
+            found.append(start)
+        evidence = np.array([self._log_evidence(x, stiffness) for x, stiffness in zip(found, STIFFNESS, strict=True)])
+        weights = softmax(evidence[None, :])[0]
+        return self._named(weights @ np.array(found), float(np.exp(weights @ np.log(STIFFNESS))))
+
+    # ---- the unknowns: tau, log w of c members, d of a active columns, b of k classes, o of a columns and k classes
+
+    @property
+    def _k(self) -> int:
+        return int(self.S.shape[1])
+
+    @cached_property
+    def _active(self) -> NDArray[np.intp]:
+        return np.flatnonzero((self.L >= 0).any(axis=0))
+
+    @cached_property
+    def _given(self) -> tuple[Codes, Codes, Codes, Floats]:
+        """Return the votes one by one: row, place among the active columns, class, and what each counts."""
+        rows, places = np.nonzero(self.L[:, self._active] >= 0)
+        columns, counts = self._active[places], np.ones(len(rows))
+        for j, sure in self.confidence.items():
+            counts[columns == j] = np.asarray(sure, dtype=np.float64)[rows[columns == j]]
+        return rows, places, self.L[rows, columns].astype(np.int64), counts
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Return where tau, log w, d and b end among the unknowns, and all end."""
+        a, k = len(self._active), self._k
+        return np.cumsum([1, len(self.logs), a, k, a * k if k > 2 else 0])
+
+    def _named(self, x: Floats, stiffness: float) -> Corrections:
+        m, k, ends = self.L.shape[1], self._k, self._ends
+        delta, others = np.zeros(m), np.zeros((m, k))
+        delta[self._active] = x[ends[1] : ends[2]]
+        others[self._active] = x[ends[3] :].reshape(-1, k) if k > 2 else 0
+        return Corrections(float(x[0]), x[1 : ends[1]], delta, others, x[ends[2] : ends[3]], stiffness)
+
+    def _penalty(self, stiffness: float) -> Floats:
+        """Return the penalty on each unknown; only d, o and b become stiffer."""
+        ends, own = self._ends, self.penalties
+        penalty = np.full(ends[4], own.scale)
+        penalty[ends[1] : ends[2]] = stiffness * own.vote / self.shares[self._active]
+        penalty[ends[2] : ends[3]] = stiffness * own.balance
+        penalty[ends[3] :] = stiffness * own.other
+        return penalty
+
+    # ---- their minimum
+
+    def _minimum(self, stiffness: float, start: Floats) -> Floats:
+        penalty = self._penalty(stiffness)
+        n, k = self.S.shape
+        if len(penalty) <= MOST_UNKNOWNS and n * k * len(penalty) <= MOST_CELLS:
+            x = newton(self._columns, self.y, self.prior, self._sizes, penalty, MOST_LOG)
+            if x is not None:
+                return x
+        from scipy.optimize import minimize
+
+        scales = self._ends[1]
+        bounds = [(-MOST_LOG, MOST_LOG)] * scales + [(None, None)] * (len(penalty) - scales)
+        found = minimize(self._loss, start, (penalty,), "L-BFGS-B", jac=True, bounds=bounds, options={"gtol": 1e-3})
+        return np.asarray(found.x)
+
+    @property
+    def _sizes(self) -> Floats:
+        return np.array([1.0, *[self.penalties.member_weight] * len(self.logs)])
+
+    @cached_property
+    def _columns(self) -> Floats:
+        """Return what each unknown adds, (n, k, unknowns): all is linear in them but for the logarithms."""
+        (n, k), ends, every = self.S.shape, self._ends, np.arange(self._k)
+        rows, places, codes, counts = self._given
+        B = np.zeros((n, k, ends[4]))
+        for place, log in enumerate((self.S, *self.logs)):
+            B[:, :, place] = log
+        B[rows, codes, ends[1] + places] = counts
+        B[:, every, ends[2] + every] = 1
+        for c in range(k if k > 2 else 0):
+            B[rows, c, ends[3] + places * k + c] = counts
+        return B
+
+    @cached_property
+    def _sparse(self) -> tuple[Any, Any]:
+        """Return sparse matrices (n k, a) of the votes for each class, and (n, a) of all: most members abstain."""
+        from scipy.sparse import csr_array
+
+        (n, k), a = self.S.shape, len(self._active)
+        rows, places, codes, counts = self._given
+        own = csr_array((counts, (rows * k + codes, places)), shape=(n * k, a))
+        return own, csr_array((counts, (rows, places)), shape=(n, a))
+
+    def _proba(self, x: Floats) -> Floats:
+        ends, (own, voted) = self._ends, self._sparse
+        scaled = (self._sizes * np.exp(x[: ends[1]])).tolist()
+        Z = (own @ x[ends[1] : ends[2]]).reshape(self.S.shape) + self.prior + x[ends[2] : ends[3]]
+        for weight, log in zip(scaled, (self.S, *self.logs), strict=True):
+            Z += weight * log
+        if self._k > 2:
+            Z += voted @ x[ends[3] :].reshape(-1, self._k)
+        return softmax(Z)
+
+    def _value(self, P: Floats, x: Floats, penalty: Floats) -> float:
+        fit = np.log(np.maximum(P[np.arange(len(self.y)), self.y], 1e-300)).sum()
+        return float(0.5 * (penalty * x) @ x - fit)
+
+    def _loss(self, x: Floats, penalty: Floats) -> tuple[float, Floats]:
+        """Return the penalised negative log-likelihood and its slopes."""
+        ends, (own, voted) = self._ends, self._sparse
+        P = self._proba(x)
+        D = P - np.eye(self._k)[self.y]
+        scaled = self._sizes * np.exp(x[: ends[1]])
+        parts = [
+            scaled * [(D * log).sum() for log in (self.S, *self.logs)],
+            own.T @ np.ascontiguousarray(D).ravel(),
+            D.sum(axis=0),
+        ]
+        if self._k > 2:
+            parts.append((voted.T @ D).ravel())
+        return self._value(P, x, penalty), np.concatenate(parts) + penalty * x
+
+    def _log_evidence(self, x: Floats, stiffness: float) -> float:
+        """Return the logarithm of the probability of the labels, by Laplace's method with the diagonal of the Hessian.
+
+        The product of the diagonal is at least the determinant (Hadamard), so that this rather errs on the stiff side.
+        """
+        penalty, ends, (own, voted) = self._penalty(stiffness), self._ends, self._sparse
+        P = self._proba(x)
+        bend = P * (1 - P)
+        curvature = np.zeros(len(x))
+        curvature[ends[1] : ends[2]] = own.power(2).T @ np.ascontiguousarray(bend).ravel()
+        curvature[ends[2] : ends[3]] = bend.sum(axis=0)
+        if self._k > 2:
+            curvature[ends[3] :] = (voted.power(2).T @ bend).ravel()
+        return float(0.5 * np.log(penalty / (penalty + curvature)).sum() - self._value(P, x, penalty))
