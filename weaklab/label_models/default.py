@@ -323,16 +323,19 @@ class CommitteeModel(LabelModel):
             chosen.L[:, members] = ABSTAIN  # a copy; these members have learned from labels that are to be left out
             return chosen
 
+        gold = np.flatnonzero(y != ABSTAIN)
+        whole = self._solve(plain_votes(gold), y[gold])
+
         def soft_labels(rows: NDArray[np.int64], out: NDArray[np.bool_]) -> Floats:
-            gold = np.flatnonzero((y != ABSTAIN) & ~out)
-            found = self._solve(plain_votes(gold), y[gold])
+            kept = gold[~out[gold]]
+            found = whole if len(kept) == len(gold) else self._solve(plain_votes(kept), y[kept], whole)
             return softmax(self._votes_part(plain_votes(rows), found))
 
         use = any_vote(of_columns(votes.L, votes.without_scores))
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
-    def _solve(self, votes: Votes, y: NDArray[np.int64]) -> Corrections:
-        """Return what the labels of rows correct."""
+    def _solve(self, votes: Votes, y: NDArray[np.int64], like: Corrections | None = None) -> Corrections:
+        """Return what the labels of rows correct, as stiff as ``like`` if that is given."""
         k, m, n, members = self.n_classes_, votes.L.shape[1], len(y), sorted(votes.scores)
         scores = [votes.scores[j] for j in members]
         scores += [] if votes.feature_proba is None else [votes.feature_proba]
@@ -352,7 +355,7 @@ class CommitteeModel(LabelModel):
         )
         S, logs = self._weighed.sum_of_votes(votes, k), [np.asarray(centred_log(f), dtype=np.float64) for f in scores]
         rows = LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
-        return rows.corrected()
+        return rows.corrected() if like is None else rows.as_stiff_as(like)
 
     def _keep(self, found: Corrections) -> None:
         """Set what the model has learned."""
