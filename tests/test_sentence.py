@@ -238,17 +238,55 @@ def test_the_encoder_of_a_project_is_recorded_and_another_one_is_an_error(static
     static_model(model, scale=1.5)
     with (
         weaklab.Project(tmp_path / "p", timeout=None) as project,
-        pytest.raises(ProjectError, match=r"other weights .* than the one that this project was made with"),
+        pytest.raises(ProjectError, match=r"the files of the encoder .* have changed since the project"),
     ):
         project.run(progress=False)
     with (
         weaklab.Project(tmp_path / "p", timeout=None, encoder=PACKAGED) as project,
-        pytest.raises(ProjectError, match=r"is not the one that this project was made with .*--replace"),
+        pytest.raises(
+            ProjectError, match=r'made with another encoder .*set encoder = \{ model = ".*model", .*--replace'
+        ),
     ):
         project.run(progress=False)
     with weaklab.Project(tmp_path / "p", timeout=None) as project:
         project.workspace.encoder.replace()
         project.run(progress=False)
+
+
+@needs_encoder
+def test_an_encoder_that_cannot_be_loaded_is_not_recorded(static, tmp_path):
+    broken = static_model(tmp_path / "broken")
+    weights = next(broken.rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with (
+        project_of(tmp_path / "p", broken) as project,
+        pytest.raises(MissingEncoderError, match="cannot be loaded"),
+    ):
+        project.run(progress=False)
+    with weaklab.Project(tmp_path / "p", timeout=None, encoder=str(static)) as project:
+        project.run(progress=False)
+    with (
+        weaklab.Project(tmp_path / "p", timeout=None, encoder=str(broken)) as project,
+        pytest.raises(MissingEncoderError, match="cannot be loaded"),
+    ):
+        project.workspace.encoder.replace()
+    with weaklab.Project(tmp_path / "p", timeout=None, encoder=str(static)) as project:
+        assert project.status()["encoder"].endswith("40 of 40 texts")
+
+
+@needs_encoder
+@pytest.mark.parametrize("content", ["{", "[1]", "{}", "[{}]"])
+def test_a_damaged_model_folder_is_one_clear_error(static, tmp_path, content):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "modules.json").write_text(content)
+    with pytest.raises(MissingEncoderError, match="cannot be loaded"):
+        features("sentence", model=str(folder)).fit_transform(weaklab.read(["a", "b"]))
+
+
+def test_a_home_folder_of_nobody_is_no_encoder():
+    with pytest.raises(MissingEncoderError, match="no sentence encoder '~nobody-of-that-name/x'"):
+        find_encoder("~nobody-of-that-name/x")
 
 
 @needs_encoder

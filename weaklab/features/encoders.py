@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import WeaklabError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -45,7 +47,7 @@ def find_encoder(name: str) -> Path:
     MissingEncoderError
         It is none of these; the message says how to get one.
     """
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     found = folder if (folder / _MODULES).is_file() else _in_package(name) or _downloaded(name)
     if found is None:
         what = "this folder has no modules.json" if folder.is_dir() else "there is no such folder, package or download"
@@ -200,7 +202,13 @@ def _check_code(folder: Path) -> None:
 
     A model in a folder may name Python files beside it, and sentence-transformers would run them.
     """
-    kinds = [str(module.get("type")) for module in json.loads((folder / _MODULES).read_text(encoding="utf-8"))]
+    try:
+        kinds = [str(module["type"]) for module in json.loads((folder / _MODULES).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise MissingEncoderError(
+            f"the sentence encoder in {folder} cannot be loaded: {_MODULES} is damaged ({_first_line(error)}); "
+            "get the model again"
+        ) from None
     strange = next((kind for kind in kinds if not kind.startswith("sentence_transformers.")), None)
     if strange is not None:
         raise WeaklabError(
@@ -225,9 +233,24 @@ def _load(folder: str, backend: str) -> Any:
         ) from None
     _check_code(Path(folder))
     try:
-        return SentenceTransformer(folder, backend=backend, local_files_only=True)
+        with _quietly():
+            return SentenceTransformer(folder, backend=backend, local_files_only=True)
     except Exception as error:  # a broken file or a missing library may raise anything
         raise MissingEncoderError(f"the sentence encoder in {folder} cannot be loaded: {_first_line(error)}") from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Load a model without the progress bar of transformers."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

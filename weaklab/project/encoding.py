@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import ProjectError, WeaklabError
@@ -50,7 +50,7 @@ class ProjectEncoder:
     Parameters
     ----------
     setting : the setting ``encoder``
-    journal : of the project; the encoder is recorded there when it is first used
+    journal : of the project; the encoder is recorded there when it has encoded the first texts
     path : the project folder
     """
 
@@ -82,9 +82,17 @@ class ProjectEncoder:
             digest = self._digest(known)
             folder = self._path / "cache" / FOLDER
             self._checked = self._made.keep_in(folder, write=not self._journal.read_only, digest=digest)
-            if known is None and not self._journal.read_only:
-                self._journal.put(RECORDED, {**self._made.settings(), "digest": digest})
         return self._checked
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts; the first ones show that the model works, and from then on it is that of the project."""
+        found = self.features.encode(texts)
+        if not self._journal.read_only and self._journal.get(RECORDED) is None:
+            self._record()
+        return found
+
+    def _record(self) -> None:
+        self._journal.put(RECORDED, {**self._made.settings(), "digest": self._made.encoder.digest})
 
     def _digest(self, known: Mapping[str, Any] | None) -> str:
         """Return the digest of the encoder, after comparing it with the one that was recorded."""
@@ -95,20 +103,38 @@ class ProjectEncoder:
                 raise
             return str(known["digest"])  # kept vectors can be used without the model
         if known is not None and known["digest"] != digest:
-            same = known["model"] == self._made.model
-            what = "has other weights or settings than" if same else "is not"
             raise ProjectError(
-                f"{self._path}: the encoder {self._made.model!r} {what} the one that this project was made with "
-                f"({known['model']!r}, {known['digest'][:8]}; this one is {digest[:8]}): set encoder = "
-                f"{known['model']!r} again, or take this one with `weaklab encoder {self._path} --replace`; then all "
-                "texts are encoded anew, and labels stay"
+                f"{self._path}: {self._difference(known, digest)}, or take this encoder with `weaklab encoder "
+                f"{self._path} --replace`; then all texts are encoded anew, and labels stay"
             )
         return digest
 
+    def _difference(self, known: Mapping[str, Any], digest: str) -> str:
+        """Return how the encoder differs from the one that was recorded, and how to get that one back."""
+        own, former = self._made.settings(), {name: value for name, value in known.items() if name != "digest"}
+        if own == former:
+            return (
+                f"the files of the encoder {self._made.model!r} in {self._made.encoder.folder} have changed since the "
+                f"project was made ({str(known['digest'])[:8]} then, {digest[:8]} now): put the former ones back"
+            )
+        table = ", ".join(f'{name} = "{value}"' for name, value in former.items())
+        changed = " and ".join(f"{name} {value!r}" for name, value in own.items() if value != former.get(name))
+        return (
+            f"the project was made with another encoder than this one, which has the {changed}: set encoder = "
+            f"{{ {table} }} again"
+        )
+
     def replace(self) -> None:
-        """Record the encoder of the settings in the place of the one that the project was made with."""
+        """Record the encoder of the settings in the place of the one that the project was made with.
+
+        Raises
+        ------
+        MissingEncoderError
+            It cannot be loaded; then the former one stays.
+        """
         self._journal.must_be_writable()
-        self._journal.put(RECORDED, {**self._made.settings(), "digest": self._made.encoder.digest})
+        self._made.encoder.encode(["a text to try it with"])
+        self._record()
         self._checked = self._ready = None
 
     # ---- vectors of the corpus
@@ -140,9 +166,9 @@ class ProjectEncoder:
             self._end_job()
         missing = self.missing(corpus)
         if len(missing) > FEW_TEXTS and not self._journal.read_only:
-            self._job = EncodingJob(self.features, missing)
+            self._job = EncodingJob(self.features, self._encode, missing)
             return False
-        self.features.store.encode(missing, self.features.encode)
+        self.features.store.encode(missing, self._encode)
         self._ready = corpus
         return True
 
@@ -155,7 +181,7 @@ class ProjectEncoder:
                 missing = self.missing(corpus)
                 if not missing:
                     break
-                self._job = EncodingJob(self.features, missing)
+                self._job = EncodingJob(self.features, self._encode, missing)
             self._job.wait(progress)
             self._end_job()
         self._ready = corpus
@@ -193,16 +219,18 @@ class EncodingJob:
     error : that ended it, None if there was none
     """
 
-    def __init__(self, features: Sentence, texts: list[str]) -> None:
+    def __init__(
+        self, features: Sentence, encode: Callable[[Sequence[str]], NDArray[np.float32]], texts: list[str]
+    ) -> None:
         self.done, self.total = 0, len(texts)
         self.error: Exception | None = None
-        self._features, self._texts, self._stopped = features, texts, threading.Event()
+        self._features, self._encode, self._texts, self._stopped = features, encode, texts, threading.Event()
         self._thread = threading.Thread(target=self._work, name="weaklab-encoder", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
         try:
-            self._features.store.encode(self._texts, self._features.encode, self._on_block)
+            self._features.store.encode(self._texts, self._encode, self._on_block)
         except Exception as error:  # raised again where somebody waits for the vectors
             self.error = error
 
