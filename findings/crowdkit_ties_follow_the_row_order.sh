@@ -12,8 +12,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/env"
-"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check \
-    crowd-kit==1.4.2 pandas==3.1.1 numpy==2.4.6 scikit-learn==1.9.1 scipy==1.17.1
+"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check crowd-kit==1.4.2 pandas==3.1.1 numpy==2.4.6 scikit-learn==1.9.1 scipy==1.17.1
 cd "$work"
 "$work/env/bin/python" -W ignore - <<'PY'
 import numpy as np

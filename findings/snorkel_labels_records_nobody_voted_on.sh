@@ -13,8 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/env"
-"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check \
-    snorkel==0.10.0 torch==2.13.0 numpy==2.4.6 pandas==3.1.1 scikit-learn==1.9.1
+"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check snorkel==0.10.0 torch==2.13.0 numpy==2.4.6 pandas==3.1.1 scikit-learn==1.9.1
 cd "$work"
 "$work/env/bin/python" -W ignore - <<'PY'
 import numpy as np
