@@ -8,8 +8,10 @@ import time
 import numpy as np
 import pytest
 from encoders import needs_encoder, static_model
+from typer.testing import CliRunner
 
 import weaklab
+from weaklab.cli.app import app
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.features import features, fit_cached
 from weaklab.features.encoders import PACKAGED, MissingEncoderError, find_encoder
@@ -287,6 +289,15 @@ def test_a_damaged_model_folder_is_one_clear_error(static, tmp_path, content):
 def test_a_home_folder_of_nobody_is_no_encoder():
     with pytest.raises(MissingEncoderError, match="no sentence encoder '~nobody-of-that-name/x'"):
         find_encoder("~nobody-of-that-name/x")
+
+
+@needs_encoder
+def test_the_command_says_that_records_without_a_text_have_nothing_to_encode(static, tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["pet", "food"], encoder=str(static)) as project:
+        project.add_records([{"id": "a", "weight": 1.5}, {"id": "b", "weight": 3.0}], quiet=True)
+    said = CliRunner().invoke(app, ["encoder", str(tmp_path / "p")]).exception
+    assert isinstance(said, WeaklabError)
+    assert "has no text column, so there is nothing to encode" in str(said)
 
 
 @needs_encoder

@@ -48,6 +48,7 @@ def encoder(
         work = held.workspace
         if work.encoder is None:
             raise WeaklabError(f'{project} has no encoder; set one in {project / "weaklab.toml"}: encoder = "NAME"')
+        work.refresh()
         if work.has_records and not work.corpus.roles.text:
             raise WeaklabError(f"{project} has no text column, so there is nothing to encode; take its encoder out")
         if replace:
