@@ -217,11 +217,16 @@ def test_the_state_estimates_the_accuracy_as_evaluation_does(project, background
         answer_all(session, 40)
         session.next()
         work.accuracy.wait()
-        with work.working:
-            work.accuracy.follow()
-        work.accuracy.wait()
-        found = json.loads(json.dumps(session.state()["accuracy"]))
-    estimate = accuracy_now(work.cache.trainer(False), work.state(), given_answers(work), lambda: None)
+        assert session.state()["accuracy"]["value"] is not None
+    # a batch that was being picked has now been picked: nothing but the next line trains, and on all answers
+    with work.working:
+        project.run(progress=False)
+        state = work.state()
+        work.accuracy.follow()
+    work.accuracy.wait()
+    assert work.trained is state
+    found = json.loads(json.dumps(work.accuracy.as_json()))
+    estimate = accuracy_now(work.cache.trainer(False), state, given_answers(work), lambda: None)
     assert found["reason"] is None
     assert found["low"] <= found["value"] <= found["high"]
     assert found["value"] == round(estimate.value, 4)
