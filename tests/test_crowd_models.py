@@ -67,9 +67,9 @@ def test_weights_of_many_annotators_are_each_put_on_their_own_votes():
 
 
 def test_predictions_are_the_sum_of_the_votes_evidence():
-    L, _ = crowd_of(biased(), n=200)
+    L, _ = crowd_of(biased(), n=1000)  # more than 100 votes each: none of them has few
     model = HierarchicalDawidSkene(class_balance=[0.3, 0.7]).fit(L)
-    S = np.tile(np.log(model.balance_), (200, 1))
+    S = np.tile(np.log(model.balance_), (1000, 1))
     for i, j in np.argwhere(L >= 0):
         S[i] += model.log_confusion_[j, :, L[i, j]]
     np.testing.assert_allclose(model.predict_proba(L), softmax(S))

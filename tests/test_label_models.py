@@ -16,6 +16,7 @@ from weaklab.label_models import (
     confidence,
     label_model,
 )
+from weaklab.label_models.corrections import LabeledRows, Penalties
 from weaklab.label_models.counting import coverage_weights
 from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
 
@@ -57,17 +58,61 @@ def test_manual_labels_turn_the_weight_of_a_heuristic_that_is_always_wrong():
 
 
 def test_more_labels_never_make_planted_data_much_worse():
-    rng = np.random.default_rng(1)
-    truth = rng.integers(0, 2, 1000)
-    accuracy = np.array([0.9, 0.8, 0.55, 0.6])
-    votes = np.where(rng.random((1000, 4)) < accuracy, truth[:, None], 1 - truth[:, None])
-    votes[rng.random(votes.shape) < 0.4] = -1
-    scores = [
-        (CommitteeModel().fit(votes, np.where(np.arange(1000) < n, truth, -1)).predict(votes) == truth).mean()
-        for n in (0, 20, 100, 300)
-    ]
-    assert all(later > earlier - 0.01 for earlier, later in pairwise(scores))
-    assert scores[0] > (MajorityVote().fit(votes).predict(votes) == truth).mean() + 0.02
+    scores, majority = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(0, 2, 1000)
+        accuracy = np.array([0.9, 0.8, 0.55, 0.6])
+        votes = np.where(rng.random((1000, 4)) < accuracy, truth[:, None], 1 - truth[:, None])
+        votes[rng.random(votes.shape) < 0.4] = -1
+        found = [
+            CommitteeModel().fit(votes, np.where(np.arange(1000) < n, truth, -1)).predict(votes)
+            for n in (0, 20, 100, 300)
+        ]
+        scores.append((found == truth).mean(axis=1))
+        majority.append((MajorityVote().fit(votes).predict(votes) == truth).mean())
+    means = np.mean(scores, axis=0)
+    assert all(later > earlier - 0.005 for earlier, later in pairwise(means))
+    assert means[0] > np.mean(majority) + 0.02
+
+
+def test_narrow_functions_that_contradict_broad_ones_still_count():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 3000)
+    odd = np.arange(3000) < 90  # the broad functions are wrong here, all in the same way
+    right = np.where(odd[:, None], 0.2, rng.uniform(0.8, 0.9, 4))
+    broad = np.where(rng.random((3000, 4)) < right, truth[:, None], 1 - truth[:, None])
+    narrow = np.where(np.arange(3000)[:, None] // 30 == np.arange(3), truth[:, None], -1)
+    model = CommitteeModel().fit(np.column_stack([broad, narrow]))
+    own = np.diagonal(model.log_confusion_, axis1=1, axis2=2).sum(axis=1)
+    other = model.log_confusion_[:, 0, 1] + model.log_confusion_[:, 1, 0]
+    assert (own[4:] > other[4:]).all()
+
+
+def test_a_broad_function_that_is_mostly_wrong_is_turned_without_labels():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 1500)
+    accuracy = np.array([0.2, 0.7, 0.75, 0.8, 0.8])
+    votes = np.where(rng.random((1500, 5)) < accuracy, truth[:, None], 1 - truth[:, None])
+    model = CommitteeModel().fit(votes)
+    assert model.log_confusion_[0, 0, 0] < model.log_confusion_[0, 1, 0]
+
+
+def test_the_evidence_for_corrections_has_the_whole_determinant():
+    rng = np.random.default_rng(0)
+    for n, k, m in ((40, 2, 5), (6, 3, 8)):
+        L, y = rng.integers(-1, k, (n, m)), rng.integers(0, k, n)
+        S = rng.normal(size=(n, k))
+        penalties = Penalties(2.0, 1.0, 6.0, 3.0, 0.5)
+        rows = LabeledRows(L, y, S, np.zeros(k), (), {}, np.ones(m), penalties)
+        x = rows._minimum(3.0, np.zeros(rows._ends[4]))
+        penalty, P, H = rows._penalty(3.0), rows._proba(x), np.diag(rows._penalty(3.0))
+        slopes = rows._columns * np.r_[np.exp(x[:1]), np.ones(len(x) - 1)]
+        for B, p in zip(slopes, P, strict=True):
+            H += B.T @ (np.diag(p) - np.outer(p, p)) @ B
+        expected = np.linalg.slogdet(H)[1] - np.log(penalty).sum()
+        np.testing.assert_allclose(rows._log_volume(P, x, penalty), expected, rtol=1e-9)
+        assert rows._log_volume_of_each(P, x, penalty) > 0
 
 
 def test_a_member_with_scores_is_not_counted_twice():

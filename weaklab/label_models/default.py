@@ -116,7 +116,7 @@ class CommitteeModel(LabelModel):
       given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class than
       all of it would, and is right less often. The penalties on d, o and b are (1 + (``few_labels`` / n)^2) times as
       strong with n labels: few labels say how far votes can be trusted before they say which. They are multiplied by
-      0.3 to 100, too: the outcome is the mean over these, weighted by how probable each makes the labels
+      0.3 to 10, too: the outcome is the mean over these, weighted by how probable each makes the labels
       (:class:`~weaklab.label_models.corrections.LabeledRows`), so that labels that say nothing new change little.
 
     Everything is deterministic. Beyond ``max_rows`` rows, votes are counted on a random sample of them, always the same

@@ -54,9 +54,12 @@ LEAST_TEMPERATURE = 0.05
 FEW_VOTES, LEAST_GOLD = 300, 10
 """With fewer votes than this every vote counts at least a little, as long as there are not as many manual labels, by
 which it is seen who is right; up to twice as many votes that fades."""
+FEW_OF_ONE = 50
+"""The same of one annotator: narrow functions are often exceptions to broad ones, right where these are wrong."""
 AGREED = 0.62
 """Where votes are few, the least probability of a class that two votes agree on and none contradicts, and, of two
-classes, of the one with the only vote."""
+classes, of the one with the only vote; where those of one annotator are few, the least of the class of its vote against
+any other one."""
 LEAST_SHARE = 1e-6
 """No class and no mistake is less frequent than this."""
 MOST_SKILL = 6.0
@@ -161,11 +164,12 @@ class HierarchicalDawidSkene(LabelModel):
     ``temperature_``, because votes on one record depend on each other (some records are hard for everybody) and their
     plain product is far too sure:
 
-    - each vote is held out, and predicted from the other votes on its record; the temperature that does so best is
-    taken;
+    - each vote is held out, and predicted from the others on its record; the temperature that does so best is taken;
     - it is divided by the design effect 1 + (v - 1) r, with r the correlation of being right within a record beyond the
-    classes and
-      annotators, and v the votes on the record of an average vote.
+      classes and annotators, and v the votes on the record of an average vote.
+
+    A vote of an annotator with few, up to 50 and fading until 100, counts at least log(.62 / .38) for its class, until
+    ten of its records have a label: it may be right just where the others are wrong.
 
     A heuristic that votes one class only has no confusion matrix (each row would be the same): each of its votes counts
     the same, see :func:`two_sided`. With one or two annotators nothing shows who is right, so every vote counts the
@@ -373,8 +377,7 @@ class _Search:
         beside = rest + np.log(self._balance(P, found))
         temperature = _held_out_temperature(self.votes, log_theta, self.y, beside)
         temperature /= _design_effect(self.votes, log_theta, P)
-        few = _few(len(self.votes.rows), int((self.y != ABSTAIN).sum()))
-        tempered = _at_least(temperature * log_theta, few)
+        tempered = self._at_least(temperature * log_theta)
         balance = self._final_balance(self.votes.scores(tempered) + rest, P, found)
         # A vote for one class says how frequent it is among these records: the balance is not counted twice.
         own = self.rules.weights(balance)
@@ -396,6 +399,19 @@ class _Search:
             if moved < self.limits.tol and rounds > TIED:
                 break
         return found, P, rounds
+
+    def _at_least(self, log_confusion: Floats) -> Floats:
+        """Return log-confusions (m, k, k) with as much for a vote's own class as few votes are to count."""
+        rows, columns, k = self.votes.rows, self.votes.columns, log_confusion.shape[1]
+        gold = self.y != ABSTAIN
+        alone = np.log(AGREED / (1 - AGREED))
+        together = max(np.log(AGREED / (1 - AGREED) * (k - 1)) / 2, alone)
+        n, labeled = (np.bincount(columns[mine], minlength=len(log_confusion)) for mine in (slice(None), gold[rows]))
+        of_all, of_one = _few(len(rows), gold.sum(), FEW_VOTES), _few(n, labeled, FEW_OF_ONE)
+        least = np.maximum(of_all * together, of_one * alone)[:, None, None]
+        own = np.diagonal(log_confusion, axis1=1, axis2=2)[:, None, :]
+        lead = np.where(np.eye(k, dtype=bool), 0.0, np.maximum(own - log_confusion, least))
+        return np.where(least > 0, own - lead, log_confusion)
 
     def _final_balance(self, S: Floats, P: Floats, found: Annotators) -> Floats:
         """Return the class balance that goes with the sums of the votes as they will count, (n, k)."""
@@ -512,23 +528,9 @@ def _strength(counts: Floats, mean: Floats, before: float, rounds: int) -> float
     return float(near[int(np.argmax([log_likelihood(a) for a in near]))])
 
 
-def _few(n_votes: int, n_gold: int) -> float:
-    """Return how far the votes are too few to say of any annotator that their votes count for nothing, from 0 to 1."""
-    return float(np.clip(2 - n_votes / FEW_VOTES, 0, 1) * np.clip(1 - n_gold / LEAST_GOLD, 0, 1))
-
-
-def _at_least(log_confusion: Floats, few: float) -> Floats:
-    """Return log-confusions (m, k, k) with as much for a vote's own class, against any other, as :data:`AGREED` takes,
-    or the part ``few`` of that.
-    """
-    if not few:
-        return log_confusion
-    k = log_confusion.shape[1]
-    odds = AGREED / (1 - AGREED)
-    least = few * max(np.log(odds * (k - 1)) / 2, np.log(odds))
-    own = np.diagonal(log_confusion, axis1=1, axis2=2)[:, None, :]
-    lead = np.where(np.eye(k, dtype=bool), 0.0, np.maximum(own - log_confusion, least))
-    return np.asarray(own - lead)
+def _few(votes: Any, gold: Any, few: float) -> Any:
+    """Return how far so many votes are too few to say that they count for nothing, from 0 to 1."""
+    return np.clip(2 - votes / few, 0, 1) * np.clip(1 - gold / LEAST_GOLD, 0, 1)
 
 
 def by_vote(log_confusion: Floats) -> Floats:
