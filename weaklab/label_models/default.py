@@ -18,6 +18,7 @@ from weaklab.label_models.corrections import Corrections, LabeledRows, Penalties
 from weaklab.label_models.counting import one_hot_sum, table_sum
 from weaklab.label_models.feature_member import FLOOR, FeatureMember, can_teach, centred_log, of_columns
 from weaklab.label_models.hierarchical import Learned, Limits, VoteList, by_vote, learn, single_vote, two_sided
+from weaklab.label_models.label_taught import enough_labels
 from weaklab.label_models.old_arguments import renamed
 from weaklab.label_models.vote_patterns import any_vote, in_sample, sample_rows
 from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
@@ -314,8 +315,11 @@ class CommitteeModel(LabelModel):
         For a labeled record that is what they say without its label: else the classifier would be too sure of records
         that it is judged by. None where there are too few votes, or all for one class.
         """
+        use = any_vote(of_columns(votes.L, votes.without_scores))
         if not can_teach(votes):
-            return None
+            if not votes.sentence or not enough_labels(y):
+                return None
+            return FeatureMember(features, use, votes.sentence).fit(None, y, self.n_classes_)
         members = sorted(votes.scores)
 
         def plain_votes(rows: NDArray[np.int64]) -> Votes:
@@ -331,7 +335,6 @@ class CommitteeModel(LabelModel):
             found = whole if len(kept) == len(gold) else self._solve(plain_votes(kept), y[kept], whole)
             return softmax(self._votes_part(plain_votes(rows), found))
 
-        use = any_vote(of_columns(votes.L, votes.without_scores))
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
     def _solve(self, votes: Votes, y: NDArray[np.int64], like: Corrections | None = None) -> Corrections:

@@ -11,6 +11,7 @@ import numpy as np
 
 from weaklab.core.labels import ABSTAIN, MAX_CLASSES
 from weaklab.core.rows import blocks, one_thread, row_max, row_sum, softmax
+from weaklab.label_models.label_taught import LabelTaught, enough_labels
 from weaklab.label_models.vote_patterns import any_vote
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Matrix = NDArray[np.floating[Any]]
+    SoftLabels = Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats]
 
 LEAST_TAUGHT = 10
 """From fewer records with votes than this, nothing is carried over to others."""
@@ -47,6 +49,9 @@ MOST_PRODUCT = 256
 PRODUCT_ROWS = 2048
 """Rows that are multiplied at a time, so that they stay in the processor's cache."""
 SCALES = np.geomspace(1, 40, 16)
+OWN_SHARES, DOUBT = (0.0, 0.25, 0.5), 2.0
+"""How much what labels alone taught counts beside what votes taught: all of the first one but for a gain in the
+out-of-fold log-likelihood of the labels of ``DOUBT`` times the share."""
 
 
 def can_teach(votes: Votes) -> bool:
@@ -113,6 +118,9 @@ class FeatureMember:
     ----------
     used_ : what it learned from: ``words``, ``sentences``, or ``words and sentences``, which is left only if manual
         labels, out-of-fold, are told better without one of them
+    own_share_ : how much a classifier counts that labels alone taught
+        (:class:`~weaklab.label_models.label_taught.LabelTaught`, with sentence vectors only): 1 where votes teach
+        nothing, else at most 0.5
     proba_ : float (n, k), cross-fitted
 
     References
@@ -125,6 +133,7 @@ class FeatureMember:
 
     def __init__(self, E: Matrix, use: NDArray[np.bool_], sentence: int = 0) -> None:
         self.n_features, self._sentence = E.shape[1], sentence
+        self.coefficients_: Floats | None = None
         self._hashes = _hashes(E)
         self._X, self._fold, self._use = _with_constant(E), _folds(self._hashes), use
         if np.count_nonzero(use) > MOST_ROWS:
@@ -132,23 +141,40 @@ class FeatureMember:
             self._use = np.zeros(len(E), dtype=bool)
             self._use[rows[np.argsort(self._hashes[rows], kind="stable")[:MOST_ROWS]]] = True
 
-    def fit(
-        self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int
-    ) -> FeatureMember:
+    def fit(self, soft_labels: SoftLabels | None, y: NDArray[np.int64], k: int) -> FeatureMember:
         """Learn from soft labels and manual labels; keep no records.
 
         Parameters
         ----------
         soft_labels : int (r,), row numbers, and bool (n,), records whose manual labels are not to be known -> float (r,
-            k), what the others say of these rows
+            k), what the others say of these rows; None if they say too little, and labels alone are to teach
         y : int (n,), manual labels, -1 is unlabeled
         """
         with one_thread():
-            return self._fit(soft_labels, y, k)
+            own = self._taught_by_labels(y, k)
+            if soft_labels is None:
+                assert own is not None, "too few labels, see enough_labels"
+                self.used_, self.own_share_, self.proba_ = self._all_columns(), 1.0, softmax(own.scores_)
+            else:
+                self._fit(soft_labels, y, k)
+                self.own_share_ = 0.0 if own is None else _best_share(self.proba_, own.scores_, y)
+                self.proba_ = _with_own(self.proba_, own.scores_, self.own_share_) if own else self.proba_
+        del self._X, self._fold, self._use, self._hashes
+        self._own = own if self.own_share_ else None
+        if own is not None:
+            del own.scores_
+        return self
 
-    def _fit(
-        self, soft_labels: Callable[[NDArray[np.int64], NDArray[np.bool_]], Floats], y: NDArray[np.int64], k: int
-    ) -> FeatureMember:
+    def _taught_by_labels(self, y: NDArray[np.int64], k: int) -> LabelTaught | None:
+        if not self._sentence or not enough_labels(y):
+            return None
+        order = np.lexsort((y, self._hashes))  # float32 adds up to the same in one order only
+        return LabelTaught().fit(self._X[:, :-1], y, self._fold, order, k)
+
+    def _all_columns(self) -> str:
+        return SENTENCES if self._sentence == self.n_features else BOTH
+
+    def _fit(self, soft_labels: SoftLabels, y: NDArray[np.int64], k: int) -> None:
         n, fold = len(self._X), self._fold
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
         rows = rows[np.lexsort((y[rows], self._hashes[rows]))]  # float32 adds up to the same in one order only
@@ -170,8 +196,6 @@ class FeatureMember:
         everything = np.ones(len(rows), dtype=bool)
         sums = _learn(X, soft_labels(rows, np.zeros(n, dtype=bool)), known, use, everything, everything)
         self.coefficients_ = sums.coefficients(columns[self.used_])
-        del self._X, self._fold, self._use, self._hashes
-        return self
 
     def _choices(self, y: NDArray[np.int64]) -> dict[str, slice]:
         """Return the columns that it may use, by name; first those of all, which it uses with few manual labels."""
@@ -187,7 +211,33 @@ class FeatureMember:
 
     def predict_proba(self, E: Matrix) -> Floats:
         """Return class probabilities float (n, k) of records that it did not learn from."""
-        return softmax(self._scale * _row_products(E, self.coefficients_))
+        taught = None
+        if self.coefficients_ is not None:
+            taught = softmax(self._scale * _row_products(E, self.coefficients_))
+        if self._own is None:
+            assert taught is not None
+            return taught
+        own = self._own.scores(E, _row_products(E, self._own.coefficients_))
+        return softmax(own) if taught is None else _with_own(taught, own, self.own_share_)
+
+
+def _best_share(taught: Floats, own: Matrix, y: NDArray[np.int64]) -> float:
+    """Return how much what labels alone taught counts, by the out-of-fold loss of the labels."""
+    gold = np.flatnonzero(y >= 0)
+    taught, own, truth = taught[gold], own[gold], y[gold]
+
+    def loss(share: float) -> float:
+        P = _with_own(taught, own, share)
+        return DOUBT * share - float(np.log(np.maximum(P[np.arange(len(gold)), truth], FLOOR)).sum())
+
+    return min(OWN_SHARES, key=loss)
+
+
+def _with_own(taught: Floats, own: Matrix, share: float) -> Floats:
+    """Return probabilities of what votes taught, and of log-scores that labels alone taught, which count a share."""
+    if not share:
+        return taught
+    return softmax(centred_log(taught) + share * centred_log(softmax(own)))
 
 
 def _best(scores: dict[str, Floats], y: NDArray[np.int64]) -> str:
@@ -281,7 +331,7 @@ def _with_constant(E: Matrix) -> NDArray[np.float32]:
     return np.column_stack([np.asarray(E, dtype=np.float32), np.ones(len(E), dtype=np.float32)])
 
 
-def _row_products(E: Matrix, coefficients: Floats) -> Floats:
+def _row_products(E: Matrix, coefficients: Matrix) -> Floats:
     """Return E c[:-1] + c[-1], (n, k), each row the same whichever rows stand beside it, which linear algebra does not
     promise.
     """

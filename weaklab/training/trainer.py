@@ -231,8 +231,10 @@ class Trainer:
 
     def _with_features(self, votes: Votes, model: LabelModel) -> Votes:
         """Return votes with the features of the records, where there are any and the label model has a use for them."""
-        if self._embeddings is None or not model.wants_features(votes):
+        if self._embeddings is None or model.built_in_classifier is None:
             return votes
+        if not model.wants_features(votes) and not any(c.features.vector_columns() for c in self.classifiers):
+            return votes  # without votes, only sentence vectors are of use
         return replace(votes, features=self._embeddings(), sentence=self._sentence())
 
     def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
