@@ -214,29 +214,32 @@ class CommitteeModel(LabelModel):
         sample = seen if rows is None else seen.take(rows)
         self._look_at_votes(_pairs(sample.L, voters, self.n_classes_), rows, sample, counted, n)
         gold = np.flatnonzero(y != ABSTAIN)
-        self._learn(seen.take(gold), y[gold], sorted(votes.scores))
-        if votes.features is not None:
-            self._look_at_records(replace(seen, sentence=votes.sentence), y, votes.features)
+        self._begin(sorted(votes.scores), len(gold))
+        looked = votes.features is not None and self._look_at_records(
+            replace(seen, sentence=votes.sentence), y, votes.features
+        )
+        if not looked:
+            self._keep(self._solve(seen.take(gold), y[gold]))
 
-    def _learn(self, votes: Votes, y: NDArray[np.int64], members: list[int]) -> None:
-        """Correct what votes say by manual labels: rows that have one."""
+    def _begin(self, members: list[int], n_labels: int) -> None:
+        """Set what is known before manual labels correct what votes say."""
         self._members, self.feature_proba_ = members, None
         self._classifier: FeatureMember | None = None
         self._prior = self._weighed.log_balance
-        self.n_labels_ = len(y)
-        self._keep(self._solve(votes, y))
+        self.n_labels_ = n_labels
 
-    def _look_at_records(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> None:
-        """Add the classifier that looks at features, if votes can teach it and it lets no class disappear."""
+    def _look_at_records(self, votes: Votes, y: NDArray[np.int64], features: NDArray[np.floating[Any]]) -> bool:
+        """Learn with the classifier that looks at features; False if nothing teaches it or a class disappears."""
         classifier = self._teach(votes, y, features)
         if classifier is None:
-            return
-        gold, without = np.flatnonzero(y != ABSTAIN), self._found
+            return False
+        gold = np.flatnonzero(y != ABSTAIN)
         self._classifier, self.feature_proba_ = classifier, classifier.proba_
         self._keep(self._solve(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold]))
         if self.n_labels_ < self.few_labels and self._collapsed(votes, classifier.proba_):
             self._classifier = self.feature_proba_ = None
-            self._keep(without)
+            return False
+        return True
 
     def _add(self, votes: Votes, y: NDArray[np.int64], first: bool) -> None:
         if not first and sorted(votes.scores) != self._members:
@@ -257,7 +260,8 @@ class CommitteeModel(LabelModel):
         self._batches = _Batches(pairs, sample, labeled if before is None else _joined([before.labeled, labeled]))
         self._look_at_votes(pairs, *sample, 1.0, pairs.n)
         codes, known = self._batches.labeled
-        self._learn(known, codes, sorted(votes.scores))
+        self._begin(sorted(votes.scores), len(codes))
+        self._keep(self._solve(known, codes))
 
     def _share_of_annotators(self, pairs: Pairs) -> float:
         """Return the share of the rows on which votes were counted that gives each member ``VOTES_EACH`` votes on
