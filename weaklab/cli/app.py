@@ -21,6 +21,7 @@ from weaklab.cli import (
     projects,
     quality,
     records,
+    serve,
     simulate,
 )
 from weaklab.cli.output import INTERRUPTED, OK, fail, print_line, print_stderr
@@ -45,8 +46,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, heuristics, encoder, labeling, labels, quality, records, corrections, export, simulate, batch, listing,
-    demo,
+    projects, heuristics, encoder, labeling, serve, labels, quality, records, corrections, export, simulate, batch,
+    listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

@@ -69,7 +69,9 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
         f"\n{' and '.join(written)} hold the labels; the project is in {clean(str(folder), None)} "
         f"({time.monotonic() - start:.0f} s)"
     )
-    print(f"go on by hand: weaklab label {clean(str(folder), None)}   settings: {clean(str(folder / FILE), None)}")
+    place = clean(str(folder), None)
+    print(f"settings: {clean(str(folder / FILE), None)}   label in the terminal: weaklab label {place}")
+    print(f"go on by hand, in the browser: weaklab serve {place}")
 
 
 def compare(

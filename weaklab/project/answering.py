@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import ProjectError, UnknownLabelError
-from weaklab.core.events import GOLD, LABEL, LABELS, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
+from weaklab.core.events import GOLD, LABEL, LABELS, NOTE, RECORD_KINDS, REQUEUE, SKIP, UNDO, UPDATE, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.imports import IMPORTED
 from weaklab.project.label_changes import undo_labels
@@ -254,6 +254,17 @@ def label_code(work: Workspace, /, label: Any) -> int:
             f"a manual label must be one of {list(work.label_names)}, got {label!r}; to leave a record out, use skip()"
         )
     return code
+
+
+def flagged(journal: Journal) -> list[str]:
+    """Return the ids of the records that people have marked for others to look at, in the order of that."""
+    found: dict[str, None] = {}
+    for each in journal.events():
+        if each.kind == NOTE and isinstance(each.value, dict) and "flagged" in each.value:
+            found.pop(each.record, None)
+            if each.value["flagged"]:
+                found[each.record] = None
+    return list(found)
 
 
 def history(work: Workspace, /) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weaklab.project.asking import ask as pick
 from weaklab.project.asking import lease
 from weaklab.project.imports import IMPORTED
@@ -17,10 +19,10 @@ from weaklab.strategies import uniform
 from weaklab.training.background import Ahead
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from weaklab.project.workspace import Workspace
+    from weaklab.training.trainer import State
 
 SECOND_OPINION = "second opinion"
 """What a record is picked by that another person has labeled already."""
@@ -44,8 +46,9 @@ class BatchPicker:
 
     Attributes
     ----------
-    training : of the last training ``labels``, ``flipped`` (records whose most probable label changed, or None) and
-        ``seconds``; empty if this picker has not trained yet
+    training : of the last training ``labels``, ``flipped`` (records whose most probable label changed, or None),
+        ``changed_by`` (heuristic -> on how many of these its vote changed) and ``seconds``; empty if this picker has
+        not trained yet
     """
 
     def __init__(
@@ -92,18 +95,17 @@ class BatchPicker:
             return Asks([*twice, *found])
 
     def _train(self, through: int) -> None:
-        before = self._most_probable()
+        before, state = self._most_probable(), self.work.trained
         start = time.monotonic()
         if self.work.retrain_when_due(through):
             after = self._most_probable()
-            flipped = (
-                int((before != after).sum())
-                if before is not None and after is not None and len(before) == len(after)
-                else None
-            )
+            flipped = None
+            if before is not None and after is not None and len(before) == len(after):
+                flipped = np.not_equal(before, after)
             self.training = {
                 "labels": self.work.snapshot.n_labels,
-                "flipped": flipped,
+                "flipped": None if flipped is None else int(flipped.sum()),
+                "changed_by": {} if flipped is None else _changed_by(state, self.work.trained, flipped),
                 "seconds": round(time.monotonic() - start, 3),
             }
 
@@ -131,6 +133,16 @@ class BatchPicker:
         return make_asks(picks, work.corpus, state.votes, state.P, asked_after=through, blind_share=1)
 
 
+def _changed_by(old: State | None, new: State | None, flipped: NDArray[np.bool_]) -> dict[str, int]:
+    """Return heuristic -> on how many of the records whose label flipped its vote has changed, the most first."""
+    if old is None or new is None:
+        return {}
+    before = dict(zip(old.votes.names, old.votes.L[flipped].T, strict=True))
+    after = dict(zip(new.votes.names, new.votes.L[flipped].T, strict=True))
+    counts = {name: int((after[name] != before[name]).sum()) for name in after if name in before}
+    return {name: n for name, n in sorted(counts.items(), key=lambda item: -item[1]) if n}
+
+
 class AskQueue:
     """The records that one session is about to show, in their order. The first one is leased while it is shown.
 
@@ -144,6 +156,9 @@ class AskQueue:
 
     def __init__(self, picker: BatchPicker, background: bool = True) -> None:
         self._picker, self._work, self._background = picker, picker.work, background
+        self._session = picker.session
+        self._none_after = -1
+        """The last event when no record was left to pick."""
         self._ahead: Ahead[Asks] = Ahead()
         self._ahead_begun = False
         self._waiting: deque[tuple[Ask, float]] = deque()
@@ -168,6 +183,50 @@ class AskQueue:
                 self.look_ahead()
                 return ask
             self._waiting.popleft()  # somebody else has answered it, or is looking at it
+
+    def ahead(self, n: int) -> Asks:
+        """Return the first records, at most n, each leased as if it were shown; waits only for the first one."""
+        self._take_ready()
+        while True:
+            if not self._waiting:
+                self._fill()
+            if not self._waiting:
+                return Asks()
+            if found := self._lead(n):
+                self.look_ahead(n)
+                return found
+
+    def _lead(self, n: int) -> Asks:
+        """Lease the first n where that is due, and drop those that cannot be had any more."""
+        first = [self._waiting.popleft() for _ in range(min(n, len(self._waiting)))]
+        due = [ask for ask, leased in first if time.monotonic() - leased >= RENEW_SECONDS]
+        mine, now = self._lease_all(due), time.monotonic()
+        lost = {ask.id for ask in due} - mine
+        kept = [
+            (self._with_names_of_today(ask), now if ask.id in mine else leased)
+            for ask, leased in first
+            if ask.id not in lost
+        ]
+        self._waiting.extendleft(reversed(kept))
+        self._shown.update((ask.id, ask) for ask, _ in kept)
+        return Asks(ask for ask, _ in kept)
+
+    def _lease_all(self, asks: list[Ask]) -> set[str]:
+        """Return the ids of those that are as they were when they were picked and that nobody else is shown."""
+        current = [ask for place, ask in enumerate(asks) if self._is_current(ask, look=not place)]
+        mine: set[str] = set()
+        for after in dict.fromkeys(ask.asked_after or 0 for ask in current):
+            some = Asks(ask for ask in current if (ask.asked_after or 0) == after)
+            mine |= {ask.id for ask in lease(self._work, some, after, session=self._session)}
+        return mine
+
+    def _take_ready(self) -> None:
+        """Add the batch that was picked in the background, if it is there."""
+        if self._ahead_begun and not self._ahead.running:
+            self._ahead_begun = False
+            asks = self._ahead.take(None) or Asks()
+            self._none_after = -1 if asks else self._work.journal.last_event()
+            self._waiting.extend((ask, LEASE_AGAIN) for ask in asks)
 
     @property
     def asks(self) -> Asks:
@@ -201,10 +260,13 @@ class AskQueue:
         """Put a record at the end, as it was asked about after this event."""
         self._waiting.append((replace(ask, asked_after=asked_after), LEASE_AGAIN))
 
-    def look_ahead(self) -> None:
-        """Begin to train and to pick the next batch when the queue is half empty."""
-        if self._background and not self._ahead_begun and len(self._waiting) <= self._picker.batch // 2:
+    def look_ahead(self, reserve: int = 0) -> None:
+        """Begin to train and to pick the next batch when the queue is half empty, or holds no more than a reserve."""
+        few = max(self._picker.batch // 2, reserve)
+        if self._background and not self._ahead_begun and len(self._waiting) <= few:
             besides, through = [ask.id for ask, _ in self._waiting], self._work.journal.last_event()
+            if through == self._none_after:
+                return
             self._ahead_begun = True
             self._ahead.begin(None, lambda: self._picker.pick(besides, through))
 
@@ -237,7 +299,7 @@ class AskQueue:
         return replace(ask, suggestion=names.get(ask.suggestion or "", ask.suggestion), votes=votes)
 
     def _lease(self, ask: Ask) -> Asks:
-        return lease(self._work, Asks([ask]), ask.asked_after or 0, session=self._picker.session)
+        return lease(self._work, Asks([ask]), ask.asked_after or 0, session=self._session)
 
     def _fill(self) -> None:
         """Take what was picked ahead, else pick now."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from weaklab.project.workspace import Workspace
     from weaklab.scheduling.stream import StreamSampler
 
+AGAIN = "asked again"
+"""What a record is picked by whose answer was taken back in a later session than that of the answer."""
 LEASE_SECONDS = 900.0
 """A record that one session was shown is not shown to another for so long."""
 
@@ -105,6 +107,17 @@ def _ask(
         if mine:
             return mine
         work.refresh()
+
+
+def ask_about(work: Workspace, /, record: str, why: str) -> Ask | None:
+    """Return a question about one record, for the reason that is given; None if it is not in the corpus."""
+    with work.working:
+        state = work.state()
+        if record not in work.rows:
+            return None
+        pick = Pick(work.rows[record], AGAIN, 0.0, 1.0)
+        [found] = make_asks([pick], work.corpus, state.votes, state.P, asked_after=work.snapshot.event)
+        return replace(found, why=f"{why}; {found.why}")
 
 
 def lease(work: Workspace, /, asks: Asks, after: int, *, session: str | None = None) -> Asks:

@@ -35,6 +35,7 @@ class RunningAccuracy:
         self._ahead: Ahead[None] = Ahead()
         self._seen: State | None = None
         self._found: tuple[Estimate, int] | None = None
+        self._known: dict[int, Estimate] = {}
         self._failed = ""
         self._stop = threading.Event()
 
@@ -51,6 +52,9 @@ class RunningAccuracy:
             with self._work.working:
                 if self._work.trained is state:
                     self._found = self._estimated(state)
+                    estimate, labels = self._found
+                    if estimate.known:
+                        self._known = {**self._known, labels: estimate}
                     self._failed = ""
         except _StoppedError:
             self._seen = None
@@ -92,6 +96,13 @@ class RunningAccuracy:
             "reason": None if known else self._failed or (NONE_YET if found is None else str(found)),
             "running": self._ahead.running,
         }
+
+    def curve(self) -> list[dict[str, float]]:
+        """Return the estimates of this open project, oldest first: ``labels``, ``value``, ``low`` and ``high``."""
+        return [
+            {"labels": labels, "value": round(each.value, 4), "low": round(each.low, 4), "high": round(each.high, 4)}
+            for labels, each in sorted(self._known.items())
+        ]
 
     def wait(self) -> None:
         """Wait for the estimate that is on its way."""

@@ -14,11 +14,17 @@ from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, E
 from weaklab.core.thresholds import clopper_pearson
 from weaklab.project.answering import append, asked_by, event, label_names, newest_standing
 from weaklab.project.ask_queue import AskQueue, BatchPicker
+from weaklab.project.asking import ask_about
 from weaklab.scheduling.asks import Ask, Asks
 from weaklab.scheduling.scheduler import RANDOM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from weaklab.project.project import Project
+
+PACE_SECONDS, MOST_AT_A_TIME = 6.0, 200
+"""A queue that is read ahead is filled with what is answered in so many seconds, at most so many records."""
 
 
 class Session:
@@ -77,6 +83,7 @@ class Session:
             work, self.annotator, self.id, strategy=strategy, batch=batch, again=again, overlap=overlap
         )
         self._queue = AskQueue(self._picker, background)
+        self._batch = batch
         self._undone: list[Event] = []
         self._given: dict[int, Event] = {}
         self._times: list[float] = []
@@ -99,6 +106,21 @@ class Session:
         with self._lock:
             return Asks(self._queue.asks[:n])
 
+    def ahead(self, n: int = 10) -> Asks:
+        """Return the next records, at most n, each leased as if it were shown, for a page that holds them ready.
+
+        The first one is that of :meth:`next`. Others may be fewer than n, as nobody waits for more to be picked. For a
+        person who answers fast, more records are picked at a time than ``batch``: what takes them six seconds. So are
+        the first ones, twice as many.
+        """
+        with self._lock:
+            self._check_open()
+            last = [at for at in self._times[-20:] if at > time.monotonic() - PACE_SECONDS]
+            pace = (len(last) - 1) / max(time.monotonic() - last[0], 0.1) if len(last) > 3 else 0.0
+            least = self._batch if len(self._times) > 3 else 2 * self._batch  # how fast they are is not known yet
+            self._picker.batch = max(least, min(int(pace * PACE_SECONDS), MOST_AT_A_TIME))
+            return self._queue.ahead(n)
+
     # ---- answers
 
     def answer(self, record: Any, value: Any, *, seconds: float | None = None, shown: bool | None = None) -> Event:
@@ -116,19 +138,29 @@ class Session:
         UnknownLabelError, ProjectError
             The value is no label, or there is no such record. Nothing has been stored then.
         """
-        [name], known = label_names(self._work, [value])
-        ask = self._queue.ask_of(record)
-        seen = shown if shown is not None else ask is not None and not ask.blind
-        return self._store_answer(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen), known)
+        return self.answer_many([(record, value, seconds)], shown=shown)[0]
+
+    def answer_many(
+        self, answers: Iterable[tuple[Any, Any, float | None]], *, shown: bool | None = None
+    ) -> list[Event]:
+        """Store labels for several records, all or none: (record, value, seconds) of each."""
+        answers = list(answers)
+        names, known = label_names(self._work, [value for _, value, _ in answers])
+        events = []
+        for (record, _, seconds), name in zip(answers, names, strict=True):
+            ask = self._queue.ask_of(record)
+            seen = shown if shown is not None else ask is not None and not ask.blind
+            events.append(self._event(LABEL, record, name, seconds=seconds, suggestion_shown=seen))
+        return self._store(events, known)
 
     def skip(self, record: Any = None, *, seconds: float | None = None) -> Event:
         """Do not ask about a record again, by default the one that is shown."""
-        return self._store_answer(self._event(SKIP, self._current(record), seconds=seconds))
+        return self._store([self._event(SKIP, self._current(record), seconds=seconds)])[0]
 
     def requeue(self, record: Any = None) -> Event:
         """Put a record back in the queue, by default the one that is shown: it comes again after the others."""
         record = self._current(record)
-        event = self._store_answer(self._event(REQUEUE, record))
+        [event] = self._store([self._event(REQUEUE, record)])
         ask = self._queue.ask_of(record)
         with self._lock:
             if ask is not None:
@@ -146,14 +178,18 @@ class Session:
         return [
             {"record": event.record, "text": event.value, "annotator": event.annotator, "at": event.at}
             for event in self._journal.events()
-            if event.kind == NOTE
+            if event.kind == NOTE and isinstance(event.value, str)
         ]
+
+    def flag(self, record: Any = None, flagged: bool = True) -> None:
+        """Mark a record, by default the one that is shown, for others to look at, or take the mark away."""
+        self._journal.append([self._event(NOTE, self._current(record), {"flagged": bool(flagged)})])
 
     def undo(self) -> Event | None:
         """Take back this person's newest answer that stands and return it; None if there is none.
 
         First the answers of this session, newest first; then those that the same annotator gave before it began.
-        Answers of other people, and of sessions that run at the same time, are never touched.
+        Answers of other people, and of sessions that run at the same time, are never touched. The record comes next.
         """
         with self._lock:
             self._check_open()
@@ -163,7 +199,7 @@ class Session:
             self._journal.append([Event(UNDO, last.record, undoes=last.id, annotator=last.annotator, session=self.id)])
             self._undone.append(last)
             self._given.pop(last.id, None)
-            ask = self._queue.ask_of(last.record)
+            ask = self._queue.ask_of(last.record) or ask_about(self._work, last.record, f"{last.kind} taken back")
             if ask is not None:
                 self._queue.put_first(ask, self._journal.last_event())
             return last
@@ -175,7 +211,7 @@ class Session:
             if not self._undone:
                 return None
             last = self._undone.pop()
-            return self._keep(replace(last, id=0, at="", session=self.id), last.id - 1)
+            return self._keep([replace(last, id=0, at="", session=self.id)], last.id - 1)[0]
 
     # ---- state
 
@@ -185,7 +221,8 @@ class Session:
         ``annotator``, ``session``; ``current`` (the record that is shown, or None) and ``queue`` (ids); ``given``:
         ``total``, ``by_label`` and ``per_minute`` (over the last five minutes) of this session; ``undo`` and ``redo``:
         whether there is something to take back or to give again; ``training``: ``running``, and of the last one
-        ``labels``, ``flipped`` (records whose most probable label changed) and ``seconds``; ``suggestions``: on how
+        ``labels``, ``flipped`` (records whose most probable label changed), ``changed_by`` (heuristic -> on how many
+        of these its vote changed) and ``seconds``; ``suggestions``: on how
         many of the records drawn at random the suggestion was right, when it was made; ``accuracy``: how many of the
         committee's labels are right now, over all records, estimated from the records drawn at random: ``value``,
         ``low`` and ``high``, None with a ``reason`` where that is not known. It is estimated in the background after
@@ -271,17 +308,18 @@ class Session:
         about = {**asked, "annotator": self.annotator, "session": self.id, **about}
         return event(self._work, kind, record if shown is None else shown, value, **about)
 
-    def _store_answer(self, event: Event, known: int | None = None) -> Event:
+    def _store(self, events: list[Event], known: int | None = None) -> list[Event]:
         with self._lock:
             self._undone.clear()
-            return self._keep(event, known)
+            return self._keep(events, known)
 
-    def _keep(self, event: Event, known: int | None) -> Event:
-        """Store an answer; ``known`` is the last change of the labels that its label name knows of."""
-        stored = append(self._work, [event], known)[0]
-        self._given[stored.id] = stored
-        self._times.append(time.monotonic())
-        self._queue.drop(stored.record)
+    def _keep(self, events: list[Event], known: int | None) -> list[Event]:
+        """Store answers; ``known`` is the last change of the labels that their label names know of."""
+        stored = append(self._work, events, known)
+        for answer in stored:
+            self._given[answer.id] = answer
+            self._times.append(time.monotonic())
+            self._queue.drop(answer.record)
         self._queue.look_ahead()
         return stored
 

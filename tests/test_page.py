@@ -1,0 +1,370 @@
+"""The labeling page over real HTTP: who may use it, what it stores, and what happens when the server dies."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import pytest
+
+import weaklab
+from weaklab.core.errors import WeaklabError
+from weaklab.project.answering import flagged
+
+pytest.importorskip("uvicorn", reason="the page needs the packages of the extra 'page'")
+from page_server import Client, Person, links, running
+
+TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
+GETS = ["/", "/static/weaklab.css", "/api/project", "/api/overview", "/api/text?record=1&column=text"]
+GETS += ["/api/image?record=1&column=text", "/nothing"]
+POSTS = ["/api/sessions", "/api/sessions/x", "/api/sessions/x/end", "/api/enter"]
+
+
+def make(folder, texts=TEXTS, **settings):
+    project = weaklab.Project(folder, labels=["ham", "spam"], timeout=None, share_answers=0, blind_share=0, **settings)
+    project.add_records([{"id": str(i), "text": text} for i, text in enumerate(texts)], quiet=True)
+    project.add(weaklab.keywords("spam", ["prize"], name="prizes"))
+    return project
+
+
+@pytest.fixture
+def project(tmp_path):
+    with make(tmp_path / "p") as made:
+        yield made
+
+
+@pytest.fixture
+def server(project):
+    with running(project) as found:
+        yield found
+
+
+def standing(project):
+    found = project.answers(kind="label", standing=True)
+    return sorted(zip(found["record"], found["annotator"], found["label"], strict=True))
+
+
+# ---- who may use it
+
+
+@pytest.mark.parametrize(("method", "path"), [*(("GET", p) for p in GETS), *(("POST", p) for p in POSTS)])
+def test_every_path_is_refused_without_a_cookie_to_a_foreign_host_and_to_a_foreign_page(server, method, path):
+    stranger, known = Client(server.port), Client(server.port, server.link)
+    body = {} if method == "POST" else None
+    assert stranger.send(method, path, body)[0] == 401
+    assert stranger.send(method, path, body, Cookie="weaklab=label.9999999999.a.b")[0] == 401
+    assert known.send(method, path, body, Host="evil.example")[0] == 421
+    assert known.send(method, path, body, Host=f"127.0.0.1.evil.example:{server.port}")[0] == 421
+    assert known.send(method, path, body, Origin="http://evil.example")[0] == 403
+    assert known.send(method, path, body, Origin="null")[0] == 403
+
+
+def test_a_request_that_changes_something_must_name_its_page(server):
+    known = Client(server.port, server.link)
+    known.connection.request("POST", "/api/sessions", b"{}", {"Cookie": known.cookie})
+    response = known.connection.getresponse()
+    response.read()
+    assert response.status == 403
+    assert known.send("GET", "/api/project", Sec_Fetch_Site="cross-site")[0] == 403
+
+
+def test_a_link_opens_one_browser_and_the_cookie_keeps_it_open(server):
+    link = server.link
+    first = Client(server.port, link)
+    assert first.get("/api/project")["role"] == "label"
+    assert Client(server.port).send("GET", link)[0] == 401
+    assert first.send("GET", link)[0] == 200
+    assert Client(server.port, server.link).get("/api/project")["name"] == "p"
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites_and_every_response_has_the_headers(server):
+    _, headers, _ = Client(server.port).send("GET", server.link)
+    assert "HttpOnly" in headers["set-cookie"]
+    assert "samesite=strict" in headers["set-cookie"].lower()
+    for client, path in ((Client(server.port), "/"), (Client(server.port, server.link), "/api/project")):
+        _, headers, _ = client.send("GET", path)
+        assert "unsafe" not in headers["content-security-policy"]
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "server" not in headers or "uvicorn" in headers["server"]
+
+
+def test_who_may_only_look_sees_the_work_and_changes_nothing(server, project):
+    for _ in range(2):
+        looker = Client(server.port, server.read_only_link)
+        assert looker.get("/api/project")["role"] == "read"
+        assert looker.get("/api/overview")["records"] == 90
+        for path in POSTS:
+            assert looker.send("POST", path, {"annotator": "Eve"})[0] == 403
+    assert standing(project) == []
+
+
+def test_a_password_opens_the_page_and_a_wrong_one_does_not(project, monkeypatch):
+    from weaklab.page import access
+
+    monkeypatch.setattr(access, "WRONG_PASSWORD_SECONDS", 0.01)
+    with running(project, password="correct horse battery") as server:
+        guest = Client(server.port)
+        assert b"password" in guest.send("GET", "/")[2].lower()
+        assert guest.send("GET", "/api/project")[0] == 401
+        assert guest.send("POST", "/api/enter", {"password": "correct horse"})[0] == 401
+        assert guest.send("POST", "/api/enter", {"password": None})[0] == 401
+        status, headers, _ = guest.send("POST", "/api/enter", {"password": "correct horse battery"})
+        assert status == 200
+        guest.cookie = headers["set-cookie"].partition(";")[0]
+        assert guest.get("/api/project")["role"] == "label"
+
+
+def test_no_file_outside_the_page_is_served(server):
+    known = Client(server.port, server.link)
+    for path in (
+        "../app.py",
+        "%2e%2e/app.py",
+        "..%2fapp.py",
+        "/etc/passwd",
+        "vendor",
+        "vendor/../../app.py",
+        "",
+        "a\\b",
+    ):
+        assert known.send("GET", f"/static/{path}")[0] == 404
+
+
+def test_nonsense_is_refused_in_plain_words(server):
+    person = server.person("Ann")
+    for body in ([], "x", 3, None):
+        assert person.send("POST", "/api/sessions", body)[0] == 400
+    for name in (None, "", " ", "x" * 61, "a\x00b", "a\u202eb", "import", 7):
+        assert person.send("POST", "/api/sessions", {"annotator": name})[0] == 400
+    assert person.send("POST", "/api/sessions", "x" * 5_000_000)[0] == 400
+    assert person.send("POST", "/api/sessions/unknown", {})[0] == 410
+    assert person.send("GET", "/api/sessions")[0] == 405
+
+
+# ---- labels
+
+
+def test_messages_are_stored_in_order_with_their_annotator(server, project):
+    person = server.person("Ann")
+    first = person.sync(want=5)
+    assert len(first["queue"]) == 5
+    a, b, c, d, e = first["queue"]
+    person.sync({"kind": "answer", "record": a, "value": "spam", "seconds": 1.5}, {"kind": "skip", "record": b})
+    person.sync({"kind": "note", "record": c, "value": "odd"}, {"kind": "flag", "record": c})
+    found = person.sync(
+        {"kind": "answer", "record": c, "value": "ham"}, {"kind": "requeue", "record": d}, {"kind": "undo"}
+    )
+    assert standing(project) == sorted([(a, "Ann", "spam"), (c, "Ann", "ham")])
+    assert found["undone"] == [{"n": 7, "record": d, "kind": "requeue", "label": None}]
+    assert found["queue"][:2] == [d, e]
+    found = person.sync({"kind": "undo"})
+    assert (found["undone"][0]["record"], found["queue"][0]) == (c, c)
+    assert standing(project) == [(a, "Ann", "spam")]
+    person.sync({"kind": "redo"})
+    assert standing(project) == sorted([(a, "Ann", "spam"), (c, "Ann", "ham")])
+    with project.session("Bob") as session:
+        assert [note["text"] for note in session.notes()] == ["odd"]
+        assert flagged(project.workspace.journal) == [c]
+
+
+def test_a_message_that_is_sent_again_is_done_once(server, project):
+    person = server.person("Ann")
+    record = person.sync()["queue"][0]
+    message = {"n": 1, "kind": "answer", "record": record, "value": "ham"}
+    for _ in range(3):
+        found = person.post(f"/api/sessions/{person.session}", {"messages": [message], "want": 1})
+        assert (found["done"], found["refused"]) == (1, [])
+    assert len(project.history()) == 1
+    skipped = {"n": 3, "kind": "undo"}
+    assert person.post(f"/api/sessions/{person.session}", {"messages": [skipped], "want": 1})["blocked"]
+    assert len(project.history()) == 1
+
+
+def test_a_wrong_message_is_refused_and_the_others_go_on(server, project):
+    person = server.person("Ann")
+    a, b = person.sync()["queue"][:2]
+    found = person.sync(
+        {"kind": "answer", "record": a, "value": "eggs"},
+        {"kind": "answer", "record": "nobody", "value": "ham"},
+        {"kind": "answer", "record": a, "value": 1},
+        {"kind": "answer", "record": None, "value": "ham"},
+        {"kind": "dance"},
+        {"kind": "note", "record": a, "value": " "},
+        {"kind": "undo", "of": person.n + 1},
+        {"kind": "answer", "record": b, "value": "spam"},
+    )
+    assert [one["n"] for one in found["refused"]] == [1, 2, 3, 4, 5, 6]
+    assert found["done"] == 8
+    assert standing(project) == [(b, "Ann", "spam")]
+
+
+def test_records_come_with_fields_marked_words_and_votes(tmp_path):
+    png = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    (tmp_path / "face.png").write_bytes(png)
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, blind_share=0) as project:
+        rows = [{"id": "a b", "text": "<b>Win</b> a prize\x00", "n": 3.0, "list": [[1, 2], [3, 4]], "face": png}]
+        rows[0] |= {"file": str(tmp_path / "face.png"), "truth": "spam"}
+        project.add_records(rows, gold="truth", quiet=True)
+        project.add(weaklab.keywords("spam", ["prize", "win"], name="prizes"))
+        with running(project) as server:
+            person = server.person("Ann")
+            [record] = person.sync()["records"]
+            shown = {field["name"]: field for field in record["fields"]}
+            assert "truth" not in shown
+            assert shown["text"]["parts"] == [
+                ["<b>", []], ["Win", ["prizes"]], ["</b> a ", []], ["prize", ["prizes"]], ["\x00", []]
+            ]  # fmt: skip
+            assert shown["n"]["text"] == "3"
+            assert shown["list"]["rows"] == [["1", "2"], ["3", "4"]]
+            assert record["votes"] == [{"heuristic": "prizes", "label": "spam", "where": "keywords"}]
+            for name in ("face", "file"):
+                status, headers, content = person.send("GET", "/" + shown[name]["url"])
+                assert (status, headers["content-type"], content) == (200, "image/png", png)
+            assert person.get("/api/text?record=a+b&column=text")["text"] == rows[0]["text"]
+            assert person.get("/api/text?record=a+b&column=truth")["text"] == ""
+
+
+def test_a_file_that_is_no_image_is_not_served(tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_text("root:x:0:0")
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
+        project.add_records(
+            [{"id": "1", "text": "a", "file": str(secret)}, {"id": "2", "text": "b", "file": "/etc/passwd"}]
+        )
+        with running(project) as server:
+            known = Client(server.port, server.link)
+            assert known.send("GET", "/api/image?record=1&column=file")[0] == 404
+            assert known.send("GET", "/api/image?record=2&column=file")[0] == 404
+
+
+def test_eight_people_label_at_once_and_nothing_is_lost_doubled_or_misfiled(tmp_path):
+    people, each = [f"person {i}" for i in range(8)], 500
+    texts = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i}" for i in range(8 * each + 400)]
+    said, failed = {name: {} for name in people}, []
+    with make(tmp_path / "p", texts, retrain_every=0) as project, running(project, batch=40) as server:
+
+        def work(person, name):
+            try:
+                mine, found = said[name], person.sync(want=20)
+                while len(mine) < each:
+                    batch = [record for record in found["queue"] if record not in mine][: each - len(mine)]
+                    answers = {record: "spam" if hash((record, name)) % 2 else "ham" for record in batch}
+                    mine |= answers
+                    sent = [{"kind": "answer", "record": r, "value": v} for r, v in answers.items()]
+                    found = person.sync(*sent, want=20)
+                    assert (found["refused"], found["blocked"]) == ([], "")
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(server.person(name), name)) for name in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        expected = sorted((record, name, label) for name, answers in said.items() for record, label in answers.items())
+        assert standing(project) == expected
+        assert len({record for record, _, _ in expected}) == len(expected) == 8 * each
+        assert Counter(project.history()["kind"]) == {"label": 8 * each}
+
+
+# ---- the server as a process
+
+
+def serve(folder, *options):
+    command = [sys.executable, "-m", "weaklab", "serve", str(folder), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def first_links(process):
+    lines = [process.stdout.readline() for _ in range(2)]
+    found = links("".join(lines))
+    assert len(found) == 2, (lines, process.stderr.read() if process.poll() is not None else "")
+    return found
+
+
+def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path):
+    make(tmp_path / "p").close()
+    process = serve(tmp_path / "p", "--port", "0")
+    (port, path), _ = first_links(process)
+    person = Person(port, path)
+    person.begin("Ann")
+    queue = person.sync(want=4)["queue"]
+    answers = [{"n": i, "kind": "answer", "record": record, "value": "spam"} for i, record in enumerate(queue, 1)]
+    acknowledged = person.post(f"/api/sessions/{person.session}", {"messages": answers[:2], "want": 4})["event"]
+    person.post(f"/api/sessions/{person.session}", {"messages": answers[2:3], "want": 4})  # this reply gets lost
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close(), process.stderr.close()
+    process = serve(tmp_path / "p", "--port", str(port))
+    try:
+        first_links(process)
+        before = {"session": person.session, "after": acknowledged, "messages": answers[2:]}
+        again = Person(port)
+        again.cookie = person.cookie
+        assert again.send("POST", f"/api/sessions/{person.session}", {})[0] == 410
+        assert again.begin("Ann", before)["done"] == 3
+        again.post(f"/api/sessions/{again.session}", {"messages": answers[3:], "want": 4})
+        again.n = 4
+        undone = again.sync({"kind": "undo"}, {"kind": "undo"})
+        assert [one["record"] for one in undone["undone"]] == [queue[3], queue[2]]
+        assert undone["queue"][0] == queue[2]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert "stopped; every answer is stored" in output
+    with weaklab.Project(tmp_path / "p") as project:
+        assert standing(project) == sorted((record, "Ann", "spam") for record in queue[:2])
+        assert len(project.history()) == 6
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_cleanly_with_a_page_open(tmp_path, kind):
+    make(tmp_path / "p").close()
+    process = serve(tmp_path / "p", "--port", "0")
+    (port, path), _ = first_links(process)
+    person = Person(port, path)
+    person.begin("Ann")
+    person.sync()
+    process.send_signal(kind)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_port_in_use_and_an_open_address_are_plain_errors(tmp_path):
+    from weaklab.page import serve as serve_page
+    from weaklab.page.server import read_password
+
+    with make(tmp_path / "p") as project, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(WeaklabError, match=f"port {port} is in use.*--port {port + 1}"):
+            serve_page(project, port=port)
+        with pytest.raises(WeaklabError, match=r"reached from other machines.*--password-file"):
+            serve_page(project, address="0.0.0.0")
+        with pytest.raises(WeaklabError, match="5 characters; wanted 12"):
+            serve_page(project, address="0.0.0.0", password="short")
+        with pytest.raises(WeaklabError, match="--name HOST"):
+            serve_page(project, address="0.0.0.0", password="long enough it is")
+        with pytest.raises(WeaklabError, match="cannot be read"):
+            read_password(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_the_key_of_the_cookies_is_for_its_owner_alone(server, project):
+    assert (project.path / ".page-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_replies_hold_halves_of_surrogate_pairs_and_no_nan():
+    from weaklab.page.app import as_json
+
+    assert json.loads(as_json({"text": "\ud83d ok"}).body) == {"text": "\ud83d ok"}
+    with pytest.raises(ValueError):
+        as_json(float("nan"))

@@ -1,0 +1,127 @@
+// The module that the page and the notebook widget share: mount(root, transport) shows a project in an element.
+//
+// A transport says how to reach Python and what the browser keeps:
+//   ask(path, body)  -> a promise of JSON; without a body it only reads
+//   tab, browser     -> get(name), put(name, value): kept as long as the tab, and for good
+//   keys             -> the element whose keys are listened to
+//   leave(session)   -> says that the tab is closed
+
+import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { Labeling } from "./labeling.js";
+import { LabelView } from "./label.js";
+import { Overview } from "./overview.js";
+import { plain } from "./text.js";
+
+const COLORS = 8;
+
+/** The views of a project: name, title, component, and whether somebody who may only look has it. */
+export const VIEWS = [["label", "Label", LabelView, false]];
+
+export function mount(root, transport) {
+  root.classList.add("weaklab");
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take keys for its own
+  render(html`<${App} transport=${transport} />`, root);
+  return () => render(null, root);
+}
+
+function App({ transport }) {
+  const [project, setProject] = useState(null);
+  const [failed, setFailed] = useState(null);
+  const [name, setName] = useState(() => transport.browser.get("name") || null);
+  useEffect(() => {
+    transport.ask("project").then(setProject, setFailed);
+  }, []);
+  if (failed) return html`<main class="door"><h1>weaklab</h1><p>${plain(failed.message)}</p></main>`;
+  if (!project) return html`<main class="door" aria-busy="true"></main>`;
+  document.title = `${project.name} · weaklab`;
+  if (project.role === "read") return html`<${Overview} project=${project} transport=${transport} />`;
+  if (!name) {
+    const begin = (given) => {
+      transport.browser.put("name", given);
+      setName(given);
+    };
+    return html`<${Door} project=${project} begin=${begin} />`;
+  }
+  const leave = () => {
+    transport.browser.put("name", null);
+    setName(null);
+  };
+  return html`<${Desk} key=${name} name=${name} project=${project} transport=${transport} leave=${leave} />`;
+}
+
+function Door({ project, begin }) {
+  const field = useRef();
+  return html`<main class="door">
+    <p class="brand">weaklab</p>
+    <h1>${plain(project.name)}</h1>
+    <form onSubmit=${(event) => { event.preventDefault(); if (field.current.value.trim()) begin(field.current.value.trim()); }}>
+      <label for="name">Who labels?</label>
+      <input id="name" ref=${field} type="text" maxlength="60" required autofocus autocomplete="name" defaultValue=${project.annotator} />
+      <button class="primary">Begin <kbd>Enter</kbd></button>
+      <p class="quiet">Your answers are stored under this name.</p>
+    </form>
+  </main>`;
+}
+
+function Desk({ name, project, transport, leave }) {
+  const [, redraw] = useState(0);
+  const [failed, setFailed] = useState("");
+  const [view, setView] = useState("label");
+  const held = useRef();
+  held.current ??= new Labeling(transport, () => redraw((n) => n + 1));
+  const work = held.current;
+  useEffect(() => {
+    let again;
+    const begin = () =>
+      work.start(name).then(
+        () => setFailed(""),
+        (error) => {
+          setFailed(error.message);
+          if (error.status === undefined || error.status >= 500) again = setTimeout(begin, 1500);
+        },
+      );
+    begin();
+    const away = (event) => {
+      if (work.outbox.length) event.preventDefault();
+    };
+    const gone = () => {
+      if (!work.outbox.length) transport.leave?.(work.session);
+    };
+    addEventListener("beforeunload", away);
+    addEventListener("pagehide", gone);
+    return () => {
+      clearTimeout(again);
+      removeEventListener("beforeunload", away);
+      removeEventListener("pagehide", gone);
+      work.stop();
+    };
+  }, []);
+  const color = (label) => {
+    const place = project.labels.indexOf(label);
+    return place < 0 ? "none" : place % COLORS;
+  };
+  const View = VIEWS.find(([id]) => id === view)[2];
+  return html`
+    <header class="top">
+      <p class="brand">weaklab</p>
+      <p class="where">${plain(project.name)}</p>
+      ${VIEWS.length > 1 && html`<nav aria-label="Views">${VIEWS.map(([id, title]) => html`<button key=${id} class="plain" aria-current=${id === view ? "page" : undefined} onClick=${() => setView(id)}>${title}</button>`)}</nav>`}
+      <span class="space"></span>
+      <${Saved} work=${work} />
+      <button class="plain person" onClick=${leave} title="Label under another name">${plain(name)}</button>
+    </header>
+    ${failed && html`<p class="banner" role="alert">${plain(failed)}</p>`}
+    ${work.lockedOut && html`<p class="banner" role="alert">This browser is no longer let in. Open the link that the server prints; ${work.outbox.length} answers wait here.</p>`}
+    ${work.problem && !work.lockedOut && html`<p class="banner" role="alert">${plain(work.problem)}</p>`}
+    ${project.load_errors.map((error) => html`<p class="banner" key=${error}>${plain(error)}</p>`)}
+    <${View} work=${work} project=${project} transport=${transport} color=${color} />
+    <div class="notices" role="log" aria-live="polite">${work.notices.map((one, i) => html`<p key=${i}>${plain(one.text)}</p>`)}</div>`;
+}
+
+function Saved({ work }) {
+  const n = work.outbox.length;
+  const text = !work.connected && work.session
+    ? `no connection; ${n} to send`
+    : n > 3 ? `storing ${n}` : "all stored";
+  return html`<span class=${`saved ${work.connected ? "" : "off"}`} role="status"><i class="dot"></i>${text}</span>`;
+}
