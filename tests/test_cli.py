@@ -13,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import forked
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +24,7 @@ from weaklab.cli.terminal import LineReader, label_in_terminal
 from weaklab.core.labels import LabelNames
 
 ROOT = Path(__file__).parent.parent
-WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
+WEAKLAB = [sys.executable, "-c", forked.COMMAND_LINE]
 ROWS = [
     ("a", "win a free prize"),
     ("b", "lunch at noon"),
@@ -53,8 +54,7 @@ def as_expected(done, code):
 
 def run_process(*arguments, stdin="", code=0):
     """Run a command line in a process of its own."""
-    line = [*WEAKLAB, *map(str, arguments)]
-    return as_expected(subprocess.run(line, input=stdin, capture_output=True, text=True, encoding="utf-8"), code)
+    return as_expected(forked.run(forked.COMMAND_LINE, *arguments, stdin=stdin), code)
 
 
 def run(*arguments, stdin="", code=0):
@@ -91,6 +91,7 @@ def project(made, tmp_path):
     return tmp_path / "p"
 
 
+@forked.needs_fork
 def test_the_main_job_from_nothing_to_exported_labels(project):
     """Every step is a process, as a script would do it; the other formats of export are written in this one."""
     done = run_process("run", project)
@@ -167,7 +168,8 @@ def test_mistakes_are_one_line_on_stderr_with_an_exit_code(arguments, code, mess
     [(["run", "nowhere"], 1, "error: nowhere: no weaklab project here"), (["frob"], 2, "No such command 'frob'")],
 )
 def test_a_process_ends_with_the_exit_code_of_a_mistake(arguments, code, message):
-    assert message in run_process(*arguments, code=code).stderr
+    done = subprocess.run([*WEAKLAB, *arguments], capture_output=True, text=True, encoding="utf-8")
+    assert message in as_expected(done, code).stderr
 
 
 def test_mistakes_in_a_project_are_reported(project, tmp_path):

@@ -1,11 +1,11 @@
 """Parts of another installed package: found by name, listed, checked, used like our own; a broken one stops nothing."""
 
-import os
 import shutil
-import subprocess
-import sys
 
+import forked
 import pytest
+
+pytestmark = forked.needs_fork
 
 MODULE = '''
 """A package of somebody else that adds one part of each kind."""
@@ -72,7 +72,6 @@ has_word0 = outside_parts:word0
 [weaklab.writers]
 .blocks = outside_parts:write_blocks
 """
-MAIN = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 OUTSIDE = {
     "strategies": "longest_first",
     "label-models": "shy",
@@ -94,15 +93,16 @@ def install(folder, entry_points=ENTRY_POINTS, module=MODULE, name="outside_part
     (info / "entry_points.txt").write_text(entry_points)
 
 
-def run(folder, *command):
-    path = os.pathsep.join([str(folder), *sys.path])
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False)
+def command(folder, *arguments):
+    """Run a command line that finds the packages in ``folder``."""
+    done = forked.run(forked.COMMAND_LINE, *arguments, path=[folder])
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def program(tmp_path, text):
     """Run a program that finds the packages in ``tmp_path / "site"``; return what it prints."""
-    (tmp_path / "program.py").write_text(text)
-    done = run(tmp_path / "site", sys.executable, "-W", "always", str(tmp_path / "program.py"))
+    done = forked.run(f"import warnings\nwarnings.simplefilter('always')\n{text}", path=[tmp_path / "site"])
     assert done.returncode == 0, done.stderr
     return done
 
@@ -122,8 +122,7 @@ for what in {list(OUTSIDE)}:
 
 
 def test_without_outside_heuristics_the_list_says_so(tmp_path):
-    done = run(tmp_path, *MAIN, "list", "heuristics")
-    assert done.returncode == 0, done.stderr
+    done = command(tmp_path, "list", "heuristics")
     assert "no heuristics" in done.stderr + done.stdout
 
 
@@ -247,12 +246,10 @@ for names in (["no_such"], [3], 3):
 def test_commands_import_and_export_formats_of_another_package(tmp_path):
     install(tmp_path / "site")
     program(tmp_path, USES)
-    done = run(tmp_path / "site", *MAIN, "export", "p", "out.blocks")
-    assert done.returncode == 0, done.stderr
+    command(tmp_path / "site", "export", "p", "out.blocks")
     assert (tmp_path / "out.blocks").exists()
     (tmp_path / "more.blocks").write_text('{"id": ["n1", "n2"], "text": ["word1 once", "word0 more"]}')
-    done = run(tmp_path / "site", *MAIN, "import", "p", "more.blocks")
-    assert done.returncode == 0, done.stderr
+    done = command(tmp_path / "site", "import", "p", "more.blocks")
     assert "2" in done.stdout + done.stderr
 
 
@@ -286,8 +283,7 @@ def test_broken_part_of_another_package_is_reported_and_ignored(tmp_path):
         "def margin(P):\n    return P\n",
         "broken_parts",
     )
-    done = run(tmp_path / "site", *MAIN, "list", "strategies")
-    assert done.returncode == 0, done.stderr
+    done = command(tmp_path / "site", "list", "strategies")
     assert "entropy" in done.stdout
     assert "'lost' of the package broken-parts cannot be used (AttributeError" in done.stderr
     assert "there is a query strategy named 'margin' already" in done.stderr

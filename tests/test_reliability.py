@@ -1,8 +1,6 @@
 """Labels at a precision reach this precision, and reliability agrees with the answers."""
 
-import subprocess
-import sys
-
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -406,14 +404,14 @@ def test_draws_after_a_small_import_count(project, answered):
     assert found.coverage > 0.9
 
 
+@forked.needs_fork
 def test_command_line_shows_reliability_explains_and_exports_at_precision(project):
     answer(project, 85)
-    command = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 
     def run(*arguments):
-        return subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, check=True, encoding="utf-8"
-        ).stdout
+        done = forked.run(forked.COMMAND_LINE, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     folder = project.path
     shown = run("reliability", folder, "--plot", "diagram.svg")

@@ -8,6 +8,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +22,6 @@ from weaklab.simulation.experiment import measures, prepare
 from weaklab.simulation.simulate import simulate
 from weaklab.strategies import STRATEGIES
 
-WEAKLAB = [sys.executable, "-c", "from weaklab.cli import main; main()"]
 WORDS = {"spam": ["prize", "winner", "offer"], "ham": ["lunch", "meeting", "train"]}
 
 
@@ -43,12 +43,8 @@ def measured(result):
     return result.to_pandas().drop(columns="seconds")
 
 
-def command(*arguments):
-    return [*WEAKLAB, "simulate", *map(str, arguments)]
-
-
 def run(*arguments, code=0):
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, encoding="utf-8")
+    done = forked.run(forked.COMMAND_LINE, "simulate", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -261,16 +257,16 @@ def test_a_changed_function_is_run_again_under_the_same_name(tmp_path):
     assert not second.equals(first)
 
 
+@forked.needs_fork
 def test_kill_in_the_middle_and_go_on_gives_what_an_undisturbed_run_gives(tmp_path):
     planted(200).to_csv(tmp_path / "data.csv", index=False)
     arguments = [tmp_path / "data.csv", "--gold", "truth", "--budget", "50,150", "--seeds", 4, "--quiet", "--out"]
-    started = subprocess.Popen(command(*arguments, tmp_path / "killed"), stdout=subprocess.DEVNULL)
+    started = forked.Program(forked.COMMAND_LINE, "simulate", *arguments, tmp_path / "killed")
     file = tmp_path / "killed" / "runs.jsonl"
     while not (file.exists() and file.read_bytes().count(b'{"experiment') >= 2):
-        assert started.poll() is None, "ended before it could be killed"
+        assert started.is_running, "ended before it could be killed"
         time.sleep(0.005)
     started.kill()
-    started.wait()
     left = file.read_bytes().count(b'"run"')
     assert 2 <= left < 8, "not killed in the middle"
     run(*arguments, tmp_path / "killed")
@@ -294,7 +290,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         "--out",
         tmp_path / "o",
     ]
-    started = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", forked.COMMAND_LINE, "simulate", *map(str, arguments)]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "o" / "runs.jsonl").exists():
         assert started.poll() is None
         time.sleep(0.005)
@@ -304,28 +301,25 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert said.strip() == f"interrupted; finished runs are kept in {tmp_path / 'o'}: the same command goes on"
 
 
-def test_runs_in_several_processes_are_the_same_and_failures_are_reported():
+def test_runs_in_several_processes_are_the_same_also_with_strategies_of_this_process(monkeypatch):
     def by_key(keys):
         return keys / 2.0**64
 
-    settings = {"strategies": ["default", "random", by_key], "budgets": [20]}
+    def registered(keys):
+        return 1 - keys / 2.0**64
+
+    monkeypatch.setattr(STRATEGIES, "_parts", {**STRATEGIES._parts})
+    STRATEGIES.register(registered, name="by_key_of_a_test")
+    settings = {"strategies": ["default", "random", by_key, "by_key_of_a_test"], "budgets": [20]}
     assert measured(quick(jobs=2, **settings)).equals(measured(quick(**settings)))
 
+
+def test_a_mistake_in_a_strategy_is_reported_from_another_process():
     def broken(P):
         return P
 
     with pytest.raises(WeaklabError, match="query strategy 'broken' must return one finite score per record"):
         quick(strategies=[broken, "random"], jobs=2)
-
-
-def test_other_processes_know_a_strategy_that_was_registered_here(monkeypatch):
-    def by_key(keys):
-        return keys / 2.0**64
-
-    monkeypatch.setattr(STRATEGIES, "_parts", {**STRATEGIES._parts})
-    STRATEGIES.register(by_key, name="by_key_of_a_test")
-    settings = {"strategies": ["by_key_of_a_test", "random"], "budgets": [20]}
-    assert measured(quick(jobs=2, **settings)).equals(measured(quick(**settings)))
 
 
 def test_an_error_in_another_process_says_which_run_it_was(capfd):
@@ -337,28 +331,14 @@ def test_an_error_in_another_process_says_which_run_it_was(capfd):
     assert "Traceback" in capfd.readouterr().err
 
 
+@forked.needs_fork
 def test_two_processes_write_to_one_folder_without_mixing_lines(tmp_path):
     planted().to_csv(tmp_path / "data.csv", index=False)
+    arguments = [tmp_path / "data.csv", "--gold", "truth", "--budget", "30", "--seeds", 3, "--out", tmp_path / "o"]
     both = [
-        subprocess.Popen(
-            command(
-                tmp_path / "data.csv",
-                "--gold",
-                "truth",
-                "--budget",
-                "30",
-                "--seeds",
-                3,
-                "--out",
-                tmp_path / "o",
-                "--strategy",
-                name,
-            ),
-            stdout=subprocess.DEVNULL,
-        )
-        for name in ("margin", "random")
+        forked.Program(forked.COMMAND_LINE, "simulate", *arguments, "--strategy", name) for name in ("margin", "random")
     ]
-    assert [process.wait() for process in both] == [0, 0]
+    assert [program.wait() for program in both] == [0, 0]
     lines = [json.loads(line) for line in (tmp_path / "o" / "runs.jsonl").read_text().splitlines() if line]
     assert sorted(line["run"].split(",")[0] for line in lines) == ["margin"] * 3 + ["random"] * 3
 
@@ -508,6 +488,7 @@ def test_faults_of_labeling_functions_are_warnings():
 # ---- the command line
 
 
+@forked.needs_fork
 def test_the_command_prints_the_table_and_names_its_files(tmp_path):
     planted().to_csv(tmp_path / "mail.csv", index=False)
     done = run(tmp_path / "mail.csv", "--gold", "truth", "--budget", "10,20", "--seeds", 2, "--out", tmp_path / "o")
@@ -519,6 +500,7 @@ def test_the_command_prints_the_table_and_names_its_files(tmp_path):
     assert all(os.path.exists(path) for path in written)
 
 
+@forked.needs_fork
 def test_the_sample_and_a_project_bring_their_own_committee(tmp_path):
     with weaklab.Project(
         tmp_path / "p", labels=["ham", "spam"], timeout=0, weak_classifiers=["naive_bayes"]
@@ -536,6 +518,7 @@ def test_the_sample_and_a_project_bring_their_own_committee(tmp_path):
     assert found.runs[0].rounds[0]["accuracy"] > 0.7
 
 
+@forked.needs_fork
 def test_mistakes_on_the_command_line_are_one_line(tmp_path):
     planted().to_csv(tmp_path / "mail.csv", index=False)
     assert "error: a simulation answers from the truth" in run(tmp_path / "mail.csv", code=1).stderr

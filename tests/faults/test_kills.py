@@ -2,16 +2,15 @@
 
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from os import killpg
 
 import pandas as pd
 import pytest
+from forked import Program, needs_fork
 
 from weaklab import Project, keywords, pattern
+
+pytestmark = needs_fork
 
 OLD = [f"old{i}" for i in range(10)]
 NEW = [f"new{i}" for i in range(8000)]
@@ -19,8 +18,7 @@ TO_LABEL = {f"r{i}": "spam" if i % 3 == 0 else "ham" for i in range(36)}
 
 PREAMBLE = """
 import sys
-import pandas, sklearn, scipy.stats, pyarrow.parquet
-import weaklab, weaklab.label_models
+import weaklab
 from weaklab import Project
 
 def wait():
@@ -59,42 +57,12 @@ PROGRAMS = {"import": IMPORT, "run": RUN, "label": LABEL, "update": UPDATE}
 KILLS = {"import": 15, "run": 15, "label": 20, "update": 12}
 
 
-def start(kind):
-    return subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + PROGRAMS[kind] + DONE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def go(child, path):
-    """Send a child that stands ready to work on the project at ``path``."""
+def begin(kind, path):
+    """Return a child that begins to work on the project at ``path``."""
+    child = Program(PREAMBLE + PROGRAMS[kind] + DONE)
     assert child.stdout.readline() == "ready\n"
-    child.stdin.write(f"{path}\n")
-    child.stdin.flush()
-
-
-def kill(child):
-    """Kill a child with all of its own children and return what it has printed."""
-    killpg(child.pid, signal.SIGKILL)
-    return child.communicate()[0].split("\n")
-
-
-@pytest.fixture(scope="module")
-def standby():
-    """Hands out children; while one is killed and looked at, the next of its kind starts."""
-    waiting = {}
-
-    def take(kind):
-        child = waiting.pop(kind, None) or start(kind)
-        waiting[kind] = start(kind)
-        return child
-
-    yield take
-    for child in waiting.values():
-        kill(child)
+    child.send(path)
+    return child
 
 
 def import_project(path):
@@ -135,7 +103,7 @@ MAKE = {"import": import_project, "run": run_project, "label": label_project, "u
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory, standby):
+def prepared(tmp_path_factory):
     """Return, for a kind of work, the project before it, the same after an undisturbed child, and how long that
     took."""
     found = {}
@@ -146,29 +114,27 @@ def prepared(tmp_path_factory, standby):
             before.mkdir()
             MAKE[kind](before)
             shutil.copytree(before, after)
-            child = standby(kind)
-            go(child, after)
+            child = begin(kind, after)
             began = time.monotonic()
             assert "done\n" in child.stdout
             found[kind] = before, after, time.monotonic() - began
-            kill(child)
+            child.kill()
         return found[kind]
 
     return prepare
 
 
 @pytest.fixture
-def killed(request, tmp_path, prepared, standby):
+def killed(request, tmp_path, prepared):
     """Return a project in which a child was killed, after a delay drawn with the seed, and what the child had
     printed."""
     kind, seed = request.param
     before, _, seconds = prepared(kind)
     path = tmp_path / "project"
     shutil.copytree(before, path)
-    child = standby(kind)
-    go(child, path)
+    child = begin(kind, path)
     time.sleep(random.Random(f"{kind} {seed}").uniform(0, 1.25 * seconds))
-    return path, kill(child)
+    return path, child.kill().split("\n")
 
 
 def kills(kind):
@@ -182,6 +148,11 @@ def manual_labels(project):
     return project.history().set_index("record")["label"].to_dict()
 
 
+STOPPED_AT_ITS_END = pytest.mark.filterwarnings("ignore:.*the import was stopped at its very end")
+"""Opening the project says so after a kill between the files and the commit of an import, which is absent then."""
+
+
+@STOPPED_AT_ITS_END
 @kills("import")
 def test_import_is_complete_or_absent_after_a_kill(killed):
     path, _ = killed
@@ -202,6 +173,7 @@ def test_import_is_complete_or_absent_after_a_kill(killed):
         assert len(project.history()) == len(given)
 
 
+@STOPPED_AT_ITS_END
 @kills("update")
 def test_update_is_complete_or_absent_after_a_kill(killed):
     path, printed = killed

@@ -595,12 +595,12 @@ def test_nothing_depends_on_the_hash_seed(tmp_path):
             env={**os.environ, "PYTHONHASHSEED": seed},
             stdout=subprocess.PIPE,
         )
-        for seed in ("0", "1", "4294967295")
+        for seed in ("0", "4294967295")
     ]
     outputs = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert [process.returncode for process in processes] == [0, 0]
     assert outputs[0].count(b"\n") > 300
-    assert outputs[0] == outputs[1] == outputs[2]
+    assert outputs[0] == outputs[1]
 
 
 # ---- nothing stays behind

@@ -1,23 +1,22 @@
 """Several processes in one project folder at once: nothing is lost, doubled or asked of two people."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from contextlib import ExitStack
 
 import pandas as pd
 import pytest
+from forked import Program, needs_fork
 
 from weaklab import Project, keywords
+
+pytestmark = needs_fork
 
 RECORDS = [{"id": f"r{i}", "text": f"{('win a prize', 'lunch at noon', 'hello')[i % 3]} {i}"} for i in range(48)]
 WORDS_BECOME_LABELS = [keywords("spam", ["prize"], name="prize"), keywords("ham", ["noon"], name="noon")]
 
 PREAMBLE = """
 import json, sys
-import pandas, sklearn, scipy.stats, pyarrow.parquet
-import weaklab.label_models
 from weaklab import Project, WeaklabError
 
 def wait():
@@ -33,13 +32,10 @@ class Worker:
     """A Python process that runs a program step by step: each ``wait()`` in it ends when it is told to go on."""
 
     def __init__(self, program):
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PREAMBLE + program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = Program(PREAMBLE + program)
 
     def go_on(self, value=None):
-        self._process.stdin.write(json.dumps(value) + "\n")
-        self._process.stdin.flush()
+        self._process.send(json.dumps(value))
 
     def told(self):
         """Return what the program told until it waited again or ended."""
@@ -55,7 +51,6 @@ class Worker:
 
     def __exit__(self, *exception):
         self._process.kill()
-        self._process.communicate()
 
 
 def at_once(programs, *steps):
@@ -82,10 +77,13 @@ def make_project(path, **settings):
 LABEL_WHAT_IS_ASKED = """
 project = Project(wait())
 wait()
-while asks := project.ask(2):
+asks = project.ask(2)
+wait()
+while asks:
     for ask in asks:
         tell(ask.id)
         project.label(ask, "spam" if "prize" in ask.text else "ham")
+    asks = project.ask(2)
 wait()
 frame = project.labels()
 tell([int(frame["manual"].sum()), len(project.ask(1))])
@@ -97,7 +95,7 @@ def labeled_at_once(request, tmp_path_factory):
     """A project that several processes have labeled to the end, the ids each was asked for, and what each saw then."""
     path = tmp_path_factory.mktemp("labeled")
     make_project(path)
-    _, asked, seen = at_once([LABEL_WHAT_IS_ASKED] * request.param, str(path), None, None)
+    _, _, asked, seen = at_once([LABEL_WHAT_IS_ASKED] * request.param, str(path), None, None, None)
     return path, asked, seen
 
 
