@@ -3,10 +3,11 @@
     python -m benchmarks.turn                # a pool of 100,000 records, 2 classes, 100 labels and up, batches of 10
     python -m benchmarks.turn --json FILE
     python -m benchmarks.turn --large        # a million records as well, beside reading their features once
+    python -m benchmarks.turn --dense        # sentence vectors in the place of words: 384 numbers a record
 
 A turn is: take the answers, retrain, rescore the pool, choose the next batch. weaklab's includes out-of-fold scores,
 calibration, the label model, the random share and batches spread over features; modAL's is `teach` and `query` by
-margin. Both see the same TF-IDF features, in one process, with one thread, in turns; the figures are medians over five
+margin. Both see the same features, in one process, with one thread, in turns; the figures are medians over five
 turns, of the processor's time and of that by the clock.
 modAL 0.4 needs three names of older numpy and scikit-learn, which are put back for it here.
 """
@@ -18,7 +19,7 @@ import json
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,14 @@ def planted(n: int, words: int = 10, seed: int = 0) -> tuple[Any, np.ndarray]:
     drawn[:, 0] = np.where(rng.random(n) < 0.6, truth * 50 + rng.integers(0, 50, n), drawn[:, 0])
     corpus = weaklab.read([" ".join(f"w{word}" for word in row) for row in drawn.tolist()])
     return features("tfidf").fit(corpus).transform_corpus(corpus), truth
+
+
+def vectors(n: int, k: int = 2, d: int = 384, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return made-up sentence vectors, float32 (n, d) of length 1 around a centre for each class, and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, k, n)
+    centres = rng.normal(size=(k, d)).astype(np.float32)
+    return unit_rows(0.3 * centres[truth] + rng.standard_normal((n, d), dtype=np.float32)), truth
 
 
 def weaklab_turns(X: Any, truth: np.ndarray, classifier: str, first: np.ndarray, strategy: str) -> Callable[[], None]:
@@ -125,11 +134,11 @@ def alternating(ways: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float
     }
 
 
-def turns(X: Any, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+def turns(X: Any, truth: np.ndarray, classifiers: Iterable[str] = CLASSIFIERS) -> dict[str, dict[str, Any]]:
     """Measure turns, weaklab's and modAL's alternating."""
     first = np.random.default_rng(1).choice(len(truth), LABELED, replace=False)
     found: dict[str, dict[str, Any]] = {}
-    for classifier in CLASSIFIERS:
+    for classifier in classifiers:
         row: dict[str, Any] = {
             **alternating(
                 {
@@ -204,13 +213,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--large", action="store_true", help="a pool of a million records as well")
+    parser.add_argument("--dense", action="store_true", help="only turns, on sentence vectors")
     parser.add_argument("--json", help="file for the numbers")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     restore_old_names()
-    X, truth = planted(arguments.records)
-    with threadpool_limits(1):
-        found: dict[str, Any] = {"turns": turns(X, truth), "strategies": strategies(X, truth)}
+    if arguments.dense:
+        with threadpool_limits(1):
+            found: dict[str, Any] = {"turns": turns(*vectors(arguments.records), ["logistic_regression"])}
+    else:
+        X, truth = planted(arguments.records)
+        with threadpool_limits(1):
+            found = {"turns": turns(X, truth), "strategies": strategies(X, truth)}
     print(
         f"a turn on {arguments.records:,} records, milliseconds of the processor (by the clock); ratio = modAL / "
         "weaklab"
@@ -219,8 +233,9 @@ def main() -> None:
         print(
             f"  {name:<22}{shown(row)}  ratio {row['ratio']:.1f}, with the default strategy {row['ratio, default']:.1f}"
         )
-    print("one call of each strategy, 4 classes, 20 heuristics, 200 labels, a batch of 10, seconds")
-    for name, value in sorted(found["strategies"].items(), key=lambda item: item[1]):
+    if "strategies" in found:
+        print("one call of each strategy, 4 classes, 20 heuristics, 200 labels, a batch of 10, seconds")
+    for name, value in sorted(found.get("strategies", {}).items(), key=lambda item: item[1]):
         print(f"  {name:<28}{value:.3f}")
     if arguments.large:
         X, truth = planted(1_000_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.classifiers.linear import LinearModel, LogisticRegression
+from weaklab.classifiers.linear import LEAST_DENSE, LinearModel, LogisticRegression, inner_products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,6 @@ SURE = 2.0
 """Another choice must be better than the first one by so many standard errors."""
 MOST_LABELS, MOST_MIXED = 1000, 500
 """The choice of a penalty, and of words or sentences, is made on at most this many labels."""
-LEAST_DENSE = 64
-"""Dense features with fewer columns than this are numbers that people made, not embeddings."""
 FIRST_C, OTHER_C = 10.0, (1.0, 100.0, 1000.0)
 SCALES, RIDGE_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 CONSTANT = 100.0
@@ -132,11 +130,12 @@ class ChosenLogisticRegression(LinearModel):
     def _mixed_losses(self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64]) -> list[Candidate]:
         """Return name, columns, C and the losses of the rows for words, sentences and both; both need no evidence."""
         import numpy as np
+        from scipy import sparse
 
         d, at = X.shape[1], X.shape[1] - self.sentence
         _, code = np.unique(y, return_inverse=True)
         columns = {WORDS: slice(0, at), SENTENCES: slice(at, d)}
-        alike = {name: _products(X[:, of]) for name, of in columns.items()}
+        alike = {name: inner_products(sparse.csr_array(X[:, of])) for name, of in columns.items()}
         alike = {BOTH: alike[WORDS] + alike[SENTENCES], **alike}
         return [
             (name, columns.get(name, slice(0, d)), FIRST_C, _ridge_losses(K, code, weight, fold))
@@ -166,17 +165,6 @@ def _least_losses(Z: NDArray[Any], code: NDArray[np.int64], scales: Sequence[flo
     every = np.arange(len(code))
     found = [-np.log(np.maximum(softmax(scale * Z)[every, code], LEAST_PROBABILITY)) for scale in scales]
     return np.asarray(min(found, key=lambda loss: float(loss.sum())))
-
-
-def _products(X: Any) -> NDArray[np.float64]:
-    """Return the inner products of the rows, sparse or dense: (n, n)."""
-    import numpy as np
-    from scipy import sparse
-
-    dense = sparse.issparse(X) and X.nnz * 4 > X.shape[0] * X.shape[1]
-    rows = X.toarray() if dense else X
-    found = rows @ rows.T
-    return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64)
 
 
 def _ridge_losses(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NO_FOLD = -1
 """Fold number of rows that are used for training in every fold and are never held out."""
+LEAST_DENSE, DENSE_SHARE = 64, 0.25
+"""Features are embeddings from this many columns on, and a sparse matrix is dense from this share of numbers on."""
 
 
 class LinearModel:
@@ -112,6 +114,24 @@ def compact(X: Rows) -> tuple[Any, NDArray[np.int64]]:
     place[seen] = np.arange(len(seen))
     data = np.asarray(rows.data, dtype=np.float64)
     return sparse.csr_array((data, place[rows.indices], rows.indptr), shape=(rows.shape[0], len(seen))), seen
+
+
+def inner_products(rows: Any) -> NDArray[np.float64]:
+    """Return the inner products of sparse rows (n, d): float64 (n, n).
+
+    Embeddings in a sparse matrix are multiplied as dense ones, which is a hundred times as fast.
+
+    >>> from scipy import sparse
+    >>> inner_products(sparse.csr_array([[1.0, 0.0], [2.0, 1.0]])).tolist()
+    [[1.0, 2.0], [2.0, 5.0]]
+    """
+    import numpy as np
+
+    n, d = rows.shape
+    if d < LEAST_DENSE or rows.nnz < DENSE_SHARE * n * d:
+        return np.asarray((rows @ rows.T).toarray(), dtype=np.float64)
+    dense = rows.toarray().astype(np.float64, copy=False)
+    return np.asarray(dense @ dense.T)
 
 
 class NaiveBayes(LinearModel):
@@ -242,7 +262,7 @@ class LogisticRegression(LinearModel):
         """As :meth:`fit_out_of_fold`, for two classes, in dual form: the unknowns are the weights of the rows."""
         import numpy as np
 
-        K = (rows @ rows.T).toarray()  # inner products of all rows; a fold only needs a part of it
+        K = inner_products(rows)  # inner products of all rows; a fold only needs a part of it
         weights = np.concatenate([weight[:, None], inside], axis=1)
         scales = self.C * self._balanced(code, weights, 2)
         ridges = 1 / np.maximum(scales.sum(axis=0), 1e-300)
@@ -520,6 +540,6 @@ def _span(rows: Any) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    K = (rows @ rows.T).toarray()
+    K = inner_products(rows)
     mean = np.trace(K) / len(K)
     return np.asarray(np.linalg.cholesky(K + 1e-10 * max(mean, 1e-300) * np.eye(len(K))))
