@@ -170,7 +170,9 @@ def test_logistic_regression_finds_the_optimum_of_scikit_learn_in_the_model_and_
     def peer(rows):
         share = 1 / np.bincount(y[:n][rows], weights=weight[rows])[y[:n][rows]]
         balanced = weight[rows] * share * weight[rows].sum() / k
-        return Peer(C=10.0, tol=1e-10, max_iter=5000).fit(X[:n][rows].astype(np.float64), y[:n][rows], balanced)
+        return Peer(C=10.0, tol=1e-10, max_iter=5000, solver="newton-cg").fit(
+            X[:n][rows].astype(np.float64), y[:n][rows], balanced
+        )
 
     whole = peer(np.arange(n))
     np.testing.assert_allclose(model.predict_proba(X[n:]), whole.predict_proba(X[n:]), atol=1e-4)

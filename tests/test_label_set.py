@@ -10,6 +10,7 @@ from random import Random
 from threading import Thread
 from types import SimpleNamespace
 
+import forked
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -676,7 +677,8 @@ def test_the_command_changes_lists_and_undoes(project, run):
 # ---- stopped processes
 
 CHANGING = """
-import sys, weaklab
+import sys, warnings, weaklab
+warnings.simplefilter("ignore")
 project = weaklab.Project(sys.argv[1], timeout=None, annotator="child")
 print("ready", flush=True)
 for turn in range(100_000):
@@ -691,19 +693,17 @@ for turn in range(100_000):
 """
 
 
+@forked.needs_fork
 def test_what_was_acknowledged_is_there_after_kills(tmp_path):
     folder = tmp_path / "p"
     with weaklab.Project(folder, labels=["ham", "spam", "ads"], timeout=None, weak_classifiers=[]) as made:
         made.add_records(ROWS, gold="gold", quiet=True)
     random = Random(7)
     for kill in range(4):
-        with subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", CHANGING, str(folder), str(kill)], stdout=subprocess.PIPE, text=True
-        ) as child:
-            assert child.stdout.readline() == "ready\n"
-            time.sleep(random.uniform(0.05, 0.6))
-            child.kill()
-            told = child.stdout.read().splitlines(keepends=True)
+        child = forked.Program(CHANGING, folder, kill)
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(random.uniform(0.05, 0.6))
+        told = child.kill().splitlines(keepends=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the file may have been left one change behind
             project = weaklab.Project(folder, timeout=None)
