@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from urllib.parse import urlencode
 
 import pytest
 
@@ -20,8 +21,10 @@ from page_server import Client, Person, links, running
 
 TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
 GETS = ["/", "/static/weaklab.css", "/api/project", "/api/overview", "/api/text?record=1&column=text"]
+GETS += ["/api/records", "/api/records/download.csv"]
 GETS += ["/api/image?record=1&column=text", "/nothing"]
 POSTS = ["/api/sessions", "/api/sessions/x", "/api/sessions/x/end", "/api/enter"]
+POSTS += ["/api/records/label", "/api/records/undo"]
 
 
 def make(folder, texts=TEXTS, **settings):
@@ -271,6 +274,61 @@ def test_eight_people_label_at_once_and_nothing_is_lost_doubled_or_misfiled(tmp_
         assert standing(project) == expected
         assert len({record for record, _, _ in expected}) == len(expected) == 8 * each
         assert Counter(project.history()["kind"]) == {"label": 8 * each}
+
+
+# ---- the table
+
+
+def found(person, **filters):
+    reply = person.get("/api/records?" + urlencode(filters))
+    return [row["id"] for row in reply["rows"]], reply["total"]
+
+
+def test_the_table_filters_and_pages(server, project):
+    for name, record in (("Ann", "3"), ("Bob", "4")):
+        project.label(record, "spam", annotator=name)
+    person = server.person("Ann")
+    person.sync({"kind": "flag", "record": "7"})
+    assert found(person, limit=3, offset=10) == (["10", "11", "12"], 90)
+    assert found(person, search="PRIZE", limit=2) == (["0", "3"], 30)
+    assert found(person, heuristic="prizes", vote="spam", limit=1) == (["0"], 30)
+    assert found(person, manual="yes") == (["3", "4"], 2)
+    assert found(person, annotator="Bob") == (["4"], 1)
+    assert found(person, flagged="1") == (["7"], 1)
+    assert found(person, below="0.5", manual="yes") == ([], 0)
+    assert found(person, sort="id", descending="1", limit=3)[0] == ["9", "89", "88"]
+    for wrong in ("label=eggs", "sort=eggs", "below=x", "heuristic=eggs", "offset=x"):
+        assert person.send("GET", f"/api/records?{wrong}")[0] in (400, 409)
+
+
+def test_many_records_are_labeled_at_once_and_it_is_taken_back_in_one_step(server, project):
+    person = server.person("Ann")
+    label = "/api/records/label"
+    some = person.post(label, {"annotator": "Ann", "label": "ham", "records": ["1", "2"]})
+    every = person.post(label, {"annotator": "Ann", "label": "spam", "filters": {"search": "prize"}})
+    assert (some["labeled"], every["labeled"]) == (2, 30)
+    assert len(standing(project)) == 32
+    project.undo(3)
+    assert person.post("/api/records/undo", {"step": every["step"]}) == {"undone": 29}
+    assert standing(project) == [("1", "Ann", "ham"), ("2", "Ann", "ham")]
+    assert person.send("POST", "/api/records/undo", {"step": every["step"]})[0] == 400
+    for wrong in (
+        {"label": "eggs"},
+        {"label": "ham", "records": ["nobody"]},
+        {"label": "ham", "records": []},
+        {"label": 1},
+    ):
+        assert person.send("POST", label, {"annotator": "Ann", **wrong})[0] in (400, 409)
+    assert len(standing(project)) == 2
+
+
+def test_what_the_filters_leave_is_downloaded(server, project):
+    person = server.person("Ann")
+    status, headers, content = person.send("GET", "/api/records/download.csv?search=number+12")
+    assert (status, headers["content-disposition"]) == (200, 'attachment; filename="records.csv"')
+    assert content.decode().splitlines()[1].startswith('"12","prize number 12 at 5",')
+    assert person.send("GET", "/api/records/download.parquet?search=prize")[2].startswith(b"PAR1")
+    assert person.send("GET", "/api/records/download.exe")[0] == 404
 
 
 # ---- the server as a process

@@ -16,6 +16,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL, Access, Guard, SlowDoor
 from weaklab.page.overview import overview, project_facts
 from weaklab.page.shown import image, visible_value
+from weaklab.page.table import PageTable
 from weaklab.page.tabs import RefusedError, SessionGoneError, Tabs
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_000_000
 """A request with more is refused."""
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+DOWNLOADS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".parquet": "application/vnd.apache.parquet"}
 ENTRY_FILES = ("weaklab.css", "enter.js", "icon.svg")
 """What the page with the password field needs; the one thing that can be had without a cookie."""
 
@@ -43,7 +45,7 @@ class PageServer:
     """
 
     def __init__(self, project: Project, access: Access, cookie_name: str, **options: Any) -> None:
-        self.project, self.tabs = project, Tabs(project, **options)
+        self.project, self.tabs, self.table = project, Tabs(project, **options), PageTable(project)
         self._access, self._cookie_name, self._door = access, cookie_name, SlowDoor(access)
 
     def app(self, hosts: frozenset[str]) -> ASGIApp:
@@ -57,6 +59,10 @@ class PageServer:
             Route("/api/sessions", _answers(self._begin), methods=["POST"]),
             Route("/api/sessions/{session}", _answers(self._sync), methods=["POST"]),
             Route("/api/sessions/{session}/end", _answers(self._end), methods=["POST"]),
+            Route("/api/records", _answers(self._rows)),
+            Route("/api/records/label", _answers(self._label), methods=["POST"]),
+            Route("/api/records/undo", _answers(self._undo), methods=["POST"]),
+            Route("/api/records/download{suffix}", self._download),
             Route("/api/text", _answers(self._text)),
             Route("/api/image", self._image),
         ]
@@ -110,6 +116,28 @@ class PageServer:
     def _end(self, request: Request, given: Any) -> Any:
         self.tabs.end(request.path_params["session"])
         return {}
+
+    # ---- the table
+
+    def _rows(self, request: Request, given: Any) -> Any:
+        return self.table.rows(request.query_params)
+
+    def _label(self, request: Request, given: Any) -> Any:
+        return self.table.label(given)
+
+    def _undo(self, request: Request, given: Any) -> Any:
+        return self.table.undo(given)
+
+    async def _download(self, request: Request) -> Response:
+        suffix = request.path_params["suffix"]
+        if suffix not in DOWNLOADS:
+            return as_json({"error": f"there are downloads in {', '.join(DOWNLOADS)}"}, 404)
+        try:
+            content = await run_in_threadpool(self.table.download, request.query_params, suffix)
+        except (WeaklabError, ValueError) as error:
+            return as_json({"error": str(error)}, 409)
+        named = {"content-disposition": f'attachment; filename="records{suffix}"'}
+        return Response(content, media_type=DOWNLOADS[suffix], headers=named)
 
     # ---- values of records
 

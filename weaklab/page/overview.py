@@ -17,6 +17,8 @@ def project_facts(project: Project) -> dict[str, Any]:
         "labels": list(project.label_names),
         "annotator": project.workspace.annotator,
         "records": len(project),
+        "heuristics": list(project.committee.names),
+        "people": _people(project),
         "load_errors": list(project.load_errors),
     }
 
@@ -28,11 +30,16 @@ def overview(project: Project) -> dict[str, Any]:
     y = snapshot.y
     names = list(work.label_names)
     counts = {name: int((y == code).sum()) for code, name in enumerate(names)}
-    people = {str(name): int(count) for name, count in zip(snapshot.people, snapshot.counts, strict=True) if count}
     return {
         "records": len(y),
         "labels": int((y != ABSTAIN).sum()),
         "by_label": counts,
-        "by_person": people,
+        "by_person": _people(project),
         "accuracy": work.accuracy.as_json(),
     }
+
+
+def _people(project: Project) -> dict[str, int]:
+    """Return annotator -> number of labels."""
+    snapshot = project.workspace.snapshot
+    return {str(name): int(count) for name, count in zip(snapshot.people, snapshot.counts, strict=True) if count}

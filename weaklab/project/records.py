@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,6 +175,15 @@ class RecordTable:
         return RecordTable(
             self._query.keep(lambda values: (values.confidence > low) & (values.confidence < high), said)
         )
+
+    def among(self, ids: Iterable[str], said: str = "among ids") -> RecordTable:
+        """Keep the records with these ids; ``said`` is what the table calls this filter."""
+        wanted = set(ids)
+
+        def kept(values: RecordValues, rows: Rows) -> Rows:
+            return rows[np.isin(rows, values.project.workspace.at(wanted))]
+
+        return RecordTable(self._query.then(kept, said))
 
     # ---- order and places
 

@@ -19,7 +19,6 @@ export function Overview({ project, transport }) {
   if (!found) return html`<main class="door" aria-busy="true"></main>`;
   const { accuracy } = found;
   return html`<main class="looking">
-    <p class="brand">weaklab</p>
     <h1>${plain(project.name)}</h1>
     <p class="figures"><span><b>${found.labels.toLocaleString("en")}</b> of ${found.records.toLocaleString("en")} records have a manual label</span></p>
     ${accuracy.value !== null && html`<p><b>${percent(accuracy.value, 1)}</b> of the committee's labels are right, by estimate (${percent(accuracy.low, 1)} to ${percent(accuracy.high, 1)})</p>`}

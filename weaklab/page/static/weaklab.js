@@ -10,12 +10,16 @@ import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
 import { Overview } from "./overview.js";
+import { TableView } from "./table.js";
 import { plain } from "./text.js";
 
 const COLORS = 8;
 
 /** The views of a project: name, title, component, and whether somebody who may only look has it. */
-export const VIEWS = [["label", "Label", LabelView, false]];
+export const VIEWS = [
+  ["label", "Label", LabelView, false],
+  ["table", "Table", TableView, true],
+];
 
 export function mount(root, transport) {
   root.classList.add("weaklab");
@@ -34,7 +38,7 @@ function App({ transport }) {
   if (failed) return html`<main class="door"><h1>weaklab</h1><p>${plain(failed.message)}</p></main>`;
   if (!project) return html`<main class="door" aria-busy="true"></main>`;
   document.title = `${project.name} · weaklab`;
-  if (project.role === "read") return html`<${Overview} project=${project} transport=${transport} />`;
+  if (project.role === "read") return html`<${Looker} project=${project} transport=${transport} />`;
   if (!name) {
     const begin = (given) => {
       transport.browser.put("name", given);
@@ -61,6 +65,28 @@ function Door({ project, begin }) {
       <p class="quiet">Your answers are stored under this name.</p>
     </form>
   </main>`;
+}
+
+/** For somebody who may only look. */
+function Looker({ project, transport }) {
+  const [view, setView] = useState("overview");
+  const views = [["overview", "Progress", Overview], ...VIEWS.filter(([, , , open]) => open)];
+  const View = views.find(([id]) => id === view)[2];
+  return html`
+    <header class="top"><p class="brand">weaklab</p><p class="where">${plain(project.name)}</p><${Views} views=${views} view=${view} setView=${setView} /></header>
+    <${View} project=${project} transport=${transport} color=${colors(project.labels)} work=${null} />`;
+}
+
+function Views({ views, view, setView }) {
+  return html`<nav aria-label="Views">${views.map(([id, title]) => html`<button key=${id} class="plain" aria-current=${id === view ? "page" : undefined} onClick=${() => setView(id)}>${title}</button>`)}</nav>`;
+}
+
+/** Label -> the number of its colour. */
+function colors(labels) {
+  return (label) => {
+    const place = labels.indexOf(label);
+    return place < 0 ? "none" : place % COLORS;
+  };
 }
 
 function Desk({ name, project, transport, leave }) {
@@ -96,16 +122,13 @@ function Desk({ name, project, transport, leave }) {
       work.stop();
     };
   }, []);
-  const color = (label) => {
-    const place = project.labels.indexOf(label);
-    return place < 0 ? "none" : place % COLORS;
-  };
+  const color = colors(project.labels);
   const View = VIEWS.find(([id]) => id === view)[2];
   return html`
     <header class="top">
       <p class="brand">weaklab</p>
       <p class="where">${plain(project.name)}</p>
-      ${VIEWS.length > 1 && html`<nav aria-label="Views">${VIEWS.map(([id, title]) => html`<button key=${id} class="plain" aria-current=${id === view ? "page" : undefined} onClick=${() => setView(id)}>${title}</button>`)}</nav>`}
+      <${Views} views=${VIEWS} view=${view} setView=${setView} />
       <span class="space"></span>
       <${Saved} work=${work} />
       <button class="plain person" onClick=${leave} title="Label under another name">${plain(name)}</button>
