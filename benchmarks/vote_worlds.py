@@ -1,30 +1,38 @@
 """Synthetic votes whose truth is known: kinds of worlds that differ in what a label model can rely on.
 
 Every world is a function of a random generator and a number of records. It returns votes int8 (n, m), -1 abstains, the
-truth int (n,), the number of classes and, in some worlds, a class balance that models are given.
+truth int (n,), the number of classes, in some worlds a class balance that models are given, and how probable who knows
+everything but the truth would call each class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from weaklab.core.labels import ABSTAIN
+from weaklab.core.rows import softmax
+from weaklab.label_models.counting import table_sum
 
 Rng = np.random.Generator
+CHANGED = 0.03
+"""Share of the votes of a copy that are not those of what it copies."""
 
 
 @dataclass(frozen=True)
 class World:
-    """Votes L int8 (n, m), the truth y int (n,), k, and the class balance (k,) that models are given, if any."""
+    """Votes L int8 (n, m), the truth y int (n,), k, the class balance (k,) that models are given, if any, and P(y | L)
+    under the parameters that drew the votes, float (n, k).
+    """
 
     L: np.ndarray
     y: np.ndarray
     n_classes: int
     class_balance: tuple[float, ...] | None = None
+    posterior: np.ndarray | None = None
 
 
 Maker = Callable[[Rng, int], World]
@@ -52,14 +60,43 @@ def hidden(rng: Rng, votes: np.ndarray, coverage: float | np.ndarray) -> np.ndar
     return np.where(rng.random(votes.shape) < coverage, votes, ABSTAIN)
 
 
-def one_class(rng: Rng, y: np.ndarray, balance: np.ndarray, right: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-    """Return votes of functions for one class each, in turn; each is right with this probability where it votes."""
+def log_mistaken(L: np.ndarray, right: np.ndarray, k: int) -> np.ndarray:
+    """Return log P(votes | class), (n, k), up to a constant a row, of votes drawn by :func:`mistaken` and hidden at
+    random.
+    """
+    wrong = np.log((1 - right) / (k - 1))
+    gain = np.where(L != ABSTAIN, np.log(right) - wrong, 0.0)
+    total = np.where(L != ABSTAIN, wrong, 0.0).sum(axis=1)
+    return np.column_stack([total + np.where(c == L, gain, 0.0).sum(axis=1) for c in range(k)])
+
+
+def posterior(balance: np.ndarray, log_likelihood: np.ndarray) -> np.ndarray:
+    """Return P(class | votes), (n, k)."""
+    return softmax(np.log(balance) + log_likelihood)
+
+
+def one_class_rates(balance: np.ndarray, right: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    """Return how often functions for one class each, in turn, vote on records of each class, (k, m); each is right with
+    this probability where it votes.
+    """
     own = np.arange(len(right)) % len(balance)
     there = right * coverage / balance[own]
     scale = np.minimum(1, 0.95 / there)  # it cannot vote on more records of its class than there are
     elsewhere = (1 - right) * coverage / (1 - balance[own])
-    rate = np.where(y[:, None] == own, there * scale, elsewhere * scale)
+    return np.where(np.arange(len(balance))[:, None] == own, there * scale, elsewhere * scale)
+
+
+def one_class(rng: Rng, y: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Return votes of functions for one class each, in turn, that vote at these rates, (k, m)."""
+    own = np.arange(rates.shape[1]) % len(rates)
+    rate = rates[y]
     return np.where(rng.random(rate.shape) < rate, own, ABSTAIN)
+
+
+def log_one_class(L: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Return log P(votes and abstentions | class), (n, k), of votes drawn by :func:`one_class`."""
+    voted = (L != ABSTAIN).astype(np.float64)
+    return np.asarray(voted @ np.log(rates).T + (1 - voted) @ np.log1p(-rates).T)
 
 
 def two_sided(
@@ -72,44 +109,62 @@ def two_sided(
     coverage: float = 0.4,
 ) -> World:
     """Independent functions that vote every class, with accuracies spread evenly over a range."""
-    y = truth(rng, n, balance_of(k, rare))
+    balance = balance_of(k, rare)
+    y = truth(rng, n, balance)
     skills = rng.permutation(np.linspace(*right, m))
-    return World(hidden(rng, mistaken(rng, y, skills, k), coverage).astype(np.int8), y, k)
+    L = hidden(rng, mistaken(rng, y, skills, k), coverage).astype(np.int8)
+    return World(L, y, k, posterior=posterior(balance, log_mistaken(L, skills, k)))
 
 
 def one_sided(rng: Rng, n: int, m: int, balance: Sequence[float], right: tuple[float, float], coverage: float) -> World:
     """Functions that vote one class each, as most labeling functions do."""
     shares = np.asarray(balance, dtype=np.float64)
     y = truth(rng, n, shares)
-    L = one_class(rng, y, shares, rng.uniform(*right, m), rng.uniform(0.5, 1.5, m) * coverage)
-    return World(L.astype(np.int8), y, len(shares))
+    rates = one_class_rates(shares, rng.uniform(*right, m), rng.uniform(0.5, 1.5, m) * coverage)
+    L = one_class(rng, y, rates).astype(np.int8)
+    return World(L, y, len(shares), posterior=posterior(shares, log_one_class(L, rates)))
 
 
 def mixed(rng: Rng, n: int, rare: float = 0.3) -> World:
     """Eight functions of one class each and six that vote both, where one class is rarer."""
     shares = balance_of(2, rare)
     y = truth(rng, n, shares)
-    narrow = one_class(rng, y, shares, rng.uniform(0.65, 0.95, 8), rng.uniform(0.05, 0.25, 8))
-    broad = hidden(rng, mistaken(rng, y, rng.uniform(0.6, 0.85, 6), 2), 0.4)
-    return World(np.column_stack([narrow, broad]).astype(np.int8), y, 2)
+    rates = one_class_rates(shares, rng.uniform(0.65, 0.95, 8), rng.uniform(0.05, 0.25, 8))
+    narrow = one_class(rng, y, rates)
+    right = rng.uniform(0.6, 0.85, 6)
+    broad = hidden(rng, mistaken(rng, y, right, 2), 0.4)
+    told = posterior(shares, log_one_class(narrow, rates) + log_mistaken(broad, right, 2))
+    return World(np.column_stack([narrow, broad]).astype(np.int8), y, 2, posterior=told)
 
 
 def copies(rng: Rng, n: int, clusters: Sequence[int] = (6,), weak: float = 0.6, good: int = 4) -> World:
     """Near-copies of weak functions beside good ones: they agree with each other, not with the truth."""
     y = truth(rng, n, balance_of(2))
-    columns = []
+    columns, log_likelihood = [], np.zeros((n, 2))
     for size in clusters:
         first = hidden(rng, mistaken(rng, y, np.array([weak]), 2), 0.6)
         again = np.repeat(first, size, axis=1)
-        columns.append(np.where((rng.random(again.shape) < 0.03) & (again >= 0), 1 - again, again))
-    columns.append(hidden(rng, mistaken(rng, y, np.linspace(0.75, 0.9, good), 2), 0.5))
-    return World(np.column_stack(columns).astype(np.int8), y, 2)
+        columns.append(np.where((rng.random(again.shape) < CHANGED) & (again >= 0), 1 - again, again))
+        log_likelihood += log_copies(columns[-1], weak)
+    right = np.linspace(0.75, 0.9, good)
+    columns.append(hidden(rng, mistaken(rng, y, right, 2), 0.5))
+    log_likelihood += log_mistaken(columns[-1], right, 2)
+    told = posterior(balance_of(2), log_likelihood)
+    return World(np.column_stack(columns).astype(np.int8), y, 2, posterior=told)
+
+
+def log_copies(L: np.ndarray, right: float) -> np.ndarray:
+    """Return log P(votes | class), (n, 2), of near-copies of one function that is right with this probability."""
+    as_first = log_mistaken(L, np.full(L.shape[1], 1 - CHANGED), 2)  # given what the first function said
+    said = np.log([[right, 1 - right], [1 - right, right]])
+    return np.logaddexp.reduce(as_first[:, None, :] + said, axis=2)
 
 
 def skilled(rng: Rng, n: int, right: Sequence[float], k: int = 2, coverage: float = 0.5) -> World:
     """Functions of these accuracies."""
     y = truth(rng, n, balance_of(k))
-    return World(hidden(rng, mistaken(rng, y, np.array(right), k), coverage).astype(np.int8), y, k)
+    L = hidden(rng, mistaken(rng, y, np.array(right), k), coverage).astype(np.int8)
+    return World(L, y, k, posterior=posterior(balance_of(k), log_mistaken(L, np.array(right), k)))
 
 
 def by_class(
@@ -124,15 +179,24 @@ def by_class(
             rest = (1 - own[c]) * rng.dirichlet(np.ones(k - 1))
             confusion[j, c] = np.insert(rest, c, own[c])
     drawn = (rng.random((n, m, 1)) > confusion[np.arange(m), y[:, None]].cumsum(axis=2)).sum(axis=2)
-    return World(hidden(rng, np.minimum(drawn, k - 1), 0.5).astype(np.int8), y, k)
+    L = hidden(rng, np.minimum(drawn, k - 1), 0.5).astype(np.int8)
+    told = posterior(balance_of(k, rare), table_sum(L, np.log(confusion).transpose(0, 2, 1)))
+    return World(L, y, k, posterior=told)
 
 
 def by_feature(rng: Rng, n: int, m: int = 10) -> World:
     """Accuracy depends on a feature that no model sees: all functions are bad on the same third of the records."""
     y = truth(rng, n, balance_of(2))
     hard = rng.random(n) < 0.35
-    right = np.where(hard[:, None], rng.uniform(0.4, 0.7, m), rng.uniform(0.75, 0.95, m))
-    return World(hidden(rng, mistaken(rng, y, right, 2), 0.4).astype(np.int8), y, 2)
+    of_hard, of_easy = rng.uniform(0.4, 0.7, m), rng.uniform(0.75, 0.95, m)
+    L = hidden(rng, mistaken(rng, y, np.where(hard[:, None], of_hard, of_easy), 2), 0.4).astype(np.int8)
+    told = mixture((0.35, log_mistaken(L, of_hard, 2)), (0.65, log_mistaken(L, of_easy, 2)))
+    return World(L, y, 2, posterior=posterior(balance_of(2), told))
+
+
+def mixture(*parts: tuple[float, np.ndarray]) -> np.ndarray:
+    """Return the logarithm of a mixture of shares and likelihoods, given as logarithms (n, k)."""
+    return np.asarray(np.logaddexp.reduce([np.log(share) + log for share, log in parts if share > 0]))
 
 
 def exceptions(rng: Rng, n: int, one_class: bool = True) -> World:
@@ -145,21 +209,39 @@ def exceptions(rng: Rng, n: int, one_class: bool = True) -> World:
     broad = np.where(odd[:, None], 0.35, 0.85)
     votes = hidden(rng, mistaken(rng, y, np.broadcast_to(broad, (n, 4)), 2), 0.6)
     said = np.arange(8) % 2 if one_class else mistaken(rng, y, np.full(8, 0.92), 2)
-    narrow = np.where(group[:, None] == np.arange(8), said, ABSTAIN)
-    return World(np.column_stack([votes, hidden(rng, narrow, 0.7)]).astype(np.int8), y, 2)
+    narrow = hidden(rng, np.where(group[:, None] == np.arange(8), said, ABSTAIN), 0.7)
+    told = softmax(log_exceptions(votes, narrow, one_class))
+    return World(np.column_stack([votes, narrow]).astype(np.int8), y, 2, posterior=told)
+
+
+def log_exceptions(votes: np.ndarray, narrow: np.ndarray, one_class: bool) -> np.ndarray:
+    """Return log P(votes and class), (n, 2), of :func:`exceptions`: a mixture over the eight groups and the rest."""
+    balance = balance_of(2, 0.4)
+    nobody = np.where((narrow == ABSTAIN).all(axis=1), 0.0, -np.inf)[:, None]
+    parts = [(0.8, np.log(balance) + log_mistaken(votes, np.full(4, 0.85), 2) + nobody)]
+    in_group = log_mistaken(votes, np.full(4, 0.35), 2)
+    for group in range(8):
+        shares = 0.9 * np.eye(2)[group % 2] + 0.1 * balance if one_class else balance
+        own = narrow[:, [group]]
+        said = np.zeros((len(votes), 2)) if one_class else log_mistaken(own, np.array([0.92]), 2)
+        voted = np.where(own != ABSTAIN, np.log(0.7) + said, np.log(0.3))
+        others = np.where((np.delete(narrow, group, axis=1) == ABSTAIN).all(axis=1), 0.0, -np.inf)[:, None]
+        parts.append((1 / 40, np.log(shares) + in_group + voted + others))
+    return mixture(*parts)
 
 
 def drifting(rng: Rng, n: int, m: int = 10) -> World:
     """Accuracies change from the first record to the last, some up and some down."""
     y = truth(rng, n, balance_of(2))
     right = np.linspace(rng.uniform(0.55, 0.95, m), rng.uniform(0.55, 0.95, m), n)
-    return World(hidden(rng, mistaken(rng, y, right, 2), 0.4).astype(np.int8), y, 2)
+    L = hidden(rng, mistaken(rng, y, right, 2), 0.4).astype(np.int8)
+    return World(L, y, 2, posterior=posterior(balance_of(2), log_mistaken(L, right, 2)))
 
 
 def told_wrong(rng: Rng, n: int, share: float = 0.3, told: float = 0.5) -> World:
     """A class balance that is wrong is given."""
     world = two_sided(rng, n, rare=share)
-    return World(world.L, world.y, 2, (1 - told, told))
+    return replace(world, class_balance=(1 - told, told))
 
 
 def crowd(
@@ -183,8 +265,10 @@ def crowd(
     asked = np.zeros((n, workers), dtype=bool)
     np.put_along_axis(asked, order, True, axis=1)
     chance = 1 / k + ease[:, None] * (right - 1 / k)
-    L = np.where(asked, mistaken(rng, y, chance, k), ABSTAIN)
-    return World(L[:, asked.any(axis=0)].astype(np.int8), y, k)
+    L = np.where(asked, mistaken(rng, y, chance, k), ABSTAIN).astype(np.int8)
+    of_hard = log_mistaken(L, 1 / k + 0.3 * (right - 1 / k), k)
+    told = posterior(balance_of(k, rare), mixture((1 - hard, log_mistaken(L, right, k)), (hard, of_hard)))
+    return World(L[:, asked.any(axis=0)], y, k, posterior=told)
 
 
 HALVES = (0.7, 0.3)

@@ -251,7 +251,7 @@ def prefix(maker: Maker, n: int, m: int) -> Maker:
 
     def made(rng: np.random.Generator, records: int) -> World:
         world = maker(rng, records)
-        return replace(world, L=world.L[:n, :m], y=world.y[:n])
+        return replace(world, L=world.L[:n, :m], y=world.y[:n], posterior=None)
 
     return made
 

@@ -13,7 +13,8 @@ from weaklab.core.rows import softmax
 from weaklab.core.votes import Votes
 from weaklab.crowd.crowd import Crowd
 from weaklab.label_models import DawidSkene, Glad, HierarchicalDawidSkene, MajorityVote
-from weaklab.label_models.hierarchical import VoteList, _held_out_temperature
+from weaklab.label_models.hierarchical import _held_out_temperature
+from weaklab.label_models.vote_list import VoteList
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "crowd"
 SETS = sorted(path.parent.name for path in DATA.glob("*/truth.csv"))

@@ -16,7 +16,7 @@ from weaklab.features.embeddings import unit_rows
 from weaklab.label_models import LABEL_MODELS, CommitteeModel, DawidSkene, MajorityVote, confidence
 from weaklab.label_models import vote_patterns as patterns
 from weaklab.label_models.counting import one_hot_sum, table_sum
-from weaklab.label_models.hierarchical import VoteList
+from weaklab.label_models.vote_list import VoteList
 from weaklab.label_models.vote_patterns import all_rows, any_vote, group_rows, in_sample, repeats, sample_rows
 from weaklab.label_models.vote_weights import Pairs
 from weaklab.label_models.weighted import unique_votes
@@ -41,14 +41,14 @@ def kernels(monkeypatch):
     from weaklab.label_models import kernels
 
     monkeypatch.setattr(patterns, "compiled", lambda cells: kernels)
-    for name in ("row_by_row", "votes", "vote_weights", "weighted", "hierarchical"):
+    for name in ("row_by_row", "votes", "vote_weights", "weighted", "vote_list"):
         monkeypatch.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: kernels)
     return kernels
 
 
 def without_kernels(monkeypatch, work):
     with monkeypatch.context() as plain:
-        for name in ("vote_patterns", "row_by_row", "votes", "vote_weights", "weighted", "hierarchical"):
+        for name in ("vote_patterns", "row_by_row", "votes", "vote_weights", "weighted", "vote_list"):
             plain.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: None)
         return work()
 
@@ -85,7 +85,7 @@ def test_compiled_loops_give_what_numpy_gives_bit_for_bit(seed, n, m, k, silent)
         plain = without_kernels(patch, work)
         from weaklab.label_models import kernels
 
-        for name in ("vote_patterns", "votes", "vote_weights", "hierarchical"):
+        for name in ("vote_patterns", "votes", "vote_weights", "vote_list"):
             patch.setattr(f"weaklab.label_models.{name}.compiled", lambda cells: kernels)
         for expected, found in zip(plain, work(), strict=True):
             np.testing.assert_array_equal(found, expected)

@@ -11,6 +11,7 @@ import typer
 from weaklab.cli.open_project import is_broken, open_project, print_faults
 from weaklab.cli.options import Folder, NoCode, Strict, reads_files
 from weaklab.cli.output import FAULTS, INTERRUPTED, print_stderr, print_table, without_faults
+from weaklab.core.errors import WeaklabError
 from weaklab.core.tables import counted
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def batch(
         bool, typer.Option("--progress", help="Show progress even if stderr is not a terminal.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", hidden=True, help="Refused: `weaklab export` writes intervals.")
+    ] = False,
     no_code: NoCode = False,
 ) -> None:
     """Label files of any size with the current committee; nothing is added to the project.
@@ -64,6 +68,11 @@ def batch(
     Writes row, id, label, the probability of each class, confidence, whether the label is manual, and faults. Each part
     is written completely or not at all.
     """
+    if intervals:
+        raise WeaklabError(
+            "weaklab batch writes no intervals, because the committee goes without the votes that it was fitted on; "
+            "leave --intervals out, or use `weaklab export --intervals` for the records of the project"
+        )
     settings: dict[str, Any] = {"include": include or (), "text": text, "id": id, "rows_per_part": rows_per_part}
     settings.update(files)
     with open_project(project, run_code=not no_code) as held:

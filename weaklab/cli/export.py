@@ -35,9 +35,19 @@ def export(
             "--spreadsheet-safe", help="CSV: put an apostrophe before what a spreadsheet would run as a formula."
         ),
     ] = False,
+    intervals: Annotated[
+        bool,
+        typer.Option("--intervals", help="Write low and high, the 95 % interval of the most probable label, too."),
+    ] = False,
+    class_intervals: Annotated[
+        bool, typer.Option("--class-intervals", help="Write the intervals of every label, too.")
+    ] = False,
     no_code: NoCode = False,
 ) -> None:
-    """Write id, label, the probability of each class, confidence, and whether the label is manual."""
+    """Write id, label, the probability of each class, confidence, and whether the label is manual.
+
+    Intervals say how far the weights of the label model are uncertain, not how often labels are right.
+    """
     with open_project(project, run_code=not no_code) as held:
         print_load_errors(held)
         count = held.export(
@@ -46,6 +56,7 @@ def export(
             precision=precision,
             include=include or (),
             spreadsheet_safe=spreadsheet_safe,
+            intervals="classes" if class_intervals else intervals,
         )
         print_line(f"wrote {counted(count, 'row')} to {file}")
         if precision is not None:

@@ -14,14 +14,18 @@ from weaklab.core.codes import check_labels, number_of_classes
 from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.registry import Registry
-from weaklab.core.rows import confidence, is_tied, row_argmax, row_max, row_sum
+from weaklab.core.rows import confidence, is_tied, one_thread, row_argmax, row_max, row_sum
 from weaklab.core.votes import Votes
 from weaklab.label_models.old_arguments import renamed, takes_votes
 from weaklab.label_models.row_by_row import each_row
 from weaklab.label_models.vote_patterns import any_vote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
+
+    from weaklab.label_models.intervals import Intervals, WeightDraw
 
 LABEL_MODELS: Registry[type[LabelModel]] = Registry(
     "label model", package="weaklab.label_models", group="weaklab.label_models"
@@ -44,8 +48,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     enough, and no manual label is needed.
 
     More can be overridden, and need not be: ``_add`` for :meth:`partial_fit` (or derive from :class:`SumModel`),
-    ``_contributions`` for :meth:`contributions`, and for a model with a classifier of its own
-    ``built_in_classifier`` and ``_feature_proba``.
+    ``_contributions`` for :meth:`contributions`, ``_weight_draws`` for :meth:`predict_interval`, and for a model with a
+    classifier of its own ``built_in_classifier`` and ``_feature_proba``.
 
     Parameters
     ----------
@@ -101,6 +105,8 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     why: str = ""
     """Which kind of model was chosen from the votes, and by what evidence; empty where there is no choice."""
     feature_proba_: NDArray[np.float64] | None = None
+    _fitted_on: Any = None
+    """What draws of the weights need of the records that the model was fitted on; a copy does not have it."""
     _label_counts: NDArray[np.float64] | None = None
 
     instance_proba_ = renamed("instance_proba_", "feature_proba_")
@@ -112,6 +118,9 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     def __init__(self, n_classes: int | None = None, class_balance: ArrayLike | None = None) -> None:
         self.n_classes = n_classes
         self.class_balance = class_balance
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_fitted_on"}
 
     # ---- what a subclass owes
 
@@ -139,6 +148,13 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
     def _feature_proba(self, features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]] | None:
         """Return what the built-in classifier says about new records, (n, k); None where there is none."""
         return None
+
+    def _weight_draws(self, seed: int) -> Iterator[WeightDraw]:
+        """Yield draws of the weights, for :meth:`predict_interval`."""
+        raise WeaklabError(
+            f"{type(self).__name__} does not say how uncertain its weights are, so it has no intervals; use the label "
+            "model 'committee' for them"
+        )
 
     def _proba_without_evidence(self) -> NDArray[np.float64]:
         """Return what a row without votes gets, float (k,)."""
@@ -293,6 +309,55 @@ class LabelModel(BaseEstimator, abc.ABC):  # type: ignore[misc]
         """
         checked = self._checked(votes)
         return each_row(checked, lambda rows: row_argmax(self._finished(rows)), self.n_classes_, self.by_rows)
+
+    def predict_interval(
+        self,
+        votes: Votes | ArrayLike,
+        level: float = 0.95,
+        *,
+        classes: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> Intervals:
+        """Return intervals of class probabilities: how far the model's weights are uncertain.
+
+        They say what :meth:`predict_proba` could have said with other weights that votes and manual labels allow as
+        well. They say nothing about how often labels are right, and nothing about what the model leaves out.
+
+        Parameters
+        ----------
+        votes : as in :meth:`predict_proba`
+        level : the share of an interval, between 0 and 1
+        classes : int (n,), the class of each row whose interval is wanted; by default all
+        seed : of the draws of the weights; the same one gives the same intervals
+
+        Returns
+        -------
+        :class:`~weaklab.label_models.intervals.Intervals`, ``low`` and ``high``, float (n, k), or (n,) with ``classes``
+
+        Raises
+        ------
+        WeaklabError
+            This model has no intervals, or was copied without the votes that it was fitted on; ``level`` or ``classes``
+            is wrong.
+
+        Examples
+        --------
+        >>> from weaklab.label_models import CommitteeModel
+        >>> L = [[0, 0, 1], [1, 1, 0], [0, 0, -1], [1, 1, 1], [0, -1, 0]] * 20
+        >>> model = CommitteeModel().fit(L)
+        >>> low, high = model.predict_interval([[0, 0, 1]])
+        >>> bool(low[0, 0] < model.predict_proba([[0, 0, 1]])[0, 0] < high[0, 0])
+        True
+        """
+        from weaklab.label_models.intervals import check_level, intervals
+
+        share, checked = check_level(level), self._checked(votes)
+        asked = None if classes is None else check_labels(classes, len(checked), self.n_classes_)
+        if asked is not None and (asked == ABSTAIN).any():
+            raise WeaklabError("classes must name a class for each row, and one is -1; leave it out for all classes")
+        P, unknown = self.predict_proba(checked), rows_without_evidence(checked)
+        with one_thread():
+            return intervals(self._weight_draws(seed), checked, P, unknown, share, asked)
 
     @takes_votes("min_confidence")
     def label_or_abstain(

@@ -63,8 +63,8 @@ def table_sum(
     Z = np.zeros((len(L), tables.shape[2]))
     loops = None if confidence else compiled(L.size)
     if loops is not None:
-        m, k = tables.shape[0], tables.shape[2]
-        padded = np.zeros((m, k + 1, -(-k // IN_REGISTERS) * IN_REGISTERS))
+        m, most, k = tables.shape
+        padded = np.zeros((m, most + 1, -(-k // IN_REGISTERS) * IN_REGISTERS))
         padded[:, 1:, :k] = tables
         for rows, part in vote_blocks(L):
             loops.set_sums(part, padded, Z[rows])

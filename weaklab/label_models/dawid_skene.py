@@ -11,7 +11,7 @@ from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.counting import one_hot_sum, table_sum
-from weaklab.label_models.hierarchical import VoteList, by_vote
+from weaklab.label_models.vote_list import VoteList, by_vote
 from weaklab.label_models.weighted import unique_votes
 
 if TYPE_CHECKING:

@@ -17,14 +17,31 @@ from weaklab.label_models.base import LABEL_MODELS, LabelModel, rows_without_evi
 from weaklab.label_models.corrections import Corrections, LabeledRows, Penalties
 from weaklab.label_models.counting import one_hot_sum, table_sum
 from weaklab.label_models.feature_member import FLOOR, FeatureMember, can_teach, centred_log, of_columns
-from weaklab.label_models.hierarchical import Learned, Limits, VoteList, by_vote, learn, single_vote, two_sided
+from weaklab.label_models.hierarchical import two_sided
 from weaklab.label_models.label_taught import enough_labels
 from weaklab.label_models.old_arguments import renamed
+from weaklab.label_models.vote_list import by_vote
 from weaklab.label_models.vote_patterns import any_vote, in_sample, sample_rows
-from weaklab.label_models.vote_weights import Pairs, vote_shares, vote_weights
+from weaklab.label_models.vote_weights import Pairs
+from weaklab.label_models.weighing import (
+    MOST_ROUNDS,
+    SUBSAMPLE,
+    Weighed,
+    error_of_sample,
+    pairs_of,
+    share_of_annotators,
+    weigh,
+    why_functions,
+    why_people,
+)
+from weaklab.label_models.weight_draws import Known, draw_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
+
+    from weaklab.label_models.intervals import WeightDraw
 
     Floats = NDArray[np.float64]
 
@@ -37,49 +54,18 @@ FEATURES = "instance features"
 MOST_ROWS = 200_000
 """Votes are counted on about this many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
 then, at 95 %."""
-MOST_VOTES, VOTES_EACH = 200_000, 4_000
-"""With more votes than this, confusion matrices are learned from about 4,000 an annotator, from which no accuracy is
-off by more than 1.6 %, at 95 %."""
-SUBSAMPLE = 4
-"""Sampling error is estimated from a quarter subsample."""
-JUDGED_ROWS = 2_000
-"""Rows on which it is estimated."""
-LEARNED_BALANCE = 0.5
-"""The class balance that is learned from votes counts half (the geometric mean with the one that is given, or equal
-classes): in full it would be right more often, and find fewer records of a rare class."""
-MANY, MOST_SHOWN = 300.0, 6
-"""Imagined votes that are said to be many, and the number of classes whose share is shown."""
-MOST_ROUNDS = 100
-"""Rounds in which annotators are learned."""
 
 
 @dataclass(frozen=True)
-class _Weighed:
-    """What votes say without manual labels: what each counts, base (m,), its own share of it (m,), the logarithm of the
-    class balance (k,), how far each is an annotator (m,), and what was learned of annotators, None where every member
-    votes one class.
+class _FittedOn:
+    """What the model was fitted on, for draws of its weights: votes as they were counted, those that annotators were
+    learned from, and rows with a manual label.
     """
 
-    base: Floats
-    shares: Floats
-    log_balance: Floats
-    sides: Floats
-    learned: Learned | None = None
-
-    @property
-    def log_confusion(self) -> Floats | None:
-        """What a vote of each member adds to each class, (m, classes, votes), before copies share it."""
-        return None if self.learned is None else self.learned.log_confusion
-
-    @property
-    def rounds(self) -> int:
-        return MOST_ROUNDS if self.learned is None else self.learned.rounds
-
-    def sum_of_votes(self, votes: Votes, k: int) -> Floats:
-        """Return S, float (n, k)."""
-        if self.log_confusion is None:
-            return one_hot_sum(votes.L, k, self.base, votes.confidence)
-        return table_sum(votes.L, self.shares[:, None, None] * by_vote(self.log_confusion), votes.confidence)
+    pairs: Pairs
+    sample: Votes
+    labeled: Votes
+    y: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -212,14 +198,14 @@ class CommitteeModel(LabelModel):
         counted = 1.0 if n <= most or not len(voters) else most / n
         rows = sample_rows(n, counted) if counted < 1 else None
         sample = seen if rows is None else seen.take(rows)
-        self._look_at_votes(_pairs(sample.L, voters, self.n_classes_), rows, sample, counted, n)
+        self._look_at_votes(pairs_of(sample.L, voters, self.n_classes_), rows, sample, counted, n)
         gold = np.flatnonzero(y != ABSTAIN)
         self._begin(sorted(votes.scores), len(gold))
         looked = votes.features is not None and self._look_at_records(
             replace(seen, sentence=votes.sentence), y, votes.features
         )
         if not looked:
-            self._keep(self._solve(seen.take(gold), y[gold]))
+            self._keep(seen.take(gold), y[gold])
 
     def _begin(self, members: list[int], n_labels: int) -> None:
         """Set what is known before manual labels correct what votes say."""
@@ -235,7 +221,7 @@ class CommitteeModel(LabelModel):
             return False
         gold = np.flatnonzero(y != ABSTAIN)
         self._classifier, self.feature_proba_ = classifier, classifier.proba_
-        self._keep(self._solve(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold]))
+        self._keep(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold])
         if self.n_labels_ < self.few_labels and self._collapsed(votes, classifier.proba_):
             self._classifier = self.feature_proba_ = None
             return False
@@ -249,26 +235,19 @@ class CommitteeModel(LabelModel):
             )
         _row_limit(self.max_rows)
         gold = np.flatnonzero(y != ABSTAIN)
-        pairs = _pairs(votes.L, votes.without_scores, self.n_classes_)
+        pairs = pairs_of(votes.L, votes.without_scores, self.n_classes_)
         before = None if first else self._batches
         n = 0 if before is None else before.pairs.n
         pairs = pairs if before is None else before.pairs + pairs
         rows, labeled = (np.arange(n, n + len(votes)), votes), (y[gold], votes.take(gold))
         numbers, known = rows if before is None else _joined([before.sample, rows])
-        chosen = np.flatnonzero(in_sample(numbers, self._share_of_annotators(pairs)))
+        chosen = np.flatnonzero(in_sample(numbers, share_of_annotators(pairs, self.max_rows)))
         sample = numbers[chosen], known.take(chosen)
         self._batches = _Batches(pairs, sample, labeled if before is None else _joined([before.labeled, labeled]))
         self._look_at_votes(pairs, *sample, 1.0, pairs.n)
         codes, known = self._batches.labeled
         self._begin(sorted(votes.scores), len(codes))
-        self._keep(self._solve(known, codes))
-
-    def _share_of_annotators(self, pairs: Pairs) -> float:
-        """Return the share of the rows on which votes were counted that gives each member ``VOTES_EACH`` votes on
-        average.
-        """
-        votes = float(pairs.votes.sum())
-        return 1.0 if self.max_rows is None or votes <= MOST_VOTES else min(1.0, VOTES_EACH * len(pairs.votes) / votes)
+        self._keep(known, codes)
 
     def _look_at_votes(
         self, pairs: Pairs, numbers: NDArray[np.int64] | None, votes: Votes, counted: float, n: int
@@ -280,35 +259,26 @@ class CommitteeModel(LabelModel):
         """
         voters = votes.without_scores
         people = bool(two_sided(pairs.votes).any())
-        share = counted * self._share_of_annotators(pairs) if people else counted
+        share = counted * share_of_annotators(pairs, self.max_rows) if people else counted
 
-        def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[_Weighed, Votes]:
+        def weighed(pairs: Pairs, share: float, rounds: int) -> tuple[Weighed, Votes]:
             sample = votes
             if people:
                 rows = sample_rows(n, share) if numbers is None else np.flatnonzero(in_sample(numbers, share))
                 sample = votes if len(rows) == len(votes) else votes.take(rows)
-            return _weigh(pairs, sample, rounds, self._given_balance(), self.n_classes_), sample
+            return weigh(pairs, sample, rounds, self._given_balance(), self.n_classes_), sample
 
         found, sample = weighed(pairs, share, MOST_ROUNDS)
         self.fit_rows_, self.sample_error_ = len(sample) if people else pairs.n, 0.0
         self._weighed, self.log_confusion_ = found, found.log_confusion
+        self._fitted_on = _FittedOn(pairs, sample, votes.take(slice(0)), np.zeros(0, dtype=np.int64))
         if share < 1:
             # A quarter of the sample is fitted in the same way: how far it is off says how far the sample is off.
             if counted < 1 and numbers is not None:
                 part_rows = votes.L[in_sample(numbers, counted / SUBSAMPLE)]
                 pairs = Pairs.count(of_columns(part_rows, voters), self.n_classes_)
             part = weighed(pairs, share / SUBSAMPLE, found.rounds)[0]  # no more rounds: few rows may go on for long
-            self.sample_error_ = self._error_of_sample(found, part, sample, self.fit_rows_ / max(n, 1))
-
-    def _error_of_sample(self, found: _Weighed, part: _Weighed, votes: Votes, share: float) -> float:
-        rows = np.flatnonzero(any_vote(votes.L))[:JUDGED_ROWS]
-        judged = votes.take(rows)
-        P, Q = (
-            softmax(weighed.sum_of_votes(judged, self.n_classes_) + weighed.log_balance) for weighed in (found, part)
-        )
-        difference = np.sqrt(np.mean((P - Q) ** 2)) if len(rows) else 0.0
-        # The difference has the variance of a quarter less that of the whole, 4 - 1 = 3 times that of the whole.
-        return float(difference / np.sqrt(SUBSAMPLE - 1) * np.sqrt(max(1 - share, 0)))
+            self.sample_error_ = error_of_sample(found, part, sample, self.fit_rows_ / max(n, 1))
 
     def _given_balance(self) -> Floats | None:
         return None if self.class_balance is None else np.maximum(self.class_balance_, FLOOR)
@@ -343,16 +313,21 @@ class CommitteeModel(LabelModel):
 
     def _solve(self, votes: Votes, y: NDArray[np.int64], like: Corrections | None = None) -> Corrections:
         """Return what the labels of rows correct, as stiff as ``like`` if that is given."""
-        k, m, n, members = self.n_classes_, votes.L.shape[1], len(y), sorted(votes.scores)
+        if not len(y):
+            c = len(votes.scores) + (votes.feature_proba is not None)
+            return Corrections.none(c, votes.L.shape[1], self.n_classes_)
+        # Few labels say how far votes can be trusted (one number, tau) before they say which (one number a member).
+        rows = self._labeled_rows(votes, y, 1 + (self.few_labels / len(y)) ** 2)
+        return rows.corrected() if like is None else rows.as_stiff_as(like)
+
+    def _labeled_rows(self, votes: Votes, y: NDArray[np.int64], fading: float) -> LabeledRows:
+        """Return labeled rows, with penalties on d, o and b that are ``fading`` times as strong as with many labels."""
+        k, members = self.n_classes_, sorted(votes.scores)
         scores = [votes.scores[j] for j in members]
         scores += [] if votes.feature_proba is None else [votes.feature_proba]
-        if not n:
-            return Corrections.none(len(scores), m, k)
         # A member with scores is weighted by these alone, so that its vote is not counted a second time.
         L = votes.L.copy()
         L[:, members] = ABSTAIN
-        # Few labels say how far votes can be trusted (one number, tau) before they say which (one number a member).
-        fading = 1 + (self.few_labels / n) ** 2
         penalties = Penalties(
             self.scale_penalty,
             fading * self.vote_penalty,
@@ -361,11 +336,25 @@ class CommitteeModel(LabelModel):
             self.member_weight,
         )
         S, logs = self._weighed.sum_of_votes(votes, k), [np.asarray(centred_log(f), dtype=np.float64) for f in scores]
-        rows = LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
-        return rows.corrected() if like is None else rows.as_stiff_as(like)
+        return LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
 
-    def _keep(self, found: Corrections) -> None:
-        """Set what the model has learned."""
+    def _weight_draws(self, seed: int) -> Iterator[WeightDraw]:
+        seen, weighed, given = self._fitted_on, self._weighed, self._given_balance()
+        if seen is None:
+            raise WeaklabError(
+                "this CommitteeModel is a copy without the votes that it was fitted on, so it has no intervals; fit it "
+                "again, or ask the model that it was copied from"
+            )
+        rows, annotators = self._labeled_rows(seen.labeled, seen.y, 1.0), None
+        if weighed.learned is not None:
+            annotators = weighed.search(seen.pairs, seen.sample, given), weighed.learned
+        known = Known(weighed.base, weighed.shares, weighed.sides, rows, given, annotators, self._members)
+        return draw_weights(known, seed)
+
+    def _keep(self, votes: Votes, y: NDArray[np.int64]) -> None:
+        """Set what the model learns from labeled rows."""
+        found = self._solve(votes, y)
+        self._fitted_on = replace(self._fitted_on, labeled=votes, y=y)
         weights = self.member_weight * np.exp(found.log_w)
         self._found = found
         self.weights_ = np.exp(found.tau) * self._weighed.base + found.delta
@@ -378,9 +367,7 @@ class CommitteeModel(LabelModel):
     def why(self) -> str:  # type: ignore[override]
         """Which kind of model was chosen from the votes, and by what evidence."""
         weighed = self._weighed
-        said = [
-            _why_functions(weighed.sides) if weighed.learned is None else _why_people(weighed.sides, weighed.learned)
-        ]
+        said = [why_functions(weighed.sides) if weighed.learned is None else why_people(weighed.sides, weighed.learned)]
         if self.n_labels_:
             said.append(
                 f"{counted(self.n_labels_, 'manual label')} make corrections {self._found.stiffness:.2g} times as "
@@ -506,63 +493,6 @@ def _row_limit(max_rows: Any) -> float:
     if not isinstance(max_rows, Integral) or max_rows < 1:
         raise WeaklabError(f"max_rows must be a whole number of rows, 1 or more, or None for all, got {max_rows!r}")
     return float(int(max_rows))
-
-
-def _weigh(pairs: Pairs, votes: Votes, rounds: int, given: Floats | None, k: int) -> _Weighed:
-    """Return what votes say by themselves: one weight a member and, where people vote, a confusion matrix each."""
-    voters, m = votes.without_scores, votes.L.shape[1]
-    base, shares, sides = np.zeros(m), np.ones(m), np.zeros(m)
-    log_balance = np.zeros(k) if given is None else np.log(given)
-    if not len(voters) or not pairs.n:
-        return _Weighed(base, shares, log_balance, sides)
-    shares[voters], sides[voters] = vote_shares(pairs), two_sided(pairs.votes)
-    base[voters] = single_vote(k) * vote_weights(pairs)
-    if not sides.any():
-        return _Weighed(base * shares, shares, log_balance, sides)
-    # Members who copy each other share a vote: that is a confidence below 1 for each of them.
-    confidence = {
-        j: shares[j] * votes.confidence_of(j) for j in voters.tolist() if shares[j] < 1 or j in votes.confidence
-    }
-    L = votes.L
-    if len(voters) < m:
-        L = L.copy()
-        L[:, list(votes.scores)] = ABSTAIN
-    listed, unknown = VoteList.of(L, k, confidence), np.full(len(L), ABSTAIN)
-    form = "confusion" if (listed.given().sum(axis=1) > 0).sum() > 2 else "majority"
-    limits = Limits(form, max_iter=rounds)
-    learned = learn(listed, unknown, np.full(k, 1 / k) if given is None else given, sides, base, limits)
-    log_balance = LEARNED_BALANCE * np.log(learned.balance) + (1 - LEARNED_BALANCE) * log_balance
-    return _Weighed(np.zeros(m), shares, log_balance, sides, learned)
-
-
-def _why_functions(sides: Floats) -> str:
-    return (
-        f"{counted(len(sides), 'member')} that vote one class each: weights from agreement, contradiction and "
-        "exceptions, equal classes unless a balance is given"
-    )
-
-
-def _why_people(sides: Floats, learned: Learned) -> str:
-    people, found = int((sides >= 0.5).sum()), learned.annotators
-    if learned.form == "majority":
-        return f"too few members that vote several classes to tell who is right: each of {people} counts the same"
-    apart = (
-        "apart from accuracy, annotators are alike" if found.alike > MANY else "annotators have matrices of their own"
-    )
-    mistakes = "mistakes do not depend on the class" if found.even > MANY else "mistakes depend on the class"
-    shares = [*(f"{share:.3f}" for share in learned.balance[:MOST_SHOWN]), "..."][: len(learned.balance)]
-    return (
-        f"{people} of {counted(len(sides), 'member')} vote several classes: {apart} (worth {found.alike:,.0f} votes), "
-        f"{mistakes} (worth {found.even:,.0f} votes), class balance {', '.join(shares)}, "
-        f"votes count {learned.temperature:.2f} of what they would if they were independent"
-    )
-
-
-def _pairs(L: NDArray[np.int8], voters: NDArray[np.intp], k: int) -> Pairs:
-    """Return how often voters vote, alone and together."""
-    if len(voters):
-        return Pairs.count(of_columns(L, voters), k)
-    return Pairs(len(L), np.zeros((0, k)), np.zeros((0, 0)), np.zeros((0, 0)))
 
 
 def _log_ratio(scores: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

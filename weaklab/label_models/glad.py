@@ -9,7 +9,7 @@ import numpy as np
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
-from weaklab.label_models.hierarchical import VoteList
+from weaklab.label_models.vote_list import VoteList
 from weaklab.label_models.weighted import check_max_iter
 
 if TYPE_CHECKING:

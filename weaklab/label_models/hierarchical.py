@@ -13,13 +13,13 @@ from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_sum, softmax
 from weaklab.label_models.base import LABEL_MODELS, LabelModel
 from weaklab.label_models.counting import table_sum
-from weaklab.label_models.vote_patterns import compiled
+from weaklab.label_models.vote_list import VoteList, by_vote
 from weaklab.label_models.weighted import check_max_iter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from weaklab.core.votes import ByColumn, Votes
+    from weaklab.core.votes import Votes
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -69,75 +69,6 @@ MOST_HELD_OUT = 20_000
 numbers."""
 COARSE = 4
 """With at least half as many votes only every fourth temperature is tried, and then the neighbours of the best."""
-
-
-@dataclass(frozen=True)
-class VoteList:
-    """The votes of a label matrix one by one: memory in proportion to the votes, however many annotators there are.
-
-    Attributes
-    ----------
-    rows, columns, codes : int (v,), the record, the annotator and the class of each vote
-    weights : float (v,), how much each counts
-    shape : n, m, k
-    """
-
-    rows: Codes
-    columns: Codes
-    codes: Codes
-    weights: Floats
-    shape: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, L: NDArray[np.integer[Any]], k: int, confidence: ByColumn | None = None) -> VoteList:
-        """Take the votes out of ``L`` int (n, m); a vote counts its confidence, column -> (n,), or 1."""
-        rows, columns = np.nonzero(L != ABSTAIN)
-        weights = np.ones(len(rows))
-        if confidence:
-            order = np.argsort(columns, kind="stable")  # the votes of a column are next to each other in it
-            ends = np.cumsum(np.bincount(columns, minlength=L.shape[1]))
-            for j, sure in confidence.items():
-                mine = order[ends[j - 1] if j else 0 : ends[j]]
-                weights[mine] = np.asarray(sure, dtype=np.float64)[rows[mine]]
-        return cls(rows, columns, L[rows, columns].astype(np.int64), weights, (*L.shape, k))
-
-    def take(self, kept: NDArray[Any] | slice) -> VoteList:
-        """Return some of the votes."""
-        return VoteList(self.rows[kept], self.columns[kept], self.codes[kept], self.weights[kept], self.shape)
-
-    def given(self) -> Floats:
-        """Return how often each annotator gives each class: (m, k)."""
-        _, m, k = self.shape
-        cells = np.bincount(self.columns * k + self.codes, self.weights, minlength=m * k)
-        return cells.reshape(m, k).astype(np.float64)
-
-    def tally(self) -> Floats:
-        """Return how often each record was given each class: (n, k)."""
-        n, _, k = self.shape
-        return np.bincount(self.rows * k + self.codes, self.weights, minlength=n * k).reshape(n, k).astype(np.float64)
-
-    def counts(self, P: Floats) -> Floats:
-        """Return how often each annotator is expected to have voted l on class c: (m, k, k)."""
-        _, m, k = self.shape
-        if (loops := compiled(len(self.rows))) is not None:
-            found = np.zeros((m, k, k))
-            loops.expected_counts(self.rows, self.columns, self.codes, self.weights, np.ascontiguousarray(P), found)
-            return found.transpose(0, 2, 1)
-        cells = self.columns * k + self.codes
-        by_class = [np.bincount(cells, P[self.rows, c] * self.weights, minlength=m * k).reshape(m, k) for c in range(k)]
-        return np.stack(by_class, axis=1)
-
-    def scores(self, log_confusion: Floats) -> Floats:
-        """Return the sums over the votes of each record, sum_j w_ij log_confusion[j, :, L_ij]: (n, k)."""
-        n, _, k = self.shape
-        if (loops := compiled(len(self.rows))) is not None:
-            S = np.zeros((n, k))
-            loops.vote_scores(self.rows, self.columns, self.codes, self.weights, by_vote(log_confusion), S)
-            return S
-        S = np.empty((n, k))
-        for c in range(k):
-            S[:, c] = np.bincount(self.rows, log_confusion[self.columns, c, self.codes] * self.weights, minlength=n)
-        return S
 
 
 @LABEL_MODELS.named("hierarchical_dawid_skene")
@@ -340,12 +271,19 @@ def learn(
     base : float (m,), what a vote of each column counts as far as it is not
     limits : how long, and in which form
     """
+    return search_for(votes, y, given, sides, base, limits).run(clamp(_majority(votes), y))
+
+
+def search_for(
+    votes: VoteList, y: Codes, given: Floats, sides: Floats, base: Floats, limits: Limits | None = None
+) -> Search:
+    """Return what :func:`learn` looks for, and in what."""
     soft = replace(votes, weights=votes.weights * sides[votes.columns])
     known = np.minimum(np.bincount(soft.rows, soft.weights, minlength=votes.shape[0]), 1)
     known[y != ABSTAIN] = 1
     of_one_class = replace(votes, weights=votes.weights * (1 - sides)[votes.columns])
-    rules = _Rules(of_one_class, base * functions_of_one_class(votes.given(), sides), float(known.sum()))
-    return _Search(soft, rules, y, given, known, limits or Limits()).run(sides, clamp(_majority(votes), y))
+    rules = Rules(of_one_class, base * functions_of_one_class(votes.given(), sides), float(known.sum()))
+    return Search(soft, rules, sides, y, given, known, limits or Limits())
 
 
 def clamp(P: Floats, y: Codes) -> Floats:
@@ -356,19 +294,20 @@ def clamp(P: Floats, y: Codes) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Search:
-    """Votes of annotators, those of functions of one class, labels, the class balance that is expected, and how far
-    annotators and labels show the class of each record, float (n,) from 0 to 1.
+class Search:
+    """Votes of annotators, those of functions of one class, how far each column is an annotator, labels, the class
+    balance that is expected, and how far annotators and labels show the class of each record, float (n,) from 0 to 1.
     """
 
     votes: VoteList
-    rules: _Rules
+    rules: Rules
+    sides: Floats
     y: Codes
     given: Floats
     known: Floats
     limits: Limits
 
-    def run(self, sides: Floats, start: Floats) -> Learned:
+    def run(self, start: Floats) -> Learned:
         found, P, rounds = self._matrices(start)
         log_theta, rest = np.log(found.theta), self.rules.scores(self._balance(P, found))
         # The product of all votes would be right if they were independent. They are not, and it is far too sure: the
@@ -377,14 +316,17 @@ class _Search:
         beside = rest + np.log(self._balance(P, found))
         temperature = _held_out_temperature(self.votes, log_theta, self.y, beside)
         temperature /= _design_effect(self.votes, log_theta, P)
-        tempered = self._at_least(temperature * log_theta)
+        tempered = self.at_least(temperature * log_theta)
         balance = self._final_balance(self.votes.scores(tempered) + rest, P, found)
+        return Learned(found, balance, self.log_confusion(tempered, balance), temperature, rounds, self.limits.form)
+
+    def log_confusion(self, tempered: Floats, balance: Floats) -> Floats:
+        """Return what a vote of each column adds to each class: partly as an annotator's, partly as a function's."""
         # A vote for one class says how frequent it is among these records: the balance is not counted twice.
         own = self.rules.weights(balance)
         own = np.where(own > 0, own - np.log(balance / self.given), 0)
-        plain = (1 - sides)[:, None, None] * own[:, :, None] * np.eye(len(balance))
-        log_confusion = sides[:, None, None] * tempered + plain
-        return Learned(found, balance, log_confusion, temperature, rounds, self.limits.form)
+        plain = (1 - self.sides)[:, None, None] * own[:, :, None] * np.eye(len(balance))
+        return np.asarray(self.sides[:, None, None] * tempered + plain)
 
     def _matrices(self, P: Floats) -> tuple[Annotators, Floats, int]:
         """Return the annotators, the last probabilities (n, k) and the rounds."""
@@ -400,7 +342,7 @@ class _Search:
                 break
         return found, P, rounds
 
-    def _at_least(self, log_confusion: Floats) -> Floats:
+    def at_least(self, log_confusion: Floats) -> Floats:
         """Return log-confusions (m, k, k) with as much for a vote's own class as few votes are to count."""
         rows, columns, k = self.votes.rows, self.votes.columns, log_confusion.shape[1]
         gold = self.y != ABSTAIN
@@ -426,13 +368,16 @@ class _Search:
         """Return the class balance (k,) that probabilities (n, k) and imagined records of the given one come to."""
         if self.limits.form != "confusion":
             return self.given
-        n = self.known.sum()
-        imagined = BALANCE_RECORDS + UNEVEN_RECORDS * n * UNEVEN / (UNEVEN + found.even)
+        n, imagined = self.known.sum(), self.imagined(found.even)
         return np.asarray(np.maximum((self.known @ P + imagined * self.given) / (n + imagined), LEAST_SHARE))
+
+    def imagined(self, even: float) -> float:
+        """Return how many imagined records have the class balance that is expected."""
+        return float(BALANCE_RECORDS + UNEVEN_RECORDS * self.known.sum() * UNEVEN / (UNEVEN + even))
 
 
 @dataclass(frozen=True)
-class _Rules:
+class Rules:
     """Votes of columns as far as they vote one class, and what a vote of each counts at most, (m,), and how many
     records annotators show the class balance by.
     """
@@ -472,12 +417,12 @@ def _judged(counts: Floats, before: Annotators, form: str, rounds: int) -> Annot
     total, of_class = counts.sum(axis=0), counts.sum(axis=2)
     expected = IMAGINED * (1 / k + (1 - 1 / k) * (2 * IMAGINED_RIGHT - 1))
     right = min((np.trace(total) + expected) / (total.sum() + IMAGINED), 1 - LEAST_SHARE)
-    everybody = _symmetric(right, k)
+    everybody = symmetric(right, k)
     even = _strength(total, everybody, before.even, rounds) if free else STRENGTHS[-1]
     common = total + even * everybody if free else everybody
     common = common / common.sum(axis=1, keepdims=True)
-    skill = before.skill if form == "majority" else _skill(counts, of_class, np.diagonal(common), before.skill)
-    own = _with_skill(common, skill)
+    skill = before.skill if form == "majority" else next_skill(counts, of_class, np.diagonal(common), before.skill)
+    own = with_skill(common, skill)
     alike = _strength(counts, own, before.alike, rounds) if free else STRENGTHS[-1]
     if not free:
         return Annotators(own, skill)
@@ -485,26 +430,26 @@ def _judged(counts: Floats, before: Annotators, form: str, rounds: int) -> Annot
     return Annotators(theta / theta.sum(axis=2, keepdims=True), skill, alike, even)
 
 
-def _skill(counts: Floats, of_class: Floats, right: Floats, skill: Floats) -> Floats:
+def next_skill(counts: Floats, of_class: Floats, right: Floats, skill: Floats) -> Floats:
     """Return the skills after a step of Newton's method from the last ones: (m,)."""
     diagonal = np.diagonal(counts, axis1=1, axis2=2)
     for _ in range(2):
-        p = _shifted(right, skill)
+        p = shifted(right, skill)
         slope = (diagonal - of_class * p).sum(axis=1) - skill / SKILL_VARIANCE
         bend = (of_class * p * (1 - p)).sum(axis=1) + 1 / SKILL_VARIANCE
         skill = np.clip(skill + np.clip(slope / bend, -1, 1), -MOST_SKILL, MOST_SKILL)
     return skill
 
 
-def _shifted(right: Floats, skill: Floats) -> Floats:
+def shifted(right: Floats, skill: Floats) -> Floats:
     """Return P(right | class) of annotators with these skills, (m, k), from that of all, (k,)."""
     return np.asarray(1 / (1 + np.exp(-(np.log(right / (1 - right)) + skill[:, None]))))
 
 
-def _with_skill(common: Floats, skill: Floats) -> Floats:
+def with_skill(common: Floats, skill: Floats) -> Floats:
     """Return the common confusion matrix with the diagonal of each annotator, (m, k, k)."""
     right = np.diagonal(common)
-    p = _shifted(right, skill)
+    p = shifted(right, skill)
     wrong = common / (1 - right)[:, None]
     return np.where(np.eye(len(right), dtype=bool), p[:, :, None], (1 - p)[:, :, None] * wrong)
 
@@ -533,20 +478,13 @@ def _few(votes: Any, gold: Any, few: float) -> Any:
     return np.clip(2 - votes / few, 0, 1) * np.clip(1 - gold / LEAST_GOLD, 0, 1)
 
 
-def by_vote(log_confusion: Floats) -> Floats:
-    """Return what each vote adds to each class, (m, votes, classes), from the logarithms of confusion matrices (m,
-    classes, votes).
-    """
-    return np.ascontiguousarray(log_confusion.transpose(0, 2, 1))
-
-
 def _majority(votes: VoteList) -> Floats:
     """Return the share of the votes on each record with one more imagined for all classes together: (n, k)."""
     tally = votes.tally() + 1 / votes.shape[2]
     return np.asarray(tally / row_sum(tally)[:, None])
 
 
-def _symmetric(right: Any, k: int) -> Floats:
+def symmetric(right: Any, k: int) -> Floats:
     """Return confusion matrices with ``right`` on the diagonal and the same number elsewhere: (..., k, k)."""
     right = np.asarray(right, dtype=np.float64)[..., None, None]
     return np.asarray(np.where(np.eye(k, dtype=bool), right, (1 - right) / (k - 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,18 @@ from weaklab.scheduling.asks import texts_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from weaklab.batch.frozen import FrozenCommittee
+    from weaklab.label_models.intervals import Intervals
     from weaklab.project.workspace import Workspace
     from weaklab.training.explanations import Explanation
 
+CLASSES = "classes"
+"""Asks for the intervals of every label."""
 
-def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
+
+def labels(work: Workspace, /, *, include: Sequence[str] = (), intervals: bool | str = False) -> pd.DataFrame:
     """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
 
     ``label`` is None where nothing tells the best two classes apart. A record that has neither votes nor features gets
@@ -36,11 +42,31 @@ def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
     Parameters
     ----------
     include : columns of the records to show beside the labels, such as the text
+    intervals : add ``low`` and ``high`` of the probability of the most probable label, at 95 %; ``"classes"`` adds
+        ``low_<label>`` and ``high_<label>`` of every label, too. They say how far the weights of the label model are
+        uncertain, not how often labels are right, see :meth:`weaklab.label_models.LabelModel.predict_interval`
+
+    Raises
+    ------
+    WeaklabError
+        ``intervals`` is given, and the label model has none.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+    >>> _ = project.add_records(["win a prize", "lunch at noon"], quiet=True)
+    >>> _ = project.add(weaklab.keywords("spam", ["prize"]))
+    >>> frame = project.labels(intervals=True)
+    >>> bool(frame["low"][0] < frame["p_spam"][0] < frame["high"][0])
+    True
     """
     import pandas as pd
 
     from weaklab.label_models import confidence, is_tied
 
+    if intervals not in (False, True, CLASSES):
+        raise ProjectError(f"intervals must be True, False or {CLASSES!r}, got {intervals!r}")
     work.finish_encoding()
     P = probabilities(work)
     y, shared = work.snapshot.y, work.shared(work.snapshot)
@@ -51,11 +77,42 @@ def labels(work: Workspace, /, *, include: Sequence[str] = ()) -> pd.DataFrame:
     frame["label"] = pd.Series(names[np.where(is_tied(P), ABSTAIN, P.argmax(axis=1))], dtype=object)
     frame = pd.concat([frame, shares], axis=1)
     frame["confidence"] = confidence(P)
+    if intervals:
+        answered = (y != ABSTAIN) | (shared >= 0)
+        frame = pd.concat([frame, _interval_columns(work, P, answered, every=intervals == CLASSES)], axis=1)
     frame["manual"] = y != ABSTAIN
     frame["shared_from"] = pd.Series(ids[shared], dtype=object)
     for place, name in enumerate(checked_columns(include, frame.columns), 1):
         frame.insert(place, name, work.corpus.column(name).to_pandas())
     return frame
+
+
+def _interval_columns(
+    work: Workspace, P: NDArray[np.float64], answered: NDArray[np.bool_], every: bool
+) -> pd.DataFrame:
+    """Return low and high of the most probable label of each record and, if wanted, those of every label; those of
+    manual and shared labels are certain.
+    """
+    import pandas as pd
+
+    best = P.argmax(axis=1)
+    found = _intervals(work, None if every else best)
+    certain = P if every else P[np.arange(len(P)), best]
+    for bound in found:
+        bound[answered] = certain[answered]
+    if not every:
+        return pd.DataFrame({"low": found.low, "high": found.high})
+    rows = np.arange(len(P))
+    columns = {"low": found.low[rows, best], "high": found.high[rows, best]}
+    for code, name in enumerate(work.label_names):
+        columns |= {f"low_{name}": found.low[:, code], f"high_{name}": found.high[:, code]}
+    return pd.DataFrame(columns)
+
+
+def _intervals(work: Workspace, classes: NDArray[np.int64] | None) -> Intervals:
+    state = work.state()
+    votes = replace(state.votes, feature_proba=state.feature_proba)
+    return state.model.predict_interval(votes, classes=classes, seed=work.settings.seed)
 
 
 def export(
@@ -67,6 +124,7 @@ def export(
     precision: float | None = None,
     include: Sequence[str] = (),
     spreadsheet_safe: bool = False,
+    intervals: bool | str = False,
 ) -> int:
     """Write :meth:`labels` to a file in the format of its suffix; return the number of rows.
 
@@ -83,6 +141,7 @@ def export(
     spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
         :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
         they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
+    intervals : as in :meth:`labels`
     """
     path = Path(path)
     check_writable(path)
@@ -96,7 +155,7 @@ def export(
         raise ProjectError(
             f"spreadsheet_safe is for CSV files, and {path.name!r} is none; leave it out, or name a .csv file"
         )
-    frame = labels(work)
+    frame = labels(work, intervals=intervals)
     frame.loc[frame["confidence"] < min_confidence, "label"] = None
     if precision is not None:
         kept = label_or_abstain(work, precision)
