@@ -227,6 +227,21 @@ def test_classifiers_that_take_any_number_get_vectors_beside_their_words(static,
 
 
 @needs_encoder
+@pytest.mark.parametrize("classifier", [None, "naive_bayes"])
+def test_a_project_without_functions_learns_from_sentence_vectors(static, tmp_path, classifier):
+    with weaklab.Project(tmp_path / "p", labels=["pet", "food"], encoder=str(static), timeout=None) as project:
+        project.add_records([{"id": str(i), "text": text} for i, text in enumerate(TEXTS)], quiet=True)
+        if classifier:
+            project.weak_classifier(classifier)
+        for i, label in enumerate(LABELS[:16]):
+            project.label(str(i), label)
+        project.run(progress=False)
+        best = np.array(["pet", "food"])[project.probabilities().argmax(axis=1)]
+        assert np.mean(best == np.array(LABELS)) > 0.9
+        assert project.freeze().predict(["my kitten", "the cheese"]) == ["pet", "food"]
+
+
+@needs_encoder
 def test_the_encoder_of_a_project_is_recorded_and_another_one_is_an_error(static, tmp_path):
     model = static_model(tmp_path / "model")
     with project_of(tmp_path / "p", model) as project:

@@ -157,6 +157,7 @@ class ProjectCache:
             groups=self.groups,
             embeddings=self.views.learnable if self._settings.use_features else None,
             sentence=lambda: self.views.embedding.sentence,
+            sentence_vectors=self._sentence is not None,
         )
 
     def _placed(self, ballot: Ballot) -> Ballot:

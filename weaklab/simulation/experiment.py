@@ -130,6 +130,7 @@ class Experiment:
             label_model=self.label_model,
             embeddings=self.views.learnable,
             sentence=lambda: self.pool.sentence,
+            sentence_vectors=self.pool.sentence > 0,
         )
         loop.views = self.views
         return loop

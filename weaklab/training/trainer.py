@@ -98,6 +98,7 @@ class Trainer:
     embeddings : returns float (n, d) with rows of length 1, by which the label model looks at the records themselves;
         optional
     sentence : returns how many of the last embeddings' columns are sentence vectors, called after ``embeddings``
+    sentence_vectors : whether there are any, which are of use without votes, too
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class Trainer:
         groups: NDArray[np.int64] | None = None,
         embeddings: Callable[[], NDArray[np.float32]] | None = None,
         sentence: Callable[[], int] = lambda: 0,
+        sentence_vectors: bool = False,
     ) -> None:
+        self._sentence_vectors = sentence_vectors
         self.groups, self._embeddings, self._sentence = groups, embeddings, sentence
         self._told: list[Fault] = []
         self._fixed: Votes | None = None
@@ -233,8 +236,8 @@ class Trainer:
         """Return votes with the features of the records, where there are any and the label model has a use for them."""
         if self._embeddings is None or model.built_in_classifier is None:
             return votes
-        if not model.wants_features(votes) and not any(c.features.vector_columns() for c in self.classifiers):
-            return votes  # without votes, only sentence vectors are of use
+        if not self._sentence_vectors and not model.wants_features(votes):
+            return votes
         return replace(votes, features=self._embeddings(), sentence=self._sentence())
 
     def _failed(self, classifier: WeakClassifier, error: Exception) -> Ballot:
