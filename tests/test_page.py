@@ -21,7 +21,7 @@ from page_server import Client, Person, links, running
 
 TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
 GETS = ["/", "/static/weaklab.css", "/api/project", "/api/overview", "/api/text?record=1&column=text"]
-GETS += ["/api/records", "/api/records/download.csv"]
+GETS += ["/api/committee", "/api/records", "/api/records/download.csv"]
 GETS += ["/api/image?record=1&column=text", "/nothing"]
 POSTS = ["/api/sessions", "/api/sessions/x", "/api/sessions/x/end", "/api/enter"]
 POSTS += ["/api/records/label", "/api/records/undo"]
@@ -329,6 +329,36 @@ def test_what_the_filters_leave_is_downloaded(server, project):
     assert content.decode().splitlines()[1].startswith('"12","prize number 12 at 5",')
     assert person.send("GET", "/api/records/download.parquet?search=prize")[2].startswith(b"PAR1")
     assert person.send("GET", "/api/records/download.exe")[0] == 404
+
+
+# ---- the committee
+
+
+def test_the_committee_and_the_records_behind_its_numbers(server, project):
+    project.add(weaklab.pattern("ham", "number 1", name="ones"))
+    project.label("0", "ham", annotator="Ann")
+    person = server.person("Ann")
+    facts = person.get("/api/committee")
+    prizes, ones = facts["heuristics"]
+    assert (prizes["name"], prizes["wrong"], prizes["polarity"]) == ("prizes", 1, ["spam"])
+    assert (ones["wrong"], ones["n_labels"], ones["accuracy"]) == (0, 0, None)
+    both = [i for i in range(90) if i % 3 == 0 and str(i).startswith("1")]
+    assert facts["conflicts"] == [[0, len(both)], [len(both), 0]]
+    assert found(person, wrong="prizes") == (["0"], 1)
+    assert found(person, heuristic="prizes", against="ones") == ([str(i) for i in both], len(both))
+    assert person.send("GET", "/api/records?wrong=eggs")[0] == 400
+
+
+def test_a_file_of_labeling_functions_that_is_edited_is_read_again(server, project):
+    person = server.person("Ann")
+    file = project.path / "labeling_functions" / "mine.py"
+    code = "from weaklab import labeling_function\n\n@labeling_function()\ndef lunch(x):\n    return {label!r}\n"
+    file.write_text(code.format(label="ham"))
+    assert [row["name"] for row in person.get("/api/committee")["heuristics"]] == ["lunch", "prizes"]
+    file.write_text("this is no Python")
+    with pytest.warns(UserWarning, match="mine.py"):
+        found = person.get("/api/committee")
+    assert "mine.py" in found["load_errors"][0]
 
 
 # ---- the server as a process

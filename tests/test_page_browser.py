@@ -263,6 +263,9 @@ def test_nothing_in_a_record_a_label_a_name_or_a_note_runs(browser, tmp_path):
             page.wait_for_selector(".row .text")
             page.click(".give >> nth=1")
             page.wait_for_timeout(500)
+            page.click("nav button:has-text('Committee')")
+            page.wait_for_selector(".lfs tbody tr")
+            page.wait_for_timeout(200)
             assert page.evaluate("() => window.reports") == []
             assert page.troubles == []
             assert "<img src=x onerror=alert('me')>" in looker.inner_text("main")
@@ -306,6 +309,23 @@ def test_the_table_by_keyboard_and_its_undo(browser, project):
         assert page.troubles == []
 
 
+def test_one_click_leads_from_a_heuristic_to_what_it_got_wrong(browser, project):
+    project.add(weaklab.pattern("ham", "number 1", name="ones"))
+    project.label("3", "ham", annotator="Ann")
+    with running(project) as server:
+        page = opened(browser, url(server))
+        page.click("nav button:has-text('Committee')")
+        page.click("button[aria-label='Show the 1 record that prizes got wrong']")
+        page.wait_for_selector("text=prize number 3 at 3")
+        assert page.inner_text(".bulk b") == "1"
+        page.click(".chip")
+        page.wait_for_function("() => document.querySelector('.bulk b').innerText === '90'")
+        page.click("nav button:has-text('Committee')")
+        page.click("button[title='ones against prizes']")
+        page.wait_for_function("() => document.querySelector('.bulk b').innerText === '3'")
+        assert page.troubles == []
+
+
 def test_a_table_of_many_records_is_drawn_in_parts(browser, tmp_path):
     texts = [f"number {i}" for i in range(300_000)]
     with make(tmp_path / "p", texts, use_features=False) as project, running(project) as server:
@@ -340,6 +360,9 @@ def test_axe_finds_nothing(browser, project, scheme):
             other.click("nav button:has-text('Table')")
             other.wait_for_selector(".row .text")
             found[f"table {other is page}"] = axe(other, source)
+            other.click("nav button:has-text('Committee')")
+            other.wait_for_selector(".lfs tbody tr")
+            found[f"committee {other is page}"] = axe(other, source)
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 

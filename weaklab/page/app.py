@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL, Access, Guard, SlowDoor
+from weaklab.page.committee import PageCommittee
 from weaklab.page.overview import overview, project_facts
 from weaklab.page.shown import image, visible_value
 from weaklab.page.table import PageTable
@@ -45,7 +46,8 @@ class PageServer:
     """
 
     def __init__(self, project: Project, access: Access, cookie_name: str, **options: Any) -> None:
-        self.project, self.tabs, self.table = project, Tabs(project, **options), PageTable(project)
+        self.project, self.tabs = project, Tabs(project, **options)
+        self.table, self.committee = PageTable(project), PageCommittee(project)
         self._access, self._cookie_name, self._door = access, cookie_name, SlowDoor(access)
 
     def app(self, hosts: frozenset[str]) -> ASGIApp:
@@ -59,6 +61,7 @@ class PageServer:
             Route("/api/sessions", _answers(self._begin), methods=["POST"]),
             Route("/api/sessions/{session}", _answers(self._sync), methods=["POST"]),
             Route("/api/sessions/{session}/end", _answers(self._end), methods=["POST"]),
+            Route("/api/committee", _answers(self._committee)),
             Route("/api/records", _answers(self._rows)),
             Route("/api/records/label", _answers(self._label), methods=["POST"]),
             Route("/api/records/undo", _answers(self._undo), methods=["POST"]),
@@ -117,7 +120,10 @@ class PageServer:
         self.tabs.end(request.path_params["session"])
         return {}
 
-    # ---- the table
+    # ---- the committee and the table
+
+    def _committee(self, request: Request, given: Any) -> Any:
+        return self.committee.facts()
 
     def _rows(self, request: Request, given: Any) -> Any:
         return self.table.rows(request.query_params)

@@ -9,14 +9,20 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weaklab.core.events import LABEL, UNDO, Event
-from weaklab.core.tables import counted
+from weaklab.core.labels import ABSTAIN
+from weaklab.core.tables import counted, some_of
+from weaklab.corpus.records import id_texts
 from weaklab.exchange.formats import write_table
 from weaklab.page.tabs import RefusedError, checked_name
 from weaklab.project.answering import append, event, flagged, label_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from weaklab.project.project import Project
     from weaklab.project.records import RecordTable
@@ -34,6 +40,7 @@ class PageTable:
     """The records of a project as the page shows them.
 
     Filters are a mapping of texts, as a query string holds them: ``search``, ``label``, ``heuristic`` and ``vote``,
+    ``against`` (another heuristic that votes differently), ``wrong`` (a heuristic that contradicts the manual label),
     ``conflict``, ``manual``, ``below`` and ``above`` (confidence), ``annotator``, ``flagged``, ``sort`` and
     ``descending``.
     """
@@ -139,6 +146,13 @@ def filtered(project: Project, filters: Mapping[str, str]) -> RecordTable:
         table = table.confidence(**bounds)
     if heuristic := filters.get("heuristic"):
         table = table.heuristic(heuristic, filters.get("vote") or None)
+    if wrong := filters.get("wrong"):
+        y = project.workspace.snapshot.y
+        table = _among_rows(table, project, (votes_of(project, wrong) != y) & (y != ABSTAIN), wrong)
+    if against := filters.get("against"):
+        mine = votes_of(project, filters.get("heuristic", ""))
+        other = votes_of(project, against)
+        table = _among_rows(table, project, (mine != other) & (mine != ABSTAIN), against)
     if annotator := filters.get("annotator"):
         found = project.answers(annotator=annotator, kind=LABEL, standing=True)
         table = table.among(found["record"], f"labeled by {annotator}")
@@ -149,6 +163,20 @@ def filtered(project: Project, filters: Mapping[str, str]) -> RecordTable:
     if sort := filters.get("sort"):
         table = table.sort(sort, descending=bool(filters.get("descending")))
     return table
+
+
+def votes_of(project: Project, heuristic: str) -> NDArray[np.int8]:
+    """Return the votes of one heuristic, int8 (n,)."""
+    votes = project.votes()
+    if heuristic not in votes.names:
+        raise RefusedError(f"no heuristic named {heuristic!r}; there are {some_of(votes.names)}")
+    return votes.L[:, votes.names.index(heuristic)]
+
+
+def _among_rows(table: RecordTable, project: Project, mask: NDArray[np.bool_], heuristic: str) -> RecordTable:
+    """Keep the rows where a heuristic votes and a mask is true."""
+    rows = np.flatnonzero(mask & (votes_of(project, heuristic) != ABSTAIN))
+    return table.among(id_texts(project.corpus.ids.take(rows)), f"votes of {heuristic}")
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:

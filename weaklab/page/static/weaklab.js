@@ -7,6 +7,7 @@
 //   leave(session)   -> says that the tab is closed
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { CommitteeView } from "./committee.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
 import { Overview } from "./overview.js";
@@ -19,6 +20,7 @@ const COLORS = 8;
 export const VIEWS = [
   ["label", "Label", LabelView, false],
   ["table", "Table", TableView, true],
+  ["committee", "Committee", CommitteeView, true],
 ];
 
 export function mount(root, transport) {
@@ -70,11 +72,16 @@ function Door({ project, begin }) {
 /** For somebody who may only look. */
 function Looker({ project, transport }) {
   const [view, setView] = useState("overview");
+  const [start, setStart] = useState(null);
+  const open = (id, filters = null) => {
+    setStart(filters);
+    setView(id);
+  };
   const views = [["overview", "Progress", Overview], ...VIEWS.filter(([, , , open]) => open)];
   const View = views.find(([id]) => id === view)[2];
   return html`
-    <header class="top"><p class="brand">weaklab</p><p class="where">${plain(project.name)}</p><${Views} views=${views} view=${view} setView=${setView} /></header>
-    <${View} project=${project} transport=${transport} color=${colors(project.labels)} work=${null} />`;
+    <header class="top"><p class="brand">weaklab</p><p class="where">${plain(project.name)}</p><${Views} views=${views} view=${view} setView=${open} /></header>
+    <${View} project=${project} transport=${transport} color=${colors(project.labels)} work=${null} open=${open} start=${start} />`;
 }
 
 function Views({ views, view, setView }) {
@@ -93,6 +100,11 @@ function Desk({ name, project, transport, leave }) {
   const [, redraw] = useState(0);
   const [failed, setFailed] = useState("");
   const [view, setView] = useState("label");
+  const [start, setStart] = useState(null); // filters with which the table begins
+  const open = (id, filters = null) => {
+    setStart(filters);
+    setView(id);
+  };
   const held = useRef();
   held.current ??= new Labeling(transport, () => redraw((n) => n + 1));
   const work = held.current;
@@ -128,7 +140,7 @@ function Desk({ name, project, transport, leave }) {
     <header class="top">
       <p class="brand">weaklab</p>
       <p class="where">${plain(project.name)}</p>
-      <${Views} views=${VIEWS} view=${view} setView=${setView} />
+      <${Views} views=${VIEWS} view=${view} setView=${open} />
       <span class="space"></span>
       <${Saved} work=${work} />
       <button class="plain person" onClick=${leave} title="Label under another name">${plain(name)}</button>
@@ -137,7 +149,7 @@ function Desk({ name, project, transport, leave }) {
     ${work.lockedOut && html`<p class="banner" role="alert">This browser is no longer let in. Open the link that the server prints; ${work.outbox.length} answers wait here.</p>`}
     ${work.problem && !work.lockedOut && html`<p class="banner" role="alert">${plain(work.problem)}</p>`}
     ${project.load_errors.map((error) => html`<p class="banner" key=${error}>${plain(error)}</p>`)}
-    <${View} work=${work} project=${project} transport=${transport} color=${color} />
+    <${View} work=${work} project=${project} transport=${transport} color=${color} open=${open} start=${start} />
     <div class="notices" role="log" aria-live="polite">${work.notices.map((one, i) => html`<p key=${i}>${plain(one.text)}</p>`)}</div>`;
 }
 
