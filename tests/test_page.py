@@ -1,13 +1,16 @@
 """The labeling page over real HTTP: who may use it, what it stores, and what happens when the server dies."""
 
+import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -136,6 +139,14 @@ def test_no_file_outside_the_page_is_served(server):
         "a\\b",
     ):
         assert known.send("GET", f"/static/{path}")[0] == 404
+
+
+def test_every_module_is_asked_for_at_once_and_all_are_small():
+    folder = Path(weaklab.__file__).parent / "page" / "static"
+    preloaded = re.findall(r'modulepreload" href="static/(.+?)"', (folder / "index.html").read_text())
+    modules = {file.relative_to(folder).as_posix() for file in folder.rglob("*.js")} - {"page.js", "enter.js"}
+    assert set(preloaded) == modules
+    assert len(gzip.compress(b"".join((folder / name).read_bytes() for name in preloaded))) < 60_000
 
 
 def test_nonsense_is_refused_in_plain_words(server):

@@ -205,6 +205,7 @@ class Tabs:
     def __init__(self, project: Project, **options: Any) -> None:
         self.project, self._options = project, options
         self._tabs: dict[str, Tab] = {}
+        self._closing: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def begin(self, annotator: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -234,16 +235,21 @@ class Tabs:
         return found
 
     def end(self, session: str) -> None:
-        """Close the session of a tab, so that its records are free for others."""
+        """Close the session of a tab: its records are free for others at once, its training ends in the background."""
         with self._lock:
             found = self._tabs.pop(session, None)
         if found is not None:
-            found.session.close()
+            self.project.workspace.journal.release(session)
+            closing = threading.Thread(target=found.session.close)
+            closing.start()
+            self._closing = [thread for thread in self._closing if thread.is_alive()] + [closing]
 
     def close(self) -> None:
-        """Close every session."""
+        """Close every session, and wait for it."""
         for session in list(self._tabs):
             self.end(session)
+        for thread in self._closing:
+            thread.join()
 
     def names(self) -> list[str]:
         """Return the people whose tabs are open."""

@@ -55,6 +55,7 @@ export class Labeling {
     this.done = found.done;
     this.outbox = this.outbox.filter((message) => message.n > found.done);
     this.n = this.outbox.length ? this.outbox.at(-1).n : found.done;
+    this.waiting = this.outbox.some((message) => message.kind === "undo" && message.of === undefined);
     this.keep();
   }
 
