@@ -81,7 +81,7 @@ def running(project, port=0, password=None, **options):
     finally:
         server.should_exit = True
         thread.join()
-        page.tabs.close()
+        page.calls.close()
         listening.close()
 
 

@@ -12,13 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL, Access, Guard, SlowDoor
-from weaklab.page.committee import PageCommittee
-from weaklab.page.overview import overview, project_facts
-from weaklab.page.shown import image, visible_value
-from weaklab.page.table import PageTable
-from weaklab.page.tabs import RefusedError, SessionGoneError, Tabs
+from weaklab.page.calls import TOLD, Asked, Call, Content, PageCalls, status_of
+from weaklab.page.tabs import RefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_000_000
 """A request with more is refused."""
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-DOWNLOADS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".parquet": "application/vnd.apache.parquet"}
 ENTRY_FILES = ("weaklab.css", "enter.js", "icon.svg")
 """What the page with the password field needs; the one thing that can be had without a cookie."""
 
@@ -46,8 +41,7 @@ class PageServer:
     """
 
     def __init__(self, project: Project, access: Access, cookie_name: str, **options: Any) -> None:
-        self.project, self.tabs = project, Tabs(project, **options)
-        self.table, self.committee = PageTable(project), PageCommittee(project)
+        self.calls = PageCalls(project, **options)
         self._access, self._cookie_name, self._door = access, cookie_name, SlowDoor(access)
 
     def app(self, hosts: frozenset[str]) -> ASGIApp:
@@ -56,18 +50,7 @@ class PageServer:
             Route("/", self._first_page),
             Route("/static/{name:path}", self._static),
             Route("/api/enter", self._enter, methods=["POST"]),
-            Route("/api/project", _answers(self._project)),
-            Route("/api/overview", _answers(self._overview)),
-            Route("/api/sessions", _answers(self._begin), methods=["POST"]),
-            Route("/api/sessions/{session}", _answers(self._sync), methods=["POST"]),
-            Route("/api/sessions/{session}/end", _answers(self._end), methods=["POST"]),
-            Route("/api/committee", _answers(self._committee)),
-            Route("/api/records", _answers(self._rows)),
-            Route("/api/records/label", _answers(self._label), methods=["POST"]),
-            Route("/api/records/undo", _answers(self._undo), methods=["POST"]),
-            Route("/api/records/download{suffix}", self._download),
-            Route("/api/text", _answers(self._text)),
-            Route("/api/image", self._image),
+            *(Route(f"/api/{path}", _answers(call), methods=[method]) for method, path, call in self.calls.routes()),
         ]
         entry = {"/", "/api/enter", *(f"/static/{name}" for name in ENTRY_FILES)}
         open_paths = frozenset(entry if self._access.has_password else ())
@@ -98,90 +81,28 @@ class PageServer:
     def _set_cookie(self, response: Response, value: str) -> None:
         response.set_cookie(self._cookie_name, value, max_age=30 * 24 * 3600, httponly=True, samesite="strict")
 
-    # ---- labeling
 
-    def _project(self, request: Request, given: Any) -> Any:
-        return {**project_facts(self.project), "role": request.scope["state"]["role"]}
-
-    def _overview(self, request: Request, given: Any) -> Any:
-        return {**overview(self.project), "people": self.tabs.names()}
-
-    def _begin(self, request: Request, given: Any) -> Any:
-        before = given.get("before")
-        return self.tabs.begin(given.get("annotator"), before if isinstance(before, dict) else None)
-
-    def _sync(self, request: Request, given: Any) -> Any:
-        messages = [message for message in given.get("messages") or [] if isinstance(message, dict)]
-        have = [str(record) for record in given.get("have") or []]
-        tab = self.tabs.tab(request.path_params["session"])
-        return tab.sync(messages, have, int(given.get("want") or 1))
-
-    def _end(self, request: Request, given: Any) -> Any:
-        self.tabs.end(request.path_params["session"])
-        return {}
-
-    # ---- the committee and the table
-
-    def _committee(self, request: Request, given: Any) -> Any:
-        return self.committee.facts()
-
-    def _rows(self, request: Request, given: Any) -> Any:
-        return self.table.rows(request.query_params)
-
-    def _label(self, request: Request, given: Any) -> Any:
-        return self.table.label(given)
-
-    def _undo(self, request: Request, given: Any) -> Any:
-        return self.table.undo(given)
-
-    async def _download(self, request: Request) -> Response:
-        suffix = request.path_params["suffix"]
-        if suffix not in DOWNLOADS:
-            return as_json({"error": f"there are downloads in {', '.join(DOWNLOADS)}"}, 404)
-        try:
-            content = await run_in_threadpool(self.table.download, request.query_params, suffix)
-        except (WeaklabError, ValueError) as error:
-            return as_json({"error": str(error)}, 409)
-        named = {"content-disposition": f'attachment; filename="records{suffix}"'}
-        return Response(content, media_type=DOWNLOADS[suffix], headers=named)
-
-    # ---- values of records
-
-    def _text(self, request: Request, given: Any) -> Any:
-        value = visible_value(self.project.workspace, *_place(request))
-        return {"text": value if isinstance(value, str) else ""}
-
-    async def _image(self, request: Request) -> Response:
-        work = self.project.workspace
-        try:
-            value = await run_in_threadpool(visible_value, work, *_place(request))
-        except WeaklabError as error:
-            return as_json({"error": str(error)}, 404)
-        found = await run_in_threadpool(image, value, work.path)
-        if found is None:
-            return as_json({"error": "there is no image here"}, 404)
-        return Response(found[0], media_type=found[1], headers={"cache-control": "private, max-age=3600"})
-
-
-def _place(request: Request) -> tuple[str, str]:
-    return request.query_params.get("record", ""), request.query_params.get("column", "")
-
-
-def _answers(reply: Callable[[Request, Any], Any]) -> Callable[[Request], Any]:
-    """Return an endpoint that answers with the JSON of what a method returns, which runs in a thread."""
+def _answers(call: Call) -> Callable[[Request], Any]:
+    """Return an endpoint that answers with what a call returns, which runs in a thread."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            given = await _body(request) if request.method == "POST" else {}
-            return as_json(await run_in_threadpool(reply, request, given))
-        except SessionGoneError as error:
-            return as_json({"error": str(error)}, 410)
-        except (RefusedError, ValueError, TypeError) as error:
-            return as_json({"error": str(error)}, 400)
-        except WeaklabError as error:
-            return as_json({"error": str(error)}, 409)
+            body = await _body(request) if request.method == "POST" else {}
+            role = request.scope["state"]["role"]
+            reply = await run_in_threadpool(call, Asked(role, request.path_params, request.query_params, body))
+        except TOLD as error:
+            return as_json({"error": str(error)}, status_of(error))
+        return _file_response(reply) if isinstance(reply, Content) else as_json(reply)
 
     return endpoint
+
+
+def _file_response(reply: Content) -> Response:
+    if reply.file:
+        headers = {"content-disposition": f'attachment; filename="{reply.file}"'}
+    else:
+        headers = {"cache-control": "private, max-age=3600"}
+    return Response(reply.content, media_type=reply.media_type, headers=headers)
 
 
 async def _body(request: Request) -> Any:

@@ -75,7 +75,7 @@ def serve(
             with _quiet_signals():
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
-            page.tabs.close()
+            page.calls.close()
         say("stopped; every answer is stored")
 
 

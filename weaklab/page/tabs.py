@@ -208,7 +208,7 @@ class Tabs:
         self._closing: list[threading.Thread] = []
         self._lock = threading.Lock()
 
-    def begin(self, annotator: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    def begin(self, annotator: Any, before: dict[str, Any] | None = None) -> dict[str, Any]:
         """Begin a session; return its id and the number of the last message that was received.
 
         Parameters
