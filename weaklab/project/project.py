@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
-from weaklab.project import answering, asking, corrections, imports, quality, registering, results
+from weaklab.project import answering, asking, corrections, imports, quality, registering, results, rules
 from weaklab.project.answers import answers
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.opening import opened
@@ -182,6 +182,8 @@ class Project:
     add_crowd = _call(registering.add_crowd)
     remove = _call(registering.remove)
     try_on = _call(registering.try_on)
+    propose_rules = _call(rules.propose_rules)
+    accept_rule = _call(rules.accept_rule)
     reload = _call(Workspace.reload)
 
     # ---- training, questions and answers
