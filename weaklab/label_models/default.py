@@ -96,8 +96,9 @@ class CommitteeModel(LabelModel):
     votes not
       counted a second time. With ``features`` there is one more: a cross-fitted classifier that learns from what the
       others say of all records (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels records that
-      nobody votes on. If it leaves a class at under a quarter or over four times what the others gave it, with fewer
-      than ``few_labels`` labels, it is dropped.
+      nobody votes on. With sentence vectors, manual labels alone teach a part of it, or all where votes teach
+      nothing. If it leaves a class at under a quarter or over four times what the others gave it, with fewer than
+      ``few_labels`` labels, it is dropped.
     - tau, w, d, o and b are found from the manual labels by penalised maximum likelihood. Without manual labels they
       keep their prior values: tau = 0, w = ``member_weight``, d = o = 0, and b = the log of the class balance if one is
       given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class than
