@@ -257,6 +257,7 @@ class Project:
     explain = _call(results.explain)
     freeze = _call(results.freeze)
     status = _call(quality.status)
+    map = _call(quality.map_of_records)
     summary = _call(quality.summary)
     evaluate = _call(quality.evaluate)
     label_or_abstain = _call(quality.label_or_abstain)

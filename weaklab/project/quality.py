@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.classifiers import WeakClassifier
-from weaklab.core.errors import HeuristicError
+from weaklab.core.errors import HeuristicError, ProjectError
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.snapshot import names_in_use
 from weaklab.project.summary import ProjectFacts, Summary
@@ -231,6 +231,38 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
 def votes(work: Workspace, /) -> Votes:
     """Return what every member votes on every record: the label matrix, scores, confidences and faults."""
     return work.state().votes
+
+
+def map_of_records(work: Workspace, /) -> pd.DataFrame:
+    """Return two coordinates for each record, between -1 and 1, so that similar records are near each other: columns
+    ``id``, ``x`` and ``y``.
+
+    Made from the features that the project has: sentence vectors where there are, words and columns else. It is kept
+    until the records change. See :func:`weaklab.features.plane.plane` for what such a map can say.
+
+    Raises
+    ------
+    ProjectError
+        The records have neither text nor numbers.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["ham", "spam"], timeout=None)
+    >>> _ = project.add_records(["win a prize", "prize draw", "lunch at noon", "lunch at one"], quiet=True)
+    >>> project.map().shape
+    (4, 3)
+    """
+    import pandas as pd
+
+    work.finish_encoding()
+    with work.working:
+        work.refresh()
+        views = work.cache.views
+        if views.learnable is None:
+            raise ProjectError(f"{work.path}: its records have neither text nor numbers, so there is nothing to map")
+        places, ids = views.plane(), work.rows.ids
+    return pd.DataFrame({"id": ids, "x": places[:, 0], "y": places[:, 1]})
 
 
 def status(work: Workspace, /) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,6 +115,14 @@ class Views:
             assert self._features is not None
             self._wide = self.embedding(self._features())
         return np.asarray(self._wide)
+
+    def plane(self) -> NDArray[np.float32]:
+        """Return two coordinates for each record, see :func:`weaklab.features.plane.plane`: float32 (n, 2)."""
+        from weaklab.features.plane import plane
+
+        # sentence vectors may be of another encoder than last time, so that their content stands in the name
+        held = hashlib.blake2b(self.E().tobytes(), digest_size=8).hexdigest() if self.embedding.sentence else "words"
+        return np.asarray(self._keep(f"plane-{held}", lambda: plane(self.E(), self.keys)))
 
     @property
     def learnable(self) -> Callable[[], NDArray[np.float32]] | None:
