@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from weaklab.core.errors import WeaklabError
+from weaklab.page.access import LABEL
 from weaklab.page.committee import PageCommittee
 from weaklab.page.overview import overview, project_facts
 from weaklab.page.shown import image, visible_value
@@ -31,7 +34,6 @@ ERRORS: list[tuple[type[Exception], int]] = [
     (WeaklabError, 409),
     (ValueError, 400),
     (TypeError, 400),
-    (OverflowError, 400),
 ]
 """Errors that are told to whoever asked, the first that fits, and their status in HTTP."""
 TOLD = tuple(kind for kind, _ in ERRORS)
@@ -71,6 +73,10 @@ class PageCalls:
     def __init__(self, project: Project, **options: Any) -> None:
         self.project, self.tabs = project, Tabs(project, **options)
         self.table, self.committee = PageTable(project), PageCommittee(project)
+        self._patterns: dict[str, list[tuple[re.Pattern[str], Call]]] = {READ: [], WRITE: []}
+        for method, path, call in self.routes():
+            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
+            self._patterns[method].append((re.compile(pattern), call))
 
     def routes(self) -> list[tuple[str, str, Call]]:
         """Return how each call is made: ``GET`` or ``POST`` (with JSON), its path, and what answers it."""
@@ -88,6 +94,25 @@ class PageCalls:
             (READ, "text", self._text),
             (READ, "image", self._image),
         ]
+
+    def answer(self, target: Any, body: Any, role: str) -> tuple[int, Any]:
+        """Answer a call that came as a message; return its status, as in HTTP, and the value or ``{"error": ...}``.
+
+        Parameters
+        ----------
+        target : the path, and a query behind it
+        body : None for a call that only reads
+        role : what the asker may do
+        """
+        method = READ if body is None else WRITE
+        path, _, query = str(target).partition("?")
+        if method == WRITE and role != LABEL:
+            return 403, {"error": "this project is open for reading only"}
+        for pattern, call in self._patterns.get(method, []):
+            if found := pattern.fullmatch(path):
+                asked = Asked(role, found.groupdict(), dict(parse_qsl(query, keep_blank_values=True)), body or {})
+                return _told(call, asked)
+        return 404, {"error": f"there is no call {path!r}"}
 
     def close(self) -> None:
         """Close the sessions."""
@@ -138,6 +163,15 @@ class PageCalls:
         if suffix not in DOWNLOADS:
             raise NotHereError(f"there are downloads in {', '.join(DOWNLOADS)}")
         return Content(self.table.download(asked.query, suffix), DOWNLOADS[suffix], f"records{suffix}")
+
+
+def _told(call: Call, asked: Asked) -> tuple[int, Any]:
+    try:
+        return 200, call(asked)
+    except TOLD as error:
+        return status_of(error), {"error": str(error)}
+    except Exception as error:
+        return 500, {"error": f"{type(error).__name__}: {error}"}
 
 
 def status_of(error: Exception) -> int:

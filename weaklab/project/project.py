@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -247,6 +248,31 @@ class Project:
         return Session(
             self, annotator, strategy=strategy, batch=batch, again=again, overlap=overlap, background=background
         )
+
+    def widget(self, view: str = "label", annotator: str | None = None, *, height: int = 580, **options: Any) -> Any:
+        """Return the labeling page as a widget for JupyterLab, Notebook 7, VS Code and marimo.
+
+        It needs anywidget: ``pip install 'weaklab[widget]'``. No server is started: the widget calls a session of this
+        project, and each answer is stored at once.
+
+        Parameters
+        ----------
+        view : what to begin with: ``"label"``, ``"table"`` or another view of the page
+        annotator : who labels, by default the project's
+        height : in pixels
+        options : for :meth:`session`
+
+        Raises
+        ------
+        WeaklabError
+            anywidget is missing, or there is no such view.
+
+        Examples
+        --------
+        >>> project.widget()  # doctest: +SKIP
+        """
+        # it stands in a room above this one, as all that shows a project does
+        return import_module("weaklab.page.widget").widget(self, view, annotator, height=height, **options)
 
     # ---- results, and how good they are
 

@@ -70,7 +70,7 @@ export function LabelView({ work, project, transport, color }) {
   const heading = useRef();
   useLayoutEffect(() => {
     tell("");
-    if (!dialog) heading.current?.focus({ preventScroll: true });
+    if (!dialog && (transport.focused?.() ?? true)) heading.current?.focus({ preventScroll: true });
   }, [record?.id]);
 
   return html`<main class="labeling">

@@ -1,5 +1,6 @@
 // The page: shows the module in the whole window and talks to the server over HTTP.
 
+import { memory } from "./memory.js";
 import { mount } from "./weaklab.js";
 
 if (location.search) history.replaceState(null, "", location.pathname); // the link has done its work
@@ -13,31 +14,14 @@ async function ask(path, body) {
   throw Object.assign(new Error(found.error || response.statusText), { status: response.status });
 }
 
-/** A value kept by the browser; nothing depends on it being there. */
-function memory(storage) {
-  return {
-    get(name) {
-      try {
-        return JSON.parse(storage.getItem(`weaklab ${location.pathname} ${name}`));
-      } catch {
-        return null;
-      }
-    },
-    put(name, value) {
-      try {
-        storage.setItem(`weaklab ${location.pathname} ${name}`, JSON.stringify(value));
-      } catch {
-        // storage is full or switched off
-      }
-    },
-  };
-}
-
 mount(document.getElementById("weaklab"), {
   ask,
-  tab: memory(sessionStorage),
-  browser: memory(localStorage),
+  tab: memory(() => sessionStorage, location.pathname),
+  browser: memory(() => localStorage, location.pathname),
   keys: document,
+  opened: (project) => {
+    document.title = `${project.name} · weaklab`;
+  },
   leave: (session) => {
     const blob = new Blob(["{}"], { type: "text/plain" });
     navigator.sendBeacon(`api/sessions/${session}/end`, blob);

@@ -1,6 +1,6 @@
 // One record as a person reads it: its texts large, its other fields in a list, and what the committee says.
 
-import { html, useState } from "./vendor/preact.js";
+import { html, useEffect, useState } from "./vendor/preact.js";
 import { isCode, percent, plain, visible } from "./text.js";
 
 export function Record({ record, transport, lit, color }) {
@@ -19,7 +19,10 @@ export function Record({ record, transport, lit, color }) {
 
 function Picture({ field, transport }) {
   const [failed, setFailed] = useState(false);
-  const source = transport.image ? transport.image(field) : field.url;
+  const [source, setSource] = useState(transport.image ? undefined : field.url);
+  useEffect(() => {
+    transport.image?.(field).then(setSource, () => setFailed(true));
+  }, []);
   if (failed) return html`<p class="quiet">${plain(field.name)}: no image could be shown</p>`;
   return html`<figure><img src=${source} alt=${plain(field.name)} onError=${() => setFailed(true)} /></figure>`;
 }

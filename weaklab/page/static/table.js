@@ -188,8 +188,8 @@ export function TableView({ project, transport, color, work, start }) {
         <i class="dot"></i>${plain(label)}${!settings.off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}
       ${!reader && html`<button class="plain" disabled=${!steps.length} onClick=${undo} title=${steps.length ? `take back ${steps.at(-1).said}` : ""}>Undo</button>`}
       ${!reader && html`<button class="plain" disabled=${!total} onClick=${() => { setEverything(!everything); setChosen(new Set()); }}>${everything ? "Choose none" : "Choose all"}</button>`}
-      <a class="plain" href=${`api/records/download.csv?${query}`} download>CSV</a>
-      <a class="plain" href=${`api/records/download.parquet?${query}`} download>Parquet</a>
+      <${SaveLink} transport=${transport} path=${`records/download.csv?${query}`}>CSV</${SaveLink}>
+      <${SaveLink} transport=${transport} path=${`records/download.parquet?${query}`}>Parquet</${SaveLink}>
     </div>
     ${problem && html`<p class="banner" role="alert">${plain(problem)}</p>`}
     <div class="grid" ref=${scroller} onScroll=${scrolled} onKeyDown=${press} tabindex="0" role="grid" aria-label="Records" aria-rowcount=${total}
@@ -201,6 +201,11 @@ export function TableView({ project, transport, color, work, start }) {
     </div>
     <p class="quiet foot">Arrows or <kbd>j</kbd> <kbd>k</kbd> move, <kbd>x</kbd> chooses, Shift and arrows choose several${reader ? "" : ", digits label, "}${reader ? "" : html`<kbd>u</kbd> takes the last step back`}.</p>
   </main>`;
+}
+
+function SaveLink({ transport, path, children }) {
+  if (transport.save) return html`<button class="plain" onClick=${() => transport.save(path)}>${children}</button>`;
+  return html`<a class="plain" href=${`api/${path}`} download>${children}</a>`;
 }
 
 function Choice({ name, value, set, options, every = "any" }) {

@@ -5,6 +5,13 @@
 //   tab, browser     -> get(name), put(name, value): kept as long as the tab, and for good
 //   keys             -> the element whose keys are listened to
 //   leave(session)   -> says that the tab is closed
+// and, where they are wanted:
+//   name, view       -> who labels, and the view to begin with
+//   opened(project)  -> is told the facts about the project when they are there
+//   focused()        -> whether the keys of a person come here; without it they do
+//   silence          -> what to say while Python does not answer
+//   image(field)     -> a promise of the address of an image
+//   save(path)       -> saves a file; without it a link does
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { CommitteeView } from "./committee.js";
@@ -33,13 +40,16 @@ export function mount(root, transport) {
 function App({ transport }) {
   const [project, setProject] = useState(null);
   const [failed, setFailed] = useState(null);
-  const [name, setName] = useState(() => transport.browser.get("name") || null);
+  const [name, setName] = useState(() => transport.name || transport.browser.get("name") || null);
   useEffect(() => {
-    transport.ask("project").then(setProject, setFailed);
+    const opened = (found) => {
+      transport.opened?.(found);
+      setProject(found);
+    };
+    transport.ask("project").then(opened, setFailed);
   }, []);
   if (failed) return html`<main class="door"><h1>weaklab</h1><p>${plain(failed.message)}</p></main>`;
   if (!project) return html`<main class="door" aria-busy="true"></main>`;
-  document.title = `${project.name} · weaklab`;
   if (project.role === "read") return html`<${Looker} project=${project} transport=${transport} />`;
   if (!name) {
     const begin = (given) => {
@@ -71,7 +81,7 @@ function Door({ project, begin }) {
 
 /** For somebody who may only look. */
 function Looker({ project, transport }) {
-  const [view, setView] = useState("overview");
+  const [view, setView] = useState(VIEWS.some(([id, , , open]) => open && id === transport.view) ? transport.view : "overview");
   const [start, setStart] = useState(null);
   const open = (id, filters = null) => {
     setStart(filters);
@@ -96,10 +106,10 @@ function colors(labels) {
   };
 }
 
-function Desk({ name, project: opened, transport, leave }) {
+function Desk({ name, project, transport, leave }) {
   const [, redraw] = useState(0);
   const [failed, setFailed] = useState("");
-  const [view, setView] = useState("label");
+  const [view, setView] = useState(transport.view || "label");
   const [start, setStart] = useState(null); // filters with which the table begins
   const open = (id, filters = null) => {
     setStart(filters);
@@ -134,8 +144,6 @@ function Desk({ name, project: opened, transport, leave }) {
       work.stop();
     };
   }, []);
-  const news = work.project; // labels and files may have been changed since the page was opened
-  const project = news ? { ...opened, labels: news.label_names, load_errors: news.load_errors } : opened;
   const color = colors(project.labels);
   const View = VIEWS.find(([id]) => id === view)[2];
   return html`
@@ -149,6 +157,7 @@ function Desk({ name, project: opened, transport, leave }) {
     </header>
     ${failed && html`<p class="banner" role="alert">${plain(failed)}</p>`}
     ${work.lockedOut && html`<p class="banner" role="alert">This browser is no longer let in. Open the link that the server prints; ${work.outbox.length} answers wait here.</p>`}
+    ${!work.connected && transport.silence && html`<p class="banner" role="alert">${transport.silence}</p>`}
     ${work.problem && !work.lockedOut && html`<p class="banner" role="alert">${plain(work.problem)}</p>`}
     ${project.load_errors.map((error) => html`<p class="banner" key=${error}>${plain(error)}</p>`)}
     <${View} work=${work} project=${project} transport=${transport} color=${color} open=${open} start=${start} />
