@@ -87,6 +87,24 @@ def test_a_link_opens_one_browser_and_the_cookie_keeps_it_open(server):
     assert Client(server.port, server.link).get("/api/project")["name"] == "p"
 
 
+def test_cookies_of_other_programs_on_this_machine_are_no_hindrance(server):
+    known = Client(server.port, server.link)
+    name, _, _ = known.cookie.partition("=")
+    others = (f'settings={{"a": [1]}}; {known.cookie}', f"a[b]=c; {known.cookie}", f"{name}=stale; {known.cookie}")
+    for cookie in others:
+        assert known.send("GET", "/api/project", Cookie=cookie)[0] == 200
+    assert known.send("GET", "/api/project", Cookie=f"{name}=stale")[0] == 401
+
+
+def test_who_could_only_look_labels_with_the_other_link(server):
+    looker = Client(server.port, server.read_only_link)
+    status, headers, _ = looker.send("GET", server.link)
+    looker.cookie = headers["set-cookie"].partition(";")[0]
+    assert (status, looker.get("/api/project")["role"]) == (200, "label")
+    assert "set-cookie" not in looker.send("GET", server.read_only_link)[1]
+    assert looker.get("/api/project")["role"] == "label"
+
+
 def test_the_cookie_is_kept_from_scripts_and_other_sites_and_every_response_has_the_headers(server):
     _, headers, _ = Client(server.port).send("GET", server.link)
     assert "HttpOnly" in headers["set-cookie"]
@@ -162,6 +180,13 @@ def test_nonsense_is_refused_in_plain_words(server):
     assert person.send("POST", "/api/sessions", "x" * 5_000_000)[0] == 400
     assert person.send("POST", "/api/sessions/unknown", {})[0] == 410
     assert person.send("GET", "/api/sessions")[0] == 405
+    assert person.send("GET", f"/static/{'a' * 5000}.css")[0] == 404
+    assert person.send("POST", f"/api/sessions/{person.session}", {"want": float("inf")})[0] == 400
+    for before in ({"messages": [3]}, {"messages": [{"n": "1"}]}, {"after": float("inf")}, {"messages": 7}):
+        assert person.send("POST", "/api/sessions", {"annotator": "Bo", "before": {"session": "x", **before}})[0] == 400
+    for filters in (None, 7, [], "x", {"search": 1}):
+        body = {"annotator": "Ann", "label": "ham", "filters": filters}
+        assert person.send("POST", "/api/records/label", body)[0] == 400
 
 
 # ---- labels
@@ -213,12 +238,24 @@ def test_a_wrong_message_is_refused_and_the_others_go_on(server, project):
         {"kind": "answer", "record": None, "value": "ham"},
         {"kind": "dance"},
         {"kind": "note", "record": a, "value": " "},
+        {"kind": "note", "record": a, "value": "half of a pair: \ud800"},
+        {"kind": "skip", "record": float("inf")},
         {"kind": "undo", "of": person.n + 1},
         {"kind": "answer", "record": b, "value": "spam"},
     )
-    assert [one["n"] for one in found["refused"]] == [1, 2, 3, 4, 5, 6]
-    assert found["done"] == 8
+    assert [one["n"] for one in found["refused"]] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert found["done"] == 10
     assert standing(project) == [(b, "Ann", "spam")]
+
+
+def test_labels_that_are_changed_while_the_page_is_open_are_told(server, project):
+    person = server.person("Ann")
+    assert person.sync()["project"]["label_names"] == ["ham", "spam"]
+    with weaklab.Project(project.path) as other:
+        other.label_set.rename("ham", "wanted")
+    found = person.sync()
+    assert found["project"]["label_names"] == ["wanted", "spam"]
+    assert found["project"]["load_errors"] == list(project.load_errors)
 
 
 def test_records_come_with_fields_marked_words_and_votes(tmp_path):

@@ -9,7 +9,6 @@ import os
 import secrets
 import threading
 import time
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -179,10 +178,11 @@ class Guard:
         role = self._role(given)
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         found = self._refusal(scope, given, role, bool(token))
-        if not found and role is None and scope["path"] == "/" and token:
-            role = self._access.redeem(token)
+        if not found and role != LABEL and scope["path"] == "/" and token:  # who may look may be let in to label
+            redeemed = self._access.redeem(token)
+            role = redeemed or role
             found = 0 if role or self._access.has_password else 401
-            scope.setdefault("state", {})["cookie"] = None if role is None else self._access.cookie(role)
+            scope.setdefault("state", {})["cookie"] = None if redeemed is None else self._access.cookie(redeemed)
         if found:
             await _refuse(send, found)
             return
@@ -211,11 +211,10 @@ class Guard:
         return scheme in ("http", "https") and host.lower() in self._hosts
 
     def _role(self, given: dict[str, str]) -> str | None:
-        try:
-            held = SimpleCookie(given.get("cookie", "")).get(self._cookie_name)
-        except CookieError:
-            return None
-        return None if held is None else self._access.role_of(held.value)
+        # programs on other ports of this machine set cookies, too, of any form: each pair is read by itself
+        pairs = (pair.strip().partition("=") for pair in given.get("cookie", "").split(";"))
+        roles = (self._access.role_of(value) for name, _, value in pairs if name == self._cookie_name)
+        return next((role for role in roles if role), None)
 
 
 def _with_headers(send: Send) -> Send:

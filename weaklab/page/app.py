@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4_000_000
 """A request with more is refused."""
+LONGEST_NAME = 100
+"""Of a file of the page; systems refuse to look for very long ones."""
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ENTRY_FILES = ("weaklab.css", "enter.js", "icon.svg")
 """What the page with the password field needs; the one thing that can be had without a cookie."""
@@ -133,6 +135,6 @@ def static_file(name: str) -> Response:
     parts = name.split("/")
     file = folder.joinpath(*parts)
     suffix = "." + name.rpartition(".")[2]
-    if ".." in parts or "" in parts or suffix not in TYPES or not file.is_file():
+    if ".." in parts or "" in parts or suffix not in TYPES or len(name) > LONGEST_NAME or not file.is_file():
         return Response("there is no such file", 404, media_type="text/plain")
     return Response(file.read_bytes(), media_type=TYPES[suffix])

@@ -34,6 +34,7 @@ ERRORS: list[tuple[type[Exception], int]] = [
     (WeaklabError, 409),
     (ValueError, 400),
     (TypeError, 400),
+    (OverflowError, 400),
 ]
 """Errors that are told to whoever asked, the first that fits, and their status in HTTP."""
 TOLD = tuple(kind for kind, _ in ERRORS)

@@ -73,7 +73,7 @@ class PageTable:
             raise RefusedError("a label is a text")
         records = given.get("records")
         if not isinstance(records, list):
-            records = self._table(given.get("filters") or {}).ids()
+            records = self._table(_filters(given.get("filters"))).ids()
         if not 1 <= len(records) <= MOST_LABELED:
             raise RefusedError(f"{counted(len(records), 'record')} chosen; wanted 1 to {MOST_LABELED:,}")
         work = self._project.workspace
@@ -130,6 +130,13 @@ class PageTable:
             while len(self._tables) > KEPT_TABLES:
                 self._tables.popitem(last=False)
         return table
+
+
+def _filters(given: Any) -> dict[str, str]:
+    """Return the filters that came as JSON: none at all would mean every record, so they have to be there."""
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise RefusedError("wanted a list of ids, records, or filters, each a text")
+    return given
 
 
 def filtered(project: Project, filters: Mapping[str, str]) -> RecordTable:

@@ -53,7 +53,7 @@ class Tab:
     def __init__(self, project: Project, annotator: str, done: int = 0, **options: Any) -> None:
         self.session = project.session(annotator, **options)
         self.done, self.seen = done, time.monotonic()
-        self._work = project.workspace
+        self._project, self._work = project, project.workspace
         self._lock = threading.Lock()
         self._failed: set[int] = set()
 
@@ -87,6 +87,8 @@ class Tab:
                     "labels": self._work.snapshot.n_labels,
                     "records": len(self._work.rows),
                     "curve": self._work.accuracy.curve(),
+                    "label_names": list(self._work.label_names),
+                    "load_errors": list(self._project.load_errors),
                 },
             }
 
@@ -113,9 +115,9 @@ class Tab:
             message = new.pop(0)
             try:
                 taken = self._do(message)
-            except (RefusedError, UnknownLabelError) as error:
+            except (RefusedError, UnknownLabelError, ValueError, TypeError) as error:  # sending it again would not help
                 self._failed.add(self.done + 1)
-                refused.append({"n": self.done + 1, "record": message.get("record"), "why": str(error)})
+                refused.append({"n": self.done + 1, "why": str(error)})
             except WeaklabError as error:  # a full disk, a database that another process holds: later it may be well
                 return str(error)
             else:
@@ -265,6 +267,8 @@ class Tabs:
     def _received(self, annotator: str, before: dict[str, Any]) -> int:
         """Return the number of the last message of an earlier session that was stored."""
         session, messages = str(before.get("session")), list(before.get("messages") or [])
+        if not all(isinstance(message, dict) and type(message.get("n")) is int for message in messages):
+            raise RefusedError("messages are JSON objects, each with its number, n")
         with self._lock:
             tab = self._tabs.get(session)
         if tab is not None:

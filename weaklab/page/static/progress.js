@@ -6,7 +6,8 @@ import { counted, percent, plain } from "./text.js";
 export function Progress({ work, labels, color }) {
   const state = work.state;
   if (!state) return null;
-  const waiting = work.outbox.filter((message) => message.kind === "answer");
+  const takenBack = new Set(work.outbox.filter((message) => message.kind === "undo").map((message) => message.of));
+  const waiting = work.outbox.filter((message) => message.kind === "answer" && !takenBack.has(message.n));
   const given = state.given.total + waiting.length;
   const counts = { ...state.given.by_label };
   for (const message of waiting) counts[message.value] = (counts[message.value] || 0) + 1;
@@ -18,7 +19,7 @@ export function Progress({ work, labels, color }) {
     <p class="figures">
       <span><b>${given.toLocaleString("en")}</b>this session</span>
       <span><b>${state.given.per_minute.toFixed(state.given.per_minute < 10 ? 1 : 0)}</b>per minute</span>
-      <span><b>${project.labels.toLocaleString("en")}</b>of ${project.records.toLocaleString("en")}</span>
+      <span><b>${(project.labels + waiting.length).toLocaleString("en")}</b>of ${project.records.toLocaleString("en")} labeled</span>
     </p>
     <ul class="shares counts">${shown.map((label) => html`<li key=${label}>
       <span class="name"><i class=${`dot c${color(label)}`}></i>${plain(label)}</span>

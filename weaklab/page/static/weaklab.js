@@ -106,7 +106,7 @@ function colors(labels) {
   };
 }
 
-function Desk({ name, project, transport, leave }) {
+function Desk({ name, project: opened, transport, leave }) {
   const [, redraw] = useState(0);
   const [failed, setFailed] = useState("");
   const [view, setView] = useState(transport.view || "label");
@@ -144,6 +144,8 @@ function Desk({ name, project, transport, leave }) {
       work.stop();
     };
   }, []);
+  const news = work.project; // labels and files may have been changed since the page was opened
+  const project = news ? { ...opened, labels: news.label_names, load_errors: news.load_errors } : opened;
   const color = colors(project.labels);
   const View = VIEWS.find(([id]) => id === view)[2];
   return html`
