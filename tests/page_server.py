@@ -12,7 +12,7 @@ class Client:
 
     def __init__(self, port, link=None):
         self.port, self.cookie = port, None
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         if link:
             status, headers, _ = self.send("GET", link)
             assert status == 200
