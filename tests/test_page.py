@@ -17,6 +17,7 @@ import pytest
 
 import weaklab
 from weaklab.core.errors import WeaklabError
+from weaklab.page.shown import field
 from weaklab.project.answering import flagged
 
 pytest.importorskip("uvicorn", reason="the page needs the packages of the extra 'page'")
@@ -282,6 +283,22 @@ def test_records_come_with_fields_marked_words_and_votes(tmp_path):
                 assert (status, headers["content-type"], content) == (200, "image/png", png)
             assert person.get("/api/text?record=a+b&column=text")["text"] == rows[0]["text"]
             assert person.get("/api/text?record=a+b&column=truth")["text"] == ""
+
+
+def test_a_long_list_of_numbers_says_how_many_are_left():
+    shown = field("7", "v", [0.5] * 400)
+    assert (shown["kind"], len(shown["rows"][0]), shown["numbers"]) == ("table", 50, 400)
+
+
+def test_labels_are_counted_while_somebody_answers_without_a_pause(server, project, monkeypatch):
+    monkeypatch.setattr("weaklab.page.tabs.LOOK_SECONDS", -1)
+    person = server.person("Ann")
+    first, second = person.sync()["queue"][:2]
+    person.sync({"kind": "answer", "record": first, "value": "ham"})
+    with project.workspace.working:  # no training holds it now
+        pass
+    found = person.sync({"kind": "answer", "record": second, "value": "ham"})
+    assert found["project"]["labels"] in (1, 2)
 
 
 def test_a_file_that_is_no_image_is_not_served(tmp_path):

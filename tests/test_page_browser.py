@@ -181,6 +181,31 @@ def test_from_key_to_painted_record_in_a_moment(browser, tmp_path):
         assert took[30] < 50  # the rest depends on what else this machine does
 
 
+def test_one_of_many_labels_is_found_by_typing(browser, tmp_path):
+    labels = [f"card_arrival_{i}" for i in range(60)] + ["lost_or_stolen_card"]
+    with weaklab.Project(tmp_path / "p", labels=labels, timeout=None) as project:
+        project.add_records([{"id": str(i), "text": f"where is my card {i}"} for i in range(9)], quiet=True)
+        with running(project) as server:
+            page = opened(browser, url(server))
+            page.keyboard.press("/")
+            for _ in range(45):
+                page.keyboard.press("ArrowDown")
+            in_sight = "() => { const [list, one] = ['#found', '#found [aria-selected=true]'].map((at) => "
+            in_sight += "document.querySelector(at).getBoundingClientRect()); "
+            in_sight += "return one.top >= list.top - 1 && one.bottom <= list.bottom + 1; }"
+            assert page.evaluate(in_sight)
+            page.keyboard.type("card lost")
+            assert page.inner_text("#found").split()[0] == "lost_or_stolen_card"
+            record = press(page, "Enter")
+            all_stored(page)
+            assert standing(project) == [(record, "Ada", "lost_or_stolen_card")]
+            page.click("text=Table")
+            page.wait_for_selector("#row-0 .text")
+            with page.expect_response("**/api/records/label"):
+                page.select_option("[aria-label='Give another label']", "card_arrival_40")
+            assert "card_arrival_40" in [label for _, _, label in standing(project)]
+
+
 def test_keys_can_be_changed_and_switched_off(browser, project):
     with running(project) as server:
         page = opened(browser, url(server))

@@ -121,7 +121,7 @@ def _rows(value: Any) -> dict[str, Any] | None:
         rows = [[_cell(cell) for cell in row[:MOST_CELLS]] for row in value[: MOST_CELLS // wide + 1]]
         return {"head": [], "rows": rows, "all": len(value)}
     if all(type(cell) in (int, float) for cell in value):
-        return {"head": [], "rows": [[_cell(cell) for cell in value[:50]]], "all": len(value)}
+        return {"head": [], "rows": [[_cell(cell) for cell in value[:50]]], "numbers": len(value)}
     return None
 
 

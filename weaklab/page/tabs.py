@@ -24,6 +24,8 @@ MOST_AHEAD = 100
 """A tab holds at most so many records ready."""
 IDLE_SECONDS = 900.0
 """A tab that was silent for so long has gone: its records are free for others."""
+LOOK_SECONDS = 1.0
+"""Labels are counted so often while somebody answers without a pause."""
 LONGEST_NAME, LONGEST_NOTE = 60, 10_000
 KINDS = {"answer": LABEL, "skip": SKIP, "requeue": REQUEUE, "note": NOTE, "flag": NOTE, "undo": UNDO}
 """What is sent from a tab, and the kind of event that it makes; ``redo`` makes that of the answer given again."""
@@ -52,7 +54,7 @@ class Tab:
 
     def __init__(self, project: Project, annotator: str, done: int = 0, **options: Any) -> None:
         self.session = project.session(annotator, **options)
-        self.done, self.seen = done, time.monotonic()
+        self.done, self.seen, self._looked = done, time.monotonic(), 0.0
         self._project, self._work = project, project.workspace
         self._lock = threading.Lock()
         self._failed: set[int] = set()
@@ -71,7 +73,7 @@ class Tab:
             refused: list[dict[str, Any]] = []
             undone: list[dict[str, Any]] = []
             blocked = self._receive(messages, refused, undone)
-            if not messages:
+            if not messages or self.seen - self._looked > LOOK_SECONDS:
                 self._look()
             asks = self.session.ahead(min(max(int(want), 1), MOST_AHEAD))
             return {
@@ -97,6 +99,7 @@ class Tab:
         if self._work.working.acquire(blocking=False):
             try:
                 self._work.refresh()
+                self._looked = time.monotonic()
             finally:
                 self._work.working.release()
 

@@ -43,15 +43,33 @@ export function KeysDialog({ settings, change, close, labels, keysOfLabels }) {
   </${Dialog}>`;
 }
 
+const MOST_FOUND = 100;
+/** Words are told apart by spaces, whatever the names of labels have in their place: "card arr" finds card_arrival. */
+const words = (text) => text.toLowerCase().replace(/[\s_./:-]+/g, " ").trim();
+
+/** The labels that hold what was typed, those that begin with it first, then those that hold each of its words. */
+function fitting(labels, typed) {
+  const wanted = words(typed);
+  const parts = wanted.split(" ");
+  const rank = (label) => {
+    const name = words(label);
+    if (label.toLowerCase().startsWith(typed.trim().toLowerCase()) || name.startsWith(wanted)) return 0;
+    if (label.toLowerCase().includes(typed.trim().toLowerCase()) || name.includes(wanted)) return 1;
+    return parts.every((part) => name.includes(part)) ? 2 : 3;
+  };
+  return [0, 1, 2].flatMap((wantedRank) => labels.filter((label) => rank(label) === wantedRank));
+}
+
 export function FindDialog({ labels, probabilities, color, choose, close }) {
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
-  const wanted = typed.trim().toLowerCase();
+  const list = useRef();
   const order = mostProbable(labels, probabilities, labels.length);
-  const starts = order.filter((label) => label.toLowerCase().startsWith(wanted));
-  const found = [...starts, ...order.filter((label) => !starts.includes(label) && label.toLowerCase().includes(wanted))];
+  const found = fitting(order, typed).slice(0, MOST_FOUND);
   const place = Math.min(at, found.length - 1);
+  useLayoutEffect(() => list.current.children[place]?.scrollIntoView({ block: "nearest" }), [place, typed]);
   const press = (event) => {
+    if (event.isComposing) return;
     if (event.key === "ArrowDown") setAt(Math.min(place + 1, found.length - 1));
     else if (event.key === "ArrowUp") setAt(Math.max(place - 1, 0));
     else if (event.key === "Enter" && found[place] !== undefined) choose(found[place]);
@@ -62,7 +80,7 @@ export function FindDialog({ labels, probabilities, color, choose, close }) {
     <input class="find" type="text" autofocus role="combobox" aria-expanded="true" aria-controls="found" aria-label="Label"
       aria-activedescendant=${found.length ? `found-${place}` : undefined} value=${typed} onKeyDown=${press}
       onInput=${(event) => { setTyped(event.target.value); setAt(0); }} autocomplete="off" spellcheck=${false} />
-    <ul id="found" role="listbox" aria-label="Labels">${found.slice(0, 100).map((label, i) => html`<li key=${label} id=${`found-${i}`} role="option"
+    <ul id="found" ref=${list} role="listbox" aria-label="Labels">${found.map((label, i) => html`<li key=${label} id=${`found-${i}`} role="option"
       aria-selected=${i === place} onClick=${() => choose(label)}><i class=${`dot c${color(label)}`}></i>${plain(label)}
       ${probabilities[label] !== undefined && html`<span class="number">${(100 * probabilities[label]).toFixed(0)} %</span>`}</li>`)}</ul>
     ${!found.length && html`<p class="quiet">No label has this in its name.</p>`}

@@ -5,7 +5,7 @@ import { FindDialog, KeysDialog } from "./dialogs.js";
 import { actionKeys, checkedSettings, keyName, keyOf, labelKeys, mostProbable } from "./keys.js";
 import { Progress } from "./progress.js";
 import { Opinion, Record } from "./record.js";
-import { percent, plain } from "./text.js";
+import { areLong, breakable, percent, plain } from "./text.js";
 
 const MOST_BUTTONS = 12;
 const SWIPE = 90;
@@ -109,14 +109,14 @@ export function LabelView({ work, project, transport, color }) {
 function Choices({ labels, record, keysOfLabels, color, choose, find, findKey, acceptKey, off }) {
   const many = labels.length > MOST_BUTTONS;
   const shown = many ? mostProbable(labels, record.probabilities, 5) : labels;
-  return html`<div class="choices" role="group" aria-label="Labels">
+  return html`<div class=${`choices ${areLong(shown) ? "wide" : ""}`} role="group" aria-label="Labels">
     ${shown.map((label) => {
       const keys = keysOfLabels.get(label) || [];
       const suggested = label === record.suggestion;
       const shortcuts = [...(suggested ? [acceptKey] : []), ...keys];
       return html`<button key=${label} class=${`choice c${color(label)} ${suggested ? "suggested" : ""}`} onClick=${() => choose(label)}
           aria-keyshortcuts=${off || !shortcuts.length ? undefined : shortcuts.join(" ")}>
-        <i class="dot"></i><span class="name">${plain(label)}</span>
+        <i class="dot"></i><span class="name">${breakable(label)}</span>
         ${suggested && html`<span class="sure"><span class="hidden">suggested, probability </span>${percent(record.probabilities[label])}</span>`}
         ${!off && html`<span class="hints">${suggested && html`<kbd>${keyName(acceptKey)}</kbd>`}${keys.map((key) => html`<kbd key=${key}>${key}</kbd>`)}</span>`}
       </button>`;

@@ -1,7 +1,7 @@
 // How the work goes: counts, pace, the estimated accuracy and its curve, and what the last training changed.
 
 import { html } from "./vendor/preact.js";
-import { counted, percent, plain } from "./text.js";
+import { areLong, counted, percent, plain } from "./text.js";
 
 export function Progress({ work, labels, color }) {
   const state = work.state;
@@ -21,7 +21,7 @@ export function Progress({ work, labels, color }) {
       <span><b>${state.given.per_minute.toFixed(state.given.per_minute < 10 ? 1 : 0)}</b>per minute</span>
       <span><b>${(project.labels + waiting.length).toLocaleString("en")}</b>of ${project.records.toLocaleString("en")} labeled</span>
     </p>
-    <ul class="shares counts">${shown.map((label) => html`<li key=${label}>
+    <ul class=${`shares counts ${areLong(shown) ? "wide" : ""}`}>${shown.map((label) => html`<li key=${label} title=${plain(label)}>
       <span class="name"><i class=${`dot c${color(label)}`}></i>${plain(label)}</span>
       <span class="bar"><i class=${`c${color(label)}`} style=${{ width: `${(100 * (counts[label] || 0)) / most}%` }}></i></span>
       <span class="number">${counts[label] || 0}</span></li>`)}</ul>

@@ -1,7 +1,7 @@
 // One record as a person reads it: its texts large, its other fields in a list, and what the committee says.
 
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { isCode, percent, plain, visible } from "./text.js";
+import { areLong, breakable, counted, isCode, percent, plain, visible } from "./text.js";
 
 export function Record({ record, transport, lit, color }) {
   const texts = record.fields.filter((field) => field.kind === "text");
@@ -54,11 +54,11 @@ function Value({ field }) {
 }
 
 function Numbers({ field }) {
-  const left = field.all > field.rows.length ? field.all - field.rows.length : 0;
+  const left = Math.max(0, (field.numbers ? field.numbers - field.rows[0].length : field.all - field.rows.length) || 0);
   return html`<div class="numbers" tabindex="0" role="region" aria-label=${plain(field.name)}><table>
     ${field.head.length > 0 && html`<thead><tr>${field.head.map((name, i) => html`<th key=${i} scope="col">${plain(name)}</th>`)}</tr></thead>`}
     <tbody>${field.rows.map((row, i) => html`<tr key=${i}>${row.map((cell, j) => html`<td key=${j}>${plain(cell)}</td>`)}</tr>`)}</tbody>
-  </table>${left > 0 && html`<p class="quiet">and ${left.toLocaleString("en")} more rows</p>`}</div>`;
+  </table>${left > 0 && html`<p class="quiet">and ${counted(left, field.numbers ? "more number" : "more row")}</p>`}</div>`;
 }
 
 /** The committee's view of a record: probabilities, votes with their place, and why it was picked. */
@@ -73,7 +73,7 @@ export function Opinion({ record, labels, color, setLit }) {
   const votes = [...record.votes].sort((a, b) => (b.label === record.suggestion) - (a.label === record.suggestion));
   return html`<section class="opinion" aria-label="Committee">
     <h2>Committee <span class="aside">confidence ${record.confidence.toFixed(2)}</span></h2>
-    <ul class="shares">${shares.map(([label, share]) => html`<li key=${label}>
+    <ul class=${`shares ${areLong(shares.map(([label]) => label)) ? "wide" : ""}`}>${shares.map(([label, share]) => html`<li key=${label} title=${plain(label)}>
       <span class="name"><i class=${`dot c${color(label)}`}></i>${plain(label)}</span>
       <span class="bar"><i class=${`c${color(label)}`} style=${{ width: `${(100 * share).toFixed(1)}%` }}></i></span>
       <span class="number">${percent(share)}</span></li>`)}</ul>
@@ -81,7 +81,7 @@ export function Opinion({ record, labels, color, setLit }) {
         onMouseEnter=${() => setLit(vote.heuristic)} onMouseLeave=${() => setLit(null)}>
       <i class=${`dot c${color(vote.label)}`}></i>
       <span class="who">${plain(vote.heuristic)}<small title=${plain(vote.where)}>${plain(vote.where.split(/[/\\]/).at(-1))}</small></span>
-      <span class="what">${plain(vote.label)}</span></li>`)}</ul>` : html`<p class="quiet">No heuristic votes.</p>`}
+      <span class="what">${breakable(vote.label)}</span></li>`)}</ul>` : html`<p class="quiet">No heuristic votes.</p>`}
     <p class="why"><b>${plain(record.picked_by)}</b> ${plain(record.why.split("; ")[0])}</p>
   </section>`;
 }

@@ -186,6 +186,8 @@ export function TableView({ project, transport, color, work, start }) {
       <span class="space"></span>
       ${!reader && project.labels.slice(0, 10).map((label) => html`<button key=${label} class=${`give c${color(label)}`} onClick=${() => give(label)} title=${many ? `Label what is chosen` : "Label the row with the cursor"}>
         <i class="dot"></i>${plain(label)}${!settings.off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}
+      ${!reader && project.labels.length > 10 && html`<select aria-label="Give another label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
+        <option value="">other labels</option>${project.labels.slice(10).map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
       ${!reader && html`<button class="plain" disabled=${!steps.length} onClick=${undo} title=${steps.length ? `take back ${steps.at(-1).said}` : ""}>Undo</button>`}
       ${!reader && html`<button class="plain" disabled=${!total} onClick=${() => { setEverything(!everything); setChosen(new Set()); }}>${everything ? "Choose none" : "Choose all"}</button>`}
       <${SaveLink} transport=${transport} path=${`records/download.csv?${query}`}>CSV</${SaveLink}>

@@ -30,6 +30,14 @@ export function visible(text) {
   return found;
 }
 
+/** The name of a label, as nodes, which may be broken after an underscore. */
+export function breakable(name) {
+  return plain(name).split(/(?<=_)/).flatMap((part, i) => (i ? [html`<wbr />`, part] : [part]));
+}
+
+/** Whether some of the labels have long names. */
+export const areLong = (labels) => labels.some((label) => label.length > 14);
+
 /** Whether a text looks like code: several lines, many of them indented or ended as code is. */
 export function isCode(text) {
   const lines = text.slice(0, 4000).split("\n").filter((line) => line.trim());
