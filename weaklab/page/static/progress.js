@@ -19,7 +19,7 @@ export function Progress({ work, labels, color }) {
     <p class="figures">
       <span><b>${given.toLocaleString("en")}</b>this session</span>
       <span><b>${state.given.per_minute.toFixed(state.given.per_minute < 10 ? 1 : 0)}</b>per minute</span>
-      <span><b>${(project.labels + waiting.length).toLocaleString("en")}</b>of ${project.records.toLocaleString("en")} labeled</span>
+      <span><b>${(project.labels + waiting.length).toLocaleString("en")}</b>of ${project.records.toLocaleString("en")}</span>
     </p>
     <ul class=${`shares counts ${areLong(shown) ? "wide" : ""}`}>${shown.map((label) => html`<li key=${label} title=${plain(label)}>
       <span class="name"><i class=${`dot c${color(label)}`}></i>${plain(label)}</span>
