@@ -133,8 +133,7 @@ def _digest(files: tuple[tuple[str, int, int], ...], folder: str) -> str:
     for name, size, _ in files:
         whole.update(f"{Path(name).relative_to(folder).as_posix()}\0{size}\0".encode())
         with open(name, "rb") as stream:
-            while block := stream.read(1 << 22):
-                whole.update(block)
+            hashlib.file_digest(stream, lambda: whole)
     return whole.hexdigest()
 
 

@@ -12,10 +12,10 @@ from weaklab.label_models.hierarchical import (
     IMAGINED,
     IMAGINED_RIGHT,
     LEAST_SHARE,
-    LEAST_TEMPERATURE,
     MOST_HELD_OUT,
     MOST_SKILL,
     SKILL_VARIANCE,
+    TEMPERATURES,
     Annotators,
     Learned,
     Search,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 WARM_UP, BETWEEN = 10, 2
 """Rounds before the first draw, and from one to the next. They start where expectation-maximisation ended."""
-TEMPERATURES = np.geomspace(1, LEAST_TEMPERATURE, 25)
 
 
 def draw_annotators(

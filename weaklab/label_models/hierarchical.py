@@ -50,7 +50,8 @@ RULES = 4.0
 less."""
 FORMS = ("confusion", "accuracy", "majority")
 """What is learned of each annotator, from the most parameters to the fewest."""
-LEAST_TEMPERATURE = 0.05
+TEMPERATURES = np.geomspace(1, 0.05, 25)
+"""What a vote may count of what it would if votes were independent, from all of it on."""
 FEW_VOTES, LEAST_GOLD = 300, 10
 """With fewer votes than this every vote counts at least a little, as long as there are not as many manual labels, by
 which it is seen who is right; up to twice as many votes that fades."""
@@ -503,19 +504,19 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes, start: F
     own = log_theta[held.columns, :, held.codes]
     others = S[held.rows] - own * held.weights[:, None]
     likelihood, beside = np.exp(own), 0.0 if start is None else start[held.rows]
-    grid = np.geomspace(1, LEAST_TEMPERATURE, 25)
-    fits = np.full(len(grid), -np.inf)
+    fits = np.full(len(TEMPERATURES), -np.inf)
 
     def judge(places: NDArray[np.intp]) -> int:
         for place in places[fits[places] == -np.inf]:
-            fits[place] = (np.log(row_sum(softmax(grid[place] * others + beside) * likelihood)) * held.weights).sum()
+            told = row_sum(softmax(TEMPERATURES[place] * others + beside) * likelihood)
+            fits[place] = (np.log(told) * held.weights).sum()
         return int(np.argmax(fits > fits.max() - 1e-9))
 
-    every = np.arange(len(grid))
+    every = np.arange(len(TEMPERATURES))
     if len(held.rows) < MOST_HELD_OUT // 2:
-        return float(grid[judge(every)])
+        return float(TEMPERATURES[judge(every)])
     best = judge(every[::COARSE])
-    return float(grid[judge(every[max(best - COARSE, 0) : best + COARSE + 1])])
+    return float(TEMPERATURES[judge(every[max(best - COARSE, 0) : best + COARSE + 1])])
 
 
 def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:

@@ -84,6 +84,9 @@ class Weighed:
 
 
 def error_of_sample(found: Weighed, part: Weighed, votes: Votes, share: float) -> float:
+    """Return the standard error that a sample with this share of all rows adds to a probability, judged by a quarter of
+    it.
+    """
     rows = np.flatnonzero(any_vote(votes.L))[:JUDGED_ROWS]
     judged = votes.take(rows)
     P, Q = (
@@ -144,6 +147,7 @@ def vote_list(votes: Votes, shares: Floats, k: int) -> VoteList:
 
 
 def why_functions(sides: Floats) -> str:
+    """Say what was chosen where every member votes one class."""
     return (
         f"{counted(len(sides), 'member')} that vote one class each: weights from agreement, contradiction and "
         "exceptions, equal classes unless a balance is given"
@@ -151,6 +155,7 @@ def why_functions(sides: Floats) -> str:
 
 
 def why_people(sides: Floats, learned: Learned) -> str:
+    """Say what was chosen where members vote several classes, and by what evidence."""
     people, found = int((sides >= 0.5).sum()), learned.annotators
     if learned.form == "majority":
         return f"too few members that vote several classes to tell who is right: each of {people} counts the same"

@@ -75,7 +75,7 @@ class Tab:
             blocked = self._receive(messages, refused, undone)
             if not messages or self.seen - self._looked > LOOK_SECONDS:
                 self._look()
-            asks = self.session.ahead(min(max(int(want), 1), MOST_AHEAD))
+            asks, held = self.session.ahead(min(max(int(want), 1), MOST_AHEAD)), set(have)
             return {
                 "done": self.done,
                 "event": self._work.journal.last_event(),
@@ -83,7 +83,7 @@ class Tab:
                 "undone": undone,
                 "blocked": blocked,
                 "queue": [ask.id for ask in asks],
-                "records": [shown_record(self._work, ask) for ask in asks if ask.id not in set(have)],
+                "records": [shown_record(self._work, ask) for ask in asks if ask.id not in held],
                 "state": self.session.state(),
                 "project": {
                     "labels": self._work.snapshot.n_labels,
