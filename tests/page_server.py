@@ -77,7 +77,7 @@ def running(project, port=0, password=None, **options):
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield Running(port, access)
+        yield Running(port, access, page)
     finally:
         server.should_exit = True
         thread.join()
@@ -86,8 +86,17 @@ def running(project, port=0, password=None, **options):
 
 
 class Running:
-    def __init__(self, port, access):
-        self.port, self.access = port, access
+    def __init__(self, port, access, page):
+        self.port, self.access, self.page = port, access, page
+
+    def paths(self, session="x"):
+        """Return (method, path) of every route, with something in each place that has a name."""
+        places = {"name:path": "weaklab.css", "suffix": ".csv", "session": session}
+        found = []
+        for route in self.page.routes():
+            path = re.sub(r"\{(.+?)\}", lambda place: places.get(place[1], "1"), route.path)
+            found.append(("POST" if "POST" in route.methods else "GET", path))
+        return found
 
     @property
     def link(self):

@@ -20,6 +20,7 @@ import pytest
 
 import weaklab
 from weaklab.cli import main
+from weaklab.cli.demo import _command as demo_command
 from weaklab.cli.terminal import LineReader, label_in_terminal
 from weaklab.core.labels import LabelNames
 
@@ -320,6 +321,18 @@ def test_demo_exports_labels_and_refuses_foreign_folders(tmp_path, monkeypatch):
     (tmp_path / "mine" / "thesis.txt").write_text("ten years of work")
     assert "was not made by the demo" in run("demo", tmp_path / "mine", code=1).stderr
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_demo_ends_with_a_command_that_works_where_it_was_started(tmp_path, monkeypatch):
+    own = tmp_path / ".venv" / "bin" / "weaklab"
+    own.parent.mkdir(parents=True)
+    own.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(own)])
+    monkeypatch.setenv("PATH", "")
+    assert demo_command() == ".venv/bin/weaklab"
+    monkeypatch.setenv("PATH", str(own.parent))
+    assert demo_command() == "weaklab"
 
 
 def test_output_into_a_pipe_that_closes_is_no_error(project):

@@ -6,10 +6,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,16 +21,17 @@ import weaklab
 from weaklab.core.errors import WeaklabError
 from weaklab.page.shown import field
 from weaklab.project.answering import flagged
+from weaklab.project.database import DATABASE
 
 pytest.importorskip("uvicorn", reason="the page needs the packages of the extra 'page'")
 from page_server import Client, Person, links, running
 
 TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
-GETS = ["/", "/static/weaklab.css", "/api/project", "/api/overview", "/api/text?record=1&column=text"]
-GETS += ["/api/committee", "/api/records", "/api/records/download.csv"]
-GETS += ["/api/image?record=1&column=text", "/nothing"]
-POSTS = ["/api/sessions", "/api/sessions/x", "/api/sessions/x/end", "/api/enter"]
-POSTS += ["/api/records/label", "/api/records/undo"]
+QUERIES = {
+    "/api/text": "?record=1&column=text",
+    "/api/image": "?record=1&column=text",
+}
+"""What a path is asked with, where it answers nothing without."""
 
 
 def make(folder, texts=TEXTS, **settings):
@@ -58,16 +61,26 @@ def standing(project):
 # ---- who may use it
 
 
-@pytest.mark.parametrize(("method", "path"), [*(("GET", p) for p in GETS), *(("POST", p) for p in POSTS)])
-def test_every_path_is_refused_without_a_cookie_to_a_foreign_host_and_to_a_foreign_page(server, method, path):
+def every_path(server, session="x"):
+    """Return every path with its method: what is added to the routes is among them."""
+    return [(method, path + QUERIES.get(path, "")) for method, path in [*server.paths(session), ("GET", "/nothing")]]
+
+
+def test_every_path_is_refused_without_a_cookie_to_a_foreign_host_and_to_a_foreign_page(server):
     stranger, known = Client(server.port), Client(server.port, server.link)
-    body = {} if method == "POST" else None
-    assert stranger.send(method, path, body)[0] == 401
-    assert stranger.send(method, path, body, Cookie="weaklab=label.9999999999.a.b")[0] == 401
-    assert known.send(method, path, body, Host="evil.example")[0] == 421
-    assert known.send(method, path, body, Host=f"127.0.0.1.evil.example:{server.port}")[0] == 421
-    assert known.send(method, path, body, Origin="http://evil.example")[0] == 403
-    assert known.send(method, path, body, Origin="null")[0] == 403
+    forged = {"Cookie": f"{known.cookie.partition('=')[0]}=label.9999999999.a.b"}
+    foreign = [{"Host": "evil.example"}, {"Host": f"127.0.0.1.evil.example:{server.port}"}]
+    other_pages = [{"Origin": "http://evil.example"}, {"Origin": "null"}]
+    paths = every_path(server)
+    assert len(paths) > 12
+    for method, path in paths:
+        body = {} if method == "POST" else None
+        for client, headers, wanted in (
+            *((stranger, headers, 401) for headers in ({}, forged)),
+            *((known, headers, 421) for headers in foreign),
+            *((known, headers, 403) for headers in other_pages),
+        ):
+            assert client.send(method, path, body, **headers)[0] == wanted, (method, path, headers)
 
 
 def test_a_request_that_changes_something_must_name_its_page(server):
@@ -119,14 +132,35 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites_and_every_response_has_
         assert "server" not in headers or "uvicorn" in headers["server"]
 
 
-def test_who_may_only_look_sees_the_work_and_changes_nothing(server, project):
-    for _ in range(2):
-        looker = Client(server.port, server.read_only_link)
-        assert looker.get("/api/project")["role"] == "read"
-        assert looker.get("/api/overview")["records"] == 90
-        for path in POSTS:
-            assert looker.send("POST", path, {"annotator": "Eve"})[0] == 403
-    assert standing(project) == []
+def files_of(project):
+    """Return every file of a project but those that can be computed again, and all that is in its journal."""
+    kept = [file for file in project.path.rglob("*") if file.is_file() and "cache" not in file.parts]
+    rows = {}
+    with closing(sqlite3.connect(f"file:{project.path / DATABASE}?mode=ro", uri=True)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            rows[table] = database.execute(f"SELECT * FROM {table}").fetchall()
+    return {str(file): file.read_bytes() for file in kept if not file.name.startswith(DATABASE)}, rows
+
+
+def test_who_may_only_look_sees_the_work_and_changes_nothing_by_any_path(server, project):
+    person = server.person("Ann")
+    answered = person.sync({"kind": "skip", "record": person.sync()["queue"][0]})
+    assert answered["refused"] == []
+    before = files_of(project)
+    looker = Client(server.port, server.read_only_link)
+    assert looker.get("/api/project")["role"] == "read"
+    assert looker.get("/api/overview")["records"] == 90
+    body = {"annotator": "Ann", "label": "ham", "records": ["1"], "messages": [{"n": 2, "kind": "undo"}]}
+    for method, path in every_path(server, person.session):
+        if method == "GET":
+            assert looker.send("GET", path)[0] in (200, 400, 404), path
+        for other in ("POST", "PUT", "PATCH", "DELETE"):
+            assert looker.send(other, path, body, Origin=f"http://127.0.0.1:{server.port}")[0] == 403, path
+    for method, path, _ in server.page.calls.routes():
+        if method == "POST":
+            called = path.replace("{session}", person.session)
+            assert server.page.calls.answer(called, body, "read")[0] == 403, path
+    assert files_of(project) == before
 
 
 def test_a_password_opens_the_page_and_a_wrong_one_does_not(project, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -70,8 +72,17 @@ def run_demo(folder: Path, n_labels: int, batch: int, seed: int) -> None:
         f"({time.monotonic() - start:.0f} s)"
     )
     place = clean(str(folder), None)
-    print(f"settings: {clean(str(folder / FILE), None)}   label in the terminal: weaklab label {place}")
-    print(f"go on by hand, in the browser: weaklab serve {place}")
+    here = _command()
+    print(f"settings: {clean(str(folder / FILE), None)}   label in the terminal: {here} label {place}")
+    print(f"go on by hand, in the browser: {here} serve {place}")
+
+
+def _command() -> str:
+    """Return what has to be typed to run weaklab: `make demo` runs it in an environment that is not in the PATH."""
+    own, found = Path(sys.argv[0]), shutil.which("weaklab")
+    if own.stem != "weaklab" or not own.is_file() or (found and Path(found).resolve() == own.resolve()):
+        return "weaklab"
+    return shlex.quote(clean(str(_short(own)), None))
 
 
 def compare(

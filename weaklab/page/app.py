@@ -48,15 +48,18 @@ class PageServer:
 
     def app(self, hosts: frozenset[str]) -> ASGIApp:
         """Return the application with its checks; ``hosts`` are the names that it may be called by."""
-        routes = [
+        entry = {"/", "/api/enter", *(f"/static/{name}" for name in ENTRY_FILES)}
+        open_paths = frozenset(entry if self._access.has_password else ())
+        return Guard(Starlette(routes=self.routes()), self._access, hosts, self._cookie_name, open_paths)
+
+    def routes(self) -> list[Route]:
+        """Return every path that is answered, with its methods."""
+        return [
             Route("/", self._first_page),
             Route("/static/{name:path}", self._static),
             Route("/api/enter", self._enter, methods=["POST"]),
             *(Route(f"/api/{path}", _answers(call), methods=[method]) for method, path, call in self.calls.routes()),
         ]
-        entry = {"/", "/api/enter", *(f"/static/{name}" for name in ENTRY_FILES)}
-        open_paths = frozenset(entry if self._access.has_password else ())
-        return Guard(Starlette(routes=routes), self._access, hosts, self._cookie_name, open_paths)
 
     # ---- the page itself
 
