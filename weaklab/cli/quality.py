@@ -1,4 +1,4 @@
-"""Commands that say how good the labels are: evaluate, reliability, explain."""
+"""Commands that say how good the labels are: evaluate, reliability, agreement, explain."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def reliability(
         print_table(found.table())
         if plot is not None:
             print_line(f"wrote {plot}")
+
+
+@commands.command(epilog="Example: `weaklab agreement spam`")
+def agreement(project: Folder, no_code: NoCode = False) -> None:
+    """Show how far people agree where several labeled a record: Cohen's and Fleiss' kappa, Krippendorff's alpha."""
+    with open_project(project, run_code=not no_code) as held:
+        print_table(held.agreement().table())
 
 
 @commands.command(epilog="Example: `weaklab explain spam 17`")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from weaklab.crowd.agreement import Agreement
     from weaklab.label_models import LabelModel
 
 MODEL = "hierarchical_dawid_skene"
@@ -186,6 +187,12 @@ class Crowd:
             If they are known for all items of a worker, the interval has no uncertainty about the truth.
         """
         return annotator_quality(self.L, self.probabilities(model, y), self.workers, level)
+
+    def agreement(self, seed: int = 0) -> Agreement:
+        """Return how far the workers agree; see :func:`weaklab.crowd.agreement.agreement`."""
+        from weaklab.crowd.agreement import agreement
+
+        return agreement(self.L, self.workers, seed)
 
     def confusion(self, worker: str, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
         """Return the confusion matrix of a worker: expected counts of items by class (rows) and label (columns)."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
-from weaklab.project import answering, asking, corrections, imports, quality, registering, results, rules
+from weaklab.project import answering, asking, corrections, imports, people, quality, registering, results, rules
 from weaklab.project.answers import answers
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.opening import opened
@@ -290,6 +290,7 @@ class Project:
     reliability = _call(quality.reliability)
     annotators = _call(quality.annotators)
     disputes = _call(quality.disputes)
+    agreement = _call(people.agreement)
     preview = _call(quality.preview)
 
     # ---- opening and closing
