@@ -9,7 +9,7 @@ from weaklab.core.labels import LabelNames
 from weaklab.core.votes import Votes
 from weaklab.heuristics import load
 from weaklab.label_models import CommitteeModel
-from weaklab.project.rules import _written
+from weaklab.project.rules import written
 from weaklab.rules import Evidence, Rule, mine
 from weaklab.rules.gain import Gains, shifted
 from weaklab.rules.precision import Prior
@@ -174,8 +174,8 @@ def test_a_file_system_without_hard_links_is_no_obstacle(tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", refused)
-    assert _written(tmp_path / "a.py", "x = 1\n")
-    assert not _written(tmp_path / "a.py", "x = 2\n")
+    assert written(tmp_path / "a.py", "x = 1\n")
+    assert not written(tmp_path / "a.py", "x = 2\n")
     assert (tmp_path / "a.py").read_text() == "x = 1\n"
 
 

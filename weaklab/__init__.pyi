@@ -13,6 +13,7 @@ from .corpus import Corpus as Corpus
 from .crowd import Crowd as Crowd
 from .evaluation.compare import compare_label_models as compare_label_models
 from .exchange import read as read
+from .heuristics import amend as amend
 from .heuristics import col as col
 from .heuristics import keywords as keywords
 from .heuristics import labeling_function as labeling_function

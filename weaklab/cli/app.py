@@ -21,6 +21,7 @@ from weaklab.cli import (
     projects,
     quality,
     records,
+    rules,
     serve,
     simulate,
 )
@@ -46,8 +47,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, heuristics, encoder, labeling, serve, labels, quality, records, corrections, export, simulate, batch,
-    listing, demo,
+    projects, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export, simulate,
+    batch, listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

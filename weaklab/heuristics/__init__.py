@@ -1,5 +1,6 @@
 """Heuristics: labeling functions in every form, and the base class of all committee members."""
 
+from weaklab.heuristics.amended import Amended, amend
 from weaklab.heuristics.ballot import Ballot, Heuristic, Watch
 from weaklab.heuristics.conditions import Condition, where
 from weaklab.heuristics.declared import ColumnVotes, Keywords, Pattern, keywords, pattern
@@ -11,6 +12,7 @@ from weaklab.heuristics.snorkel import SnorkelFunction
 
 __all__ = [
     "HEURISTICS",
+    "Amended",
     "Ballot",
     "ColumnVotes",
     "Condition",
@@ -22,6 +24,7 @@ __all__ = [
     "Pattern",
     "SnorkelFunction",
     "Watch",
+    "amend",
     "as_heuristic",
     "check_examples",
     "col",

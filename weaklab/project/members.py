@@ -230,6 +230,10 @@ class ProjectMembers:
         self._note(member.name, next((row for row in self._journal.members() if row.name == member.name), None))
         return member
 
+    def is_in_file(self, name: str) -> bool:
+        """Whether a heuristic stands in a file of the project, and neither in its settings nor in its journal."""
+        return self._places.get(name, FILE) not in (FILE, OFFERED)
+
     def remove(self, name: str) -> None:
         """Forget a heuristic that stands in no file."""
         if name in self._places:

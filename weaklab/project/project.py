@@ -15,10 +15,22 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
-from weaklab.project import answering, asking, corrections, imports, people, quality, registering, results, rules
+from weaklab.project import (
+    answering,
+    asking,
+    corrections,
+    imports,
+    people,
+    quality,
+    registering,
+    repairs,
+    results,
+    rules,
+)
 from weaklab.project.answers import answers
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.opening import opened
+from weaklab.project.rule_changes import accepted_rules, undo_rule
 from weaklab.project.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -185,6 +197,10 @@ class Project:
     try_on = _call(registering.try_on)
     propose_rules = _call(rules.propose_rules)
     accept_rule = _call(rules.accept_rule)
+    propose_repairs = _call(repairs.propose_repairs)
+    accept_repair = _call(repairs.accept_repair)
+    accepted_rules = _call(accepted_rules)
+    undo_rule = _call(undo_rule)
     reload = _call(Workspace.reload)
 
     # ---- training, questions and answers

@@ -13,6 +13,7 @@ import numpy as np
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.files import sync_folder, write_errors
 from weaklab.core.labels import ABSTAIN
+from weaklab.project.rule_changes import remember
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,9 +67,9 @@ def propose_rules(
     if most < 1:
         raise WeaklabError(f"most is {most}; wanted the number of rules, at least 1")
     work.finish_encoding()
-    known = _evidence(work)
+    known = evidence(work)
     chosen = None if records is None else _rows(work, records)
-    rows = _looked_at(known.y, chosen)
+    rows = looked_at(known.y, chosen)
     selected = None if chosen is None else np.searchsorted(rows, chosen)
     part = sample_of(known, rows)
     return mine(
@@ -82,7 +83,7 @@ def propose_rules(
     )
 
 
-def _evidence(work: Workspace) -> Evidence:
+def evidence(work: Workspace) -> Evidence:
     from dataclasses import replace
 
     from weaklab.label_models import label_model
@@ -121,7 +122,7 @@ def _rows(work: Workspace, records: Iterable[Any]) -> NDArray[np.int64]:
     return np.array(sorted(found), dtype=np.int64)
 
 
-def _looked_at(y: NDArray[np.int64], selected: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def looked_at(y: NDArray[np.int64], selected: NDArray[np.int64] | None) -> NDArray[np.int64]:
     n = len(y)
     if n <= LOOKED_AT:
         return np.arange(n)
@@ -137,7 +138,7 @@ def accept_rule(work: Workspace, /, rule: Rule, name: str | None = None) -> Heur
     """Write a proposed rule into a file of labeling functions of its own, load it, and return it as a member.
 
     The file is written completely or not at all, and no file is ever overwritten. Where the name is taken, a number is
-    added to it.
+    added to it. :meth:`undo_rule` takes it back.
 
     Parameters
     ----------
@@ -151,12 +152,7 @@ def accept_rule(work: Workspace, /, rule: Rule, name: str | None = None) -> Heur
     """
     from weaklab.rules.rule import python_name, source_of
 
-    work.journal.must_be_writable()
-    if not work.run_code:
-        raise ProjectError(
-            f"{work.path} was opened without running code, so a file of labeling functions would not be loaded; open "
-            "it with run_code=True"
-        )
+    must_run_code(work)
     work.refresh()
     work.label_names.code(rule.label)
     folder = _folder(work)
@@ -165,17 +161,33 @@ def accept_rule(work: Workspace, /, rule: Rule, name: str | None = None) -> Heur
     wanted, number = name or python_name(rule.name), 1
     while True:
         free = wanted if number == 1 else f"{wanted}_{number}"
-        path = folder / f"{free}.py"
-        if free not in work.committee and _written(path, source_of(rule, free)):
+        path, text = folder / f"{free}.py", source_of(rule, free)
+        if free not in work.committee and written(path, text):
             break
         number += 1
     work.reload()
     if free in work.committee:
+        remember(work, free, rule.says, path, None, text)
         return work.committee[free]
     said = next((error for error in work.members.load_errors if str(path) in error), "it was not loaded")
     path.unlink(missing_ok=True)
     work.reload()
     raise ProjectError(f"{path} is not kept: {said}")
+
+
+def must_run_code(work: Workspace) -> None:
+    """Raise a ProjectError where the project may not be written, or its files would not be loaded."""
+    work.journal.must_be_writable()
+    if not work.run_code:
+        raise ProjectError(
+            f"{work.path} was opened without running code, so a file of labeling functions would not be loaded; open "
+            "it with run_code=True"
+        )
+
+
+def new_file_of(work: Workspace, name: str) -> Path:
+    """Return the file in which a new heuristic of this name is written."""
+    return _folder(work) / f"{name}.py"
 
 
 def _folder(work: Workspace) -> Path:
@@ -190,7 +202,7 @@ def _folder(work: Workspace) -> Path:
     )
 
 
-def _written(path: Path, text: str) -> bool:
+def written(path: Path, text: str) -> bool:
     """Write a new file, completely or not at all; return False where there is one of this name."""
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,19 @@ from weaklab.core.faults import Fault
 from weaklab.core.labels import LabelNames
 from weaklab.core.tables import clean
 from weaklab.corpus import ids_of
-from weaklab.heuristics import HEURISTICS, Ballot, ColumnVotes, Heuristic, Watch, as_heuristic, keywords, pattern, where
+from weaklab.heuristics import (
+    HEURISTICS,
+    Amended,
+    Ballot,
+    ColumnVotes,
+    Heuristic,
+    Watch,
+    as_heuristic,
+    keywords,
+    pattern,
+    where,
+)
+from weaklab.heuristics.amended import ONLY, UNLESS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +74,9 @@ def stored_spec(heuristic: Heuristic) -> Any:
 
 def runs_code(spec: Any) -> bool:
     """Whether making the heuristic of a spec loads code of another package."""
-    return isinstance(spec, dict) and spec.get("kind") == REGISTERED
+    if not isinstance(spec, dict):
+        return False
+    return spec.get("kind") == REGISTERED or any(runs_code(spec.get(part)) for part in ("inner", "condition"))
 
 
 def offered(name: str) -> Heuristic:
@@ -81,12 +95,18 @@ def offered(name: str) -> Heuristic:
     return as_heuristic(name)
 
 
+def _amended(inner: Any, condition: Any, when: str, label: Any, vote: Any, name: str) -> Heuristic:
+    held = None if condition is None else heuristic_from_spec(condition)
+    return Amended(heuristic_from_spec(inner), held, UNLESS if when != ONLY else ONLY, label, vote, name)
+
+
 _MAKERS: dict[str, tuple[Callable[..., Heuristic], tuple[str, ...]]] = {
     "keywords": (keywords, ("label", "words", "name", "case", "column")),
     "pattern": (pattern, ("label", "regex", "name", "flags", "column")),
     "where": (where, ("label", "condition", "name")),
     REGISTERED: (offered, ("name",)),
     "column": (ColumnVotes, ("name", "column", "position")),
+    "amended": (_amended, ("inner", "condition", "when", "label", "vote", "name")),
 }
 _CLASSIFIER_SETTINGS = (
     "estimator",
@@ -124,7 +144,7 @@ def heuristic_from_spec(spec: Any) -> Heuristic:
         return make(settings) if kind == "classifier" else make(**settings)
     except WeaklabError as error:
         raise HeuristicError(str(error)) from None
-    except (TypeError, KeyError, IndexError, AttributeError, ValueError, AssertionError) as error:
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError, AssertionError, RecursionError) as error:
         raise HeuristicError(f"a stored {kind} cannot be made again: {type(error).__name__}: {error}") from None
 
 

@@ -57,9 +57,9 @@ class Gains:
         model: Callable[[], LabelModel],
     ) -> None:
         self._n = len(y)
-        rows = _sample(y)
+        rows = sample_rows(y)
         self._rows, self._y, self._model = rows, y[rows], model
-        self._votes = _with_classifier(votes.take(rows), P.shape[1])
+        self._votes = with_classifier(votes.take(rows), P.shape[1])
         self._before = self._fitted(self._votes)
 
     def of(self, held: NDArray[np.int32], code: int, precision: tuple[float, float, float]) -> Gain:
@@ -120,7 +120,7 @@ def shifted(P: NDArray[np.float64], code: int, share: float) -> NDArray[np.float
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
-def _sample(y: NDArray[np.int64]) -> NDArray[np.int64]:
+def sample_rows(y: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows on which trials are made: the labeled ones, and others spread evenly."""
     if len(y) <= MOST_FITTED:
         return np.arange(len(y))
@@ -129,7 +129,7 @@ def _sample(y: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(np.concatenate([labeled, free[np.linspace(0, len(free) - 1, count).astype(np.int64)]]))
 
 
-def _with_classifier(votes: Votes, k: int) -> Votes:
+def with_classifier(votes: Votes, k: int) -> Votes:
     """Return votes in which the label model's own classifier is a member with scores, without features."""
     P = votes.feature_proba
     if P is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import HeuristicError
 from weaklab.core.tables import Table, clean
-from weaklab.heuristics import Condition, Heuristic, Keywords, Pattern
+from weaklab.heuristics import Amended, ColumnVotes, Condition, Heuristic, Keywords, Pattern
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,8 @@ class Rule:
     def __repr__(self) -> str:
         return (
             f"Rule({clean(self.says)}: {self.records:,} records, precision {self.precision:.2f} "
-            f"({self.precision_low:.2f} to {self.precision_high:.2f}, {_basis(self)}), gain {100 * self.gain:+.2f} "
-            f"points ({100 * self.gain_low:+.2f} to {100 * self.gain_high:+.2f}))"
+            f"({self.precision_low:.2f} to {self.precision_high:.2f}, {basis_in_words(self)}), "
+            f"gain {100 * self.gain:+.2f} points ({100 * self.gain_low:+.2f} to {100 * self.gain_high:+.2f}))"
         )
 
 
@@ -103,7 +103,7 @@ _FIGURES = (
 )  # fmt: skip
 
 
-def _basis(rule: Rule) -> str:
+def basis_in_words(rule: Rule) -> str:
     return f"{rule.right} of {rule.judged} {rule.basis}" if rule.judged else "by the committee alone, no label"
 
 
@@ -130,7 +130,7 @@ class Rules(list[Rule]):
                 rule.says,
                 rule.records,
                 f"{rule.precision:.2f} ({rule.precision_low:.2f}-{rule.precision_high:.2f})",
-                _basis(rule),
+                basis_in_words(rule),
                 f"{100 * rule.gain:+.2f} ({100 * rule.gain_low:+.2f} to {100 * rule.gain_high:+.2f})",
                 rule.changed,
             ]
@@ -158,15 +158,24 @@ def described(heuristic: Heuristic) -> str:
     >>> described(where("spam", col("price") > 100))
     'spam where col("price") > 100'
     """
+    held = condition_in_words(heuristic)
+    return clean(f"{heuristic.label} where {held}")  # type: ignore[attr-defined]  # what a declared heuristic has
+
+
+def condition_in_words(heuristic: Heuristic) -> str:
+    r"""Return in words where a declared heuristic votes.
+
+    >>> from weaklab.heuristics import pattern
+    >>> condition_in_words(pattern("spam", r"\d{5}"))
+    'the text matches \\d{5}'
+    """
     if isinstance(heuristic, Keywords):
-        held = f"{_place(heuristic.column)} has {' or '.join(map(repr, heuristic.words))}"
-    elif isinstance(heuristic, Pattern):
-        held = f"{_place(heuristic.column)} matches {heuristic.regex.pattern}"
-    elif isinstance(heuristic, Condition):
-        held = repr(heuristic.condition)
-    else:
-        raise HeuristicError(f"{heuristic.name!r} is neither keywords, nor a pattern, nor a condition")
-    return clean(f"{heuristic.label} where {held}")
+        return f"{_place(heuristic.column)} has {' or '.join(map(repr, heuristic.words))}"
+    if isinstance(heuristic, Pattern):
+        return f"{_place(heuristic.column)} matches {heuristic.regex.pattern}"
+    if isinstance(heuristic, Condition):
+        return repr(heuristic.condition)
+    raise HeuristicError(f"{heuristic.name!r} is neither keywords, nor a pattern, nor a condition")
 
 
 def _place(column: str) -> str:
@@ -188,25 +197,47 @@ def python_name(text: str) -> str:
 def source_of(rule: Rule, name: str | None = None) -> str:
     """Return the text of a Python file that defines a rule under its name, or another."""
     name = name or rule.name
-    makers, call = _call_of(rule.heuristic)
-    imports = f"from weaklab import {', '.join(makers)}"
     figures = clean(
         f"{rule.records:,} records ({rule.coverage:.1%}); precision {rule.precision:.2f} "
-        f"({rule.precision_low:.2f} to {rule.precision_high:.2f}, {_basis(rule)})"
+        f"({rule.precision_low:.2f} to {rule.precision_high:.2f}, {basis_in_words(rule)})"
     )
     first = f"# Votes {clean(rule.says, 100)}."
-    return f"{first}\n# When it was proposed: {figures}.\n{imports}\n\n{name} = {call}\n"
+    return f"{first}\n# When it was proposed: {figures}.\n{file_of(rule.heuristic, name)}"
 
 
-def _call_of(heuristic: Heuristic) -> tuple[list[str], str]:
-    """Return the names to import and the call that makes a declared heuristic."""
+def file_of(heuristic: Heuristic, name: str) -> str:
+    """Return the lines of a Python file that define a heuristic under a name."""
+    makers, call = _call_of(heuristic)
+    imports = "\n".join(f"from {module} import {', '.join(sorted(names))}" for module, names in makers.items())
+    plain = "import re\n" if "re.compile(" in call else ""
+    return f"{plain}{imports}\n\n{name} = {call}\n"
+
+
+def _call_of(heuristic: Heuristic) -> tuple[dict[str, set[str]], str]:
+    """Return the names to import from each module, and the call that makes a declared heuristic."""
+    if isinstance(heuristic, Amended):
+        from weaklab.rules.repair import amend_arguments
+
+        modules, inner = _call_of(heuristic.inner)
+        text, more = amend_arguments(heuristic.condition, heuristic.when, heuristic.label, heuristic.instead)
+        modules.setdefault("weaklab", set()).update(more - {"re"})
+        return modules, f"amend({inner}, {text})"
+    if isinstance(heuristic, ColumnVotes):
+        place = "" if heuristic.position is None else f", {heuristic.position!r}"
+        call = f"ColumnVotes({heuristic.name!r}, {heuristic.column!r}{place})"
+        return {"weaklab.heuristics": {"ColumnVotes"}}, call
+    names, call = _declared_call(heuristic)
+    return {"weaklab": set(names)}, call
+
+
+def _declared_call(heuristic: Heuristic) -> tuple[list[str], str]:
     if isinstance(heuristic, Keywords):
         more = _options(case=heuristic.case, column=heuristic.column)
         return ["keywords"], f"keywords({heuristic.label!r}, {list(heuristic.words)!r}{more})"
     if isinstance(heuristic, Pattern):
         flags = heuristic.regex.flags & ~re.UNICODE
         more = ("" if flags == re.IGNORECASE else f", flags={int(flags)}") + _options(column=heuristic.column)
-        return ["pattern"], f"pattern({heuristic.label!r}, {_raw(heuristic.regex.pattern)}{more})"
+        return ["pattern"], f"pattern({heuristic.label!r}, {raw(heuristic.regex.pattern)}{more})"
     if isinstance(heuristic, Condition):
         return ["col", "where"], f"where({heuristic.label!r}, {heuristic.condition!r})"
     raise HeuristicError(f"{heuristic.name!r} cannot be written as source; wanted keywords, a pattern or a condition")
@@ -216,7 +247,7 @@ def _options(case: bool = False, column: str = "text") -> str:
     return (", case=True" if case else "") + ("" if column == "text" else f", column={column!r}")
 
 
-def _raw(regex: str) -> str:
-    """Return a regular expression as a raw string where that is the same, for it is easier to read."""
+def raw(regex: str) -> str:
+    """Return a regular expression as a raw string literal where that is the same, for it is easier to read."""
     plain = regex.isprintable() and '"' not in regex and not regex.endswith("\\")
     return f'r"{regex}"' if plain else repr(regex)
