@@ -283,6 +283,28 @@ def test_a_wrong_message_is_refused_and_the_others_go_on(server, project):
     assert standing(project) == [(b, "Ann", "spam")]
 
 
+def test_nothing_is_lost_while_another_process_holds_the_project(tmp_path, monkeypatch):
+    monkeypatch.setattr("weaklab.project.database.BUSY_SECONDS", 0.2)
+    with make(tmp_path / "p") as project, running(project) as found:
+        person = found.person("Ann")
+        a, b, c = person.sync(want=5)["queue"][:3]
+        sent = [
+            {"n": 1, "kind": "answer", "record": a, "value": "ham"},
+            {"n": 2, "kind": "answer", "record": b, "value": "spam"},
+            {"n": 3, "kind": "skip", "record": c},
+            {"n": 4, "kind": "undo"},
+        ]
+        with closing(sqlite3.connect(project.path / DATABASE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            status, _, content = person.send("POST", f"/api/sessions/{person.session}", {"messages": sent, "want": 1})
+            assert (status, json.loads(content)["done"]) == (200, 0)
+            assert "another process is writing" in json.loads(content)["blocked"]
+            assert json.loads(content)["refused"] == []
+        found = person.post(f"/api/sessions/{person.session}", {"messages": sent, "want": 1})
+        assert (found["done"], found["refused"], found["blocked"]) == (4, [], "")
+        assert standing(project) == sorted([(a, "Ann", "ham"), (b, "Ann", "spam")])
+
+
 def test_labels_that_are_changed_while_the_page_is_open_are_told(server, project):
     person = server.person("Ann")
     assert person.sync()["project"]["label_names"] == ["ham", "spam"]

@@ -47,6 +47,13 @@ class ProjectError(WeaklabError):
     """A project folder that is damaged, locked, or cannot do the requested operation."""
 
 
+class StorageError(ProjectError):
+    """Nothing can be stored now: another process writes to the project, the disk is full, or it was closed.
+
+    Nothing was wrong with what should be stored: it may be tried again.
+    """
+
+
 class WeaklabWarning(UserWarning):
     """A problem that the user should know about, but that did not stop the work."""
 

@@ -12,7 +12,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL
 from weaklab.page.committee import PageCommittee
 from weaklab.page.overview import overview, project_facts
-from weaklab.page.shown import image, visible_value
+from weaklab.page.shown import image, visible_value, written
 from weaklab.page.table import PageTable
 from weaklab.page.tabs import RefusedError, SessionGoneError, Tabs
 
@@ -145,7 +145,7 @@ class PageCalls:
 
     def _text(self, asked: Asked) -> Any:
         value = self._value(asked)
-        return {"text": value if isinstance(value, str) else ""}
+        return {"text": "" if value is None else written(value)}
 
     def _image(self, asked: Asked) -> Content:
         try:

@@ -83,13 +83,51 @@ def field(record: str, name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, (int, float)):
         return {"name": name, "kind": "number", "text": _number(value)}
     if isinstance(value, str):
-        return {"name": name, "kind": "text", **_cut(record, name, value)}
+        held = _json_in(value)
+        return {"name": name, "kind": "text" if held is None else "code", **_cut(record, name, held or value)}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"name": name, "kind": "word", "text": f"{len(value):,} bytes"}
     rows = _rows(value)
     if rows is not None:
-        return {"name": name, "kind": "table", **rows}
-    return {"name": name, "kind": "code", **_cut(record, name, json.dumps(json_value(value), ensure_ascii=False))}
+        return {"name": name, "kind": "table", **rows, "rest": f"api/text?{_at(record, name)}"}
+    plain = json_value(value)
+    if isinstance(plain, str):  # a date, a decimal
+        return {"name": name, "kind": "word", "text": plain}
+    return {"name": name, "kind": "code", **_cut(record, name, written(plain))}
+
+
+def _json_in(text: str) -> str | None:
+    """Return the JSON object or list that a text holds, in lines; None where it is none, or very long."""
+    if not text.startswith(("{", "[")) or len(text) > MOST_TEXT:
+        return None
+    try:
+        return written(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def written(value: Any) -> str:
+    """Return a value as a text: texts as they are, others as JSON, with a line for each row of a list of rows.
+
+    >>> print(written({"a": [1, None]}), written([[1, 2], [3]]), written("x"), sep=" | ")
+    {
+      "a": [
+        1,
+        null
+      ]
+    } | [
+    [1, 2],
+    [3]
+    ] | x
+    """
+    if isinstance(value, str):
+        return value
+    found = json_value(value.tolist() if hasattr(value, "tolist") else value)
+    if not isinstance(found, list):
+        return json.dumps(found, ensure_ascii=False, indent=2)
+    if not any(isinstance(row, (list, dict)) for row in found):
+        return json.dumps(found, ensure_ascii=False)
+    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in found) + "\n]"
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
+from weaklab.core.errors import ProjectError, StorageError, WeaklabError
 from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.tables import clean, has_controls
 from weaklab.page.shown import shown_record
@@ -109,25 +109,31 @@ class Tab:
         """Do what was sent; return why it had to stop before the end, empty if it did not."""
         new = [message for message in messages if not (_number(message) <= self.done)]
         while new:
-            run = list(itertools.takewhile(lambda message: message.get("kind") == "answer", new))
             if _number(new[0]) != self.done + 1:
                 return f"message {new[0].get('n')!r} came after {self.done}"
-            if len(run) > 1 and self._answer_all(run):
-                new = new[len(run) :]
-                continue
-            message = new.pop(0)
             try:
-                taken = self._do(message)
-            except (RefusedError, UnknownLabelError, ValueError, TypeError) as error:  # sending it again would not help
-                self._failed.add(self.done + 1)
-                refused.append({"n": self.done + 1, "why": str(error)})
-            except WeaklabError as error:  # a full disk, a database that another process holds: later it may be well
+                new = new[self._store(new, refused, undone) :]
+            except StorageError as error:  # later it may be well
                 return str(error)
-            else:
-                if message["kind"] == "undo":
-                    undone.append({"n": self.done + 1, **_told(taken)})
-            self.done += 1
         return ""
+
+    def _store(self, new: list[dict[str, Any]], refused: list[dict[str, Any]], undone: list[dict[str, Any]]) -> int:
+        """Do the first message, or the first ones where they are answers; return how many."""
+        run = list(itertools.takewhile(lambda message: message.get("kind") == "answer", new))
+        if len(run) > 1 and self._answer_all(run):
+            return len(run)
+        try:
+            taken = self._do(new[0])
+        except StorageError:
+            raise
+        except (ValueError, TypeError) as error:  # sending it again would not help
+            self._failed.add(self.done + 1)
+            refused.append({"n": self.done + 1, "why": str(error)})
+        else:
+            if new[0]["kind"] == "undo":
+                undone.append({"n": self.done + 1, **_told(taken)})
+        self.done += 1
+        return 1
 
     def _answer_all(self, run: list[dict[str, Any]]) -> bool:
         """Store several answers at once, which takes as long as one; return whether that went well."""
@@ -136,6 +142,8 @@ class Tab:
         try:
             answers = [(self._record(one), self._label(one), _seconds(one.get("seconds"))) for one in run]
             self.session.answer_many(answers)
+        except StorageError:
+            raise
         except WeaklabError:  # one by one it turns out which is wrong
             return False
         self.done += len(run)
@@ -179,6 +187,8 @@ class Tab:
             raise RefusedError(f"a record is named by its id, got {type(record).__name__}")
         try:
             return self._work.known(record)
+        except StorageError:
+            raise
         except ProjectError as error:
             raise RefusedError(str(error)) from None
 

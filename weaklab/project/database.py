@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from zlib import crc32
 
-from weaklab.core.errors import ProjectError
+from weaklab.core.errors import ProjectError, StorageError
 from weaklab.core.events import Event, now
 from weaklab.core.files import sync_folder, write_errors
 from weaklab.core.tables import counted
@@ -266,7 +266,7 @@ class Database:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turn what SQLite says into a ProjectError."""
+        """Turn what SQLite says into a StorageError."""
         try:
             yield
         except sqlite3.IntegrityError:
@@ -280,26 +280,26 @@ class Database:
     def _tell(self, error: Exception) -> NoReturn:
         text = str(error)
         if self._closed:
-            raise ProjectError(
+            raise StorageError(
                 f"{self._folder}: this project was closed; open it again with Project({str(self._folder)!r})"
             ) from None
         if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
             raise error
         if "locked" in text or "busy" in text:
-            raise ProjectError(
+            raise StorageError(
                 f"{self.file}: {text}; another process is writing; nothing was written here, try again"
             ) from error
         if "readonly" in text:
             self.must_be_writable(True)
         if "full" in text or "disk I/O" in text or "unable to open" in text:
-            raise ProjectError(
+            raise StorageError(
                 f"{self.file}: cannot be written: {text}; nothing was written, make room and try again"
             ) from error
         self.damaged(text, error)
 
     def damaged(self, detail: str, error: Exception | None = None) -> NoReturn:
-        """Raise the ProjectError of a damaged database."""
-        raise ProjectError(
+        """Raise the StorageError of a damaged database."""
+        raise StorageError(
             f"{self.file}: the database is damaged ({detail}); nothing is computed from it. Put a backup of this file "
             "in its place: "
             "imports that the backup does not know are named when the project is opened, and `weaklab adopt` takes "
@@ -308,9 +308,9 @@ class Database:
         ) from error
 
     def must_be_writable(self, refused: bool = False) -> None:
-        """Raise a ProjectError if the project is read-only."""
+        """Raise a StorageError if the project is read-only."""
         if self.read_only or refused:
-            raise ProjectError(
+            raise StorageError(
                 f"{self._folder} is read-only, and this has to be written there; nothing was done. "
                 "Allow writing, or copy the folder and work in the copy"
             )

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from weaklab.core.errors import ProjectError, WeaklabError
+from weaklab.core.errors import StorageError, WeaklabError
 from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, Event
 from weaklab.core.thresholds import clopper_pearson
 from weaklab.project.answering import append, asked_by, event, label_names, newest_standing
@@ -290,7 +290,7 @@ class Session:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ProjectError("this session is closed; begin another one with project.session()")
+            raise StorageError("this session is closed; begin another one with project.session()")
 
     def _current(self, record: Any) -> Any:
         if record is not None:

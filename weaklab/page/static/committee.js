@@ -6,7 +6,7 @@ import { counted, percent, plain } from "./text.js";
 const EVERY_MS = 8000;
 const MOST_IN_MATRIX = 40;
 
-export function CommitteeView({ project, transport, color, open }) {
+export function CommitteeView({ work, project, transport, color, open }) {
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -32,10 +32,11 @@ export function CommitteeView({ project, transport, color, open }) {
   }, []);
   if (!found) return html`<main class="committee" aria-busy="true"><h1>Committee</h1><p class="quiet">${problem ? plain(problem) : "The heuristics vote …"}</p></main>`;
   const rows = found.heuristics;
+  const told = work ? project.load_errors : []; // above this view already
   return html`<main class="committee">
     <header><h1>Committee</h1><span class="space"></span><button class="plain" disabled=${busy} onClick=${look}>${busy ? "Looking …" : "Read edited files again"}</button></header>
     ${problem && html`<p class="banner" role="alert">${plain(problem)}</p>`}
-    ${found.load_errors.map((error) => html`<p class="banner" role="alert" key=${error}>${plain(error)}</p>`)}
+    ${found.load_errors.filter((error) => !told.includes(error)).map((error) => html`<p class="banner" role="alert" key=${error}>${plain(error)}</p>`)}
     <div class="scroll" tabindex="0" role="region" aria-label="Heuristics"><table class="lfs">
       <thead><tr><th scope="col">Heuristic</th><th scope="col">Votes</th><th scope="col">Coverage</th><th scope="col">Conflicts</th><th scope="col">Right on your labels</th><th scope="col">Wrong</th><th scope="col">Faults</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.name}>

@@ -70,7 +70,10 @@ export function LabelView({ work, project, transport, color }) {
   const heading = useRef();
   useLayoutEffect(() => {
     tell("");
-    if (!dialog && (transport.focused?.() ?? true)) heading.current?.focus({ preventScroll: true });
+    if (!dialog && (transport.focused?.() ?? true)) {
+      heading.current?.focus({ preventScroll: true });
+      heading.current?.parentElement.scrollIntoView({ block: "nearest" }); // the record before may have been long
+    }
   }, [record?.id]);
 
   return html`<main class="labeling">

@@ -7,6 +7,7 @@
 const IDLE_MS = 2500;
 const RETRY_MS = [250, 500, 1000, 2000, 3000];
 const KEEP = 300;
+const SOON_MS = 1000; // what is not stored by then is said to be on its way
 const TAKES_AWAY = new Set(["answer", "skip", "requeue", "redo"]);
 
 export class Labeling {
@@ -23,6 +24,7 @@ export class Labeling {
     this.failures = 0;
     this.connected = true;
     this.waiting = false; // for a record whose answer an earlier session gave
+    this.blocked = ""; // why the project cannot store anything now
     this.notices = [];
     this.flagged = new Set();
     this.recent = [];
@@ -31,6 +33,11 @@ export class Labeling {
 
   get current() {
     return this.queue[0];
+  }
+
+  /** For how many seconds a reply has not come. */
+  get late() {
+    return this.busy ? Math.floor((performance.now() - this.askedAt) / 1000) : 0;
   }
 
   // ---- begin and end
@@ -66,6 +73,7 @@ export class Labeling {
 
   stop() {
     clearTimeout(this.timer);
+    clearInterval(this.clock);
     this.stopped = true;
   }
 
@@ -155,6 +163,9 @@ export class Labeling {
     if (this.busy || this.stopped || !this.session) return;
     clearTimeout(this.timer);
     this.busy = true;
+    this.askedAt = performance.now();
+    clearInterval(this.clock);
+    this.clock = setInterval(() => this.changed(), SOON_MS);
     this.exchange().then(
       () => this.well(),
       (error) => this.ill(error),
@@ -179,9 +190,10 @@ export class Labeling {
 
   well() {
     this.busy = false;
+    clearInterval(this.clock);
     this.failures = 0;
     this.connected = true;
-    this.problem = "";
+    this.problem = this.blocked = "";
     this.changed();
     const hungry = this.queue.length < 3 && this.queue.length < this.wanted() && this.state.training.running;
     if (this.outbox.length) this.pump();
@@ -190,8 +202,10 @@ export class Labeling {
 
   async ill(error) {
     if (this.stopped) return;
-    this.problem = error.status ? error.message : "";
-    this.connected = error.status !== undefined && error.status !== 503;
+    clearInterval(this.clock);
+    this.connected = error.status !== undefined;
+    this.blocked = [409, 503].includes(error.status) ? error.message : "";
+    this.problem = error.status && !this.blocked ? error.message : "";
     if (error.status === 410) {
       try {
         await this.begin();

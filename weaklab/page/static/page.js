@@ -1,6 +1,7 @@
 // The page: shows the module in the whole window and talks to the server over HTTP.
 
 import { memory } from "./memory.js";
+import { plain } from "./text.js";
 import { mount } from "./weaklab.js";
 
 if (location.search) history.replaceState(null, "", location.pathname); // the link has done its work
@@ -20,7 +21,7 @@ mount(document.getElementById("weaklab"), {
   browser: memory(() => localStorage, location.pathname),
   keys: document,
   opened: (project) => {
-    document.title = `${project.name} · weaklab`;
+    document.title = `${plain(project.name)} · weaklab`;
   },
   leave: (session) => {
     const blob = new Blob(["{}"], { type: "text/plain" });

@@ -7,12 +7,14 @@ export function Record({ record, transport, lit, color }) {
   const texts = record.fields.filter((field) => field.kind === "text");
   const main = texts.length ? texts.filter((field) => field.parts || field === texts[0] || field.text.length > 80) : [];
   const images = record.fields.filter((field) => field.kind === "image");
-  const others = record.fields.filter((field) => !main.includes(field) && !images.includes(field));
+  const empty = record.fields.filter((field) => field.kind === "nothing");
+  const others = record.fields.filter((field) => ![main, images, empty].some((list) => list.includes(field)));
   return html`<div class="record">
     ${images.map((field) => html`<${Picture} key=${field.name} field=${field} transport=${transport} />`)}
     ${main.map((field) => html`<${LongText} key=${field.name} field=${field} named=${main.length > 1} transport=${transport} lit=${lit} color=${color} />`)}
-    ${others.length > 0 && html`<dl class="fields">
-      ${others.map((field) => html`<div key=${field.name}><dt>${plain(field.name)}</dt><dd><${Value} field=${field} /></dd></div>`)}
+    ${others.length + empty.length > 0 && html`<dl class="fields">
+      ${others.map((field) => html`<div key=${field.name}><dt>${plain(field.name)}</dt><dd><${Value} field=${field} transport=${transport} /></dd></div>`)}
+      ${empty.length > 0 && html`<div key=${-1}><dt>empty</dt><dd>${empty.map((field) => plain(field.name)).join(", ")}</dd></div>`}
     </dl>`}
   </div>`;
 }
@@ -27,8 +29,15 @@ function Picture({ field, transport }) {
   return html`<figure><img src=${source} alt=${plain(field.name)} onError=${() => setFailed(true)} /></figure>`;
 }
 
-function LongText({ field, named, transport, lit, color }) {
+/** What is left of a value, once somebody has asked for it, and how to ask. */
+function useRest(field, transport) {
   const [rest, setRest] = useState(null);
+  const open = () => transport.ask(field.rest.replace("api/", "")).then((found) => setRest(found.text), () => {});
+  return [rest, open];
+}
+
+function LongText({ field, named, transport, lit, color }) {
+  const [rest, open] = useRest(field, transport);
   const text = rest ?? field.text;
   const size = text.length < 160 ? "large" : text.length < 900 ? "medium" : "small";
   const shape = `prose ${isCode(text) ? "code" : size}`;
@@ -36,7 +45,7 @@ function LongText({ field, named, transport, lit, color }) {
   return html`<section>
     ${named && html`<h3 class="over">${plain(field.name)}</h3>`}
     <div class=${shape} dir="auto" tabindex=${text.length > 900 ? 0 : undefined}>${text === "" ? html`<i class="quiet">(empty)</i>` : rest === null && field.parts ? field.parts.map(([part, names], i) => marked(part, names, i, lit, color)) : visible(text)}${more ? "…" : ""}</div>
-    ${more && html`<button class="plain" onClick=${async () => setRest((await transport.ask(field.rest.replace("api/", ""))).text)}>Show all ${field.length.toLocaleString("en")} characters</button>`}
+    ${more && html`<button class="plain" onClick=${open}>Show all ${field.length.toLocaleString("en")} characters</button>`}
   </section>`;
 }
 
@@ -46,19 +55,30 @@ function marked(part, names, i, lit, color) {
   return html`<mark key=${i} class=${`${strong} c${color(names[0])}`} title=${names.map(plain).join(", ")}>${visible(part)}</mark>`;
 }
 
-function Value({ field }) {
-  if (field.kind === "table") return html`<${Numbers} field=${field} />`;
-  if (field.kind === "nothing") return html`<span class="quiet">–</span>`;
-  const shape = field.kind === "number" ? "number" : field.kind === "code" || isCode(field.text) ? "prose code" : "";
-  return html`<span class=${shape} dir="auto">${visible(field.text)}${field.rest ? "…" : ""}</span>`;
+const MOST_AT_ONCE = 400; // characters of a value beside the text; more is shown when somebody asks
+
+function Value({ field, transport }) {
+  const [rest, open] = useRest(field, transport);
+  if (field.kind === "table" && rest === null) return html`<${Numbers} field=${field} open=${open} />`;
+  const text = rest ?? field.text;
+  if (field.kind === "table") return html`<${Code} name=${field.name} text=${text} />`;
+  if (field.kind !== "code") return html`<span class=${field.kind === "number" ? "number" : isCode(text) ? "prose code" : ""} dir="auto">${visible(text)}</span>`;
+  if (text.length <= MOST_AT_ONCE) return html`<${Code} name=${field.name} text=${text} />`;
+  return html`<details class="value"><summary>${plain(text.replace(/\s+/g, " ").slice(0, 90))} … <span class="quiet">${(field.length ?? text.length).toLocaleString("en")} characters</span></summary>
+    <${Code} name=${field.name} text=${text} />
+    ${field.rest && rest === null && html`<button class="plain" onClick=${open}>Show all ${field.length.toLocaleString("en")} characters</button>`}</details>`;
 }
 
-function Numbers({ field }) {
+function Code({ name, text }) {
+  return html`<div class="prose code" role="region" aria-label=${plain(name)} tabindex=${text.length > MOST_AT_ONCE ? 0 : undefined}>${visible(text)}</div>`;
+}
+
+function Numbers({ field, open }) {
   const left = Math.max(0, (field.numbers ? field.numbers - field.rows[0].length : field.all - field.rows.length) || 0);
   return html`<div class="numbers" tabindex="0" role="region" aria-label=${plain(field.name)}><table>
     ${field.head.length > 0 && html`<thead><tr>${field.head.map((name, i) => html`<th key=${i} scope="col">${plain(name)}</th>`)}</tr></thead>`}
     <tbody>${field.rows.map((row, i) => html`<tr key=${i}>${row.map((cell, j) => html`<td key=${j}>${plain(cell)}</td>`)}</tr>`)}</tbody>
-  </table>${left > 0 && html`<p class="quiet">and ${counted(left, field.numbers ? "more number" : "more row")}</p>`}</div>`;
+  </table>${left > 0 && html`<button class="plain" onClick=${open}>and ${counted(left, field.numbers ? "more number" : "more row")}</button>`}</div>`;
 }
 
 /** The committee's view of a record: probabilities, votes with their place, and why it was picked. */

@@ -182,7 +182,7 @@ export function TableView({ project, transport, color, work, start }) {
       <label class="switch"><input type="checkbox" checked=${!!filters.flagged} onChange=${set("flagged")} /> Flagged</label>
     </form>
     <div class="bulk">
-      <p role="status"><b>${total.toLocaleString("en")}</b> of ${(found?.records ?? project.records).toLocaleString("en")} records${many ? html`, <b>${many.toLocaleString("en")}</b> chosen` : ""}${said ? ` · ${said}` : ""}</p>
+      <p role="status"><b>${total.toLocaleString("en")}</b> of ${(found?.records ?? project.records).toLocaleString("en")} records${many ? html`, <b>${many.toLocaleString("en")}</b> chosen` : ""}${said ? ` · ${plain(said)}` : ""}</p>
       <span class="space"></span>
       ${!reader && project.labels.slice(0, 10).map((label) => html`<button key=${label} class=${`give c${color(label)}`} onClick=${() => give(label)} title=${many ? `Label what is chosen` : "Label the row with the cursor"}>
         <i class="dot"></i>${plain(label)}${!settings.off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}

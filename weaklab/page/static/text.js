@@ -2,13 +2,25 @@
 
 import { html } from "./vendor/preact.js";
 
-const UNSAFE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udc7f]/g;
+// Characters that a browser obeys, or that nobody sees: controls, changes of direction, halves of pairs, and all that
+// Unicode calls ignorable, such as spaces of no width. They stay where writing needs them: joiners within scripts that
+// have them and within emoji, and selectors behind what they select.
+const JOINING = String.raw`\p{scx=Arab}\p{scx=Syrc}\p{scx=Nkoo}\p{scx=Mong}\p{scx=Deva}\p{scx=Beng}\p{scx=Guru}\p{scx=Gujr}\p{scx=Orya}\p{scx=Taml}\p{scx=Telu}\p{scx=Knda}\p{scx=Mlym}\p{scx=Sinh}\p{scx=Khmr}\p{scx=Mymr}\p{scx=Tibt}`;
+const NEEDED = [
+  String.raw`(?<=[${JOINING}])[\u200c\u200d]`,
+  String.raw`(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})`,
+  String.raw`(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]`,
+  String.raw`(?<=[0-9#*])\ufe0f(?=\u20e3)`,
+  String.raw`(?<=\u{1f3f4}[\u{e0020}-\u{e007e}]*)[\u{e0020}-\u{e007f}]`,
+  String.raw`(?<=\p{scx=Mong})[\u180b-\u180f]`,
+  String.raw`(?<=\p{scx=Hani})[\ufe00-\ufe02\u{e0100}-\u{e01ef}]`,
+];
+const UNSAFE = new RegExp(String.raw`(?=[\p{Cc}\p{Cs}\p{DI}\u2028\u2029\ufff9-\ufffb])(?![\t\n]|${NEEDED.join("|")})[^]`, "gu");
 
 /** What stands for a character that a browser obeys or does not show. */
 function sign(found) {
   const code = found.codePointAt(0);
-  return code < 32 ? String.fromCharCode(0x2400 + code) : `⟨${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : `⟨${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
 /** A text with control and direction characters made visible, as one string. */

@@ -19,9 +19,10 @@ import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
 import { Overview } from "./overview.js";
 import { TableView } from "./table.js";
-import { plain } from "./text.js";
+import { counted, plain } from "./text.js";
 
 const COLORS = 8;
+const LATE_SECONDS = 6;
 
 /** The views of a project: name, title, component, and whether somebody who may only look has it. */
 export const VIEWS = [
@@ -115,9 +116,9 @@ function Desk({ name, project: opened, transport, leave }) {
     setStart(filters);
     setView(id);
   };
-  const held = useRef();
-  held.current ??= new Labeling(transport, () => redraw((n) => n + 1));
-  const work = held.current;
+  const desk = useRef();
+  desk.current ??= new Labeling(transport, () => redraw((n) => n + 1));
+  const work = desk.current;
   useEffect(() => {
     let again;
     const begin = () =>
@@ -125,7 +126,7 @@ function Desk({ name, project: opened, transport, leave }) {
         () => setFailed(""),
         (error) => {
           setFailed(error.message);
-          if (error.status === undefined || error.status >= 500) again = setTimeout(begin, 1500);
+          if (![400, 401, 403].includes(error.status)) again = setTimeout(begin, 1500);
         },
       );
     begin();
@@ -160,16 +161,27 @@ function Desk({ name, project: opened, transport, leave }) {
     ${failed && html`<p class="banner" role="alert">${plain(failed)}</p>`}
     ${work.lockedOut && html`<p class="banner" role="alert">This browser is no longer let in. Open the link that the server prints; ${work.outbox.length} answers wait here.</p>`}
     ${!work.connected && transport.silence && html`<p class="banner" role="alert">${transport.silence}</p>`}
+    ${work.connected && held(work)}
     ${work.problem && !work.lockedOut && html`<p class="banner" role="alert">${plain(work.problem)}</p>`}
     ${project.load_errors.map((error) => html`<p class="banner" key=${error}>${plain(error)}</p>`)}
     <${View} work=${work} project=${project} transport=${transport} color=${color} open=${open} start=${start} />
     <div class="notices" role="log" aria-live="polite">${work.notices.map((one, i) => html`<p key=${i}>${plain(one.text)}</p>`)}</div>`;
 }
 
+/** Why answers are not stored while the server is there: it says so, or it does not reply. */
+function held(work) { // no component: Preact moves what is around one that begins to draw nothing
+  const n = work.outbox.length;
+  const kept = n ? `${counted(n, "answer")} ${n === 1 ? "waits" : "wait"} here; the page sends ${n === 1 ? "it" : "them"} again by itself.` : "";
+  if (work.blocked) return html`<p class="banner" role="alert">${plain(work.blocked)}. ${kept}</p>`;
+  if (work.late < LATE_SECONDS) return null;
+  return html`<p class="banner" role="status">The server takes long to reply: another program may be writing to the project, or the machine is busy. ${kept}</p>`;
+}
+
 function Saved({ work }) {
   const n = work.outbox.length;
+  const off = !work.connected || work.blocked;
   const text = !work.connected && work.session
     ? `no connection; ${n} to send`
-    : n > 3 ? `storing ${n}` : "all stored";
-  return html`<span class=${`saved ${work.connected ? "" : "off"}`} role="status"><i class="dot"></i>${text}</span>`;
+    : work.blocked ? `waiting; ${n} to store` : n > 3 || (n && work.late) ? `storing ${n}` : "all stored";
+  return html`<span class=${`saved ${off ? "off" : ""}`} role="status"><i class="dot"></i>${text}</span>`;
 }

@@ -202,7 +202,7 @@ function styled(host, shadow, css) {
     for (const [rule, asked] of rules) {
       const narrow = asked.match(/max-width:\s*(\d+)px/);
       const fits = asked.includes("prefers-color-scheme: dark") ? dark : narrow ? host.clientWidth <= narrow[1] : null;
-      const now = fits === null ? asked : fits ? "all" : "not all";
+      const now = fits === null ? asked : fits ? asked.match(/^\w+(?= and )/)?.[0] || "all" : "not all";
       if (rule.media.mediaText !== now) rule.media.mediaText = now;
     }
   };
