@@ -134,10 +134,10 @@ class Loop:
     def sample(self) -> Sample:
         return Sample(len(self.y), self.at_random, self.turn)
 
-    def cross_fitted(self) -> np.ndarray:
+    def cross_fitted(self, folds: int = FOLDS) -> np.ndarray:
         """Return P (labeled, k) of the labeled records, the label model fitted without the fold of each."""
         rows = np.array(self.order)
-        fold = folds_of(self.y[rows], [str(r) for r in rows], FOLDS)
+        fold = folds_of(self.y[rows], [str(r) for r in rows], folds)
         P, votes = np.empty((len(rows), self.data.k)), Votes(self.L, self.scores)
         for number in range(fold.max() + 1):
             y = self.y.copy()

@@ -42,6 +42,10 @@ def export(
     class_intervals: Annotated[
         bool, typer.Option("--class-intervals", help="Write the intervals of every label, too.")
     ] = False,
+    sample_weight: Annotated[
+        bool,
+        typer.Option("--sample-weight", help="Write the probability of the label as sample_weight, for training."),
+    ] = False,
     no_code: NoCode = False,
 ) -> None:
     """Write id, label, the probability of each class, confidence, and whether the label is manual.
@@ -57,6 +61,7 @@ def export(
             include=include or (),
             spreadsheet_safe=spreadsheet_safe,
             intervals="classes" if class_intervals else intervals,
+            sample_weight=sample_weight,
         )
         print_line(f"wrote {counted(count, 'row')} to {file}")
         if precision is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weaklab.cli.open_project import is_broken, open_project, print_faults
 from weaklab.cli.options import Folder, NoCode, Strict
-from weaklab.cli.output import FAULTS, print_table, without_faults
-from weaklab.core.tables import Table, clean, counted
+from weaklab.cli.output import FAULTS, as_csv, print_table, without_faults
+from weaklab.core.tables import Table, counted
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
@@ -45,12 +45,7 @@ def lfs(
 
 
 def _as_csv(summary: Summary) -> str:
-    def safe(cell: Any) -> Any:
-        return clean(cell, None) if isinstance(cell, str) else cell
-
-    return str(
-        summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")).map(safe).rename(index=safe).to_csv()
-    )
+    return as_csv(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")), index=True)
 
 
 def _plain_list(project: Project) -> Table:

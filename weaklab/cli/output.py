@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weaklab.core.tables import clean
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from weaklab.core.tables import Table
 
 OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
@@ -28,6 +30,15 @@ def print_stderr(message: str) -> None:
 def print_table(table: Table) -> None:
     """Print a table that fits the terminal, or 80 columns if its width is not known."""
     print(table.fitted())
+
+
+def as_csv(frame: pd.DataFrame, index: bool = False) -> str:
+    """Return a frame as CSV, its texts cleaned of control characters."""
+
+    def safe(cell: Any) -> Any:
+        return clean(cell, None) if isinstance(cell, str) else cell
+
+    return str(frame.map(safe).rename(index=safe).to_csv(index=index))
 
 
 def without_faults(table: Table) -> Table:

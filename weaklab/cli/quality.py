@@ -1,4 +1,4 @@
-"""Commands that say how good the labels are: evaluate, reliability, agreement, explain."""
+"""Commands that say how good the labels are: evaluate, quality, reliability, agreement, explain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, NoCode
-from weaklab.cli.output import print_line, print_table
+from weaklab.cli.output import as_csv, print_line, print_table
 
 commands = typer.Typer()
 
@@ -24,6 +24,28 @@ def evaluate(project: Folder, no_code: NoCode = False) -> None:
     with open_project(project, run_code=not no_code) as held:
         print_load_errors(held)
         print_table(held.evaluate(progress=sys.stderr.isatty()).table())
+
+
+@commands.command(epilog="Example: `weaklab quality spam --by confidence`")
+def quality(
+    project: Folder,
+    by: Annotated[
+        str | None, typer.Option(help="Slices by a column, a heuristic (what it votes) or 'confidence'.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print as CSV, for other programs: the slices with --by.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """Show precision, recall and F1 of the labels for each class, from the records that were drawn at random.
+
+    Where the records have gold labels, these figures are shown as well, exactly.
+    """
+    with open_project(project, run_code=not no_code) as held:
+        print_load_errors(held)
+        found = held.label_quality(by)
+        if csv:
+            print(as_csv(found.to_pandas() if by is None else found.slices(per_class=True)), end="")
+        else:
+            print_table(found.table())
 
 
 @commands.command(epilog="Example: `weaklab reliability spam --plot reliability.png`")

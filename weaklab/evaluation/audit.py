@@ -217,15 +217,71 @@ def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
     costs a quarter of n_eff. It is meant for members that learn from the labels only; a committee with labeling
     functions loses more than it gains (`benchmarks.audit`). Many folds, such as 20, help in all cases.
     """
+    found, N = weigh(correct, sample, learned=learned), sample.n_records
+    if N == 0:
+        return Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
+    bounds = mid_p_interval(found.share * found.n_eff, found.n_eff) if np.isfinite(found.n_eff) else (0.0, 0.0)
+    low, high = (found.count(bound) / N for bound in bounds)
+    value = found.count(found.share) / N if found.n_audit or found.least == found.most else float("nan")
+    return Estimate(value, low, high, found.n_audit, found.n_eff)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What the answers say about a number of records: ``certain + free * share``, where the share is not known.
+
+    Attributes
+    ----------
+    certain, free : A and B of the notes of :func:`estimate_accuracy`
+    share : q, the weighted share of the random answers; 0 without any
+    n_eff : effective number of draws behind the share; 0 without any, infinite if every record is labeled
+    n_audit : number of audit picks
+    least, most : bounds that follow from the labeled records alone
+    """
+
+    certain: float
+    free: float
+    share: float
+    n_eff: float
+    n_audit: int
+    least: float
+    most: float
+
+    def count(self, share: float) -> float:
+        """Return the number of records for one value of the share."""
+        return min(max(self.certain + self.free * share, self.least), self.most)
+
+    def draws(self, number: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return numbers of records, drawn as the random answers allow them: float (number,).
+
+        The quantiles at 2.5 and 97.5 % are the bounds of :func:`mid_p_interval`: half of the shares is drawn from
+        Beta(x, n - x + 1) and half from Beta(x + 1, n - x), for x of n draws. Krishnamoorthy and Lee (2010), Inference
+        for functions of parameters in discrete distributions based on fiducial approach, Journal of Statistical
+        Planning and Inference 140, 1182-1192.
+        """
+        if np.isinf(self.n_eff):
+            return np.full(number, self.least)
+        x, more = self.share * self.n_eff, rng.random(number) < 0.5
+        a, b = np.where(more, x + 1, x), np.maximum(np.where(more, self.n_eff - x, self.n_eff - x + 1), 0)
+        shares = rng.beta(np.maximum(a, 1e-12), np.maximum(b, 1e-12))
+        shares = np.where(a < 1e-9, 0.0, np.where(b < 1e-9, 1.0, shares))
+        return np.clip(self.certain + self.free * shares, self.least, self.most)
+
+
+def weigh(correct: ArrayLike, sample: Sample, *, learned: bool = False) -> Weighted:
+    """Return what :func:`estimate_accuracy` estimates from, for the same parameters.
+
+    >>> found = weigh([1, 0, 0, 1], Sample(8, at_random=[True, False, True, False], turn=[1, 1, 2, 2]))
+    >>> found.least, found.most, found.n_audit
+    (2.0, 6.0, 2)
+    """
     x = _checked(correct, sample)
     known, N, r = float(x.sum()), sample.n_records, sample.drawn.astype(np.float64)
     rest = N - len(sample)
-    if N == 0:
-        return Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
     if rest == 0:
-        return Estimate(known / N, known / N, known / N, int(r.sum()), float("inf"))
+        return Weighted(known, 0.0, 0.0, float("inf"), int(r.sum()), known, known)
     if not len(r):
-        return Estimate(float("nan"), known / N, (known + rest) / N, 0, 0.0)
+        return Weighted(known, float(rest), 0.0, 0.0, 0, known, known + rest)
     u = sample.unlabeled.astype(np.float64)
     # K_t: number of correct records among those that had their label at turn t
     by_time = np.argsort(sample.labeled_at, kind="stable")
@@ -238,8 +294,7 @@ def estimate_accuracy(correct: ArrayLike, sample: Sample, *, learned: bool = Fal
     A, B = float(W @ right), float(W @ u)
     n_eff = B**2 / float((W**2 / precision).sum())
     q = min(1.0, float(W @ (u * hits)) / B)
-    low, value, high = (min(max(A + B * share, known), known + rest) / N for share in _around(q, n_eff))
-    return Estimate(value, low, high, int(r.sum()), n_eff)
+    return Weighted(A, B, q, n_eff, int(r.sum()), known, known + rest)
 
 
 def estimate_exported(correct: ArrayLike, sample: Sample, *, learned: bool = False) -> Estimate:
@@ -297,11 +352,6 @@ def _checked(correct: ArrayLike, sample: Sample) -> NDArray[np.float64]:
     if not ((x >= 0) & (x <= 1)).all():
         raise WeaklabError("correct must hold numbers from 0 (wrong) to 1 (right), and no NaN")
     return x
-
-
-def _around(q: float, n: float) -> tuple[float, float, float]:
-    low, high = mid_p_interval(q * n, n)
-    return low, q, high
 
 
 def mid_p_interval(right: float, n: float) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from weaklab.project import (
 )
 from weaklab.project.answers import answers
 from weaklab.project.label_changes import ProjectLabels
+from weaklab.project.label_quality import label_quality
 from weaklab.project.opening import opened
 from weaklab.project.rule_changes import accepted_rules, undo_rule
 from weaklab.project.workspace import Workspace
@@ -302,6 +303,7 @@ class Project:
     map = _call(quality.map_of_records)
     summary = _call(quality.summary)
     evaluate = _call(quality.evaluate)
+    label_quality = _call(label_quality)
     label_or_abstain = _call(quality.label_or_abstain)
     reliability = _call(quality.reliability)
     annotators = _call(quality.annotators)

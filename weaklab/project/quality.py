@@ -105,7 +105,7 @@ def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLa
     audit, truth, covered = _audited(work, state)
     ids = work.corpus.ids.to_pylist()
     return labels_at_precision(
-        state.P, _answers(work), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
+        state.P, known_labels(work), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
     )
 
 
@@ -221,7 +221,7 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     certain.
     """
     P = work.state().P.copy()
-    y = _answers(work)
+    y = known_labels(work)
     labeled = y != ABSTAIN
     for code in range(P.shape[1]):
         np.copyto(P[:, code], y == code, where=labeled)
@@ -297,7 +297,7 @@ def status(work: Workspace, /) -> dict[str, Any]:
         found["encoder"] = work.encoder.described(work.corpus)
         found["features"] = _features_used(work, state)
     if work.corpus.roles.gold is not None:
-        found["accuracy"] = analysis.expected_accuracy(P, [_gold_code(work, name) for name in work.corpus.gold()])
+        found["accuracy"] = analysis.expected_accuracy(P, gold_codes(work))
     return found
 
 
@@ -308,6 +308,13 @@ def _features_used(work: Workspace, state: State) -> dict[str, str]:
     return {str(name): what for name, what in used.items() if what is not None}
 
 
+def gold_codes(work: Workspace, /) -> NDArray[np.int64]:
+    """Return the gold labels as codes int (n,), -1 where there is none."""
+    if work.corpus.roles.gold is None:
+        return np.full(len(work.rows), ABSTAIN, dtype=np.int64)
+    return np.array([_gold_code(work, name) for name in work.corpus.gold()], dtype=np.int64)
+
+
 def _gold_code(work: Workspace, name: str | None) -> int:
     """Return the code of a gold label that is kept: its name, as imports write it; what an older version kept may
     be no label.
@@ -315,7 +322,7 @@ def _gold_code(work: Workspace, name: str | None) -> int:
     return work.label_names.code(name) if name in work.label_names else ABSTAIN
 
 
-def _answers(work: Workspace) -> NDArray[np.int64]:
+def known_labels(work: Workspace, /) -> NDArray[np.int64]:
     """Return the manual labels as codes int (n,), those of near-duplicates included, -1 where there is none."""
     y, shared = work.snapshot.y, work.shared(work.snapshot)
     return np.where(shared >= 0, y[shared], y)

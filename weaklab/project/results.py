@@ -31,7 +31,14 @@ CLASSES = "classes"
 """Asks for the intervals of every label."""
 
 
-def labels(work: Workspace, /, *, include: Sequence[str] = (), intervals: bool | str = False) -> pd.DataFrame:
+def labels(
+    work: Workspace,
+    /,
+    *,
+    include: Sequence[str] = (),
+    intervals: bool | str = False,
+    sample_weight: bool = False,
+) -> pd.DataFrame:
     """Return one row a record: id, label, one probability a class, confidence, whether the label is manual.
 
     ``label`` is None where nothing tells the best two classes apart. A record that has neither votes nor features gets
@@ -45,6 +52,8 @@ def labels(work: Workspace, /, *, include: Sequence[str] = (), intervals: bool |
     intervals : add ``low`` and ``high`` of the probability of the most probable label, at 95 %; ``"classes"`` adds
         ``low_<label>`` and ``high_<label>`` of every label, too. They say how far the weights of the label model are
         uncertain, not how often labels are right, see :meth:`weaklab.label_models.LabelModel.predict_interval`
+    sample_weight : add ``sample_weight``, for training a model elsewhere on ``label``: the probability of the label,
+        0 where there is none. The probabilities of the classes are soft labels, for models that take these.
 
     Raises
     ------
@@ -80,6 +89,8 @@ def labels(work: Workspace, /, *, include: Sequence[str] = (), intervals: bool |
     if intervals:
         answered = (y != ABSTAIN) | (shared >= 0)
         frame = pd.concat([frame, _interval_columns(work, P, answered, every=intervals == CLASSES)], axis=1)
+    if sample_weight:
+        frame["sample_weight"] = np.where(frame["label"].isna(), 0.0, P.max(axis=1))
     frame["manual"] = y != ABSTAIN
     frame["shared_from"] = pd.Series(ids[shared], dtype=object)
     for place, name in enumerate(checked_columns(include, frame.columns), 1):
@@ -125,6 +136,7 @@ def export(
     include: Sequence[str] = (),
     spreadsheet_safe: bool = False,
     intervals: bool | str = False,
+    sample_weight: bool = False,
 ) -> int:
     """Write :meth:`labels` to a file in the format of its suffix; return the number of rows.
 
@@ -141,7 +153,7 @@ def export(
     spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
         :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
         they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
-    intervals : as in :meth:`labels`
+    intervals, sample_weight : as in :meth:`labels`; a label that is left empty has weight 0
     """
     path = Path(path)
     check_writable(path)
@@ -155,13 +167,15 @@ def export(
         raise ProjectError(
             f"spreadsheet_safe is for CSV files, and {path.name!r} is none; leave it out, or name a .csv file"
         )
-    frame = labels(work, intervals=intervals)
+    frame = labels(work, intervals=intervals, sample_weight=sample_weight)
     frame.loc[frame["confidence"] < min_confidence, "label"] = None
     if precision is not None:
         kept = label_or_abstain(work, precision)
         frame.loc[kept.codes == ABSTAIN, "label"] = None
         if not kept.threshold.kept:
             warn(str(kept.threshold))
+    if sample_weight:
+        frame.loc[frame["label"].isna(), "sample_weight"] = 0.0
     table = labels_table(frame, work.corpus, include)
     table = csv_writer.spreadsheet_safe(table) if spreadsheet_safe else table
     write_table(table, path)
