@@ -83,7 +83,7 @@ def test_one_person_alone_has_no_agreement_and_no_accuracy():
 def test_disputes_show_the_label_of_each_annotator():
     said = opinions(("a", "Ann", "ham"), ("a", "Bob", "spam"), ("b", "Ann", "ham"), ("b", "Bob", "ham"))
     frame = dispute_table(said, settle(said))
-    assert frame.values.tolist() == [["a", "spam", {"Ann": "ham", "Bob": "spam"}]]
+    assert frame.values.tolist() == [["a", "spam", {"Ann": "ham", "Bob": "spam"}, None]]
 
 
 def test_one_person_changes_a_label_as_before(project):
@@ -218,3 +218,47 @@ def test_annotator_who_always_agrees_is_not_rated_below_one_who_deviates(records
     ]
     table = annotator_table(opinions(*answers)).set_index("annotator")["accuracy"]
     assert table.drop("p0").min() > max(table["p0"], 0.8)
+
+
+def test_a_label_that_settles_stands_until_it_is_undone(project):
+    for person, label in [("Ann", "ham"), ("Bob", "ham"), ("Eve", "spam")]:
+        project.label("1", label, annotator=person)
+    first = project.settle("1", "spam", annotator="Cid", seconds=2.5)
+    project.label("1", "ham", annotator="Dan")
+    assert project.manual_labels() == {"1": "spam"}
+    assert project.disputes()["settled_by"].tolist() == ["Cid"]
+    assert "labeled differently" not in repr(project.run(progress=False))
+    second = project.settle("1", "ham", annotator="Ann")  # who is one of those who differ
+    assert project.manual_labels() == {"1": "ham"}
+    with wl.Project(project.path, timeout=None) as other:
+        assert other.manual_labels() == {"1": "ham"}
+    project.undo(second.id)
+    assert project.manual_labels() == {"1": "spam"}
+    project.undo(first.id)
+    assert project.manual_labels() == {"1": "ham"}
+    assert project.disputes()["settled_by"].isna().all()
+    project.settle("2", "spam", annotator="Cid")  # nobody has labeled it yet
+    project.label("2", "ham", annotator="Ann")
+    assert project.manual_labels()["2"] == "spam"
+    with pytest.raises(WeaklabError, match="must be one of"):
+        project.settle("2", None)
+
+
+def test_the_accuracy_of_people_is_judged_by_what_was_settled(project):
+    for i in range(20):
+        project.label(str(i), "spam", annotator="Ann")
+        project.label(str(i), "ham", annotator="Bob")
+        project.settle(str(i), "ham", annotator="Cid")
+    quality = project.annotators().set_index("annotator")
+    assert quality.loc["Bob", "accuracy"] > 0.8 > 0.2 > quality.loc["Ann", "accuracy"]
+    assert quality.loc[["Ann", "Bob", "Cid"], "shared"].tolist() == [20, 20, 0]
+
+
+def test_agreement_counts_what_people_said_before_they_settled(project):
+    for i in range(25):
+        project.label(str(i), ["ham", "spam"][i % 2], annotator="Ann")
+        project.label(str(i), ["ham", "spam"][(i + (i < 5)) % 2], annotator="Bob")
+    before = project.agreement().pairs.values.tolist()
+    for i in range(5):
+        project.settle(str(i), "ham", annotator=["Ann", "Cid"][i % 2])
+    assert project.agreement().pairs.values.tolist() == before

@@ -1,4 +1,4 @@
-"""Commands that put records and answers right: update, remove, gold, relabel, undo, review."""
+"""Commands that put records and answers right: update, remove, gold, relabel, settle, undo, review."""
 
 from __future__ import annotations
 
@@ -122,6 +122,20 @@ def relabel(
         print_line(f"record {event.record} is labeled {event.label} by {event.annotator} (event {event.id})")
 
 
+@commands.command(epilog="Example: `weaklab settle spam 17 ham`")
+def settle(
+    project: Folder,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
+    label: Annotated[str, typer.Argument(help="Label name.", show_default=False)],
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """Give a record the label that stands, whatever other people say: it settles, confirms or corrects (see review)."""
+    with open_project(project, run_code=not no_code, annotator=annotator) as held:
+        event = held.settle(record, label)
+        print_line(f"record {event.record} is settled as {event.label} by {event.annotator} (event {event.id})")
+
+
 @commands.command(
     epilog="Example: `weaklab undo spam`; `weaklab undo spam 17`, the number as `weaklab history` shows it"
 )
@@ -146,13 +160,26 @@ def undo(
 
 @commands.command(epilog="Example: `weaklab review spam`")
 def review(project: Folder, no_code: NoCode = False) -> None:
-    """List the labels of records whose text was changed after they were labeled; a new label takes one off the list."""
+    """List the labels to look at again: of records whose text was changed since, and those on which people differ.
+
+    A new label of the record takes the former off the list, `weaklab settle` the latter.
+    """
     with open_project(project, run_code=not no_code) as held:
         rows = held.to_review().values.tolist()
         for row in rows:
             row[3], row[4] = (at[:19].replace("T", " ") for at in row[3:5])
         head = ["record", "label", "annotator", "labeled, UTC", "changed, UTC", "event"]
         print_table(Table(f"{counted(len(rows), 'label')} to review", head, rows))
+        disputes = held.disputes()
+        disputes = disputes[disputes["settled_by"].isna()]
+        if len(disputes):
+            rows = [[row["record"], row["label"], _said(row["opinions"])] for row in disputes.to_dict("records")]
+            title = f"{counted(len(rows), 'record')} on which people differ; weaklab settle {project} ID LABEL"
+            print_table(Table(title, ["record", "label that stands", "who says what"], rows))
+
+
+def _said(opinions: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {label}" for name, label in opinions.items())
 
 
 def _told(project: Path, done: RecordChange) -> str:

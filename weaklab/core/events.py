@@ -12,6 +12,8 @@ UPDATE, REMOVE, GOLD, LABELS = "update", "remove", "gold", "labels"
 EVENT_KINDS = (LABEL, SKIP, REQUEUE, NOTE, UNDO, UPDATE, REMOVE, GOLD, LABELS)
 RECORD_KINDS = (UPDATE, REMOVE, GOLD)
 """Changes of records themselves; such an event is about many records, names them in its value, and has no record."""
+SETTLED = "settled"
+"""What a label is picked by that was given in knowledge of the labels of others: it stands against theirs."""
 QUEUE_KINDS = (LABEL, SKIP, REQUEUE)
 """The last of these that stands decides whether a record is asked about."""
 

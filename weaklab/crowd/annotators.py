@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError, warn
+from weaklab.core.events import SETTLED
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import ids_of
 from weaklab.heuristics import Ballot, Heuristic, Watch
@@ -34,6 +35,8 @@ def settle(
 ) -> dict[str, str]:
     """Return record -> label: the consensus of its annotators; where that is tied, the latest of the tied labels.
 
+    Where somebody settled a record, the last label that was given for that stands, and counts as the truth about it.
+
     The accuracy of each annotator is estimated from all records that several people labeled. The label model is
     :class:`weaklab.label_models.HierarchicalDawidSkene` with one accuracy per person (``form="accuracy"``). For
     example, if two people labeled only the same records, they get the same accuracy, and where they disagree the later
@@ -46,7 +49,13 @@ def settle(
         which may leave out records with one annotator
     """
     found = {record: max(mine.values(), key=lambda event: event.id).label or "" for record, mine in opinions.items()}
-    disputed = [record for record, mine in opinions.items() if len({event.label for event in mine.values()}) > 1]
+    final = settling(opinions)
+    found |= {record: event.label or "" for record, event in final.items()}
+    disputed = [
+        record
+        for record, mine in opinions.items()
+        if record not in final and len({event.label for event in mine.values()}) > 1
+    ]
     if disputed:
         names, P, rows = _judged(opinions, people, names)
         for record in disputed:
@@ -57,6 +66,28 @@ def settle(
                 (event.label or "" for event in given if share[event.label or ""] > best - EQUAL), found[record]
             )
     return found
+
+
+def settling(opinions: Opinions) -> dict[str, Event]:
+    """Return record -> the last label that was given to settle it, for the records that have one."""
+    final = {
+        record: max((event for event in mine.values() if event.picked_by == SETTLED), default=None, key=_number)
+        for record, mine in opinions.items()
+    }
+    return {record: event for record, event in final.items() if event is not None}
+
+
+def independent(opinions: Opinions) -> Opinions:
+    """Return the opinions without the labels that settle, which are given in knowledge of the others."""
+    kept = {
+        record: {name: event for name, event in mine.items() if event.picked_by != SETTLED}
+        for record, mine in opinions.items()
+    }
+    return {record: mine for record, mine in kept.items() if mine}
+
+
+def _number(event: Event) -> int:
+    return event.id
 
 
 def _matrix(
@@ -83,12 +114,22 @@ def _judged(
 ) -> tuple[Sequence[str], NDArray[np.float64], dict[str, int]]:
     """Return label names, probabilities of the records with several annotators, and record -> row.
 
-    Probabilities are float (n, k); k is 2 at least, also where there is one name.
+    Probabilities are float (n, k); k is 2 at least, also where there is one name. Settled records are certain.
     """
+    import numpy as np
+
     from weaklab.label_models import HierarchicalDawidSkene
 
-    names, _, L, rows = _matrix(opinions, people, names)
-    P = HierarchicalDawidSkene(n_classes=max(len(names), 2), form="accuracy").fit(L).predict_proba(L)
+    if names is None:
+        names = sorted({event.label or "" for mine in opinions.values() for event in mine.values()})
+    final = settling(opinions)
+    names, _, L, rows = _matrix(independent(opinions), people, names)
+    y = np.full(len(L), ABSTAIN)
+    for record, row in rows.items():
+        if record in final:
+            y[row] = names.index(final[record].label or "")
+    P = HierarchicalDawidSkene(n_classes=max(len(names), 2), form="accuracy").fit(L, y).predict_proba(L)
+    P[y != ABSTAIN] = np.eye(P.shape[1])[y[y != ABSTAIN]]
     return names, P, rows
 
 
@@ -115,7 +156,7 @@ def annotator_table(
 
     counts = counts or Counter(annotator for mine in opinions.values() for annotator in mine)
     people = sorted(counts)
-    _, _, L, _ = _matrix(opinions, people, names)
+    _, _, L, _ = _matrix(independent(opinions), people, names)
     frame = pd.DataFrame({"annotator": people, "labels": [counts[name] for name in people]})
     if not len(L):
         return frame.assign(shared=0, agreement=np.nan, accuracy=np.nan, low=np.nan, high=np.nan)
@@ -131,18 +172,25 @@ def annotator_table(
 
 
 def dispute_table(opinions: Opinions, settled: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table of the records with different labels: ``record``, its settled ``label``, and ``opinions``.
+    """Return a table of the records with different labels: ``record``, the ``label`` that stands, ``opinions``, and
+    ``settled_by``.
 
-    ``opinions`` maps each annotator of the record to a label.
+    ``opinions`` maps each annotator of the record to a label; ``settled_by`` is who settled it, None for nobody.
     """
     import pandas as pd
 
+    final = {record: event.annotator for record, event in settling(opinions).items()}
     rows = [
-        (record, settled[record], {annotator: event.label for annotator, event in mine.items()})
+        (
+            record,
+            settled[record],
+            {annotator: event.label for annotator, event in mine.items()},
+            final.get(record),
+        )
         for record, mine in opinions.items()
         if len({event.label for event in mine.values()}) > 1
     ]
-    return pd.DataFrame(rows, columns=["record", "label", "opinions"])
+    return pd.DataFrame(rows, columns=["record", "label", "opinions", "settled_by"])
 
 
 class CrowdVotes(Heuristic):

@@ -229,6 +229,7 @@ class Project:
     label = _call(answering.label)
     label_many = _call(answering.label_many)
     relabel = label
+    settle = _call(people.settle)
     skip = _call(answering.skip)
     requeue = _call(answering.requeue)
     undo = _call(answering.undo)

@@ -39,7 +39,7 @@ def summary(work: Workspace, /) -> Summary:
         work.path.name or str(work.path),
         work.committee,
         status(work),
-        len(disputes(work)),
+        int(disputes(work)["settled_by"].isna().sum()),
         work.members.load_errors,
         work.old_names.in_use(),
     )
@@ -161,6 +161,7 @@ def annotators(work: Workspace, /) -> pd.DataFrame:
 
     Where people labeled a record differently, the manual label is their consensus, each person weighted by how
     often they seem to be right where several labeled a record; where that does not tell, the later label stands.
+    A label that somebody gave by :meth:`settle` stands against all others, and counts as the truth here.
     See :func:`weaklab.crowd.annotators.annotator_table` for the columns.
 
     Examples
@@ -183,8 +184,8 @@ def annotators(work: Workspace, /) -> pd.DataFrame:
 
 
 def disputes(work: Workspace, /) -> pd.DataFrame:
-    """Return the records that people labeled differently: ``record``, the ``label`` that stands, and all
-    ``opinions``.
+    """Return the records that people labeled differently: ``record``, the ``label`` that stands, all ``opinions``, and
+    ``settled_by``, who settled it (see :meth:`settle`), None for nobody.
     """
     from weaklab.crowd.annotators import dispute_table
 

@@ -27,7 +27,7 @@ class ProjectFacts:
     name : of the project
     committee : its members
     status : see :meth:`weaklab.Project.status`
-    disputed : how many records people labeled differently
+    disputed : how many records people labeled differently, without that somebody settled it
     load_errors : what could not be loaded from files of labeling functions
     old_names : which heuristics vote a former name of a label
     """
@@ -97,7 +97,7 @@ class Summary:
         disputed = self._facts.disputed
         if disputed:
             were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
-            notes.append(f"{were} labeled differently by several people: see disputes() and annotators()")
+            notes.append(f"{were} labeled differently by several people: see disputes() and settle()")
         notes += [f"not loaded: {message}" for message in self._facts.load_errors]
         notes += [f"old label name: {message}" for message in self._facts.old_names]
         return Table(
