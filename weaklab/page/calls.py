@@ -12,6 +12,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL
 from weaklab.page.committee import PageCommittee
 from weaklab.page.overview import overview, project_facts
+from weaklab.page.rules import PageRules
 from weaklab.page.shown import image, visible_value, written
 from weaklab.page.table import PageTable
 from weaklab.page.tabs import RefusedError, SessionGoneError, Tabs
@@ -74,6 +75,7 @@ class PageCalls:
     def __init__(self, project: Project, **options: Any) -> None:
         self.project, self.tabs = project, Tabs(project, **options)
         self.table, self.committee = PageTable(project), PageCommittee(project)
+        self.rules = PageRules(project, self.table)
         self._patterns: dict[str, list[tuple[re.Pattern[str], Call]]] = {READ: [], WRITE: []}
         for method, path, call in self.routes():
             pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
@@ -92,6 +94,7 @@ class PageCalls:
             (WRITE, "records/label", lambda asked: self.table.label(asked.body)),
             (WRITE, "records/undo", lambda asked: self.table.undo(asked.body)),
             (READ, "records/download{suffix}", self._download),
+            *((WRITE, path, _of_body(call)) for path, call in self.rules.calls()),
             (READ, "text", self._text),
             (READ, "image", self._image),
         ]
@@ -164,6 +167,10 @@ class PageCalls:
         if suffix not in DOWNLOADS:
             raise NotHereError(f"there are downloads in {', '.join(DOWNLOADS)}")
         return Content(self.table.download(asked.query, suffix), DOWNLOADS[suffix], f"records{suffix}")
+
+
+def _of_body(call: Callable[[Mapping[str, Any]], Any]) -> Call:
+    return lambda asked: call(asked.body)
 
 
 def _told(call: Call, asked: Asked) -> tuple[int, Any]:

@@ -41,8 +41,14 @@ class PageCommittee:
         votes = self._project.votes()
         frame = self._project.summary().to_pandas()
         wrong = wrong_votes(votes.L, self._project.workspace.snapshot.y)
+        learning = {member.name for member in self._project.committee.classifiers}
         rows = [
-            {"name": str(name), "wrong": int(n), **{column: _plain(value) for column, value in row.items()}}
+            {
+                "name": str(name),
+                "learns": name in learning,
+                "wrong": int(n),
+                **{column: _plain(value) for column, value in row.items()},
+            }
             for (name, row), n in zip(frame.iterrows(), wrong, strict=True)
         ]
         return {

@@ -60,7 +60,7 @@ class PageTable:
             "total": len(table),
             "records": len(self._project.workspace.rows),
             "offset": start,
-            "rows": [_row(found) for found in table[start:end]],
+            "rows": [as_row(found) for found in table[start:end]],
         }
 
     def label(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,6 +106,10 @@ class PageTable:
             file = Path(folder) / f"records{suffix}"
             write_table(self._table(filters).to_arrow(), file)
             return file.read_bytes()
+
+    def ids(self, filters: Any) -> list[str]:
+        """Return the ids of the records that filters leave."""
+        return self._table(_filters(filters)).ids()
 
     def _keep(self, events: list[Event]) -> str:
         step = uuid.uuid4().hex[:12]
@@ -186,7 +190,8 @@ def _among_rows(table: RecordTable, project: Project, mask: NDArray[np.bool_], h
     return table.among(id_texts(project.corpus.ids.take(rows)), f"votes of {heuristic}")
 
 
-def _row(record: dict[str, Any]) -> dict[str, Any]:
+def as_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as a row of the table."""
     text = record["text"]
     if text is None:
         text = "  ".join(f"{name}: {value}"[:100] for name, value in list(record["columns"].items())[:12])

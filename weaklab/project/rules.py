@@ -27,7 +27,13 @@ LOOKED_AT = 20_000
 
 
 def propose_rules(
-    work: Workspace, /, records: Iterable[Any] | None = None, label: str | None = None, most: int = 10
+    work: Workspace,
+    /,
+    records: Iterable[Any] | None = None,
+    label: str | None = None,
+    most: int = 10,
+    *,
+    word: str | None = None,
 ) -> Rules:
     """Return labeling functions that would help the committee most: words, phrases, pairs of words, forms of text and
     thresholds of columns.
@@ -41,11 +47,13 @@ def propose_rules(
         manual labels, and from what the committee thinks of the other records
     label : what the rules vote; by default any label, with ``records`` the one that most of them have
     most : number of rules
+    word : a word or phrase that the rules must look for, alone or with another word; the rule of this word alone comes
+        first, however it is judged
 
     Raises
     ------
     WeaklabError
-        There is no such record or label, or ``most`` is below 1.
+        There is no such record or label, ``most`` is below 1, or no text has the word.
 
     Examples
     --------
@@ -79,6 +87,7 @@ def propose_rules(
         label=label,
         selected=selected,
         most=most,
+        word=word,
         records=len(known.y) if len(rows) < len(known.y) else None,
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.corpus import Columns
-from weaklab.heuristics import Heuristic, col, keywords, pattern, where
+from weaklab.heuristics import Heuristic, Keywords, Pattern, col, keywords, pattern, where
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,6 +103,32 @@ def candidates(table: pa.Table, promising: Callable[[Any], NDArray[np.float64]])
         [*makes, *(make for make, _ in rest)],
         [*singles, *(None for _ in rest)],
     )
+
+
+def with_word(found: Candidates, word: str, rows: NDArray[np.int64], n: int) -> Candidates:
+    """Return candidates with one more at the end: the word, which holds for these of n rows."""
+    from scipy import sparse
+
+    held = np.zeros((n, 1), dtype=np.float32)
+    held[rows] = 1
+    holds = sparse.csc_matrix(held) if not len(found) else sparse.hstack([found.holds, held], format="csc")
+    return Candidates(holds, [*found.makes, partial(_keyword, word)], [*found.words, word])
+
+
+def looks_for(found: Candidates, word: str, label: str) -> NDArray[np.bool_]:
+    """Return which candidates look for a word, alone, in a phrase or in a pair, bool (c,); the last one is the word."""
+    wanted = " ".join(word.lower().split())
+    part = re.compile(rf"(?<!\w){re.escape(wanted)}(?!\w)")
+
+    def has(make: Make) -> bool:
+        heuristic = make(label)
+        if isinstance(heuristic, Keywords):
+            return any(other != wanted and part.search(other) is not None for other in heuristic.words)
+        if not isinstance(heuristic, Pattern) or not heuristic.name.startswith("pair_"):
+            return False
+        return re.search(rf"\\b{re.escape(wanted)}\\b", heuristic.regex.pattern) is not None
+
+    return np.array([*map(has, found.makes[:-1]), True])
 
 
 def _is_useful(count: int, n: int) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.votes import Votes
-from weaklab.rules.candidates import Candidates, candidates
+from weaklab.heuristics import keywords
+from weaklab.rules.candidates import Candidates, candidates, looks_for, with_word
 from weaklab.rules.gain import Gains
 from weaklab.rules.precision import Prior
 from weaklab.rules.rule import Rule, Rules, python_name
@@ -79,6 +80,7 @@ def mine(
     label: str | None = None,
     selected: NDArray[np.int64] | None = None,
     most: int = 10,
+    word: str | None = None,
     records: int | None = None,
 ) -> Rules:
     """Return rules that would help a committee most, best first.
@@ -92,6 +94,7 @@ def mine(
     selected : row numbers of records that a rule must have a share in; without ``label``, it is theirs by the manual
         labels or the committee
     most : number of rules
+    word : a word or phrase that the rules must look for; the rule of this word alone comes first
     records : number of all records, of which these are a sample; by default they are all
 
     Notes
@@ -104,12 +107,17 @@ def mine(
     """
     if label is not None:
         labels.code(label)
-    codes = _codes(labels, known, label, selected)
+    having = None if word is None else _rows_with(table, labels, word)
+    codes = _codes(labels, known, label, selected if having is None else having)
     base = _base(known)
     found = candidates(table, lambda X: _promise(X, known, base, codes))
+    if word is not None and having is not None:
+        found = with_word(found, word, having, len(known.y))
     if not len(found):
         return Rules()
     allowed = _held_by(found, selected)
+    if word is not None:
+        allowed &= looks_for(found, word, labels[int(codes[0])])
     counts, judged_at_random = _counted(found, known, base)
     prior = Prior.fitted(
         counts.right[:, codes].ravel(),
@@ -118,6 +126,9 @@ def mine(
         np.tile(counts.base[codes], len(found)),
     )
     chosen = _chosen(found, counts, prior, known, codes, allowed, TRIED * most)
+    first = len(found) - 1 if word is not None else -1
+    if first >= 0 and not any(j == first for j, _, _ in chosen):
+        chosen.insert(0, _judged(first, int(codes[0]), counts, prior))
     gains = Gains(known.votes, known.P, known.y, known.model)
     rules = Rules()
     [batch] = table.combine_chunks().to_batches()
@@ -146,8 +157,25 @@ def mine(
                 tuple(known.ids[row] for row in held[:EXAMPLES].tolist()) if len(known.ids) else (),
             )
         )
-    rules.sort(key=lambda rule: -(rule.gain + rule.gain_low))
-    return Rules(rules[:most])
+    order = sorted(range(len(rules)), key=lambda i: (chosen[i][0] != first, -(rules[i].gain + rules[i].gain_low)))
+    return Rules([rules[i] for i in order[:most]])
+
+
+def _rows_with(table: pa.Table, labels: LabelNames, word: str) -> NDArray[np.int64]:
+    """Return the rows whose text has a word or phrase."""
+    [batch] = table.combine_chunks().to_batches()
+    ballot = keywords(labels[0], [word]).evaluate(batch, labels)
+    rows = np.flatnonzero(ballot.votes != ABSTAIN)
+    if not len(rows):
+        raise WeaklabError(f"no text that was looked at has {word!r} as a whole word; choose another word")
+    return rows
+
+
+def _judged(j: int, code: int, counts: _Counts, prior: Prior) -> Choice:
+    """Return a candidate with its precision, whatever that is."""
+    at = [j]
+    mean, low, high = prior.estimate(counts.right[at, code], counts.n[at], counts.expected[at, code], counts.base[code])
+    return j, code, (float(mean[0]), float(low[0]), float(high[0]))
 
 
 def _scaled(count: int, n: int, records: int | None) -> int:

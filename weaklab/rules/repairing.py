@@ -332,10 +332,15 @@ def _on_all(judge: _Judge, labels: LabelNames, single: bool) -> Iterator[_Idea]:
     for code in range(len(labels)):
         if code != judge.voted.code:
             share = judge.of(every, code)
-            if share[0] >= LEAST_PRECISION:
+            if _is_mostly(share):
                 yield _Idea(Change(RELABEL, name, vote=labels[code]), every, judge.all, share)
     if judge.all[0] < 0.5:
         yield _Idea(Change(RETIRE if single else DROP_LABEL, name), every, judge.all)
+
+
+def _is_mostly(share: Estimate) -> bool:
+    """Whether another label is right often enough to be voted: by estimate, and more often than not at the least."""
+    return share[0] >= LEAST_PRECISION and share[1] > 0.5
 
 
 def _own(part: pa.Table, judge: _Judge, labels: LabelNames, heuristic: Heuristic) -> Iterator[_Idea]:
@@ -432,7 +437,7 @@ def _joined(judge: _Judge, tries: Candidates, labels: LabelNames, bad: Sequence[
 def _relabeled(judge: _Judge, labels: LabelNames, idea: _Idea) -> Iterator[_Idea]:
     """Yield an exception with another vote in place of abstaining, where one label is mostly right there."""
     for code in range(len(labels)):
-        if code != judge.voted.code and (share := judge.of(idea.flips, code))[0] >= LEAST_PRECISION:
+        if code != judge.voted.code and _is_mostly(share := judge.of(idea.flips, code)):
             yield replace(idea, change=replace(idea.change, kind=RELABEL, vote=labels[code]), new=share)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import HeuristicError
-from weaklab.core.tables import Table, clean
+from weaklab.core.tables import Table, clean, counted
 from weaklab.heuristics import Amended, ColumnVotes, Condition, Heuristic, Keywords, Pattern
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def source_of(rule: Rule, name: str | None = None) -> str:
     """Return the text of a Python file that defines a rule under its name, or another."""
     name = name or rule.name
     figures = clean(
-        f"{rule.records:,} records ({rule.coverage:.1%}); precision {rule.precision:.2f} "
+        f"{counted(rule.records, 'record')} ({rule.coverage:.1%}); precision {rule.precision:.2f} "
         f"({rule.precision_low:.2f} to {rule.precision_high:.2f}, {basis_in_words(rule)})"
     )
     first = f"# Votes {clean(rule.says, 100)}."

@@ -9,6 +9,7 @@ export const ACTIONS = [
   ["note", "n", "write a note"],
   ["flag", "f", "flag for others"],
   ["find", "/", "find a label by typing"],
+  ["rule", "r", "make a rule of the selected words, or of this record"],
   ["help", "?", "show the keys"],
 ];
 

@@ -10,7 +10,7 @@ import { areLong, breakable, percent, plain } from "./text.js";
 const MOST_BUTTONS = 12;
 const SWIPE = 90;
 
-export function LabelView({ work, project, transport, color }) {
+export function LabelView({ work, project, transport, color, open }) {
   const [settings, setSettings] = useState(() => checkedSettings(transport.browser.get("keys")));
   const [dialog, setDialog] = useState(null);
   const [noting, setNoting] = useState(null); // the record that a note is written about
@@ -40,6 +40,11 @@ export function LabelView({ work, project, transport, color }) {
     flag: () => work.flag(),
     find: () => record && setDialog("find"),
     help: () => setDialog("keys"),
+    rule: () => {
+      const label = record?.blind ? "" : (record?.suggestion ?? "");
+      if (picked) open("rules", { word: picked.word });
+      else if (record) open("rules", { ids: [record.id], label });
+    },
   };
 
   // the listener is set once and always calls what belongs to the record that is painted now
@@ -67,6 +72,15 @@ export function LabelView({ work, project, transport, color }) {
     return () => transport.keys.removeEventListener("keydown", listen);
   }, []);
 
+  // words that are selected in the record, by mouse, touch, keyboard or a double click
+  const card = useRef();
+  const [picked, setPicked] = useState(null);
+  useEffect(() => {
+    const look = () => setPicked(selected(card.current));
+    document.addEventListener("selectionchange", look);
+    return () => document.removeEventListener("selectionchange", look);
+  }, []);
+
   const heading = useRef();
   useLayoutEffect(() => {
     tell("");
@@ -79,12 +93,14 @@ export function LabelView({ work, project, transport, color }) {
   return html`<main class="labeling">
     <div class="stage">
       ${record
-        ? html`<article class="card" key=${record.id} ...${swipe(actions)} aria-label="Record">
+        ? html`<article class="card" ref=${card} key=${record.id} ...${swipe(actions)} aria-label="Record">
             <header><h1 ref=${heading} tabindex="-1"><span class="hidden">Record </span>${plain(record.id)}</h1>
               ${work.flagged.has(record.id) && html`<span class="tag">flagged</span>`}
               ${record.synthetic && html`<span class="tag">made up</span>`}
               ${record.blind && html`<span class="tag">blind</span>`}</header>
             <${Record} record=${record} transport=${transport} lit=${lit} color=${(name) => color(record.votes.find((vote) => vote.heuristic === name)?.label)} />
+            ${picked && html`<button class="of-word" style=${{ left: `${picked.left}px`, top: `${picked.top}px` }} onMouseDown=${(event) => event.preventDefault()} onClick=${actions.rule}>
+              <span>Make a rule of “${plain(picked.word)}”</span>${!settings.off && html`<kbd>${keyName(byAction.rule)}</kbd>`}</button>`}
           </article>`
         : html`<${Nothing} work=${work} />`}
       <div class="answers">
@@ -107,6 +123,23 @@ export function LabelView({ work, project, transport, color }) {
     ${dialog === "find" && html`<${FindDialog} labels=${project.labels} probabilities=${probabilities} color=${color} close=${() => setDialog(null)}
       choose=${(label) => { setDialog(null); work.answer(label); }} />`}
   </main>`;
+}
+
+const MOST_WORD = 100;
+
+/** The words that are selected in the texts of a card, and where a button about them stands; null for none. */
+function selected(card) {
+  const root = card?.getRootNode();
+  const found = root && (root.getSelection?.() ?? getSelection());
+  if (!found || found.isCollapsed || !found.rangeCount) return null;
+  const range = found.getRangeAt(0);
+  const inside = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(".prose, .fields dd");
+  if (!card.contains(range.commonAncestorContainer) || !inside(range.startContainer)) return null;
+  const word = found.toString().trim().replace(/\s+/g, " ");
+  if (!word || word.length > MOST_WORD || !/[\p{L}\p{N}]/u.test(word)) return null;
+  const [at, frame] = [range.getBoundingClientRect(), card.getBoundingClientRect()];
+  const above = at.top - frame.top - 42; // not on a touch screen, whose own menu stands there
+  return { word, left: Math.max(8, Math.min(at.left - frame.left, frame.width - 250)), top: above > 8 && !matchMedia("(pointer: coarse)").matches ? above : at.bottom - frame.top + 8 };
 }
 
 function Choices({ labels, record, keysOfLabels, color, choose, find, findKey, acceptKey, off }) {

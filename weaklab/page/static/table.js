@@ -11,7 +11,7 @@ const KEEP_PAGES = 40;
 const WAIT_MS = 180;
 const NONE = "(none)";
 
-export function TableView({ project, transport, color, work, start }) {
+export function TableView({ project, transport, color, work, start, open }) {
   const [filters, setFilters] = useState(() => ({ search: "", label: "", heuristic: "", manual: "", sort: "", ...start }));
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState(null); // {total, pages: Map}
@@ -188,6 +188,7 @@ export function TableView({ project, transport, color, work, start }) {
         <i class="dot"></i>${plain(label)}${!settings.off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}
       ${!reader && project.labels.length > 10 && html`<select aria-label="Give another label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
         <option value="">other labels</option>${project.labels.slice(10).map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
+      ${!reader && many > 0 && html`<button class="plain" onClick=${() => open("rules", everything ? { filters, total } : { ids: [...chosen] })}>Make a rule</button>`}
       ${!reader && html`<button class="plain" disabled=${!steps.length} onClick=${undo} title=${steps.length ? `take back ${steps.at(-1).said}` : ""}>Undo</button>`}
       ${!reader && html`<button class="plain" disabled=${!total} onClick=${() => { setEverything(!everything); setChosen(new Set()); }}>${everything ? "Choose none" : "Choose all"}</button>`}
       <${SaveLink} transport=${transport} path=${`records/download.csv?${query}`}>CSV</${SaveLink}>

@@ -18,6 +18,7 @@ import { CommitteeView } from "./committee.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
 import { Overview } from "./overview.js";
+import { RulesView } from "./rules.js";
 import { TableView } from "./table.js";
 import { counted, plain } from "./text.js";
 
@@ -29,6 +30,7 @@ export const VIEWS = [
   ["label", "Label", LabelView, false],
   ["table", "Table", TableView, true],
   ["committee", "Committee", CommitteeView, true],
+  ["rules", "Rules", RulesView, false],
 ];
 
 export function mount(root, transport) {
