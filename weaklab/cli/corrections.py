@@ -22,10 +22,11 @@ from weaklab.cli.options import (
     reads_files,
 )
 from weaklab.cli.output import print_line, print_table
-from weaklab.core.tables import Table, counted
+from weaklab.core.tables import Table, counted, some_of
 
 if TYPE_CHECKING:
     from weaklab.project.corrections import RecordChange
+    from weaklab.project.project import Project
 
 commands = typer.Typer()
 
@@ -159,10 +160,17 @@ def undo(
 
 
 @commands.command(epilog="Example: `weaklab review spam`")
-def review(project: Folder, no_code: NoCode = False) -> None:
-    """List the labels to look at again: of records whose text was changed since, and those on which people differ.
+def review(
+    project: Folder,
+    errors: Annotated[
+        int, typer.Option(help="At most so many labels that are probably wrong; 0 saves the training.", min=0)
+    ] = 20,
+    no_code: NoCode = False,
+) -> None:
+    """List the labels to look at again.
 
-    A new label of the record takes the former off the list, `weaklab settle` the latter.
+    Those of records whose text was changed since, those on which people differ, and those that the committee
+    contradicts when it is trained without them. `weaklab settle` confirms or corrects one and takes it off the list.
     """
     with open_project(project, run_code=not no_code) as held:
         rows = held.to_review().values.tolist()
@@ -176,6 +184,17 @@ def review(project: Folder, no_code: NoCode = False) -> None:
             rows = [[row["record"], row["label"], _said(row["opinions"])] for row in disputes.to_dict("records")]
             title = f"{counted(len(rows), 'record')} on which people differ; weaklab settle {project} ID LABEL"
             print_table(Table(title, ["record", "label that stands", "who says what"], rows))
+        if errors and len(held):
+            _print_errors(held, errors)
+
+
+def _print_errors(held: Project, most: int) -> None:
+    rows = [
+        [row["record"], row["label"], some_of(row["annotators"]), row["probability"], row["other"], row["reason"]]
+        for row in held.label_errors(most).to_dict("records")
+    ]
+    head = ["record", "label", "annotator", "probability", "rather", "reason"]
+    print_table(Table(f"{counted(len(rows), 'label')} that the committee contradicts", head, rows))
 
 
 def _said(opinions: dict[str, str]) -> str:

@@ -29,6 +29,7 @@ from weaklab.project import (
 )
 from weaklab.project.answers import answers
 from weaklab.project.label_changes import ProjectLabels
+from weaklab.project.label_errors import label_errors
 from weaklab.project.label_quality import label_quality
 from weaklab.project.opening import opened
 from weaklab.project.rule_changes import accepted_rules, undo_rule
@@ -310,6 +311,7 @@ class Project:
     annotators = _call(quality.annotators)
     disputes = _call(quality.disputes)
     agreement = _call(people.agreement)
+    label_errors = _call(label_errors)
     preview = _call(quality.preview)
 
     # ---- opening and closing
