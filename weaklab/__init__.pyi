@@ -27,6 +27,7 @@ from .scheduling.stream import StreamSampler as StreamSampler
 from .simulation.loop import Loop as Loop
 from .simulation.project_replay import replay as replay
 from .simulation.simulate import simulate as simulate
+from .training.end_model import EndModel as EndModel
 from .voting.committee import Committee as Committee
 
 __version__: str

@@ -13,6 +13,7 @@ from weaklab.cli import (
     corrections,
     demo,
     encoder,
+    end_model,
     export,
     heuristics,
     labeling,
@@ -47,8 +48,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export, simulate,
-    batch, listing, demo,
+    projects, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export, end_model,
+    simulate, batch, listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

@@ -28,6 +28,7 @@ from weaklab.project import (
     rules,
 )
 from weaklab.project.answers import answers
+from weaklab.project.end_model import train_end_model
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.label_errors import label_errors
 from weaklab.project.label_quality import label_quality
@@ -306,6 +307,7 @@ class Project:
     summary = _call(quality.summary)
     evaluate = _call(quality.evaluate)
     label_quality = _call(label_quality)
+    train_end_model = _call(train_end_model)
     label_or_abstain = _call(quality.label_or_abstain)
     reliability = _call(quality.reliability)
     annotators = _call(quality.annotators)
