@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.core.labels import ABSTAIN, MAX_CLASSES
-from weaklab.core.rows import blocks, one_thread, row_max, row_sum, softmax
+from weaklab.core.rows import BLOCK, blocks, one_thread, row_max, row_sum, softmax
 from weaklab.label_models.label_taught import LabelTaught, enough_labels
-from weaklab.label_models.vote_patterns import any_vote
+from weaklab.label_models.vote_patterns import any_vote, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,10 +93,15 @@ def _folds(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 def _hashes(E: Matrix) -> NDArray[np.uint64]:
     """Return a number for each row that depends on its content alone: uint64 (n,)."""
-    bits = np.ascontiguousarray(np.asarray(E, dtype=np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
-    h = np.full(len(bits), 0x9E3779B97F4A7C15, dtype=np.uint64)
-    for column in range(bits.shape[1]):
-        h = (h ^ bits[:, column]) * np.uint64(0x100000001B3)  # FNV-1a
+    h = np.full(len(E), 0x9E3779B97F4A7C15, dtype=np.uint64)
+    loops = compiled(E.size)
+    for rows in blocks(len(E), PRODUCT_ROWS if loops is None else BLOCK):
+        bits = np.ascontiguousarray(np.asarray(E[rows], dtype=np.float32) + np.float32(0)).view(np.uint32)  # -0 is 0
+        if loops is not None:
+            loops.add_to_hashes(bits, h[rows])
+            continue
+        for column in np.ascontiguousarray(bits.T):
+            h[rows] = (h[rows] ^ column) * np.uint64(0x100000001B3)  # FNV-1a
     h ^= h >> np.uint64(32)
     return np.asarray((h * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(32))
 
@@ -135,7 +140,7 @@ class FeatureMember:
         self.n_features, self._sentence = E.shape[1], sentence
         self.coefficients_: Floats | None = None
         self._hashes = _hashes(E)
-        self._X, self._fold, self._use = _with_constant(E), _folds(self._hashes), use
+        self._E, self._fold, self._use = E, _folds(self._hashes), use
         if np.count_nonzero(use) > MOST_ROWS:
             rows = np.flatnonzero(use)
             self._use = np.zeros(len(E), dtype=bool)
@@ -159,7 +164,7 @@ class FeatureMember:
                 self._fit(soft_labels, y, k)
                 self.own_share_ = 0.0 if own is None else _best_share(self.proba_, own.scores_, y)
                 self.proba_ = _with_own(self.proba_, own.scores_, self.own_share_) if own else self.proba_
-        del self._X, self._fold, self._use, self._hashes
+        del self._E, self._fold, self._use, self._hashes
         self._own = own if self.own_share_ else None
         if own is not None:
             del own.scores_
@@ -169,25 +174,28 @@ class FeatureMember:
         if not self._sentence or not enough_labels(y):
             return None
         order = np.lexsort((y, self._hashes))  # float32 adds up to the same in one order only
-        return LabelTaught().fit(self._X[:, :-1], y, self._fold, order, k)
+        return LabelTaught().fit(np.asarray(self._E, dtype=np.float32), y, self._fold, order, k)
 
     def _all_columns(self) -> str:
         return SENTENCES if self._sentence == self.n_features else BOTH
 
     def _fit(self, soft_labels: SoftLabels, y: NDArray[np.int64], k: int) -> None:
-        n, fold = len(self._X), self._fold
+        n, fold = len(self._E), self._fold
         rows = np.flatnonzero(self._use | (y >= 0))  # others have no part in it
         rows = rows[np.lexsort((y[rows], self._hashes[rows]))]  # float32 adds up to the same in one order only
-        X, known, part, use = self._X[rows], y[rows], fold[rows], self._use[rows]
+        X, known, part, use = _with_constant(self._E[rows]), y[rows], fold[rows], self._use[rows]
         columns, targets = self._choices(known), np.zeros((len(rows), k))
         scores = {name: np.zeros((n, k), dtype=np.float32) for name in columns}
+        held_out = np.ones((np.bincount(fold, minlength=FOLDS).max(), self.n_features + 1), dtype=np.float32)
         for number in range(FOLDS):
             out = part == number
             T = soft_labels(rows, fold == number)
             targets[out] = T[out]  # said without the labels of these records
             sums = _learn(X, T, known, use, ~out, out)
+            its_rows = np.flatnonzero(fold == number)
+            its_X = _put_rows(self._E, its_rows, held_out[: len(its_rows)])
             for name, F in scores.items():
-                F[fold == number] = self._X[fold == number] @ sums.coefficients(columns[name]).astype(np.float32)
+                F[its_rows] = its_X @ sums.coefficients(columns[name]).astype(np.float32)
         self.used_ = _best({name: F[rows].astype(np.float64) for name, F in scores.items()}, known)
         F = scores[self.used_]
         labels, weights = _with_gold(targets, _weights(targets, use), known, known >= 0)
@@ -329,6 +337,13 @@ def _sums(X: NDArray[np.float32], T: Floats, w: Floats, rows: NDArray[np.bool_])
 
 def _with_constant(E: Matrix) -> NDArray[np.float32]:
     return np.column_stack([np.asarray(E, dtype=np.float32), np.ones(len(E), dtype=np.float32)])
+
+
+def _put_rows(E: Matrix, rows: NDArray[np.int64], found: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put some rows of E before the last column of ``found`` and return it; without a copy of them all in between."""
+    for block in blocks(len(rows)):
+        found[block, :-1] = E[rows[block]]
+    return found
 
 
 def _row_products(E: Matrix, coefficients: Matrix) -> Floats:

@@ -76,6 +76,16 @@ def row_numbers(L, base, numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def add_to_hashes(numbers, hashes):  # type: ignore[no-untyped-def]
+    """Add each row of uint32 (n, d) to its hash, uint64 (n,), from the first column to the last."""
+    for i in range(numbers.shape[0]):
+        h = hashes[i]
+        for j in range(numbers.shape[1]):
+            h = (h ^ np.uint64(numbers[i, j])) * np.uint64(0x100000001B3)  # FNV-1a
+        hashes[i] = h
+
+
+@njit(nogil=True, cache=True)
 def group_rows(L, y, slots, first, counts, inverse):  # type: ignore[no-untyped-def]
     """Number the different rows of (L, y) as they first come; return how many there are.
 
