@@ -50,6 +50,11 @@ class Person(Client):
         self.session, self.n, self.name = found["session"], found["done"], name
         return found
 
+    def wait(self):
+        """Wait until a record is there: the committee votes and is trained first."""
+        while not (found := self.sync(want=1))["queue"] and found["state"]["training"]["running"]:
+            pass
+
     def sync(self, *messages, want=5):
         numbered = []
         for message in messages:
@@ -72,7 +77,13 @@ def running(project, port=0, password=None, **options):
     access = Access(page_key(project.path), password)
     page = PageServer(project, access, f"weaklab_{port}", **options)
     server = uvicorn.Server(
-        uvicorn.Config(page.app(host_names("127.0.0.1", port, [])), log_level="warning", lifespan="off", ws="none")
+        uvicorn.Config(
+            page.app(host_names("127.0.0.1", port, [])),
+            log_level="warning",
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=60,
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -106,9 +117,11 @@ class Running:
     def read_only_link(self):
         return f"/?token={self.access.spectators}"
 
-    def person(self, name):
+    def person(self, name, wait=True):
         found = Person(self.port, self.link)
         found.begin(name)
+        if wait:
+            found.wait()
         return found
 
 

@@ -389,7 +389,7 @@ def test_eight_people_label_at_once_and_nothing_is_lost_doubled_or_misfiled(tmp_
             except BaseException as error:
                 failed.append(error)
 
-        threads = [threading.Thread(target=work, args=(server.person(name), name)) for name in people]
+        threads = [threading.Thread(target=work, args=(server.person(name, wait=False), name)) for name in people]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -507,6 +507,7 @@ def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path):
     (port, path), _ = first_links(process)
     person = Person(port, path)
     person.begin("Ann")
+    person.wait()
     queue = person.sync(want=4)["queue"]
     answers = [{"n": i, "kind": "answer", "record": record, "value": "spam"} for i, record in enumerate(queue, 1)]
     acknowledged = person.post(f"/api/sessions/{person.session}", {"messages": answers[:2], "want": 4})["event"]

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 
@@ -270,3 +271,59 @@ def test_the_terminal_prints_the_estimate_at_its_end(project):
     out = io.StringIO()
     label_in_terminal(project, 30, batch=5, strategy="random", read=read, out=out)
     assert "of the committee's labels are estimated to be right" in out.getvalue().splitlines()[-1]
+
+
+@contextmanager
+def busy(work):
+    """Hold what a training holds, in another thread."""
+    done, held = threading.Event(), threading.Event()
+
+    def hold():
+        with work.working:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_nobody_waits_for_a_training_that_runs(project):
+    work = project.workspace
+    with project.session("Ann", background=False) as ann:
+        answer_all(ann, 8)  # the next question trains
+        before = work.trained
+    bob, shown = project.session("Bob"), []
+    with busy(work):
+        for _ in range(40):
+            ask = bob.ahead(5, patience=0)[0]
+            bob.answer(ask, truth(ask))
+            shown.append(ask.id)
+        assert bob.undo().record == shown[-1]
+        assert bob.next().id == shown[-1]
+        assert work.trained is before
+    bob.close()
+    assert len(set(shown)) == 40
+    assert work.trained is not before
+
+
+def test_what_others_have_labeled_is_not_shown_any_more(project):
+    with project.session("Ann", background=False) as ann:
+        ahead = [ask.id for ask in ann.ahead(6)]
+        project.label_many(dict.fromkeys(ahead[2:5], "ham"))
+        assert [ask.id for ask in ann.ahead(6)][:3] == [*ahead[:2], ahead[5]]
+        project.label(ahead[0], "spam")
+        assert ann.next().id == ahead[1]
+
+
+def test_with_patience_the_first_record_comes_when_the_committee_is_there(project):
+    with project.session("Ann") as ann:
+        with busy(project.workspace):
+            assert list(ann.ahead(5, patience=0.01)) == []
+            assert ann.state()["training"]["running"]
+        assert len(ann.ahead(5)) == 5

@@ -16,6 +16,7 @@ from weaklab.page.rules import PageRules
 from weaklab.page.shown import image, visible_value, written
 from weaklab.page.table import PageTable
 from weaklab.page.tabs import RefusedError, SessionGoneError, Tabs
+from weaklab.training.background import Ahead
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
@@ -76,6 +77,7 @@ class PageCalls:
         self.project, self.tabs = project, Tabs(project, **options)
         self.table, self.committee = PageTable(project), PageCommittee(project)
         self.rules = PageRules(project, self.table)
+        self._prepared: Ahead[Any] = Ahead()
         self._patterns: dict[str, list[tuple[re.Pattern[str], Call]]] = {READ: [], WRITE: []}
         for method, path, call in self.routes():
             pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
@@ -118,9 +120,15 @@ class PageCalls:
                 return _told(call, asked)
         return 404, {"error": f"there is no call {path!r}"}
 
+    def prepare(self) -> None:
+        """Read the records, and begin in the background what the first question of all needs: votes and a training."""
+        if len(self.project):
+            self._prepared.begin(None, lambda: self.project.ask(1, lease=False))
+
     def close(self) -> None:
         """Close the sessions."""
         self.tabs.close()
+        self._prepared.close()
 
     # ---- labeling
 

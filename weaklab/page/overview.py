@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.labels import ABSTAIN
+from weaklab.project.at_hand import look
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
@@ -16,7 +17,7 @@ def project_facts(project: Project) -> dict[str, Any]:
         "name": project.path.resolve().name,
         "labels": list(project.label_names),
         "annotator": project.workspace.annotator,
-        "records": len(project),
+        "records": len(look(project.workspace).y),
         "heuristics": list(project.committee.names),
         "people": _people(project),
         "load_errors": list(project.load_errors),
@@ -26,7 +27,7 @@ def project_facts(project: Project) -> dict[str, Any]:
 def overview(project: Project) -> dict[str, Any]:
     """Return how far the work is, for a page that only looks: labels in all, of each class and of each person."""
     work = project.workspace
-    snapshot = work.refresh()
+    snapshot = look(work)
     y = snapshot.y
     names = list(work.label_names)
     counts = {name: int((y == code).sum()) for code, name in enumerate(names)}

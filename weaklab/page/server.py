@@ -62,6 +62,7 @@ def serve(
         access = Access(page_key(project.path), password)
         page = PageServer(project, access, f"weaklab_{port}", **options)
         app = page.app(host_names(address, port, names))
+        page.calls.prepare()
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off",
             ws="none", http="h11", timeout_graceful_shutdown=STOP_SECONDS,

@@ -13,6 +13,7 @@ from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, E
 from weaklab.core.tables import clean, has_controls
 from weaklab.page.shown import shown_record
 from weaklab.project.answering import label_code
+from weaklab.project.at_hand import look
 from weaklab.project.imports import IMPORTED
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ MOST_AHEAD = 100
 """A tab holds at most so many records ready."""
 IDLE_SECONDS = 900.0
 """A tab that was silent for so long has gone: its records are free for others."""
+PATIENCE_SECONDS = 1.0
+"""A tab is told after so long that no record is there yet; it asks again."""
 LOOK_SECONDS = 1.0
 """Labels are counted so often while somebody answers without a pause."""
 LONGEST_NAME, LONGEST_NOTE = 60, 10_000
@@ -75,7 +78,8 @@ class Tab:
             blocked = self._receive(messages, refused, undone)
             if not messages or self.seen - self._looked > LOOK_SECONDS:
                 self._look()
-            asks, held = self.session.ahead(min(max(int(want), 1), MOST_AHEAD)), set(have)
+            asks = self.session.ahead(min(max(int(want), 1), MOST_AHEAD), PATIENCE_SECONDS)
+            held = set(have)
             return {
                 "done": self.done,
                 "event": self._work.journal.last_event(),
@@ -86,6 +90,7 @@ class Tab:
                 "records": [shown_record(self._work, ask) for ask in asks if ask.id not in held],
                 "state": self.session.state(),
                 "project": {
+                    "ready": self._work.at_hand is not None,
                     "labels": self._work.snapshot.n_labels,
                     "records": len(self._work.rows),
                     "curve": self._work.accuracy.curve(),
@@ -96,12 +101,8 @@ class Tab:
 
     def _look(self) -> None:
         """Look for what others have done, unless that takes a wait."""
-        if self._work.working.acquire(blocking=False):
-            try:
-                self._work.refresh()
-                self._looked = time.monotonic()
-            finally:
-                self._work.working.release()
+        look(self._work)
+        self._looked = time.monotonic()
 
     def _receive(
         self, messages: Sequence[dict[str, Any]], refused: list[dict[str, Any]], undone: list[dict[str, Any]]

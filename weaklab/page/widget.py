@@ -37,6 +37,7 @@ def widget(
 
     setup = {"project": str(project.path.resolve()), "annotator": name, "view": view, "height": height}
     calls = PageCalls(project, **options)
+    calls.prepare()
     return NotebookWidget(
         calls, READ if project.read_only else LABEL, _esm=bundle("widget.js"), _style=style(), _setup=setup
     )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.project.asking import ask as pick
-from weaklab.project.asking import lease
+from weaklab.core.events import LABEL, SKIP
+from weaklab.core.rows import row_argmax
+from weaklab.project.asking import ask_of, lease, trained
+from weaklab.project.at_hand import look
 from weaklab.project.imports import IMPORTED
 from weaklab.scheduling.asks import Ask, Asks, make_asks
 from weaklab.scheduling.scheduler import Pick
@@ -21,6 +23,8 @@ from weaklab.training.background import Ahead
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from weaklab.project.at_hand import AtHand
+    from weaklab.project.snapshot import Snapshot
     from weaklab.project.workspace import Workspace
     from weaklab.training.trainer import State
 
@@ -28,6 +32,8 @@ SECOND_OPINION = "second opinion"
 """What a record is picked by that another person has labeled already."""
 LEASE_AGAIN = float("-inf")
 """When a record was leased that has not been shown yet: a queue keeps nothing from others, only what is shown does."""
+RESERVE = 4
+"""A queue that holds a batch divided by this, or less, while a training runs does not wait for it."""
 RENEW_SECONDS = 60.0
 """A record that was shown longer ago is leased again before it is returned again."""
 
@@ -76,23 +82,38 @@ class BatchPicker:
         besides : ids of records that are in the queue already
         through : id of the last event to know of
         """
-        with self.work.working:
+        work = self.work
+        with work.working:
             self._train(through)
-            twice = self._second_opinions(besides, through) if self._overlap else Asks()
-            wanted = max(1, self.batch - len(twice))
-            besides = [*besides, *(ask.id for ask in twice)]
-            found = pick(
-                self.work,
-                wanted,
-                again=self._again,
-                strategy=self._strategy,
-                lease=False,
-                besides=besides,
-                session=self.session,
-                through=through,
-            )
-            self.work.accuracy.follow()
-            return Asks([*twice, *found])
+            hand = trained(work)
+            work.rows.prepare()  # else the first answer would wait for it
+            found = self._batch(hand, work.snapshot.at(through, work.journal), besides)
+            work.accuracy.follow()
+            return found
+
+    def pick_at_hand(self, besides: list[str]) -> Asks:
+        """Pick a batch as of the last training, without waiting for one that runs; none where there was no training,
+        or records or labels have changed since.
+        """
+        hand = self.work.at_hand
+        known = None if hand is None else hand.newest(self.work)
+        return Asks() if hand is None or known is None else self._batch(hand, known, besides)
+
+    def _batch(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
+        twice = self._second_opinions(hand, known, besides) if self._overlap else Asks()
+        wanted = max(1, self.batch - len(twice))
+        besides = [*besides, *(ask.id for ask in twice)]
+        found = ask_of(
+            self.work,
+            hand,
+            known,
+            wanted,
+            again=self._again,
+            strategy=self._strategy,
+            besides=besides,
+            session=self.session,
+        )
+        return Asks([*twice, *found])
 
     def _train(self, through: int) -> None:
         before, state = self._most_probable(), self.work.trained
@@ -112,25 +133,23 @@ class BatchPicker:
     def _most_probable(self) -> NDArray[np.int64] | None:
         """Return the code of the most probable label of each record as of the last training."""
         state = self.work.trained
-        return None if state is None else state.P.argmax(axis=1)
+        return None if state is None else row_argmax(state.P)
 
-    def _second_opinions(self, besides: list[str], through: int) -> Asks:
+    def _second_opinions(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
         """Return records that exactly one other person labeled, of the share that two are to label, at most half a
         batch.
         """
-        work = self.work
-        known = work.refresh().at(through, work.journal)
+        state, corpus = hand.state, hand.cache.corpus
         rows = known.labeled_by_one_other((self.annotator, IMPORTED))
-        ids = work.corpus.ids.take(rows).to_pylist()
+        ids = corpus.ids.take(rows).to_pylist()
         mine = [(row, str(name)) for row, name in zip(rows.tolist(), ids, strict=True) if str(name) not in besides]
         if not mine:
             return Asks()
-        drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), work.settings.seed)
+        drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), self.work.settings.seed)
         chosen = [row for (row, _), lot in zip(mine, drawn, strict=True) if lot < self._overlap]
-        state = work.state()
         picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self.batch // 2)]]
         # agreement is measured between people, not between a person and the committee
-        return make_asks(picks, work.corpus, state.votes, state.P, asked_after=through, blind_share=1)
+        return make_asks(picks, corpus, state.votes, state.P, asked_after=known.event, blind_share=1)
 
 
 def _changed_by(old: State | None, new: State | None, flipped: NDArray[np.bool_]) -> dict[str, int]:
@@ -157,6 +176,10 @@ class AskQueue:
     def __init__(self, picker: BatchPicker, background: bool = True) -> None:
         self._picker, self._work, self._background = picker, picker.work, background
         self._session = picker.session
+        self._begun = False
+        """Whether there has been a first record."""
+        self._looked = 0
+        """The last event when answers of others were looked for."""
         self._none_after = -1
         """The last event when no record was left to pick."""
         self._ahead: Ahead[Asks] = Ahead()
@@ -167,13 +190,14 @@ class AskQueue:
 
     def next(self) -> Ask | None:
         """Return the record to show now, leased; the same one until it is dropped, None when no record is left."""
+        self._drop_answered()
         while True:
             if not self._waiting:
                 self._fill()
             if not self._waiting:
                 return None
             ask, leased = self._waiting[0]
-            if not self._is_current(ask, look=time.monotonic() - leased >= RENEW_SECONDS):
+            if not self._is_current(ask, look_first=time.monotonic() - leased >= RENEW_SECONDS):
                 self._waiting.popleft()  # it was removed, or says something else now
                 continue
             if time.monotonic() - leased < RENEW_SECONDS or self._lease(ask):
@@ -184,12 +208,18 @@ class AskQueue:
                 return ask
             self._waiting.popleft()  # somebody else has answered it, or is looking at it
 
-    def ahead(self, n: int) -> Asks:
-        """Return the first records, at most n, each leased as if it were shown; waits only for the first one."""
+    def ahead(self, n: int, patience: float | None = None) -> Asks:
+        """Return the first records, at most n, each leased as if it were shown; waits only for the first one.
+
+        When the queue would run dry before a training ends, the next records are picked as of the last training.
+        """
         self._take_ready()
+        self._drop_answered()
         while True:
+            if self._ahead.running and len(self._waiting) <= self._picker.batch // RESERVE:
+                self._add(self._picker.pick_at_hand([ask.id for ask in self.asks]))
             if not self._waiting:
-                self._fill()
+                self._fill(patience)
             if not self._waiting:
                 return Asks()
             if found := self._lead(n):
@@ -213,7 +243,7 @@ class AskQueue:
 
     def _lease_all(self, asks: list[Ask]) -> set[str]:
         """Return the ids of those that are as they were when they were picked and that nobody else is shown."""
-        current = [ask for place, ask in enumerate(asks) if self._is_current(ask, look=not place)]
+        current = [ask for place, ask in enumerate(asks) if self._is_current(ask, look_first=not place)]
         mine: set[str] = set()
         for after in dict.fromkeys(ask.asked_after or 0 for ask in current):
             some = Asks(ask for ask in current if (ask.asked_after or 0) == after)
@@ -226,7 +256,24 @@ class AskQueue:
             self._ahead_begun = False
             asks = self._ahead.take(None) or Asks()
             self._none_after = -1 if asks else self._work.journal.last_event()
-            self._waiting.extend((ask, LEASE_AGAIN) for ask in asks)
+            self._add(asks)
+
+    def _add(self, asks: Asks) -> None:
+        held = {ask.id for ask, _ in self._waiting}
+        self._waiting.extend((ask, LEASE_AGAIN) for ask in asks if ask.id not in held)
+        self._begun = True
+
+    def _drop_answered(self) -> None:
+        """Take out the records that somebody else has labeled or skipped since they were picked."""
+        last = self._work.journal.last_event()
+        if last == self._looked or not self._waiting:
+            return
+        self._looked = last
+        after = {ask.id: ask.asked_after or 0 for ask, _ in self._waiting}
+        events = self._work.journal.events_of(list(after))
+        answered = {event.record for event in events if event.kind in (LABEL, SKIP) and event.id > after[event.record]}
+        if answered:
+            self._waiting = deque(item for item in self._waiting if item[0].id not in answered)
 
     @property
     def asks(self) -> Asks:
@@ -274,19 +321,16 @@ class AskQueue:
         """Wait for the work in the background."""
         self._ahead.close()
 
-    def _is_current(self, ask: Ask, look: bool) -> bool:
+    def _is_current(self, ask: Ask, look_first: bool) -> bool:
         """Whether a record is still there and as it was when it was picked, as far as is known without waiting.
 
         Parameters
         ----------
-        look : whether to look for what is new first, unless that takes a wait
+        look_first : whether to look for what is new first, unless that takes a wait
         """
         work = self._work
-        if look and work.working.acquire(blocking=False):
-            try:
-                work.refresh()
-            finally:
-                work.working.release()
+        if look_first:
+            look(work)
         after = ask.asked_after or 0
         return work.changes.event <= after or ask.id not in work.changes.touched_since(after)
 
@@ -301,11 +345,23 @@ class AskQueue:
     def _lease(self, ask: Ask) -> Asks:
         return lease(self._work, Asks([ask]), ask.asked_after or 0, session=self._session)
 
-    def _fill(self) -> None:
-        """Take what was picked ahead, else pick now."""
+    def _fill(self, patience: float | None = None) -> None:
+        """Take what was picked ahead, else pick now.
+
+        The first records of a session come as of the last training: one that is due, or that runs, goes on meanwhile.
+        With ``patience`` nothing is waited for longer than so many seconds.
+        """
+        if self._background and not self._begun:
+            self._add(self._picker.pick_at_hand([]))
+            if self._waiting:
+                return
+        if self._background and patience is not None:
+            self.look_ahead()
+            self._ahead.wait(patience)
+            self._take_ready()
+            return
         asks = Asks()
         if self._ahead_begun:
             self._ahead_begun = False
             asks = self._ahead.take(None) or Asks()
-        asks = asks or self._picker.pick([], self._work.journal.last_event())
-        self._waiting.extend((ask, LEASE_AGAIN) for ask in asks)
+        self._add(asks or self._picker.pick([], self._work.journal.last_event()))

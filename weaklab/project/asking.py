@@ -21,6 +21,8 @@ from weaklab.voting.committee import soft_scores
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from weaklab.project.at_hand import AtHand
+    from weaklab.project.cache import ProjectCache
     from weaklab.project.snapshot import Snapshot
     from weaklab.project.workspace import Workspace
     from weaklab.scheduling.stream import StreamSampler
@@ -83,41 +85,70 @@ def _ask(
     session: str,
     through: int | None,
 ) -> Asks:
-    state = work.state()
-    work.rows.prepare()  # else the first answer would wait for it
-    picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
     while True:
+        hand = trained(work)
+        work.rows.prepare()  # else the first answer would wait for it
         known = work.snapshot if through is None else work.snapshot.at(through, work.journal)
-        cache = work.cache
-        pool = cache.pool(state, known.y)
-        free = eligible(work, known, pool.groups, again, besides, session)
-        picks = picker.pick(pool, n, free, turn=known.event)
-        asks = make_asks(
-            picks,
-            cache.corpus,
-            state.votes,
-            state.P,
-            asked_after=known.event,
-            blind_share=work.settings.blind_share,
-            seed=work.settings.seed,
-        )
+        asks = ask_of(work, hand, known, n, again=again, strategy=strategy, besides=besides, session=session)
         if not leased or not asks:
             return asks
         mine = lease(work, asks, known.event, session=session)
         if mine:
             return mine
-        work.refresh()
+
+
+def trained(work: Workspace, /) -> AtHand:
+    """Return the committee's opinion as of the last training; trains if there was none."""
+    with work.working:
+        work.state()
+        assert work.at_hand is not None
+        return work.at_hand
+
+
+def ask_of(
+    work: Workspace,
+    hand: AtHand,
+    known: Snapshot,
+    n: int,
+    *,
+    again: bool,
+    strategy: Any,
+    besides: Collection[str],
+    session: str,
+) -> Asks:
+    """Pick the n records to label next, without a wait, from what is known of them and as of a training.
+
+    The parameters are those of :func:`ask`.
+    """
+    picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
+    pool = hand.cache.pool(hand.state, known.y)
+    free = eligible(work, hand.cache, known, again, besides, session)
+    return make_asks(
+        picker.pick(pool, n, free, turn=known.event),
+        hand.cache.corpus,
+        hand.state.votes,
+        hand.state.P,
+        asked_after=known.event,
+        blind_share=work.settings.blind_share,
+        seed=work.settings.seed,
+    )
 
 
 def ask_about(work: Workspace, /, record: str, why: str) -> Ask | None:
-    """Return a question about one record, for the reason that is given; None if it is not in the corpus."""
-    with work.working:
-        state = work.state()
-        if record not in work.rows:
-            return None
-        pick = Pick(work.rows[record], AGAIN, 0.0, 1.0)
-        [found] = make_asks([pick], work.corpus, state.votes, state.P, asked_after=work.snapshot.event)
-        return replace(found, why=f"{why}; {found.why}")
+    """Return a question about one record, for the reason that is given; None if it is not in the corpus.
+
+    Waits for no training, but for the first one.
+    """
+    hand = work.at_hand
+    known = None if hand is None else hand.newest(work)
+    if hand is None or known is None:
+        with work.working:
+            hand, known = trained(work), work.snapshot
+    if record not in known.rows:
+        return None
+    pick, state = Pick(known.rows[record], AGAIN, 0.0, 1.0), hand.state
+    [found] = make_asks([pick], hand.cache.corpus, state.votes, state.P, asked_after=known.event)
+    return replace(found, why=f"{why}; {found.why}")
 
 
 def lease(work: Workspace, /, asks: Asks, after: int, *, session: str | None = None) -> Asks:
@@ -230,22 +261,24 @@ def synthesize(work: Workspace, /, n: int = 10) -> Asks:
 def eligible(
     work: Workspace,
     /,
+    cache: ProjectCache,
     known: Snapshot,
-    groups: NDArray[np.integer[Any]] | None,
     again: bool,
     besides: Collection[str],
     session: str,
 ) -> NDArray[np.bool_]:
     """Return bool (n,), True for the records that may be asked now, ``besides`` and their near-duplicates left out.
 
-    Near-duplicates have the same number in ``groups``, int (n,).
+    ``cache`` belongs to the records of the snapshot.
     """
+    groups, rows = cache.groups, known.rows
     free = np.ones(len(known.y), dtype=bool)
     if not again:
-        free[work.shared(known) >= 0] = False
+        free[work.shared(known, cache) >= 0] = False
         free[known.closed(REQUEUE)] = True
     free[known.closed(*((SKIP,) if again else (LABEL, SKIP)))] = False
-    elsewhere = work.at([*work.journal.leased_by_others(session, LEASE_SECONDS), *besides])
+    taken = [*work.journal.leased_by_others(session, LEASE_SECONDS), *besides]
+    elsewhere = np.array([rows[record] for record in taken if record in rows], dtype=np.int64)
     free[elsewhere] = False
     if groups is not None and len(elsewhere):
         free[np.isin(groups, groups[elsewhere])] = False

@@ -106,10 +106,13 @@ class Session:
         with self._lock:
             return Asks(self._queue.asks[:n])
 
-    def ahead(self, n: int = 10) -> Asks:
+    def ahead(self, n: int = 10, patience: float | None = None) -> Asks:
         """Return the next records, at most n, each leased as if it were shown, for a page that holds them ready.
 
-        The first one is that of :meth:`next`. Others may be fewer than n, as nobody waits for more to be picked. For a
+        The first one is that of :meth:`next`. Others may be fewer than n, as nobody waits for more to be picked. When
+        the queue runs dry while the committee is trained, the next ones are picked as of the training before. With
+        ``patience`` there may be none: then it takes longer than so many seconds to pick the first one, in the
+        background; while that is so, ``state()["training"]["running"]`` is true. For a
         person who answers fast, more records are picked at a time than ``batch``: what takes them six seconds. So are
         the first ones, twice as many.
         """
@@ -119,7 +122,7 @@ class Session:
             pace = (len(last) - 1) / max(time.monotonic() - last[0], 0.1) if len(last) > 3 else 0.0
             least = self._batch if len(self._times) > 3 else 2 * self._batch  # how fast they are is not known yet
             self._picker.batch = max(least, min(int(pace * PACE_SECONDS), MOST_AT_A_TIME))
-            return self._queue.ahead(n)
+            return self._queue.ahead(n, patience)
 
     # ---- answers
 

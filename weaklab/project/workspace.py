@@ -20,6 +20,7 @@ from weaklab.core.label_set import LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import record_id
 from weaklab.corpus.records import Record
+from weaklab.project.at_hand import AtHand
 from weaklab.project.cache import ProjectCache
 from weaklab.project.encoding import ProjectEncoder
 from weaklab.project.extra_records import ExtraRecords
@@ -76,6 +77,7 @@ class Workspace:
     changes : updates and removals of records as of the last look
     encoder : the sentence encoder; None where the settings name none
     snapshot : what was known at the last look
+    at_hand : the last training, for those who do not wait for one that runs; None while there is none
     accuracy : the estimated accuracy of the committee's labels, as of a training in a session
     labels_looked_up : the version of the journal in which the labels were known to be those of the last look
     """
@@ -106,6 +108,7 @@ class Workspace:
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
         self._first: tuple[int, dict[str, Event]] | None = None
         self.trained: State | None = None
+        self.at_hand: AtHand | None = None
         self.accuracy = RunningAccuracy(self)
         self.forget()
 
@@ -150,7 +153,7 @@ class Workspace:
             self.settings.labels = list(history.now.names)
             self.members.take_labels(history)
             if cache is not None and keeps:
-                self.trained = cache.rename_labels(self.trained)
+                self.trained, self.at_hand = cache.rename_labels(self.trained), None
             else:
                 self.forget()
             if cache is not None and any(event.kind == GOLD for event in self.changes.events):
@@ -252,19 +255,23 @@ class Workspace:
             raise ProjectError(f"no record {name!r} in the project;{hint} wanted an id, or a record of ask()")
         return name
 
-    def shared(self, snapshot: Snapshot) -> NDArray[np.int64]:
-        """Return int (n,): for each record without a label the row of a near-duplicate whose label it shares, or -1."""
+    def shared(self, snapshot: Snapshot, cache: ProjectCache | None = None) -> NDArray[np.int64]:
+        """Return int (n,): for each record without a label the row of a near-duplicate whose label it shares, or -1.
+
+        ``cache`` is that of the records of the snapshot, by default the newest.
+        """
         from weaklab.evaluation.analysis import shared_answers
 
-        if self._shared is None or self._shared[0] is not snapshot:
-            groups = self.cache.groups
+        held = self._shared
+        if held is None or held[0] is not snapshot:
+            groups = (cache or self.cache).groups
             found = (
                 np.full(len(snapshot.y), ABSTAIN, dtype=np.int64)
                 if groups is None
                 else shared_answers(groups, snapshot.y)
             )
-            self._shared = snapshot, found
-        return self._shared[1]
+            self._shared = held = snapshot, found
+        return held[1]
 
     def first_labels(self) -> dict[str, Event]:
         """Return record -> the event that gave it its first label that stands."""
@@ -295,7 +302,7 @@ class Workspace:
 
     def forget(self) -> None:
         """Compute votes and training anew when they are wanted."""
-        self.trained = None
+        self.trained = self.at_hand = None
         self.trained_through = 0
         if self._cache is not None:
             self._cache.forget()
@@ -316,6 +323,7 @@ class Workspace:
             if self.trained is None:
                 self.train(snapshot.event if through is None else through, progress)
             assert self.trained is not None
+            self.at_hand = AtHand(self.trained, self.cache, self.rows, self._labels.event, self.changes.event)
             return self.trained
 
     def _refresh_members(self) -> None:

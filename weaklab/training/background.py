@@ -57,12 +57,12 @@ class Ahead(Generic[T]):
         """Whether work that was begun has not ended yet."""
         return self._begun is not None and not self._begun[1].done()
 
-    def wait(self) -> None:
-        """Wait for the end of what was begun; it can still be taken."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for the end of what was begun, at most so many seconds; it can still be taken."""
         if self._begun is not None:
             from concurrent.futures import wait
 
-            wait([self._begun[1]])
+            wait([self._begun[1]], seconds)
 
     def cancel(self) -> None:
         """Forget the work; if it runs already it ends unheard."""

@@ -5,7 +5,7 @@
 // tab as well, and survives a reload.
 
 const IDLE_MS = 2500;
-const RETRY_MS = [250, 500, 1000, 2000, 3000];
+const RETRY_MS = [250, 500, 1000, 1500];
 const KEEP = 300;
 const SOON_MS = 1000; // what is not stored by then is said to be on its way
 const TAKES_AWAY = new Set(["answer", "skip", "requeue", "redo"]);
@@ -23,6 +23,7 @@ export class Labeling {
     this.n = this.done = this.after = 0;
     this.failures = 0;
     this.connected = true;
+    this.visible = false; // whether a person sees the record
     this.waiting = false; // for a record whose answer an earlier session gave
     this.blocked = ""; // why the project cannot store anything now
     this.notices = [];
@@ -159,6 +160,12 @@ export class Labeling {
     return numbered;
   }
 
+  /** Exchange at once, and once more if an exchange is under way: somebody has labeled outside of this queue. */
+  hurry() {
+    this.again = this.busy;
+    this.pump();
+  }
+
   pump() {
     if (this.busy || this.stopped || !this.session) return;
     clearTimeout(this.timer);
@@ -196,7 +203,9 @@ export class Labeling {
     this.problem = this.blocked = "";
     this.changed();
     const hungry = this.queue.length < 3 && this.queue.length < this.wanted() && this.state.training.running;
-    if (this.outbox.length) this.pump();
+    const again = this.again;
+    this.again = false;
+    if (this.outbox.length || again) this.pump();
     else this.timer = setTimeout(() => this.pump(), hungry ? 120 : IDLE_MS);
   }
 
@@ -210,6 +219,8 @@ export class Labeling {
       try {
         await this.begin();
         this.busy = false;
+        this.connected = true;
+        this.changed();
         this.pump();
         return;
       } catch {
@@ -238,7 +249,7 @@ export class Labeling {
     }
   }
 
-  /** Take over the server's queue. The record that is shown stays until the person has dealt with it. */
+  /** Take over the server's queue. The record that is shown stays until the person has dealt with it, whoever labels it. */
   merge(found) {
     const gone = new Set();
     const back = new Set();
@@ -252,7 +263,9 @@ export class Labeling {
       }
     }
     const before = this.current?.id;
-    let first = this.current && !gone.has(this.current.id) ? [this.current] : [];
+    const theirs = found.queue.filter((id) => !gone.has(id)).map((id) => this.records.get(id));
+    const stays = (record) => this.visible || back.has(record.id) || found.queue.includes(record.id);
+    let first = this.current && !gone.has(this.current.id) && stays(this.current) ? [this.current] : [];
     if (this.waiting && found.undone.length) {
       this.waiting = false;
       const record = this.records.get(found.undone.at(-1).record);
@@ -260,7 +273,6 @@ export class Labeling {
       else this.notice("nothing to undo");
     }
     const restored = this.queue.filter((record) => back.has(record.id));
-    const theirs = found.queue.filter((id) => !gone.has(id)).map((id) => this.records.get(id));
     const seen = new Set();
     this.queue = [...first, ...restored, ...theirs].filter((record) => record && !seen.has(record.id) && seen.add(record.id));
     if (this.current?.id !== before) this.shownAt = performance.now();

@@ -118,6 +118,7 @@ export function TableView({ project, transport, color, work, start, open }) {
     try {
       const body = { annotator: work.annotator, label, ...(everything ? { filters: Object.fromEntries(new URLSearchParams(query)) } : { records }) };
       const done = await transport.ask("records/label", body);
+      work.hurry();
       setSteps([...steps, { step: done.step, said: `${counted(done.labeled, "record")}: ${plain(label)}` }]);
       setSaid(`${counted(done.labeled, "record")} labeled ${plain(label)}`);
       setChosen(new Set());
@@ -134,6 +135,7 @@ export function TableView({ project, transport, color, work, start, open }) {
     setSteps(steps.slice(0, -1));
     try {
       const done = await transport.ask("records/undo", { step: last.step });
+      work.hurry();
       setSaid(`${counted(done.undone, "label")} taken back`);
       await look(true);
     } catch (error) {
