@@ -9,10 +9,11 @@ import typer
 
 from weaklab.cli.open_project import is_broken, open_project, print_faults
 from weaklab.cli.options import Folder, NoCode, Strict
-from weaklab.cli.output import FAULTS, as_csv, print_table, without_faults
+from weaklab.cli.output import FAULTS, as_csv, print_line, print_table, without_faults
 from weaklab.core.tables import Table, counted
 
 if TYPE_CHECKING:
+    from weaklab.evaluation.heuristic_analysis import HeuristicAnalysis
     from weaklab.project.project import Project
     from weaklab.project.summary import Summary
 
@@ -23,6 +24,14 @@ commands = typer.Typer()
 def lfs(
     project: Folder,
     csv: Annotated[bool, typer.Option("--csv", help="Print as CSV, for other programs.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Precision and recall of each label, what the committee would be without each heuristic, copies, "
+            "time and drift; takes longer.",
+        ),
+    ] = False,
     no_code: NoCode = False,
 ) -> None:
     """List the heuristics: file and line, coverage, overlaps, conflicts, polarity, accuracy on manual labels, faults.
@@ -32,11 +41,7 @@ def lfs(
     with open_project(project, run_code=not no_code) as held:
         if len(held):
             held.workspace.state(progress=sys.stderr.isatty())
-            summary = held.summary()
-            if csv:
-                print(_as_csv(summary), end="")
-            else:
-                print_table(without_faults(summary.table()))
+            _print_heuristics(held, full, csv)
         else:
             print_table(_plain_list(held))
         print_faults(held, held.faults if len(held) else ())
@@ -44,8 +49,20 @@ def lfs(
             sys.exit(FAULTS)
 
 
-def _as_csv(summary: Summary) -> str:
-    return as_csv(summary.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")), index=True)
+def _print_heuristics(held: Project, full: bool, csv: bool) -> None:
+    if csv:
+        print(_as_csv(held.analysis(progress=sys.stderr.isatty()) if full else held.summary()), end="")
+    elif full:
+        analysis = held.analysis(progress=sys.stderr.isatty())
+        print_table(analysis.table())
+        print_line("")
+        print_table(analysis.class_table())
+    else:
+        print_table(without_faults(held.summary().table()))
+
+
+def _as_csv(found: Summary | HeuristicAnalysis) -> str:
+    return as_csv(found.to_pandas().assign(polarity=lambda f: f.polarity.str.join("|")), index=True)
 
 
 def _plain_list(project: Project) -> Table:

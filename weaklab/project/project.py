@@ -27,6 +27,7 @@ from weaklab.project import (
     results,
     rules,
 )
+from weaklab.project.analysis import analysis
 from weaklab.project.answers import answers
 from weaklab.project.end_model import train_end_model
 from weaklab.project.label_changes import ProjectLabels
@@ -306,6 +307,7 @@ class Project:
     map = _call(quality.map_of_records)
     summary = _call(quality.summary)
     evaluate = _call(quality.evaluate)
+    analysis = _call(analysis)
     label_quality = _call(label_quality)
     train_end_model = _call(train_end_model)
     label_or_abstain = _call(quality.label_or_abstain)

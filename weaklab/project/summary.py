@@ -46,6 +46,11 @@ class Summary:
     def __init__(self, facts: ProjectFacts, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
         self._facts, self._state, self._frame, self._estimates = facts, state, frame, estimates
 
+    @property
+    def estimates(self) -> Sequence[Estimate]:
+        """The accuracy of each heuristic on the records that it votes on."""
+        return self._estimates
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the frame of :func:`weaklab.evaluation.analysis.summary` with ``faults``, ``location`` and the
         estimated accuracy.

@@ -295,13 +295,26 @@ class Trainer:
 
     def predict_without(self, state: State, column: int) -> NDArray[np.float64]:
         """Return what the committee says without one of its members: probabilities float (n, k)."""
+        return self.without(state, column).P
+
+    def without(self, state: State, column: int) -> State:
+        """Return what the committee thinks without one of its members, as if it had never been there.
+
+        Classifiers learn from manual labels alone, so only the label model is fitted again. Where they learned from
+        pseudo-labels, too, they keep these.
+        """
+        before = state.votes
+        votes = replace(
+            before,
+            L=np.delete(before.L, column, axis=1),
+            scores=_moved(before.scores, column),
+            confidence=_moved(before.confidence, column),
+            names=[name for j, name in enumerate(before.names) if j != column],
+        )
         model = self._model()
-        votes = self._with_features(state.votes, model)
-        L = votes.L.copy()
-        L[:, column] = ABSTAIN
-        scores = {j: s for j, s in votes.scores.items() if j != column}
-        sure = {j: c for j, c in votes.confidence.items() if j != column}
-        return model.fit_predict_proba(replace(votes, L=L, scores=scores, confidence=sure), state.y)
+        with one_thread():
+            P = model.fit_predict_proba(self._with_features(votes, model), state.y)
+        return replace(state, votes=votes, P=P, model=model)
 
     def cross_fitted(
         self, state: State, folds: int = FOLDS, between: Callable[[], None] = lambda: None
@@ -383,6 +396,11 @@ def collapsed(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
     """
     first, second = before.mean(axis=0), after.mean(axis=0)
     return bool((second < first / 2).any() or (second > 2 * first).any())
+
+
+def _moved(columns: Mapping[int, Any], out: int) -> dict[int, Any]:
+    """Return what belongs to columns, after one of them was taken out."""
+    return {j - (j > out): given for j, given in columns.items() if j != out}
 
 
 def _stacked(parts: Sequence[tuple[Any, NDArray[np.int64]]]) -> tuple[Any, NDArray[np.int64]] | None:
