@@ -1,4 +1,4 @@
-"""A real JupyterLab for tests of the widget: a server with one notebook, opened in Chromium."""
+"""A real JupyterLab or Notebook 7 for tests of the widget: a server with one notebook, opened in Chromium."""
 
 import json
 import os
@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PLACES = {"jupyterlab": "lab/tree", "notebook": "notebooks"}
 
 
 def skip_without_jupyter():
@@ -35,27 +37,29 @@ def write_notebook(file, cells):
 
 
 @contextmanager
-def lab(folder):
-    """Start JupyterLab in a folder; yield its address and its token."""
+def lab(folder, module="jupyterlab"):
+    """Start JupyterLab, or ``notebook``, in a folder; yield where it opens a notebook, and its token."""
+    if find_spec(module) is None and not os.environ.get("WEAKLAB_REQUIRE_BROWSER"):
+        pytest.skip(f"needs {module}")
     home = {f"JUPYTER_{name}_DIR": str(folder / f".jupyter-{name}") for name in ("CONFIG", "DATA", "RUNTIME")}
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     flags = ["--no-browser", "--port=0", "--ip=127.0.0.1", "--allow-root", f"--notebook-dir={folder}"]
     flags += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *flags], cwd=folder, env={**os.environ, **home, "PYTHONPATH": paths},
+        [sys.executable, "-m", module, *flags], cwd=folder, env={**os.environ, **home, "PYTHONPATH": paths},
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
         said = []
         for line in process.stderr:
             said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab\?token=(\w+)", line):
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)/(?:lab|tree)\?token=(\w+)", line):
                 break
         else:
             raise RuntimeError("".join(said))
         reader = threading.Thread(target=lambda: list(process.stderr))
         reader.start()
-        yield f"http://127.0.0.1:{found[1]}", found[2]
+        yield f"http://127.0.0.1:{found[1]}/{PLACES[module]}", found[2]
     finally:
         process.kill()  # kernels end by themselves when their server is gone
         process.wait()
@@ -67,7 +71,8 @@ def open_notebook(browser, address, token, name, **context):
     page = browser.new_context(**{"viewport": {"width": 1360, "height": 1000}, **context}).new_page()
     page.troubles = []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.goto(f"{address}/lab/tree/{name}?token={token}")
+    page.on("dialog", lambda dialog: (page.troubles.append(dialog.message), dialog.dismiss()))
+    page.goto(f"{address}/{name}?token={token}")
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'")
     return page

@@ -32,7 +32,8 @@ def bundle(name: str) -> str:
     """
     order: list[str] = []
     _collect(name, order, ())
-    return "\n".join([*(_as_object(module) for module in order[:-1]), _without_imports(name, _text(name))])
+    found = "\n".join([*(_as_object(module) for module in order[:-1]), _without_imports(name, _text(name))])
+    return re.sub(r"(</?)main\b", r"\1section", found)  # a page has one main part: that of the notebook
 
 
 def view_names() -> list[str]:
@@ -47,7 +48,7 @@ def view_names() -> list[str]:
 
 def style() -> str:
     """Return the style sheet of the widget: that of the page, and what differs in a notebook."""
-    return _text("weaklab.css") + _text("widget.css")
+    return re.sub(r"\bmain(?=\.\w)", "section", _text("weaklab.css") + _text("widget.css"))
 
 
 def _text(name: str) -> str:

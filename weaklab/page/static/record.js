@@ -44,7 +44,7 @@ function LongText({ field, named, transport, lit, color }) {
   const more = field.rest && rest === null;
   return html`<section>
     ${named && html`<h3 class="over">${plain(field.name)}</h3>`}
-    <div class=${shape} dir="auto" tabindex=${text.length > 900 ? 0 : undefined}>${text === "" ? html`<i class="quiet">(empty)</i>` : rest === null && field.parts ? field.parts.map(([part, names], i) => marked(part, names, i, lit, color)) : visible(text)}${more ? "…" : ""}</div>
+    <div class=${shape} dir="auto" tabindex=${text.length > 900 || shape.endsWith("code") ? 0 : undefined}>${text === "" ? html`<i class="quiet">(empty)</i>` : rest === null && field.parts ? field.parts.map(([part, names], i) => marked(part, names, i, lit, color)) : visible(text)}${more ? "…" : ""}</div>
     ${more && html`<button class="plain" onClick=${open}>Show all ${field.length.toLocaleString("en")} characters</button>`}
   </section>`;
 }
@@ -62,7 +62,7 @@ function Value({ field, transport }) {
   if (field.kind === "table" && rest === null) return html`<${Numbers} field=${field} open=${open} />`;
   const text = rest ?? field.text;
   if (field.kind === "table") return html`<${Code} name=${field.name} text=${text} />`;
-  if (field.kind !== "code") return html`<span class=${field.kind === "number" ? "number" : isCode(text) ? "prose code" : ""} dir="auto">${visible(text)}</span>`;
+  if (field.kind !== "code") return html`<span class=${field.kind === "number" ? "number" : isCode(text) ? "prose code" : ""} dir="auto" tabindex=${isCode(text) ? 0 : undefined}>${visible(text)}</span>`;
   if (text.length <= MOST_AT_ONCE) return html`<${Code} name=${field.name} text=${text} />`;
   return html`<details class="value"><summary>${plain(text.replace(/\s+/g, " ").slice(0, 90))} … <span class="quiet">${(field.length ?? text.length).toLocaleString("en")} characters</span></summary>
     <${Code} name=${field.name} text=${text} />
@@ -70,7 +70,7 @@ function Value({ field, transport }) {
 }
 
 function Code({ name, text }) {
-  return html`<div class="prose code" role="region" aria-label=${plain(name)} tabindex=${text.length > MOST_AT_ONCE ? 0 : undefined}>${visible(text)}</div>`;
+  return html`<div class="prose code" role="region" aria-label=${plain(name)} tabindex="0">${visible(text)}</div>`;
 }
 
 function Numbers({ field, open }) {

@@ -175,8 +175,8 @@ function held(work) { // no component: Preact moves what is around one that begi
   const n = work.outbox.length;
   const kept = n ? `${counted(n, "answer")} ${n === 1 ? "waits" : "wait"} here; the page sends ${n === 1 ? "it" : "them"} again by itself.` : "";
   if (work.blocked) return html`<p class="banner" role="alert">${plain(work.blocked)}. ${kept}</p>`;
-  if (work.late < LATE_SECONDS) return null;
-  return html`<p class="banner" role="status">The server takes long to reply: another program may be writing to the project, or the machine is busy. ${kept}</p>`;
+  if (work.late < LATE_SECONDS * (n ? 1 : 4)) return null;
+  return html`<p class="banner" role="status">No reply yet: another program may be writing to the project, or the machine is busy. ${kept}</p>`;
 }
 
 function Saved({ work }) {

@@ -19,7 +19,7 @@ function render({ model, el }) {
   const tab = memory(() => sessionStorage, place);
   const host = el.appendChild(document.createElement("div"));
   const shadow = host.attachShadow({ mode: "open" });
-  const root = shadow.appendChild(document.createElement("div"));
+  const root = shadow.appendChild(document.createElement("section"));
   root.tabIndex = -1;
   host.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks at keys before anybody else does
   host.style.height = `${height}px`;
