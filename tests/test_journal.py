@@ -64,6 +64,12 @@ def test_events_of_some_records_and_newest_first(journal):
     assert [event.id for event in journal.events_of(["r1", "nothing"])] == [e.id for e in stored if e.record == "r1"]
     assert journal.events_of([]) == []
     assert list(journal.newest_first()) == stored[::-1]
+    assert list(journal.newest_first(after=650)) == stored[:649:-1]
+    first = journal.append([Event(SKIP, 'say "Ann"', annotator="Bob"), Event(SKIP, "r1", annotator='B"\\ö')])
+    undone = journal.append([Event(UNDO, "r1", undoes=3, annotator="Eve")])
+    assert list(journal.newest_first('B"\\ö')) == [*undone, first[1]]
+    assert list(journal.newest_first("Ann", after=699)) == [*undone, stored[-1]]
+    assert list(journal.newest_first("Ann", after=703)) == []
     assert len(journal.events_of([f"x{number}" for number in range(2000)])) == 0
 
 

@@ -334,6 +334,24 @@ def test_the_table_by_keyboard_and_its_undo(browser, project):
         assert page.troubles == []
 
 
+def test_what_was_labeled_in_the_table_does_not_come_up_any_more(browser, project):
+    with running(project) as server:
+        page = opened(browser, url(server))
+        page.click("nav button >> nth=1")
+        page.fill("input[type=search]", "lunch")
+        page.wait_for_function("() => document.querySelector('.bulk b').innerText === '60'")
+        page.click("text=Choose all")
+        page.click(".give >> nth=0")
+        page.wait_for_function("() => document.querySelector('.bulk').innerText.includes('60 records labeled ham')")
+        page.wait_for_timeout(1000)
+        page.click("nav button >> nth=0")
+        page.wait_for_selector(".card h1[tabindex]")
+        for _ in range(20):
+            assert int(press(page, "2")) % 3 == 0
+            page.wait_for_timeout(50)
+        assert page.troubles == []
+
+
 def test_one_click_leads_from_a_heuristic_to_what_it_got_wrong(browser, project):
     project.add(weaklab.pattern("ham", "number 1", name="ones"))
     project.label("3", "ham", annotator="Ann")

@@ -101,6 +101,21 @@ def test_undo_reaches_the_earlier_sessions_of_the_same_person_but_not_one_that_r
         assert standing(again) == [(kept, "Ann", "spam")]
 
 
+def test_whether_something_can_be_undone_follows_what_is_done_elsewhere(project):
+    project.label("1", "ham", annotator="Ann")
+    with project.session("Ann", background=False) as ann:
+        assert ann.state()["undo"]
+        project.undo(annotator="Ann")
+        assert not ann.state()["undo"]
+        project.label("2", "ham", annotator="Ann")  # after the session began, and not in it
+        assert not ann.state()["undo"]
+        first, second = ann.answer("3", "ham"), ann.skip("4")
+        assert ann.state()["undo"]
+        project.undo(second.id)
+        assert ann.undo().id == first.id
+        assert ann.undo() is None
+
+
 def test_redo_gives_the_answers_again_until_a_new_one_comes(project):
     with project.session("Ann") as session:
         for label in ("ham", "spam"):

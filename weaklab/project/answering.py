@@ -190,15 +190,29 @@ def _to_undo(work: Workspace, number: int | None, annotator: str | None) -> Even
     return last
 
 
-def newest_standing(journal: Journal, wanted: Callable[[Event], bool]) -> Event | None:
-    """Return the newest event that is no undo, was not undone and fulfils a condition; None if there is none."""
+def newest_standing(
+    journal: Journal,
+    wanted: Callable[[Event], bool],
+    annotator: str | None = None,
+    known: tuple[int, Event | None] = (0, None),
+) -> Event | None:
+    """Return the newest event that is no undo, was not undone and fulfils a condition; None if there is none.
+
+    Parameters
+    ----------
+    annotator : the only person whose events fulfil it, where that is known
+    known : an earlier result, after the number of an event up to which it holds: what was read for it is not read again
+    """
+    through, last = known
     undone = set()
-    for each in journal.newest_first():
+    for each in journal.newest_first(annotator, through):
         if each.kind == UNDO:
             undone.add(each.undoes)
         elif each.id not in undone and wanted(each):
             return each
-    return None
+    if last is not None and last.id in undone:
+        return newest_standing(journal, wanted, annotator)
+    return last
 
 
 def event(work: Workspace, /, kind: str, record: Any, value: Any = None, **about: Any) -> Event:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from weaklab.core.errors import ProjectError
-from weaklab.core.events import Event, now
+from weaklab.core.events import UNDO, Event, now
 
 SKEW_SECONDS = 60.0
 """A lease that begins later than this from now was written by a clock that has been set back since: it is void."""
@@ -117,8 +117,11 @@ class Journal(Protocol):
     def events_of(self, records: Sequence[str]) -> list[Event]:
         """Return the events of some records, oldest first."""
 
-    def newest_first(self) -> Iterator[Event]:
-        """Yield all events, newest first, reading them as they are asked for."""
+    def newest_first(self, annotator: str | None = None, after: int = 0) -> Iterator[Event]:
+        """Yield the events after one, newest first, reading them as they are asked for.
+
+        With an annotator only those of this person, and each undo, whoever did it.
+        """
 
     def last_event(self) -> int:
         """Return the number of the newest event, 0 where there is none."""
@@ -244,8 +247,9 @@ class MemoryJournal:
         wanted = set(records)
         return [event for event in self._events if event.record in wanted]
 
-    def newest_first(self) -> Iterator[Event]:
-        return reversed(self._events)
+    def newest_first(self, annotator: str | None = None, after: int = 0) -> Iterator[Event]:
+        found = reversed(self._events[after:])
+        return (each for each in found if annotator in (None, each.annotator) or each.kind == UNDO)
 
     def last_event(self) -> int:
         return len(self._events)

@@ -144,7 +144,8 @@ def given_answers(work: Workspace, /) -> Answers:
     from weaklab.evaluation.evaluation import Answers
 
     y = work.snapshot.y
-    codes = {record: int(y[row]) for record, row in work.rows.items() if y[row] != ABSTAIN}
+    labeled = y != ABSTAIN
+    codes = dict(zip(work.rows.ids_at(labeled), y[labeled].tolist(), strict=True))
     imports = [(row.records, row.at) for row in work.journal.imports()]
     removed = [0] * len(imports)
     if work.kept is not None:  # of each import those records that are there still

@@ -89,6 +89,7 @@ class Session:
         self._times: list[float] = []
         self._journal = work.journal
         self._before = self._journal.last_event()
+        self._known_last: tuple[int, Event | None] = (0, None)
         self._closed = False
 
     # ---- what to show
@@ -278,7 +279,10 @@ class Session:
             begun = event.session == self.id or event.id <= self._before
             return event.kind in QUEUE_KINDS and event.annotator == self.annotator and begun
 
-        return newest_standing(self._journal, mine)
+        through = self._journal.last_event()
+        found = newest_standing(self._journal, mine, self.annotator or None, self._known_last)
+        self._known_last = through, found
+        return found
 
     def _suggestions(self) -> dict[str, Any]:
         """Return how often suggestions were right on the records that were drawn at random, with a 95 % interval

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from weaklab.core.events import Event, now
+from weaklab.core.events import UNDO, Event, now
 from weaklab.project.database import Database
 from weaklab.project.journal import SKEW_SECONDS, ImportRow, Lease, MemberRow, Version, no_such_import, stamped
 
@@ -85,14 +85,17 @@ class SqliteJournal:
             found += _events(self._db.checked("events", "id", tail, *some))
         return sorted(found, key=lambda event: event.id)
 
-    def newest_first(self) -> Iterator[Event]:
-        before = self.last_event() + 1
-        while before > 1:
-            tail = f"WHERE id < ? ORDER BY id DESC LIMIT {CHUNK}"
-            found = _events(self._db.checked("events", "id", tail, before))
+    def newest_first(self, annotator: str | None = None, after: int = 0) -> Iterator[Event]:
+        before, some, texts = self.last_event() + 1, "", []
+        if annotator is not None:  # the database leaves out most others, without a look at what the JSON means
+            some = "AND (instr(data, ?) OR instr(data, ?))"
+            texts = [json.dumps(text, ensure_ascii=False) for text in (annotator, UNDO)]
+        while before > after + 1:
+            tail = f"WHERE id < ? AND id > ? {some} ORDER BY id DESC LIMIT {CHUNK}"
+            found = _events(self._db.checked("events", "id", tail, before, after, *texts))
             if not found:
                 return
-            yield from found
+            yield from (each for each in found if annotator in (None, each.annotator) or each.kind == UNDO)
             before = found[-1].id
 
     def last_event(self) -> int:

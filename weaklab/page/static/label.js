@@ -190,7 +190,7 @@ function Nothing({ work }) {
   const busy = !work.state || work.waiting || work.state.training.running || work.outbox.length > 0 || !work.connected;
   if (!work.connected) return html`<div class="card empty"><p>The server does not answer.</p></div>`;
   if (work.waiting) return html`<div class="card empty"><p>Taking back …</p></div>`;
-  if (busy && work.project && !work.project.ready) return html`<div class="card empty"><h1>The project is being opened</h1>
+  if (busy && work.project && !work.project.ready) return html`<div class="card empty"><p>The project is being opened …</p>
     <p class="quiet">${work.project.records ? `${work.project.records.toLocaleString("en")} records are read` : "The records are read"}, and the committee votes and learns. That is done once after each start; the first record comes by itself.</p></div>`;
   if (busy) return html`<div class="card empty"><p>The next records are being picked …</p></div>`;
   return html`<div class="card empty"><h1>No record is left to ask about</h1>
