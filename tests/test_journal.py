@@ -113,6 +113,8 @@ def test_a_lease_keeps_a_record_from_other_sessions(journal):
     assert journal.leased_by_others("one", 0) == set()
     journal.release("two")
     assert journal.lease(rows, "one", 900, 0) == {"a", "b"}
+    journal.release("one", ["b", "c"])
+    assert journal.lease(rows, "two", 900, 0) == {"b"}
 
 
 def test_a_record_with_a_newer_event_is_not_leased(journal):

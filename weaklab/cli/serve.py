@@ -20,7 +20,10 @@ def serve(
     project: Folder,
     port: Annotated[int, typer.Option(help="Port; 0 takes one that is free.", min=0, max=65535)] = 8765,
     batch: Annotated[int, typer.Option(help="How many records are picked at a time.", min=1)] = 10,
-    overlap: Annotated[float, typer.Option(help="Share of the records that two people label.", min=0, max=1)] = 0.0,
+    overlap: Annotated[
+        float | None,
+        typer.Option(help="Share of the records that two people label; by default that of the settings.", min=0, max=1),
+    ] = None,
     strategy: Strategy = None,
     again: Again = False,
     annotator: Annotated[str | None, typer.Option(help="The name that the page offers.")] = None,

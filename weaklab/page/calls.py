@@ -12,6 +12,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL
 from weaklab.page.committee import PageCommittee
 from weaklab.page.overview import overview, project_facts
+from weaklab.page.people import PagePeople
 from weaklab.page.rules import PageRules
 from weaklab.page.shown import image, visible_value, written
 from weaklab.page.table import PageTable
@@ -76,6 +77,7 @@ class PageCalls:
     def __init__(self, project: Project, **options: Any) -> None:
         self.project, self.tabs = project, Tabs(project, **options)
         self.table, self.committee = PageTable(project), PageCommittee(project)
+        self.people = PagePeople(project)
         self.rules = PageRules(project, self.table)
         self._prepared: Ahead[Any] = Ahead()
         self._patterns: dict[str, list[tuple[re.Pattern[str], Call]]] = {READ: [], WRITE: []}
@@ -97,6 +99,10 @@ class PageCalls:
             (WRITE, "records/undo", lambda asked: self.table.undo(asked.body)),
             (READ, "records/download{suffix}", self._download),
             *((WRITE, path, _of_body(call)) for path, call in self.rules.calls()),
+            (READ, "people", lambda asked: self.people.facts()),
+            (READ, "people/{kind}", lambda asked: self.people.records(asked.place["kind"], asked.query)),
+            (WRITE, "people/settle", lambda asked: self.people.settle(asked.body)),
+            (WRITE, "people/undo", lambda asked: self.people.undo(asked.body)),
             (READ, "text", self._text),
             (READ, "image", self._image),
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.events import LABEL, SKIP
+from weaklab.core.events import LABEL, SKIP, UNDO
 from weaklab.core.rows import row_argmax
 from weaklab.project.asking import ask_of, lease, trained
 from weaklab.project.at_hand import look
@@ -52,6 +52,7 @@ class BatchPicker:
 
     Attributes
     ----------
+    overlap : as above
     training : of the last training ``labels``, ``flipped`` (records whose most probable label changed, or None),
         ``changed_by`` (heuristic -> on how many of these its vote changed) and ``seconds``; empty if this picker has
         not trained yet
@@ -69,7 +70,7 @@ class BatchPicker:
         overlap: float = 0.0,
     ) -> None:
         self.work, self.annotator, self.session, self.batch = work, annotator, session, batch
-        self._strategy, self._again, self._overlap = strategy, again, overlap
+        self._strategy, self._again, self.overlap = strategy, again, overlap
         self.training: dict[str, Any] = {}
 
     def pick(self, besides: list[str], through: int) -> Asks:
@@ -100,7 +101,7 @@ class BatchPicker:
         return Asks() if hand is None or known is None else self._batch(hand, known, besides)
 
     def _batch(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
-        twice = self._second_opinions(hand, known, besides) if self._overlap else Asks()
+        twice = self._second_opinions(hand, known, besides) if self.overlap else Asks()
         wanted = max(1, self.batch - len(twice))
         besides = [*besides, *(ask.id for ask in twice)]
         found = ask_of(
@@ -146,10 +147,25 @@ class BatchPicker:
         if not mine:
             return Asks()
         drawn = uniform(keys_of([f"overlap {name}" for _, name in mine]), self.work.settings.seed)
-        chosen = [row for (row, _), lot in zip(mine, drawn, strict=True) if lot < self._overlap]
-        picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in chosen[: max(1, self.batch // 2)]]
+        chosen = [each for each, lot in zip(mine, drawn, strict=True) if lot < self.overlap]
+        left = self._not_skipped(chosen, known.event, max(1, self.batch // 2))
+        picks = [Pick(row, SECOND_OPINION, 0.0, 1.0) for row in left]
         # agreement is measured between people, not between a person and the committee
         return make_asks(picks, corpus, state.votes, state.P, asked_after=known.event, blind_share=1)
+
+    def _not_skipped(self, chosen: list[tuple[int, str]], through: int, most: int) -> list[int]:
+        """Return the first rows, at most so many, of the records that this person has not skipped."""
+        found: list[int] = []
+        for start in range(0, len(chosen), 100):
+            part = chosen[start : start + 100]
+            events = [event for event in self.work.journal.events_of([name for _, name in part]) if event.id <= through]
+            undone = {event.undoes for event in events if event.kind == UNDO}
+            mine = [event for event in events if event.annotator == self.annotator and event.id not in undone]
+            skipped = {event.record for event in mine if event.kind == SKIP}
+            found += [row for row, name in part if name not in skipped]
+            if len(found) >= most:
+                break
+        return found[:most]
 
 
 def _changed_by(old: State | None, new: State | None, flipped: NDArray[np.bool_]) -> dict[str, int]:

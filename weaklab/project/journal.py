@@ -149,8 +149,8 @@ class Journal(Protocol):
     def leased_by_others(self, session: str, seconds: float) -> set[str]:
         """Return the records that another session was shown in the last ``seconds``."""
 
-    def release(self, session: str) -> None:
-        """Let other sessions have what this one was shown."""
+    def release(self, session: str, records: Sequence[str] | None = None) -> None:
+        """Let other sessions have what this one was shown, or only these records of it."""
 
     # members
 
@@ -279,9 +279,13 @@ class MemoryJournal:
             if other != session and at - seconds < since <= at + SKEW_SECONDS
         }
 
-    def release(self, session: str) -> None:
+    def release(self, session: str, records: Sequence[str] | None = None) -> None:
         with self.transaction(events_only=True):
-            self._leases = [lease for lease in self._leases if lease[1] != session]
+            self._leases = [
+                lease
+                for lease in self._leases
+                if lease[1] != session or (records is not None and lease[0] not in records)
+            ]
 
     def members(self) -> list[MemberRow]:
         return list(self._members.values())

@@ -94,6 +94,20 @@ def _out_of_fold(work: Workspace, state: State) -> tuple[NDArray[np.int64], NDAr
     return np.flatnonzero(state.y != ABSTAIN), work.cache.trainer(progress=False).cross_fitted(state, FEW_FOLDS)
 
 
+def opinion_without(work: Workspace, /, record: str) -> dict[str, float] | None:
+    """Return label -> probability of a record that has a label, by the committee that was trained without it.
+
+    None for a record that had no label at the last training.
+    """
+    with work.working:
+        state = work.state()
+        if record not in work.rows or state.y[work.rows[record]] == ABSTAIN:
+            return None
+        rows, P = _out_of_fold(work, state)
+        found = P[np.searchsorted(rows, work.rows[record])]
+        return {str(name): round(float(p), 4) for name, p in zip(work.label_names, found, strict=True)}
+
+
 def _unsettled(work: Workspace, rows: NDArray[np.int64], order: NDArray[np.int64]) -> Any:
     """Yield place, record and who gave the label, for the records whose label nobody has settled, in order."""
     for start in range(0, len(order), 500):

@@ -247,7 +247,7 @@ class Project:
         strategy: Any = None,
         batch: int = 10,
         again: bool = False,
-        overlap: float = 0.0,
+        overlap: float | None = None,
         background: bool = True,
     ) -> Session:
         """Begin a labeling session of one person; takes what :class:`weaklab.project.session.Session` takes.

@@ -42,7 +42,8 @@ class Session:
     strategy : query strategy, by default that of the settings
     batch : records that are picked at a time
     again : whether records that have a label may come, too
-    overlap : share of the records, 0 to 1, that two people label, so that their agreement can be measured
+    overlap : share of the records, 0 to 1, that two people label, so that their agreement can be measured; by default
+        that of the settings
     background : whether to train and pick in a background thread; False does it in :meth:`next`, which then takes as
         long
 
@@ -67,11 +68,12 @@ class Session:
         strategy: Any = None,
         batch: int = 10,
         again: bool = False,
-        overlap: float = 0.0,
+        overlap: float | None = None,
         background: bool = True,
     ) -> None:
         if type(batch) is not int or batch < 1:
             raise WeaklabError(f"batch must be a whole number from 1, got {batch!r}")
+        overlap = project.settings.overlap if overlap is None else overlap
         if not 0 <= overlap <= 1:
             raise WeaklabError(f"overlap must be a share from 0 to 1, got {overlap!r}")
         self.project = project
@@ -327,6 +329,8 @@ class Session:
             self._given[answer.id] = answer
             self._times.append(time.monotonic())
             self._queue.drop(answer.record)
+        if self._picker.overlap:  # what this person has labeled, another one may be shown at once
+            self._journal.release(self.id, [answer.record for answer in stored if answer.kind == LABEL])
         self._queue.look_ahead()
         return stored
 

@@ -40,6 +40,7 @@ class Settings:
     random_share : share of every batch drawn at random
     cold_start : query strategy while there are hardly any labels; empty for none
     blind_share : share of the questions that are shown without the suggestion
+    overlap : share of the records that two people label, the second one without the suggestion
     share_answers : likeness, 0 to 1, from which near-duplicates share an answer; 0 for never
     pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; 0 for never
     timeout : seconds that a labeling function may take for one record; 0 runs all in one process, where nothing can be
@@ -59,6 +60,7 @@ class Settings:
     random_share: float = RANDOM_SHARE
     cold_start: str = COLD_START
     blind_share: float = BLIND_SHARE
+    overlap: float = 0.0
     share_answers: float = SHARE_ANSWERS
     pseudo_labels: float = 0.0
     timeout: float = TIMEOUT_SECONDS
@@ -80,7 +82,7 @@ class Settings:
             sentence_features(self.encoder)
         if not isinstance(self.use_features, bool):
             raise WeaklabError(f"setting use_features must be true or false, got {self.use_features!r}")
-        for name in ("random_share", "blind_share", "share_answers", "pseudo_labels"):
+        for name in ("random_share", "blind_share", "overlap", "share_answers", "pseudo_labels"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise WeaklabError(f"setting {name} must be from 0 to 1, got {value!r}")
@@ -168,6 +170,7 @@ _HELP = {
     "random_share": "Share of each batch that is drawn at random, to measure accuracy.",
     "cold_start": 'Query strategy while there are hardly any labels; "" for none.',
     "blind_share": "Share of the questions that are shown without the suggestion, to measure how it sways answers.",
+    "overlap": "Share of the records that two people label, the second one blind, to measure how far they agree.",
     "share_answers": "Likeness from which near-duplicates share an answer; 0 for never.",
     "pseudo_labels": "Confidence from which records train the classifiers with the committee's own label; 0 for never.",
     "timeout": "Seconds that a labeling function may take for one record; 0 runs all in one process.",

@@ -151,11 +151,15 @@ class SqliteJournal:
         query = "SELECT DISTINCT record FROM asks WHERE session != ? AND at > ? AND at <= ?"
         return {row[0] for row in self._db.rows(query, session, at - seconds, at + SKEW_SECONDS)}
 
-    def release(self, session: str) -> None:
+    def release(self, session: str, records: Sequence[str] | None = None) -> None:
         if self.read_only or not self._db.rows("SELECT 1 FROM asks WHERE session = ? AND at > 0 LIMIT 1", session):
             return
         with self._db.transaction("leases") as db:
-            db.execute("UPDATE asks SET at = 0 WHERE session = ?", (session,))
+            if records is None:
+                db.execute("UPDATE asks SET at = 0 WHERE session = ?", (session,))
+            else:
+                pairs = [(session, record) for record in records]
+                db.executemany("UPDATE asks SET at = 0 WHERE session = ? AND record = ?", pairs)
 
     # ---- members
 

@@ -18,6 +18,7 @@ import { CommitteeView } from "./committee.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
 import { Overview } from "./overview.js";
+import { PeopleView } from "./people.js";
 import { RulesView } from "./rules.js";
 import { TableView } from "./table.js";
 import { counted, plain } from "./text.js";
@@ -31,6 +32,7 @@ export const VIEWS = [
   ["table", "Table", TableView, true],
   ["committee", "Committee", CommitteeView, true],
   ["rules", "Rules", RulesView, false],
+  ["people", "People", PeopleView, true],
 ];
 
 export function mount(root, transport) {
