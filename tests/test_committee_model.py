@@ -309,3 +309,43 @@ def test_the_model_says_which_kind_it_chose_and_why():
     rules = np.column_stack([np.where(rng.random(200) < 0.2, j % 2, -1) for j in range(4)])
     assert "4 members that vote one class each" in CommitteeModel().fit(rules).why
     assert "too few" in CommitteeModel().fit(L[:, :2]).why
+
+
+def topic_with_noisy_votes(rng, n=3000, d=40, m=8):
+    """Return features that tell two classes apart in part, votes that are right by chance, and the classes."""
+    y = rng.integers(0, 2, n)
+    X = rng.normal(size=(n, d)) + 0.3 * np.where(np.arange(d) < 12, 2 * y[:, None] - 1, 0)
+    right = rng.random((n, m)) < np.linspace(0.6, 0.75, m)
+    L = np.where(rng.random((n, m)) < 0.4, np.where(right, y[:, None], 1 - y[:, None]), -1)
+    return X / np.linalg.norm(X, axis=1)[:, None], L, y
+
+
+def test_labels_of_picked_records_teach_as_well_as_those_of_random_ones():
+    # the least sure records are those whose votes and features contradict each other: of their votes half are wrong
+    X, L, y = topic_with_noisy_votes(np.random.default_rng(0))
+    drawn = np.full(len(y), -1)
+    rows = np.random.default_rng(1).choice(len(y), 100, replace=False)
+    drawn[rows] = y[rows]
+    gold = np.where(np.arange(len(y)) < 20, y, -1)  # in any order: a random sample
+    model, picked = CommitteeModel(), np.zeros(len(y), dtype=bool)
+    for _ in range(8):
+        P = model.fit_predict_proba(Votes(L, features=X, picked=picked), gold)
+        rows = np.argsort(np.where(gold < 0, np.abs(P[:, 0] - 0.5), np.inf))[:10]
+        gold[rows], picked[rows] = y[rows], True
+
+    def right(gold, picked):
+        P = model.fit_predict_proba(Votes(L, features=X, picked=picked), gold)
+        return [float((proba.argmax(axis=1) == y).mean()) for proba in (P, model.feature_proba_)]
+
+    told, not_told, random = right(gold, picked), right(gold, None), right(drawn, None)
+    assert told[0] > random[0] - 0.01
+    assert told[1] > random[1] - 0.015
+    assert told[0] > not_told[0] + 0.01
+    assert told[1] > not_told[1] + 0.02
+
+
+def test_which_records_were_picked_is_checked_and_goes_along():
+    votes = Votes([[0], [1]] * 10, picked=np.arange(20) < 5)
+    assert votes.take(slice(3, 7)).picked.tolist() == [True, True, False, False]
+    with pytest.raises(WeaklabError, match="picked must hold 20 times True or False"):
+        CommitteeModel().fit(Votes(votes.L, picked=[1] * 20), [0, 1] * 10)

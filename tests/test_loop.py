@@ -79,6 +79,7 @@ def test_labels_improve_with_answers(tmp_path):
     ) as project:
         project.add_records(frame, gold="gold")
         rounds = replay(project, dict(zip(frame["id"], frame["gold"], strict=True)), 60, 20)
+        assert project.workspace.trained.votes.picked.sum() == (project.history().picked_by == "shortlist_spread").sum()
     assert [r.labels for r in rounds] == [0, 20, 40, 60]
     assert rounds[-1].accuracy > rounds[0].accuracy + 0.05
     assert rounds[0].accuracy > 0.7
@@ -654,13 +655,13 @@ def test_a_record_that_got_a_label_elsewhere_is_not_asked_about_in_a_batch_chose
 
 def test_an_error_in_the_background_comes_at_the_next_question_and_the_loop_goes_on():
     loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"], ahead=True)
-    train, loop.trainer.train = loop.trainer.train, lambda y: 1 / 0
+    train, loop.trainer.train = loop.trainer.train, lambda y, **given: 1 / 0
     with pytest.raises(ZeroDivisionError):
         loop.ask(10)
     loop.trainer.train = train
     first = [pick.row for pick in loop.ask(10)]
     loop.label(first, TRUTH[first])
-    loop.trainer.train = lambda y: 1 / 0
+    loop.trainer.train = lambda y, **given: 1 / 0
     second = [pick.row for pick in loop.ask(10)]
     loop.label(second, TRUTH[second])
     with pytest.raises(ZeroDivisionError):

@@ -35,7 +35,8 @@ def written(plan):
     for kind, record, label, annotator, number in plan:
         if kind != UNDO:
             value = label if kind == LABEL else "a remark" if kind == NOTE else None
-            journal.append([Event(kind, record, value, annotator=annotator)])
+            picked_by = (None, "random", "margin+exploration")[number % 3] if kind == LABEL else None
+            journal.append([Event(kind, record, value, annotator=annotator, picked_by=picked_by)])
             continue
         undone = {event.undoes for event in journal.events()}
         free = [event for event in journal.events() if event.kind != UNDO and event.id not in undone]
@@ -54,6 +55,7 @@ def expected(journal, through, rows=ROWS):
     for event in standing:
         if event.kind == LABEL:
             opinions.setdefault(event.record, {})[event.annotator] = event
+    first = {event.record: event for event in reversed(standing) if event.kind == LABEL}
     kinds = {event.record: event.kind for event in standing if event.kind in (LABEL, SKIP, REQUEUE)}
     labels = settle(opinions)
     counts = {}
@@ -66,6 +68,7 @@ def expected(journal, through, rows=ROWS):
         {record: kind for record, kind in kinds.items() if record in rows},
         counts,
         sum(event.kind == LABEL for event in events),
+        {record for record, event in first.items() if record in rows and event.picked_by == "margin+exploration"},
     )
 
 
@@ -75,7 +78,8 @@ def told(snapshot):
         closed = snapshot.closed(kind)
         kinds |= {record: kind for record, row in snapshot.rows.items() if closed[row]}
     counts = {name: count for name, count in zip(snapshot.people, snapshot.counts, strict=True) if count}
-    return snapshot.manual_labels, snapshot.extra_labels, kinds, counts, snapshot.labels_between(0)
+    picked = set(snapshot.rows.ids_at(snapshot.picked))
+    return snapshot.manual_labels, snapshot.extra_labels, kinds, counts, snapshot.labels_between(0), picked
 
 
 @settings(max_examples=150, deadline=None)

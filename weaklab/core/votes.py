@@ -40,6 +40,8 @@ class Votes:
     features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
         :func:`weaklab.features.embeddings.embed`; None without. Label models other than the default one ignore them
     sentence : number of the last features that are sentence vectors
+    picked : bool (n,), records whose label was asked for because of what heuristics said of them, such as the most
+        uncertain ones; their labels do not tell how often heuristics are right elsewhere. None where there are none
     feature_proba : float (n, k), what the built-in classifier of a fitted label model says about these records; takes
         the place of ``features`` in a prediction
     names : the m heuristics, in column order; empty where not known
@@ -70,6 +72,7 @@ class Votes:
     labels: Sequence[str] = ()
     faults: Sequence[Fault] = ()
     sentence: int = 0
+    picked: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         for name in ("scores", "confidence"):
@@ -115,7 +118,8 @@ class Votes:
     @property
     def votes_only(self) -> bool:
         """Whether there is nothing but the label matrix to label records by."""
-        return not self.scores and not self.confidence and self.features is None and self.feature_proba is None
+        nothing_else = self.features is None and self.feature_proba is None and self.picked is None
+        return nothing_else and not self.scores and not self.confidence
 
     @property
     def without_scores(self) -> NDArray[np.intp]:
@@ -140,6 +144,7 @@ class Votes:
             confidence={j: given[rows] for j, given in self.confidence.items()},
             features=None if self.features is None else self.features[rows],
             feature_proba=None if self.feature_proba is None else self.feature_proba[rows],
+            picked=None if self.picked is None else self.picked[rows],
         )
 
     def checked(self, n_classes: int) -> Votes:
@@ -161,7 +166,17 @@ class Votes:
             confidence=_checked_columns("confidence", self.confidence, (n,), self.L.shape[1]),
             features=None if self.features is None else _checked_features(self.features, n),
             feature_proba=feature_proba,
+            picked=None if self.picked is None else _mask(self.picked, n),
         )
+
+
+def _mask(given: Any, n: int) -> NDArray[np.bool_]:
+    import numpy as np
+
+    found = np.asarray(given)
+    if found.dtype != bool or found.shape != (n,):
+        raise WeaklabError(f"picked must hold {n} times True or False, got shape {found.shape} of {found.dtype}")
+    return found
 
 
 def _shaped(values: Any, shape: tuple[int, ...]) -> Floats:

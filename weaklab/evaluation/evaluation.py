@@ -26,6 +26,7 @@ from weaklab.evaluation.audit import (
 from weaklab.evaluation.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
 from weaklab.evaluation.precision import held_out
 from weaklab.evaluation.reliability import hits_of
+from weaklab.strategies import picks_by_opinion
 from weaklab.training.trainer import FOLDS
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class Answers:
     rows : int (n,), row numbers of the labeled records
     codes : int (n,), their labels
     at_random : bool (n,), whether the record was drawn at random
+    picked : bool (n,), whether it was asked about because of what the committee said of it
     among_all : bool (n,), the answers that are a random sample of the first ``covered`` records of the corpus
     covered : number of these records; nothing is known about the records after them
     strata : int, the row numbers at which the strata of the corpus end
@@ -150,6 +152,7 @@ class Answers:
         events = [first[record] for record in order]
         at_random = [event.picked_by == "random" and event.asked_after is not None for event in events]
         self.at_random = np.array(at_random, dtype=bool)
+        self.picked = np.array([picks_by_opinion(event.picked_by) for event in events], dtype=bool)
         turn = [-1 if event.asked_after is None else event.asked_after for event in events]
         self.given = given = [event.id for event in events]
         asked = self._picked_after(events, turn, imports, removed or [0] * len(imports))
@@ -243,11 +246,11 @@ class Answers:
         """The answers for :attr:`all_rows`."""
         return np.concatenate([self.codes, self.codes[self.mates]])
 
-    def first(self, count: int, n: int) -> NDArray[np.int64]:
-        """Return the codes after the first ``count`` answers: int (n,), -1 is unlabeled."""
-        y = np.full(n, ABSTAIN, dtype=np.int64)
-        y[self.rows[:count]] = self.codes[:count]
-        return y
+    def first(self, count: int, n: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the codes after the first ``count`` answers, int (n,), -1 is unlabeled, and which were picked."""
+        y, picked = np.full(n, ABSTAIN, dtype=np.int64), np.zeros(n, dtype=bool)
+        y[self.rows[:count]], picked[self.rows[:count]] = self.codes[:count], self.picked[:count]
+        return y, picked
 
 
 FEW_FOLDS = 5
@@ -278,8 +281,8 @@ def evaluate(
     counts = sorted(count for count in wanted if 0 < count <= total) or [0]
     points, predicted = [], {}
     for count in tracked(counts, progress, len(counts), "evaluating", "trainings", lambda _: 1):
-        y = answers.first(count, n)
-        state = trainer.train(y, more(answers.given[count - 1] if count else 0))
+        y, picked = answers.first(count, n)
+        state = trainer.train(y, more(answers.given[count - 1] if count else 0), picked)
         predicted[count] = _labels(state.P)
         correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
         estimate = _estimated(correct, answers)

@@ -288,7 +288,8 @@ class CommitteeModel(LabelModel):
         """Fit the classifier that looks at features to what the votes say about all records.
 
         For a labeled record that is what they say without its label: else the classifier would be too sure of records
-        that it is judged by. None where there are too few votes, or all for one class.
+        that it is judged by. None where there are too few votes, or all for one class. What votes say is corrected by
+        labels of records that were not picked for it.
         """
         use = any_vote(of_columns(votes.L, votes.without_scores))
         if not can_teach(votes):
@@ -302,12 +303,13 @@ class CommitteeModel(LabelModel):
             chosen.L[:, members] = ABSTAIN  # a copy; these members have learned from labels that are to be left out
             return chosen
 
-        gold = np.flatnonzero(y != ABSTAIN)
-        whole = self._solve(plain_votes(gold), y[gold])
+        # Picked records are those on which votes and features contradict each other: there votes are wrong more often.
+        fair = np.flatnonzero(y != ABSTAIN if votes.picked is None else (y != ABSTAIN) & ~votes.picked)
+        whole = self._solve(plain_votes(fair), y[fair])
 
         def soft_labels(rows: NDArray[np.int64], out: NDArray[np.bool_]) -> Floats:
-            kept = gold[~out[gold]]
-            found = whole if len(kept) == len(gold) else self._solve(plain_votes(kept), y[kept], whole)
+            kept = fair[~out[fair]]
+            found = whole if len(kept) == len(fair) else self._solve(plain_votes(kept), y[kept], whole)
             return softmax(self._votes_part(plain_votes(rows), found))
 
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)

@@ -19,6 +19,7 @@ from weaklab.core.files import DamagedError
 from weaklab.core.label_set import GONE, LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.crowd.annotators import settle
+from weaklab.strategies import picks_by_opinion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -59,6 +60,7 @@ class Snapshot:
     kind : int8 (n,), the last event in force: 0 none, 1 label, 2 skip, 3 requeue
     who : int32 (n,), number of the person in ``people`` who gave the label, -1 nobody, -2 several people
     seen : bool (n,), whether there is any event about the record
+    picked : bool (n,), whether its first label was asked for because of what the committee said of the record
     people : names of all annotators
     counts : how many records each of them labeled
     shared : record -> annotator -> label event, for the records that several people labeled, as they were written
@@ -76,6 +78,7 @@ class Snapshot:
     kind: NDArray[np.int8]
     who: NDArray[np.int32]
     seen: NDArray[np.bool_]
+    picked: NDArray[np.bool_]
     people: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     shared: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Snapshot:
             np.full(n, GONE, dtype=np.int8),
             np.zeros(n, dtype=np.int8),
             np.full(n, NOBODY, dtype=np.int32),
+            np.zeros(n, dtype=bool),
             np.zeros(n, dtype=bool),
         )
 
@@ -236,6 +240,7 @@ class Snapshot:
             kind=_moved(self.kind, len(rows), at, before, 0),
             who=_moved(self.who, len(rows), at, before, NOBODY),
             seen=_moved(self.seen, len(rows), at, before, False),
+            picked=_moved(self.picked, len(rows), at, before, False),
             extra=extra,
             gone=gone,
         )
@@ -323,7 +328,7 @@ class Snapshot:
         )
 
 
-_ARRAYS = ("slots", "kind", "who", "seen", "label_events")
+_ARRAYS = ("slots", "kind", "who", "seen", "picked", "label_events")
 
 
 def _label_history(first: Sequence[str], journal: Journal, through: int) -> LabelHistory:
@@ -341,8 +346,8 @@ class _Draft:
     def __init__(self, before: Snapshot, rows: Mapping[str, int] | None = None) -> None:
         self.before = before
         self.rows = before.rows if rows is None else rows
-        self.y, self.slots, self.kind, self.who, self.seen = (
-            getattr(before, name).copy() for name in ("y", "slots", "kind", "who", "seen")
+        self.y, self.slots, self.kind, self.who, self.seen, self.picked = (
+            getattr(before, name).copy() for name in ("y", "slots", "kind", "who", "seen", "picked")
         )
         self.people = {name: number for number, name in enumerate(before.people)}
         self.counts = list(before.counts)
@@ -366,6 +371,7 @@ class _Draft:
             self.extra[record] = found
             return
         self.kind[row], self.slots[row], self.who[row], self.seen[row] = *found, bool(events)
+        self.picked[row] = bool(opinions) and _picked_by_opinion(standing)
         self.y[row] = self.before.history.now.codes[slot]
 
     def _uncount(self, record: str, who: int) -> None:
@@ -404,6 +410,7 @@ class _Draft:
             kind=self.kind,
             who=self.who,
             seen=self.seen,
+            picked=self.picked,
             people=tuple(self.people),
             counts=tuple(self.counts),
             shared=self.shared,
@@ -464,6 +471,11 @@ def _standing(events: Sequence[Event]) -> list[Event]:
 def _opinions(standing: Sequence[Event]) -> dict[str, Event]:
     """Return annotator -> the last label event of theirs."""
     return {event.annotator: event for event in standing if event.kind == LABEL and event.value is not None}
+
+
+def _picked_by_opinion(standing: Sequence[Event]) -> bool:
+    """Whether the first of the labels was asked for because of what the committee said of the record."""
+    return picks_by_opinion(next(event.picked_by for event in standing if event.kind == LABEL))
 
 
 def _without(found: Snapshot, records: Iterable[str]) -> tuple[int, ...]:

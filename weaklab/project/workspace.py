@@ -358,7 +358,7 @@ class Workspace:
             trainer = self.cache.trainer(progress, fresh)
             self.members.remember()
             then = snapshot.at(through, self.journal)
-            self.trained = trainer.train(then.y, self.more(then))
+            self.trained = trainer.train(then.y, self.more(then), then.picked)
             self.trained_through = through
             self._training_note.write(through)
 

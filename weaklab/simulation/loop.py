@@ -21,6 +21,7 @@ from weaklab.heuristics import Ballot, Heuristic
 from weaklab.label_models.vote_patterns import row_hashes
 from weaklab.scheduling.scheduler import RANDOM, Pick, Scheduler
 from weaklab.scheduling.views import Views
+from weaklab.strategies import picks_by_opinion
 from weaklab.training.background import Ahead
 from weaklab.training.trainer import State, Trainer
 
@@ -123,7 +124,7 @@ class Loop:
             raise WeaklabError(f"L has {counted(len(votes), 'row')} and X {n}; wanted one row per record in both")
         self.scheduler = scheduler or Scheduler(seed=seed)
         self.y = np.full(n, ABSTAIN, dtype=np.int64)
-        self._drawn = np.zeros(n, dtype=bool)
+        self._drawn, self._picked = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         self._keys = content_keys(X) if keys is None else _checked_keys(keys, n)
         members: list[Heuristic] = [GivenVotes(f"heuristic {j}") for j in range(votes.shape[1])]
         columns = {member.name: Ballot(votes[:, j].copy()) for j, member in enumerate(members)}
@@ -168,8 +169,11 @@ class Loop:
         with self._training:
             if self._state is None or self._trained_version != version:
                 self._state = None  # to free its memory before training
-                self._state, self._trained_version = self.trainer.train(y.copy()), version
+                self._state, self._trained_version = self._train_on(y.copy()), version
             return self._state
+
+    def _train_on(self, y: NDArray[np.int64]) -> State:
+        return self.trainer.train(y, picked=self._picked & (y != ABSTAIN))
 
     def __repr__(self) -> str:
         return f"Loop({counted(len(self.y), 'record')}, labels={list(self.labels)}, {self.n_labels:,} labeled)"
@@ -201,6 +205,7 @@ class Loop:
             picks = self._chosen_ahead(self._ahead, scheduler, n, strategy)
         for pick in picks:
             self._drawn[pick.row] = pick.strategy == RANDOM
+            self._picked[pick.row] = picks_by_opinion(pick.strategy)
         return picks
 
     def _batch_input(self, shown: Sequence[Pick] = ()) -> _BatchInput:

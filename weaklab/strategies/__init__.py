@@ -15,6 +15,7 @@ from weaklab.strategies.base import (
     in_turn,
     lowest_drawn,
     of_few,
+    picks_by_opinion,
     shortlist,
     uniform,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "margin",
     "max_disagreement",
     "of_few",
+    "picks_by_opinion",
     "random",
     "shortlist",
     "shortlist_spread",

@@ -42,6 +42,7 @@ ARGUMENTS = {
 }
 """The parameters that a query strategy may have, with their meaning. Any other parameter needs a default value."""
 
+OPINIONS = ("P", "L", "scores")
 FEATURES = ("X", "E")
 CONSTANT = ("seed", "n")
 SAMPLE_EVERY = 64
@@ -171,6 +172,24 @@ def parameters(strategy: Strategy) -> tuple[inspect.Parameter, ...]:
         return _parameters(strategy)
     except TypeError:  # an object that cannot be a key
         return tuple(inspect.signature(strategy).parameters.values())
+
+
+def picks_by_opinion(name: str | None) -> bool:
+    """Whether a strategy, or one of those whose names are joined by ``+``, looks at what the committee says.
+
+    Labels of records that were picked in this way do not tell how often the committee is right elsewhere. A strategy
+    that is not known here may do so; None, where a person chose the record, does not.
+
+    >>> picks_by_opinion("random"), picks_by_opinion("typicality"), picks_by_opinion("exploration+margin")
+    (False, False, True)
+    """
+    parts = name.split("+") if name else []
+    return any(part not in STRATEGIES or reads_opinions(STRATEGIES[part]) for part in parts)
+
+
+def reads_opinions(strategy: Strategy) -> bool:
+    """Whether a strategy asks for votes or probabilities."""
+    return any(parameter.name in OPINIONS for parameter in parameters(strategy))
 
 
 @functools.lru_cache(maxsize=256)

@@ -124,6 +124,7 @@ class Trainer:
         self._last_cross_fitted: tuple[State, int, NDArray[np.float64]] | None = None
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
+        self._picked: NDArray[np.bool_] | None = None
         self.label_model, self.pseudo_labels = label_model, pseudo_labels
 
     @property
@@ -139,10 +140,16 @@ class Trainer:
                 classifier.labels_ = labels
         return None if state is None else replace(state, votes=replace(state.votes, labels=labels))
 
-    def train(self, y: NDArray[np.int64], more: More | None = None) -> State:
-        """Train on manual labels int (n,), -1 is unlabeled, and on labeled records outside the corpus, if there are
-        any.
+    def train(self, y: NDArray[np.int64], more: More | None = None, picked: NDArray[np.bool_] | None = None) -> State:
+        """Train.
+
+        Parameters
+        ----------
+        y : int (n,), manual labels, -1 is unlabeled
+        more : labeled records outside the corpus
+        picked : bool (n,), the records whose label was asked for because of what the committee said of them
         """
+        self._picked = None if picked is None or not picked.any() else picked
         with one_thread():
             return self._best(y, more)
 
@@ -230,7 +237,7 @@ class Trainer:
                 L[:, j] = ballot.votes
         scores = {j: b.scores for j, b in enumerate(ballots) if b.scores is not None}
         faults = [fault for ballot in ballots for fault in ballot.faults]
-        return replace(self._fixed, L=L, scores=scores, faults=faults)
+        return replace(self._fixed, L=L, scores=scores, faults=faults, picked=self._picked)
 
     def _with_features(self, votes: Votes, model: LabelModel) -> Votes:
         """Return votes with the features of the records, where there are any and the label model has a use for them."""
