@@ -66,13 +66,15 @@ def plane(E: NDArray[np.floating[Any]], keys: NDArray[np.uint64] | None = None, 
 
 def _laid_out(X: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     n = len(X)
     start = _principal(X)
     if n < 5:
         return start
     model = TSNE(2, perplexity=min(PERPLEXITY, (n - 1) / 3), init=(start * 1e-4).astype(np.float32), random_state=seed)
-    return np.asarray(model.fit_transform(X), dtype=np.float64)
+    with threadpool_limits(1, user_api="openmp"):  # on a busy machine several threads wait most of the time
+        return np.asarray(model.fit_transform(X), dtype=np.float64)
 
 
 def _principal(X: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from weaklab.core.errors import WeaklabError
 from weaklab.page.access import LABEL
 from weaklab.page.committee import PageCommittee
+from weaklab.page.map import PageMap
 from weaklab.page.overview import overview, project_facts
 from weaklab.page.people import PagePeople
 from weaklab.page.rules import PageRules
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 READ, WRITE = "GET", "POST"
 DOWNLOADS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".parquet": "application/vnd.apache.parquet"}
+
+NUMBERS = "application/octet-stream"
 
 
 class NotHereError(WeaklabError):
@@ -76,8 +79,9 @@ class PageCalls:
 
     def __init__(self, project: Project, **options: Any) -> None:
         self.project, self.tabs = project, Tabs(project, **options)
-        self.table, self.committee = PageTable(project), PageCommittee(project)
-        self.people = PagePeople(project)
+        self.people, self.committee = PagePeople(project), PageCommittee(project)
+        self.map = PageMap(project)
+        self.table = PageTable(project, self.map.selected)
         self.rules = PageRules(project, self.table)
         self._prepared: Ahead[Any] = Ahead()
         self._patterns: dict[str, list[tuple[re.Pattern[str], Call]]] = {READ: [], WRITE: []}
@@ -103,6 +107,11 @@ class PageCalls:
             (READ, "people/{kind}", lambda asked: self.people.records(asked.place["kind"], asked.query)),
             (WRITE, "people/settle", lambda asked: self.people.settle(asked.body)),
             (WRITE, "people/undo", lambda asked: self.people.undo(asked.body)),
+            (READ, "map", lambda asked: self.map.facts()),
+            (READ, "map/places", lambda asked: Content(self.map.places(asked.query), NUMBERS)),
+            (READ, "map/values", lambda asked: Content(self.map.values(asked.query), NUMBERS)),
+            (READ, "map/record", lambda asked: self.map.record(asked.query)),
+            (WRITE, "map/selections", lambda asked: self.map.select(asked.body)),
             (READ, "text", self._text),
             (READ, "image", self._image),
         ]
@@ -133,6 +142,7 @@ class PageCalls:
 
     def close(self) -> None:
         """Close the sessions."""
+        self.map.close()
         self.tabs.close()
         self._prepared.close()
 

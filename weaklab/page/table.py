@@ -20,7 +20,7 @@ from weaklab.page.tabs import RefusedError, checked_name
 from weaklab.project.answering import append, event, flagged, label_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -41,12 +41,17 @@ class PageTable:
 
     Filters are a mapping of texts, as a query string holds them: ``search``, ``label``, ``heuristic`` and ``vote``,
     ``against`` (another heuristic that votes differently), ``wrong`` (a heuristic that contradicts the manual label),
-    ``conflict``, ``manual``, ``below`` and ``above`` (confidence), ``annotator``, ``flagged``, ``sort`` and
-    ``descending``.
+    ``conflict``, ``manual``, ``below`` and ``above`` (confidence), ``annotator``, ``flagged``, ``selection`` (the name
+    of one on the map), ``sort`` and ``descending``.
+
+    Parameters
+    ----------
+    project : the project
+    selected : returns the ids of a selection by its name
     """
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    def __init__(self, project: Project, selected: Callable[[str], list[str]]) -> None:
+        self._project, self._selected = project, selected
         self._lock = threading.Lock()
         self._tables: OrderedDict[Any, RecordTable] = OrderedDict()
         self._steps: OrderedDict[str, list[Event]] = OrderedDict()
@@ -127,7 +132,7 @@ class PageTable:
             if key in self._tables:
                 self._tables.move_to_end(key)
                 return self._tables[key]
-        table = filtered(self._project, held)
+        table = filtered(self._project, held, self._selected)
         len(table)  # found now, outside the lock
         with self._lock:
             self._tables[key] = table
@@ -143,9 +148,11 @@ def _filters(given: Any) -> dict[str, str]:
     return given
 
 
-def filtered(project: Project, filters: Mapping[str, str]) -> RecordTable:
+def filtered(project: Project, filters: Mapping[str, str], selected: Callable[[str], list[str]]) -> RecordTable:
     """Return the records that filters leave, those that are cheap first."""
     table = project.records
+    if selection := filters.get("selection"):
+        table = table.among(selected(selection), "chosen on the map")
     if label := filters.get("label"):
         table = table.label(None if label == NONE else label)
     if manual := filters.get("manual"):

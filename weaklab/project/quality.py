@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from weaklab.evaluation.preview import Preview
     from weaklab.evaluation.reliability import Reliability
     from weaklab.project.workspace import Workspace
+    from weaklab.scheduling.views import Views
     from weaklab.training.trainer import More, State
 
 
@@ -260,11 +261,16 @@ def map_of_records(work: Workspace, /) -> pd.DataFrame:
     work.finish_encoding()
     with work.working:
         work.refresh()
-        views = work.cache.views
-        if views.learnable is None:
-            raise ProjectError(f"{work.path}: its records have neither text nor numbers, so there is nothing to map")
-        places, ids = views.plane(), work.rows.ids
+        places, ids = map_views(work).plane(), work.rows.ids
     return pd.DataFrame({"id": ids, "x": places[:, 0], "y": places[:, 1]})
+
+
+def map_views(work: Workspace, /) -> Views:
+    """Return what the map is made of; a ProjectError where the records have neither text nor numbers."""
+    views = work.cache.views
+    if views.learnable is None:
+        raise ProjectError(f"{work.path}: its records have neither text nor numbers, so there is nothing to map")
+    return views
 
 
 def status(work: Workspace, /) -> dict[str, Any]:

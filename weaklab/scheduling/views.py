@@ -120,6 +120,8 @@ class Views:
         """Return two coordinates for each record, see :func:`weaklab.features.plane.plane`: float32 (n, 2)."""
         from weaklab.features.plane import plane
 
+        if len(self.keys) < 2:
+            return np.zeros((len(self.keys), 2), np.float32)  # of a single text there are no features
         # sentence vectors may be of another encoder than last time, so that their content stands in the name
         held = hashlib.blake2b(self.E().tobytes(), digest_size=8).hexdigest() if self.embedding.sentence else "words"
         return np.asarray(self._keep(f"plane-{held}", lambda: plane(self.E(), self.keys)))

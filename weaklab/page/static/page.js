@@ -9,14 +9,19 @@ if (location.search) history.replaceState(null, "", location.pathname); // the l
 /** Ask the server; rejects with the status and what it says. */
 async function ask(path, body) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  return (await answer(path, options)).json();
+}
+
+async function answer(path, options = {}) {
   const response = await fetch(`api/${path}`, { credentials: "same-origin", ...options });
+  if (response.ok) return response;
   const found = await response.json().catch(() => ({}));
-  if (response.ok) return found;
   throw Object.assign(new Error(found.error || response.statusText), { status: response.status });
 }
 
 mount(document.getElementById("weaklab"), {
   ask,
+  bytes: async (path) => (await answer(path)).arrayBuffer(),
   tab: memory(() => sessionStorage, location.pathname),
   browser: memory(() => localStorage, location.pathname),
   keys: document,

@@ -178,8 +178,8 @@ export function TableView({ project, transport, color, work, start, open }) {
       <${Choice} name="Labeled by" value=${filters.annotator || ""} set=${set("annotator")} options=${Object.keys(project.people)} />
       <${Choice} name="Confidence" value=${filters.below || ""} set=${set("below")} options=${["0.2", "0.5", "0.8"].map((limit) => [limit, `below ${limit}`])} />
       <${Choice} name="Order" value=${filters.sort} set=${set("sort")} options=${[["confidence", "least sure first"], ["label", "by label"], ["id", "by id"]]} every="as imported" />
-      ${["wrong", "against"].filter((name) => filters[name]).map((name) => html`<button key=${name} class="chip" type="button" onClick=${() => setFilters({ ...filters, [name]: "" })} title="Take this filter away">
-        ${name === "wrong" ? "got wrong by" : "against"} ${plain(filters[name])} <span aria-hidden="true">×</span></button>`)}
+      ${["wrong", "against", "selection"].filter((name) => filters[name]).map((name) => html`<button key=${name} class="chip" type="button" onClick=${() => setFilters({ ...filters, [name]: "" })} title="Take this filter away">
+        ${name === "selection" ? "chosen on the map" : `${name === "wrong" ? "got wrong by" : "against"} ${plain(filters[name])}`} <span aria-hidden="true">×</span></button>`)}
       <label class="switch"><input type="checkbox" checked=${!!filters.conflict} onChange=${set("conflict")} /> Conflicts</label>
       <label class="switch"><input type="checkbox" checked=${!!filters.flagged} onChange=${set("flagged")} /> Flagged</label>
     </form>

@@ -2,6 +2,7 @@
 //
 // A transport says how to reach Python and what the browser keeps:
 //   ask(path, body)  -> a promise of JSON; without a body it only reads
+//   bytes(path)      -> a promise of an ArrayBuffer
 //   tab, browser     -> get(name), put(name, value): kept as long as the tab, and for good
 //   keys             -> the element whose keys are listened to
 //   leave(session)   -> says that the tab is closed
@@ -17,6 +18,7 @@ import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { CommitteeView } from "./committee.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
+import { MapView } from "./map.js";
 import { Overview } from "./overview.js";
 import { PeopleView } from "./people.js";
 import { RulesView } from "./rules.js";
@@ -30,6 +32,7 @@ const LATE_SECONDS = 6;
 export const VIEWS = [
   ["label", "Label", LabelView, false],
   ["table", "Table", TableView, true],
+  ["map", "Map", MapView, true],
   ["committee", "Committee", CommitteeView, true],
   ["rules", "Rules", RulesView, false],
   ["people", "People", PeopleView, true],

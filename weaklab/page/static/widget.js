@@ -29,6 +29,7 @@ function render({ model, el }) {
   const focus = keepFocus(host, shadow, root);
   const unmount = mount(root, {
     ask: async (path, body) => (await python.ask(path, body)).reply,
+    bytes: async (path) => buffer((await python.ask(path)).content),
     tab,
     browser: memory(() => localStorage, project),
     keys: root,
@@ -151,6 +152,11 @@ function messages(model) {
 
 function file({ content, type }) {
   return new Blob([content], { type });
+}
+
+/** What came with a message, which may be a view of more than itself. */
+function buffer(content) {
+  return ArrayBuffer.isView(content) ? content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength) : content;
 }
 
 function save(path, blob) {
