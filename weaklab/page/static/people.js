@@ -68,7 +68,9 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
   const record = row?.record;
   const settings = checkedSettings(transport.browser.get("keys"));
   const { byAction, byKey } = actionKeys(settings);
-  const keysOfLabels = labelKeys(project.labels, record?.probabilities || {}, byAction);
+  const given = [row?.label, ...(row?.said || []).map((one) => one.label)];
+  const weights = { ...record?.probabilities, ...Object.fromEntries(given.map((label) => [label, 2])) }; // what people said comes first
+  const keysOfLabels = labelKeys(project.labels, weights, byAction);
   const labelOfKey = new Map([...keysOfLabels].flatMap(([label, keys]) => keys.map((key) => [key, label])));
 
   const load = async (offset, keep) => {
@@ -162,8 +164,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
 
   if (total === null) return html`<p class="quiet wait">${problem ? plain(problem) : kind === "errors" ? "The committee judges each label without knowing it …" : "Looking …"}</p>`;
   const many = project.labels.length > MOST_BUTTONS;
-  const given = new Set([row?.label, ...(row?.said || []).map((one) => one.label)]);
-  const labels = many && row ? mostProbable(project.labels, { ...record.probabilities, ...Object.fromEntries([...given].map((label) => [label, 2])) }, 5) : project.labels;
+  const labels = many && row ? mostProbable(project.labels, weights, 5) : project.labels;
   return html`
     ${problem && html`<p class="banner" role="alert">${plain(problem)}</p>`}
     <div class="bar-of-review">
