@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.rows import one_thread
+from weaklab.core.rows import blocks, one_thread
 from weaklab.strategies.base import uniform
 
 if TYPE_CHECKING:
@@ -108,12 +108,16 @@ class Embedding:
                 return np.asarray(vectors)
             words = Embedding(self.columns, self.directions)(words)
             return np.hstack([np.sqrt(WORDS_SHARE) * words, np.sqrt(1 - WORDS_SHARE) * vectors], dtype=np.float32)
-        rows = unit_rows(X)
         if self.directions is None:
+            rows = unit_rows(X)
             return np.asarray(rows.todense() if sparse.issparse(rows) else rows, dtype=np.float32)
-        return np.asarray(
-            unit_rows(np.asarray((rows if self.columns is None else rows[:, self.columns]) @ self.directions))
-        )
+        found = np.empty((X.shape[0], self.directions.shape[1]), dtype=np.float32)
+        for block in blocks(len(found)) if sparse.issparse(X) else [slice(None)]:  # dense products differ by block
+            rows = unit_rows(X[block])
+            found[block] = unit_rows(
+                np.asarray((rows if self.columns is None else rows[:, self.columns]) @ self.directions)
+            )
+        return found
 
 
 def split_columns(X: Any, sentence: int) -> tuple[Any, NDArray[np.floating[Any]]]:
