@@ -249,6 +249,10 @@ def test_a_function_that_was_edited_since_is_not_repaired_and_an_edited_file_is_
         project.accept_repair(repair)
     file.write_text(MINE)
     project.accept_repair(project.propose_repairs("starts")[0])
+    project.accept_repair(project.propose_repairs("win")[0])
+    first = project.accepted_rules()[1]
+    with pytest.raises(ProjectError, match="has a later change, win"):
+        project.undo_rule(first.id)
     file.write_text(file.read_text() + "# mine\n")
     with pytest.raises(ProjectError, match="was edited since"):
         project.undo_rule()
@@ -274,9 +278,17 @@ def test_an_accepted_rule_is_taken_back_as_well(tmp_path):
     project, _ = planted(tmp_path, MINE)
     rule = project.propose_rules(label="spam", most=1)[0]
     name = project.accept_rule(rule).name
+    repair = project.propose_repairs("win")[0]
+    file = tmp_path / "labeling_functions" / "mine.py"
+    file.write_text(f"# mine\n{MINE}")
+    with pytest.raises(ProjectError, match="than its diff says"):
+        project.accept_repair(repair)
     assert project.undo_rule(project.accepted_rules()[0].id) == f"{name}: {rule.says}"
     assert name not in project.committee
     assert not (tmp_path / "labeling_functions" / f"{name}.py").exists()
+    (tmp_path / "labeling_functions" / f"{project.accept_rule(rule).name}.py").unlink()
+    project.undo_rule()  # it was taken out by hand
+    assert project.accepted_rules() == []
     project.close()
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_EACH = 4
 """Repairs of one heuristic, where all are looked at."""
+MOST_MEMBERS = 8
+"""Where no heuristic is named, those are looked at whose votes seem wrong most often; each takes a second or more."""
 DOUBT = 0.85
 """A heuristic that no label contradicts is looked at if the committee expects less of its votes to be right."""
 
@@ -37,7 +39,8 @@ def propose_repairs(work: Workspace, /, name: str | None = None, most: int = 10)
 
     Parameters
     ----------
-    name : of one heuristic, by default all that manual labels contradict or the committee doubts
+    name : of one heuristic, by default those that manual labels contradict or the committee doubts, the eight with most
+        wrong votes by its estimate
     most : number of repairs
 
     Raises
@@ -92,16 +95,18 @@ def _member(work: Workspace, name: str) -> Heuristic:
 
 
 def _doubtful(work: Workspace, known: Evidence) -> list[Heuristic]:
-    """Return the members that a label contradicts, or that the committee expects to be wrong often."""
-    found = []
+    """Return the members that a label contradicts or the committee doubts, with most wrong votes by its estimate."""
+    found: list[tuple[float, Heuristic]] = []
     for j in known.votes.without_scores.tolist():
         column = known.votes.L[:, j]
         rows = np.flatnonzero(column != ABSTAIN)
         given = known.y[rows]
         wrong = bool(((given != ABSTAIN) & (given != column[rows])).any())
-        if len(rows) and (wrong or float(known.P[rows, column[rows]].mean()) < DOUBT):
-            found.append(work.committee[known.votes.names[j]])
-    return found
+        doubt = 1 - known.P[rows, column[rows]]
+        if len(rows) and (wrong or doubt.mean() > 1 - DOUBT):
+            found.append((float(doubt.sum()), work.committee[known.votes.names[j]]))
+    found.sort(key=lambda each: -each[0])
+    return [member for _, member in found[:MOST_MEMBERS]]
 
 
 def _is_single(known: Evidence, member: Heuristic) -> bool:
@@ -208,6 +213,8 @@ def accept_repair(work: Workspace, /, repair: Repair) -> Heuristic | None:
     ProjectError
         The heuristic has changed since, stands in no file, cannot be written, or does not load any more.
     """
+    from weaklab.rules.source_edit import as_diff
+
     must_run_code(work)
     with work.working:
         work.refresh()
@@ -221,6 +228,11 @@ def accept_repair(work: Workspace, /, repair: Repair) -> Heuristic | None:
             path, before, after = _edit(work, member, repair, _is_single(known, member))
         except HeuristicError as error:
             raise ProjectError(str(error)) from None
+        if repair.diff and repair.diff != as_diff(before or "", after, _short(work, path)):
+            raise ProjectError(
+                f"{path} has changed since the repair of {repair.heuristic!r} was proposed, and something else would "
+                "be written than its diff says; propose repairs again"
+            )
         return _accepted(work, member, repair, path, before, after)
 
 

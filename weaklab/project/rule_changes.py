@@ -80,7 +80,7 @@ def undo_rule(work: Workspace, /, id: str | None = None) -> str:
         found = next((each for each in accepted_rules(work) if id is None or each.id == id), None)
         if found is None:
             raise ProjectError("there is no accepted rule or repair to take back; it may have been taken back already")
-        _restore(found)
+        _restore(work, found)
         if found.member is not None:
             from weaklab.project.journal import MemberRow
 
@@ -91,8 +91,15 @@ def undo_rule(work: Workspace, /, id: str | None = None) -> str:
         return f"{found.name}: {found.says}"
 
 
-def _restore(found: Accepted) -> None:
+def _restore(work: Workspace, found: Accepted) -> None:
     file = Path(found.file)
+    if found.before is None and not file.exists():
+        return  # somebody has taken the rule out already
+    later = next((each for each in accepted_rules(work) if each.file == found.file), found)
+    if later.id != found.id:
+        raise ProjectError(
+            f"{file} has a later change, {later.name}: {later.says}; take that back first, then that of {found.name!r}"
+        )
     try:
         now = file.read_bytes().decode("utf-8")
     except (OSError, ValueError):

@@ -288,14 +288,16 @@ class _Judge:
     def of(self, held: NDArray[np.bool_], code: int) -> Estimate:
         """Return the share of a class among some of the records, bool (r,)."""
         mean, low, high = self.many(code, held[:, None].astype(np.float64))
-        return float(mean[0]), float(low[0]), float(high[0])
+        # a share of which no label has been wrong is not certain
+        _, below, above = around(float(mean[0]), int((self.voted.y[held] != ABSTAIN).sum()), 0.5)
+        return float(mean[0]), min(float(low[0]), below), max(float(high[0]), above)
 
     def rest(self, idea: _Idea) -> Estimate:
         """Return how often the votes are right that do not change."""
         left = ~idea.flips
         share = float(idea.flips.mean())
         mean = (self.all[0] - share * idea.precision[0]) / (1 - share)
-        return _around(mean, int((self.voted.y[left] != ABSTAIN).sum()))
+        return around(mean, int((self.voted.y[left] != ABSTAIN).sum()))
 
     def after(self, idea: _Idea) -> Estimate:
         """Return the precision after a change; NaN where no vote is left."""
@@ -313,12 +315,15 @@ class _Judge:
         return mean, max(0.0, mean - float(low)), min(1.0, mean + float(high))
 
 
-def _around(mean: float, n: int) -> Estimate:
-    """Return a share with its interval, as n labels and a prior that counts like a few tell it."""
+def around(mean: float, n: int, more: float = 0.0) -> Estimate:
+    """Return a share with its interval, as n labels and a prior that counts like a few tell it.
+
+    ``more`` is added to the counts of both outcomes for the interval.
+    """
     from scipy.stats import beta
 
     m = float(np.clip(mean, 0.01, 0.99))
-    a, b = m * (COUNTED + n), (1 - m) * (COUNTED + n)
+    a, b = m * (COUNTED + n) + more, (1 - m) * (COUNTED + n) + more
     return m, float(beta.ppf(0.025, a, b)), float(beta.ppf(0.975, a, b))
 
 
@@ -416,22 +421,32 @@ def _exclusion(
 
 
 def _joined(judge: _Judge, tries: Candidates, labels: LabelNames, bad: Sequence[int]) -> _Idea | None:
-    """Return one exception of several words, each of which leaves out votes that are mostly wrong."""
+    """Return one exception of several words, each of which leaves out votes that are mostly wrong.
+
+    Its share of right votes is the mean of those of the words, each of which is drawn towards what is expected: judged
+    as one, words that were picked one after the other for their labels would look better than they are.
+    """
     code = judge.voted.code
     held = np.zeros(len(judge.voted.rows), dtype=bool)
     words: list[str] = []
+    right = 0.0
     for j in bad[: 20 * TRIED]:
         condition = tries.makes[j](labels[code])
         new = _column(tries.holds, j) & ~held
-        if not isinstance(condition, Keywords) or new.sum() < LEAST_RECORDS or judge.of(new, code)[0] >= 0.5:
+        if not isinstance(condition, Keywords) or new.sum() < LEAST_RECORDS:
             continue
+        share = judge.of(new, code)[0]
+        if share >= 0.5:
+            continue
+        right += share * new.sum()
         held |= new
         words += condition.words
         if len(words) == MOST_WORDS:
             break
     if len(words) < 2 or held.all():
         return None
-    return _exclusion(judge, labels, Keywords(labels[code], words), held, judge.of(held, code))
+    share_of_all = around(right / held.sum(), int((judge.voted.y[held] != ABSTAIN).sum()))
+    return _exclusion(judge, labels, Keywords(labels[code], words), held, share_of_all)
 
 
 def _relabeled(judge: _Judge, labels: LabelNames, idea: _Idea) -> Iterator[_Idea]:
