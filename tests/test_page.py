@@ -1,6 +1,7 @@
 """The labeling page over real HTTP: who may use it, what it stores, and what happens when the server dies."""
 
 import gzip
+import http.client
 import json
 import os
 import re
@@ -539,16 +540,35 @@ def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_server_cleanly_with_a_page_open(tmp_path, kind):
+def test_a_signal_ends_the_server_cleanly_while_somebody_labels(tmp_path, kind):
     make(tmp_path / "p").close()
     process = serve(tmp_path / "p", "--port", "0")
     (port, path), _ = first_links(process)
     person = Person(port, path)
     person.begin("Ann")
-    person.sync()
+    stored = []
+
+    def label():
+        try:
+            while True:
+                for record in person.sync(want=1)["queue"]:
+                    person.sync({"kind": "answer", "record": record, "value": "ham"})
+                    stored.append(record)
+        except (OSError, AssertionError, http.client.HTTPException):
+            return
+
+    busy = threading.Thread(target=label)
+    busy.start()
+    while len(stored) < 5 and busy.is_alive():
+        busy.join(0.05)
     process.send_signal(kind)
     _, errors = process.communicate(timeout=30)
+    busy.join()
     assert (process.returncode, errors) == (0, "")
+    with weaklab.Project(tmp_path / "p") as project:
+        labeled = {record for record, _, _ in standing(project)}
+    assert set(stored) <= labeled
+    assert len(labeled) <= len(stored) + 1
 
 
 def test_a_port_in_use_and_an_open_address_are_plain_errors(tmp_path):

@@ -237,7 +237,13 @@ def test_keys_can_be_changed_and_switched_off(browser, project):
 def test_stored_settings_are_input_as_well(browser, project):
     with running(project) as server:
         page = opened(browser, url(server))
-        for stored in ('{"keys": {"skip": "<img src=x onerror=alert(1)>", "undo": 7}, "off": "yes"}', "nonsense", "[]"):
+        for stored in (
+            '{"keys": {"skip": "<img src=x onerror=alert(1)>", "undo": 7}, "off": "yes"}',
+            "nonsense", "[]", "null", "7",
+            '{"keys": {"accept": "s", "note": "s"}}', '{"keys": {"skip": "\\u202e", "undo": "\\u200b"}}',
+            '{"keys": {"__proto__": {"skip": "x"}, "constructor": "x"}, "__proto__": {"off": true}}',
+            '{"keys": {"skip": ["x"], "undo": {"toString": "x"}, "flag": "' + "x" * 100_000 + '"}}',
+        ):  # fmt: skip
             page.evaluate("(text) => localStorage.setItem('weaklab / keys', text)", stored)
             page.reload()
             page.wait_for_selector(".card h1")

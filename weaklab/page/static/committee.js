@@ -1,7 +1,7 @@
 // The committee: what each heuristic does, who contradicts whom, and the records behind each number.
 
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { counted, percent, plain } from "./text.js";
+import { breakable, counted, percent, plain } from "./text.js";
 
 const EVERY_MS = 8000;
 const MOST_IN_MATRIX = 40;
@@ -41,7 +41,7 @@ export function CommitteeView({ work, project, transport, color, open }) {
     <div class="scroll" tabindex="0" role="region" aria-label="Heuristics"><table class="lfs">
       <thead><tr><th scope="col">Heuristic</th><th scope="col">Votes</th><th scope="col">Coverage</th><th scope="col">Conflicts</th><th scope="col">Right on your labels</th><th scope="col">Wrong</th><th scope="col">Faults</th>${!reader && html`<th scope="col"><span class="hidden">Repairs</span></th>`}</tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.name}>
-        <th scope="row"><button class="plain" onClick=${() => open("table", { heuristic: row.name })} title="Show the records on which it votes">${plain(row.name)}</button><small title=${plain(row.location)}>${plain(row.location.split(/[/\\]/).at(-1))}</small></th>
+        <th scope="row"><button class="plain" onClick=${() => open("table", { heuristic: row.name })} title="Show the records on which it votes">${breakable(row.name)}</button><small title=${plain(row.location)}>${plain(row.location.split(/[/\\]/).at(-1))}</small></th>
         <td class="polarity">${row.polarity.map((label) => html`<span key=${label}><i class=${`dot c${color(label)}`}></i>${plain(label)}</span>`)}</td>
         <td><span class="meter"><span class="bar"><i style=${{ width: `${100 * row.coverage}%` }}></i></span>${percent(row.coverage, 1)}</span></td>
         <td class="number">${percent(row.conflicts, 1)}</td>

@@ -1,5 +1,7 @@
 // Which key does what: the table, the keys of labels, and what a person has changed.
 
+import { plain } from "./text.js";
+
 export const ACTIONS = [
   ["accept", "Enter", "accept the suggestion"],
   ["skip", "s", "skip: not asked again"],
@@ -20,14 +22,15 @@ const OTHERS = "jklgx"; // kept free for tables and maps
 
 export const keyName = (key) => NAMED[key] || key;
 
-/** The settings of a person, whatever was stored: anything that is no key is left out. */
+/** The settings of a person, whatever was stored: anything that is no key is left out, and keys with two meanings. */
 export function checkedSettings(stored) {
   const found = { off: stored?.off === true, keys: {} };
   for (const [action] of ACTIONS) {
     const key = stored?.keys?.[action];
-    if (typeof key === "string" && ALLOWED.test(key)) found.keys[action] = key;
+    if (typeof key === "string" && ALLOWED.test(key) && plain(key) === key) found.keys[action] = key;
   }
-  return found;
+  const given = Object.values(actionKeys(found).byAction);
+  return new Set(given).size === given.length ? found : { ...found, keys: {} };
 }
 
 /** Action -> key and key -> action. */

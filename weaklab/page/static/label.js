@@ -194,7 +194,7 @@ function Nothing({ work }) {
     <p class="quiet">${work.project.records ? `${work.project.records.toLocaleString("en")} records are read` : "The records are read"}, and the committee votes and learns. That is done once after each start; the first record comes by itself.</p></div>`;
   if (busy) return html`<div class="card empty"><p>The next records are being picked …</p></div>`;
   return html`<div class="card empty"><h1>No record is left to ask about</h1>
-    <p class="quiet">Every record has a label or was skipped. Undo still works; <code>weaklab serve --again</code> shows labeled records, too.</p></div>`;
+    <p class="quiet">Every record has a label, was skipped, or is held ready for another tab. Undo still works; <code>weaklab serve --again</code> shows labeled records, too.</p></div>`;
 }
 
 let start = null; // of the swipe that is going on; it outlives a redraw

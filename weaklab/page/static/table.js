@@ -197,6 +197,7 @@ export function TableView({ project, transport, color, work, start, open }) {
       <${SaveLink} transport=${transport} path=${`records/download.parquet?${query}`}>Parquet</${SaveLink}>
     </div>
     ${problem && html`<p class="banner" role="alert">${plain(problem)}</p>`}
+    <div class="row heads" aria-hidden="true"><span></span><span class="id">Record</span><span>Text</span><span>Label</span><span class="number">Confidence</span><span class="votes-of">Votes</span></div>
     <div class="grid" ref=${scroller} onScroll=${scrolled} onKeyDown=${press} tabindex="0" role="grid" aria-label="Records" aria-rowcount=${total}
         aria-multiselectable="true" aria-activedescendant=${total ? `row-${at}` : undefined}>
       <div class="tall" style=${{ height: `${Math.max(tall, high)}px` }} role="presentation">
