@@ -40,6 +40,12 @@ def test_the_steps_before_the_last_see_each_record_once():
     assert seen == [4]
 
 
+def test_with_many_labels_a_record_counts_for_the_ten_most_probable():
+    P = np.random.default_rng(0).dirichlet(np.ones(30), 4)
+    model = fit_end_model(make_pipeline(CountVectorizer(), MultinomialNB()), TEXTS, P)
+    assert np.isclose(model[-1].class_count_.sum(), np.sort(P, axis=1)[:, -10:].sum())
+
+
 def test_the_estimator_given_stays_as_it_was():
     mine = make_pipeline(CountVectorizer(), MultinomialNB())
     fit_end_model(mine, TEXTS, P)

@@ -63,6 +63,8 @@ def test_all_labeled_is_exact():
     assert found.recall.low == found.recall.high
     assert judged.accuracy().value == 3 / 5
     assert judged.cell(1, -1).value == 1
+    assert judged.cell(0, -1).value == 0
+    assert judged.mistakes() == [(0, 1), (1, -1)]
     manual = JudgedLabels(labels, labels, Drawn(np.arange(5), truth, sample), exported=True).of_class(1)
     assert (manual.precision.value, manual.recall.value, manual.labeled) == (1, 1, 3)
 

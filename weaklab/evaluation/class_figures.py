@@ -27,7 +27,7 @@ class Count:
     Attributes
     ----------
     value, low, high : the number and its 95 % interval; the value is nan if no random answer tells
-    draws : float (DRAWS,), numbers that the random answers allow
+    draws : float (DRAWS,), numbers that the random answers allow; empty where nobody needs them
     n_audit, n_eff : random answers behind it, and their effective number
     """
 
@@ -114,6 +114,7 @@ class JudgedLabels:
         """The records to judge that have no answer."""
         self._free[rows] = False
         self._truth, self._parts = answers.all_codes, answers.parts()
+        self._without_hits: dict[int, Count] = {}
 
     @property
     def n_records(self) -> int:
@@ -128,7 +129,7 @@ class JudgedLabels:
     def accuracy(self) -> Estimate:
         """Return the share of records whose label is right; no label is not right."""
         everywhere, held = np.ones(len(self._free), dtype=bool), np.ones(len(self._truth), dtype=bool)
-        right = self._count(everywhere, held, self.held_out == self._truth, np.random.default_rng(0))
+        right = self._count(everywhere, held, self.held_out == self._truth)
         return right.plus(float(self._answered.sum()) if self.exported else 0.0).share_of(self.n_records)
 
     def of_class(self, code: int) -> ClassFigures:
@@ -150,16 +151,30 @@ class JudgedLabels:
 
     def cell(self, truth: int, label: int) -> Count:
         """Return the number of records of a class that have a label, -1 for none: a cell of the confusion matrix."""
-        is_class = self._truth == truth
-        found = self._count(self.predicted == label, self.held_out == label, is_class, np.random.default_rng(0))
+        is_class, held = self._truth == truth, self.held_out == label
+        if not (held & is_class & self._answered).any():  # all such cells of a column are the same
+            if label not in self._without_hits:
+                self._without_hits[label] = self._count(self.predicted == label, held, np.zeros_like(held))
+            found = self._without_hits[label]
+        else:
+            found = self._count(self.predicted == label, held, is_class)
         return found.plus(float((self._answered & is_class).sum()) if self.exported and truth == label else 0.0)
+
+    def mistakes(self) -> list[tuple[int, int]]:
+        """Return the (class, label) of every kind of mistake that an answer shows."""
+        wrong = self._answered & (self.held_out != self._truth)
+        return sorted({(int(a), int(b)) for a, b in zip(self._truth[wrong], self.held_out[wrong], strict=True)})
 
     def _drawn(self, chosen: NDArray[np.bool_]) -> int:
         """Return the number of random answers among some of ``answers.all_rows``."""
         return sum(int(sample.at_random[chosen[inside]].sum()) for _, inside, sample in self._parts)
 
     def _count(
-        self, chosen: NDArray[np.bool_], held: NDArray[np.bool_], hit: NDArray[np.bool_], rng: np.random.Generator
+        self,
+        chosen: NDArray[np.bool_],
+        held: NDArray[np.bool_],
+        hit: NDArray[np.bool_],
+        rng: np.random.Generator | None = None,
     ) -> Count:
         """Return how many records of a part are hits; with ``exported``, how many of those without an answer.
 
@@ -168,17 +183,19 @@ class JudgedLabels:
         chosen : bool (n,), which records are in the part; used for those without an answer
         held : bool (a,), which of ``answers.all_rows`` are in it
         hit : bool (a,), what is counted
+        rng : of the draws; None for none
         """
         free, held = chosen & self._free, held & self._answered
         found: list[tuple[int, Estimate]] = []
-        draws = np.zeros(DRAWS)
+        draws = np.zeros(0 if rng is None else DRAWS)
         for (low, high), (_, inside, sample) in zip(pairwise(self._ends), self._parts, strict=True):
             mine = held[inside]
             size = int(free[low:high].sum() + mine.sum())
             if size:
                 part, hits = sample.among(mine, size), hit[inside][mine]
                 found.append((size, estimate_accuracy(hits, part)))
-                draws += weigh(hits, part).draws(DRAWS, rng)
+                if rng is not None:
+                    draws += weigh(hits, part).draws(DRAWS, rng)
         known, total = float((held & hit).sum()) if self.exported else 0.0, sum(size for size, _ in found)
         if not total:
             return Count(0.0, 0.0, 0.0, draws, 0, float("inf"))

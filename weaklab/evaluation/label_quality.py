@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weaklab.evaluation.class_figures import ClassFigures, JudgedLabels
 
 FIGURES = ("precision", "recall", "f1")
-NO_LABEL = "(no label)"
+MOST_MISTAKES = 3
 
 
 def confusion_counts(truth: NDArray[np.int64], labels: NDArray[np.int64], k: int) -> NDArray[np.int64]:
@@ -192,13 +192,16 @@ class LabelQuality:
 
     def _confused(self) -> list[str]:
         """Return the mistakes that are most frequent, as a line."""
-        if not self.every.judged.n_audit and self.every.gold is None:
-            return []
-        frame = self.confusion().dropna(subset=["label"])
-        count = "gold" if self.every.gold is not None else "records"
-        frame = frame[(frame.truth != frame.label) & (frame[count] >= 0.5)].nlargest(3, count)
-        pairs = [f"{row.truth} labeled {row.label}: {getattr(row, count):,.0f} records" for row in frame.itertuples()]
-        return ["most frequent mistakes: " + "; ".join(pairs)] if pairs else []
+        if self.every.gold is not None:
+            counts = self.every.gold[:, :-1].astype(np.float64)
+            np.fill_diagonal(counts, 0)
+            found = {(int(a), int(b)): counts[a, b] for a, b in np.argwhere(counts)}
+        else:
+            pairs = [pair for pair in self.every.judged.mistakes() if pair[1] != ABSTAIN]
+            found = {pair: self.every.judged.cell(*pair).value for pair in pairs}
+        most = sorted((pair for pair in found if found[pair] >= 0.5), key=lambda pair: -found[pair])[:MOST_MISTAKES]
+        told = [f"{self.names[a]} labeled {self.names[b]}: {found[a, b]:,.0f} records" for a, b in most]
+        return ["most frequent mistakes: " + "; ".join(told)] if told else []
 
     def _slice_lines(self) -> list[str]:
         lines = [f"by {self.by}:"] if self.parts else []

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LEAST_WEIGHT = 1e-3
 """A record is not trained on for classes that are less probable."""
+MOST_CLASSES = 10
+"""A record is trained on for this number of its most probable classes at most, so that many labels do not take long."""
 
 
 class NothingToLearnError(WeaklabError):
@@ -27,8 +29,9 @@ def fit_end_model(estimator: Any, X: Any, P: NDArray[np.float64], targets: str =
     """Return a copy of an estimator, trained on probabilistic labels.
 
     With ``"weights"``, each record is there once for each class, with the probability of the class as its weight: the
-    expected loss under the labels, as in Ratner et al. (2016), Data programming, NeurIPS, section 3. In a pipeline,
-    only the last step gets the repeated records; the steps before it see each record once.
+    expected loss under the labels, as in Ratner et al. (2016), Data programming, NeurIPS, section 3. With more than ten
+    labels it is there for the ten most probable ones. In a pipeline, only the last step gets the repeated records; the
+    steps before it see each record once.
 
     Parameters
     ----------
@@ -117,9 +120,17 @@ def _fit(fitted: Any, X: Any, P: NDArray[np.float64], targets: str) -> Any:
         kept = np.flatnonzero(~is_tied(P))
         _check_classes(np.unique(y[kept]))
         return fitted.fit(rows_of(X, kept), y[kept])
-    rows, codes = np.nonzero(P >= LEAST_WEIGHT)
+    rows, codes = np.nonzero(_counting(P))
     _check_classes(np.unique(codes))
     return _fit_last(fitted, X, y, (rows, codes, P[rows, codes]))
+
+
+def _counting(P: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return bool (n, k), the classes that each record is trained on for."""
+    if P.shape[1] <= MOST_CLASSES:
+        return P >= LEAST_WEIGHT
+    least = np.partition(P, -MOST_CLASSES, axis=1)[:, -MOST_CLASSES, None]
+    return np.asarray(np.maximum(least, LEAST_WEIGHT) <= P)
 
 
 def _fit_last(fitted: Any, X: Any, y: NDArray[np.int64], weighted: tuple[NDArray[Any], ...]) -> Any:
