@@ -19,6 +19,7 @@ from weaklab.cli import (
     labeling,
     labels,
     listing,
+    next_steps,
     projects,
     quality,
     records,
@@ -48,8 +49,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export, end_model,
-    simulate, batch, listing, demo,
+    projects, next_steps, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export,
+    end_model, simulate, batch, listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

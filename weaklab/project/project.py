@@ -33,6 +33,7 @@ from weaklab.project.end_model import train_end_model
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.label_errors import label_errors
 from weaklab.project.label_quality import label_quality
+from weaklab.project.next_steps import disagreements, next_steps
 from weaklab.project.opening import opened
 from weaklab.project.rule_changes import accepted_rules, undo_rule
 from weaklab.project.workspace import Workspace
@@ -316,6 +317,8 @@ class Project:
     disputes = _call(quality.disputes)
     agreement = _call(people.agreement)
     label_errors = _call(label_errors)
+    disagreements = _call(disagreements)
+    next_steps = _call(next_steps)
     preview = _call(quality.preview)
 
     # ---- opening and closing
