@@ -57,7 +57,7 @@ function App({ transport }) {
     transport.ask("project").then(opened, setFailed);
   }, []);
   if (failed) return html`<main class="door"><h1>weaklab</h1><p>${plain(failed.message)}</p></main>`;
-  if (!project) return html`<main class="door" aria-busy="true"></main>`;
+  if (!project) return html`<main class="door" aria-busy="true"><p class="brand">weaklab</p></main>`;
   if (project.role === "read") return html`<${Looker} project=${project} transport=${transport} />`;
   if (!name) {
     const begin = (given) => {
