@@ -4,11 +4,12 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/pre
 import { FindDialog } from "./dialogs.js";
 import { actionKeys, checkedSettings, keyName, keyOf, labelKeys, mostProbable } from "./keys.js";
 import { Opinion, Record } from "./record.js";
-import { areLong, breakable, counted, percent, plain } from "./text.js";
+import { breakable, counted, percent, plain } from "./text.js";
 
 const EVERY_MS = 6000;
 const PAGE = 10; // records asked for at a time
 const MOST_BUTTONS = 12;
+const LONG = 9; // "stands" and a key more are on the button than elsewhere
 const TABS = [
   ["disputes", "Disagreements"],
   ["errors", "Label errors"],
@@ -191,7 +192,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
             ${record.suggestion !== null && record.confidence !== undefined && html`<${Opinion} record=${record} labels=${project.labels} color=${color} setLit=${setLit} />`}
           </aside>
           ${!reader && html`<div class="answers">
-            <div class=${`choices ${areLong(labels) ? "wide" : ""}`} role="group" aria-label="Labels">
+            <div class=${`choices ${labels.some((label) => label.length > LONG) ? "wide" : ""}`} role="group" aria-label="Labels">
               ${labels.map((label) => {
                 const keys = keysOfLabels.get(label) || [];
                 const stands = label === row.label;
