@@ -95,7 +95,8 @@ class PageMap:
         WeaklabError
             There is nothing to map.
         """
-        self._work.refresh()
+        if self._drawn is not None:  # else there is no need to wait for a training
+            self._work.refresh()
         rows, drawn = self._work.rows, self._drawn
         if drawn is None or drawn.of is not rows:
             return self._begin(rows)

@@ -172,7 +172,7 @@ export function MapView({ project, transport, color, work, open }) {
     if (colored) scatter.current.setKinds(colored.of, colored.manual, only.size ? colored.kinds.map((_, i) => (only.has(i) ? 1 : 0)) : null);
   }, [colored, only]);
   useLayoutEffect(() => {
-    if (colored) scatter.current.setColors(paints(canvas.current, legend.current)); // the theme may have changed
+    scatter.current.setColors(paints(canvas.current, legend.current)); // the theme may have changed
   });
 
   // ---- what a person does with the chosen points
@@ -296,7 +296,7 @@ export function MapView({ project, transport, color, work, open }) {
     <div class="plane">
       <div class="plot" role="application" tabindex="0" aria-label=${`Map of ${counted(facts?.drawn ?? project.records, "record")}`} aria-describedby="map-keys">
         <canvas ref=${canvas} aria-hidden="true" class=${tool}></canvas>
-        ${busy && html`<p class="waiting" role="status">${making ? html`Making the map of ${counted(making.making, "record")} …<small>${making.said ? `${making.said}.` : "Some seconds, once; you can go on labeling meanwhile."}</small>` : "Looking for the map …"}</p>`}
+        ${busy && html`<p class="waiting" role="status">${making ? html`Making the map of ${counted(making.making || project.records, "record")} …<small>${making.said ? `${making.said}.` : "Some seconds, once; you can go on labeling meanwhile."}</small>` : "Looking for the map …"}</p>`}
         ${facts?.drawn === 0 && html`<p class="waiting">There is no record.</p>`}
         ${hover && html`<${Tip} hover=${hover} canvas=${canvas.current} />`}
       </div>
