@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "weaklab"
 ROOMS = [
     "core", "label_models", "strategies", "corpus", "heuristics", "exchange", "datasets", "crowd", "features",
     "classifiers", "voting", "checks", "training", "scheduling", "evaluation", "rules", "batch", "project",
-    "simulation", "page", "cli", "__main__",
+    "simulation", "report", "page", "cli", "__main__",
 ]  # fmt: skip
 """The rooms by rank: a module imports modules of its own room and of rooms that stand before it."""
 HEAVY = ("torch", "snorkel", "gensim", "sklearn", "pandas")

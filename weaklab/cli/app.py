@@ -23,6 +23,7 @@ from weaklab.cli import (
     projects,
     quality,
     records,
+    report,
     rules,
     serve,
     simulate,
@@ -49,8 +50,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, next_steps, heuristics, rules, encoder, labeling, serve, labels, quality, records, corrections, export,
-    end_model, simulate, batch, listing, demo,
+    projects, next_steps, heuristics, rules, encoder, labeling, serve, labels, quality, report, records, corrections,
+    export, end_model, simulate, batch, listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

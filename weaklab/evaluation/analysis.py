@@ -58,6 +58,21 @@ def conflicts(L: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(high.view(np.uint8) != low)
 
 
+def conflict_counts(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return int (m, m): on how many records two heuristics vote for different labels.
+
+    >>> conflict_counts(np.array([[0, 1, -1], [0, 0, 1], [-1, 1, 0]])).tolist()
+    [[0, 1, 1], [1, 0, 2], [1, 2, 0]]
+    """
+    voted = (L != ABSTAIN).astype(np.float32)
+    both = voted.T @ voted
+    for code in np.unique(L[L != ABSTAIN]):
+        same = (code == L).astype(np.float32)
+        both -= same.T @ same
+    found: NDArray[np.int64] = np.rint(both).astype(np.int64)
+    return found
+
+
 def summary(
     L: ArrayLike, y: ArrayLike | None = None, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
 ) -> pd.DataFrame:

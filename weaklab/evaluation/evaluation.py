@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PREFIXES = (0.4, 0.6, 0.8, 1.0)
 """The learning curve is fitted to committees that are trained on these shares of the labels."""
+CURVE = (0.25, 0.5, 0.75)
+"""A learning curve is drawn through these shares of the labels, and all of them."""
 ROUNDS_BACK = 3
 AHEAD = (50, 100, 200)
 """The accuracy is forecast for these numbers of further labels."""
@@ -328,6 +330,31 @@ def accuracy_now(trainer: Trainer, state: State, answers: Answers, between: Call
         return Estimate(float("nan"), 0.0, 1.0, drawn, 0.0)
     trainer.cross_fitted(state, FEW_FOLDS, between)  # the trainer keeps it for the next line
     return _estimated(_correct(trainer, state, answers, FEW_FOLDS), answers)
+
+
+def learning_curve(
+    trainer: Trainer, state: State, answers: Answers, more: Callable[[int], More | None]
+) -> tuple[list[tuple[int, Estimate]], Forecast]:
+    """Return the accuracy of the committee with a part of the labels and with all, and its forecast for more labels.
+
+    That of :func:`evaluate` from fewer trainings: for a plot. All points are judged by all random answers, out-of-fold.
+    Points that are not known are left out. The classifiers of the trainer are trained on a part of the labels then.
+
+    Parameters
+    ----------
+    state : the committee, trained on all labels
+    """
+    total = len(answers.rows)
+    points = [(total, _estimated(_correct(trainer, state, answers, FOLDS), answers))] if total else []
+    if points and points[0][1].known:
+        for count in sorted({round(total * share) for share in CURVE} - {0, total}):
+            y, picked = answers.first(count, trainer.n)
+            part = trainer.train(y, more(answers.given[count - 1]), picked)
+            points.append((count, _estimated(_correct(trainer, part, answers, FEW_FOLDS), answers)))
+    points = sorted((point for point in points if point[1].known), key=lambda point: point[0])
+    fitted = [(count, found.value, max((found.high - found.low) / 3.92, 1e-3)) for count, found in points]
+    ahead = [total + extra for extra in AHEAD if total + extra <= trainer.n]
+    return points, forecast(fitted, ahead if len(fitted) > 1 else [])
 
 
 def estimates(state: State, answers: Answers) -> list[Estimate]:

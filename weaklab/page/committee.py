@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.core.labels import ABSTAIN
+from weaklab.evaluation.analysis import conflict_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,21 +65,6 @@ def _plain(value: Any) -> Any:
     """Return a value of a frame as JSON has it."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def conflict_counts(L: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return int (m, m): on how many records two heuristics vote for different labels.
-
-    >>> conflict_counts(np.array([[0, 1, -1], [0, 0, 1], [-1, 1, 0]])).tolist()
-    [[0, 1, 1], [1, 0, 2], [1, 2, 0]]
-    """
-    voted = (L != ABSTAIN).astype(np.float32)
-    both = voted.T @ voted
-    for code in np.unique(L[L != ABSTAIN]):
-        same = (code == L).astype(np.float32)
-        both -= same.T @ same
-    found: NDArray[np.int64] = np.rint(both).astype(np.int64)
-    return found
 
 
 def wrong_votes(L: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -296,6 +296,31 @@ class Project:
         # it stands in a room above this one, as all that shows a project does
         return import_module("weaklab.page.widget").widget(self, view, annotator, height=height, **options)
 
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write a report of the project as one HTML file that needs no other file, no script and no network.
+
+        It shows the learning curve, the shares of the labels, precision and recall, calibration, the heuristics and
+        their conflicts, a map, what is in doubt, the people, and how all of it was made. What too few answers tell is
+        said in words. It contains texts of records and names of people. It needs jinja2 and matplotlib:
+        ``pip install 'weaklab[report]'``. The plots alone are in :mod:`weaklab.report.plots`.
+
+        Parameters
+        ----------
+        path : the file, which ends in .html; an earlier one is replaced
+
+        Raises
+        ------
+        WeaklabError
+            The name ends in something else, a package is missing, or there is no record yet.
+
+        Examples
+        --------
+        >>> project.report("report.html")  # doctest: +SKIP
+        PosixPath('report.html')
+        """
+        written: Path = import_module("weaklab.report").write_report(self, path)
+        return written
+
     # ---- results, and how good they are
 
     labels = _call(results.labels)
