@@ -178,3 +178,55 @@ def test_a_loop_explains_a_row_with_its_classifiers():
         assert any(part.member == "logistic_regression" and 0 < part.confidence < 1 for part in found.parts)
     with pytest.raises(WeaklabError, match="no row 90: rows must be from 0 to 89"):
         loop.explain(90)
+
+
+@pytest.mark.parametrize("name", sorted(set(LABEL_MODELS.names()) & {"committee", "weighted", "one_coin"}))
+def test_the_smallest_turn_turns_the_label_and_no_smaller_one_does(name):
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 3, 300)
+    right = rng.random((300, 6)) < 0.75
+    L = np.where(right, truth[:, None], rng.integers(0, 3, (300, 6)))
+    L = np.where(rng.random((300, 6)) < 0.7, L, ABSTAIN)
+    votes = Votes(L, names=[f"m{j}" for j in range(6)], labels=LabelNames(["a", "b", "c"]))
+    model = LABEL_MODELS[name](n_classes=3).fit(votes, np.where(np.arange(300) < 60, truth, ABSTAIN))
+    best = model.predict_proba(votes).argmax(axis=1)
+    turns = {row: explain(model, votes, row).turn for row in range(40)}
+    assert sum(map(bool, turns.values())) > 20
+    for row, turn in turns.items():
+        changed = L[[row]].copy()
+        for each in turn:
+            j = votes.names.index(each.member)
+            changed[0, j] = ABSTAIN if each.instead is None else votes.labels.code(each.instead)
+        after = model.predict_proba(Votes(changed)).argmax(axis=1)[0]
+        assert (after != best[row]) == bool(turn)
+        if len(turn) > 1:  # to leave out one vote is not enough
+            for j in range(6):
+                fewer = L[[row]].copy()
+                fewer[0, j] = ABSTAIN
+                P = model.predict_proba(Votes(fewer))[0]
+                assert P[best[row]] >= P.max() - 1e-9
+
+
+def test_a_project_says_what_was_found_and_which_labeled_records_are_similar(tmp_path):
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], timeout=None, retrain_every=0) as project:
+        texts = [
+            "Win a prize, a big prize",
+            "win one prize today",
+            "lunch at noon",
+            "see you at lunch",
+            "\x1b[1m prize",
+        ]
+        project.add_records([{"id": str(i), "text": text} for i, text in enumerate(texts)], quiet=True)
+        project.add(weaklab.amend(weaklab.keywords("spam", ["prize"], name="offers"), unless=["lunch"]))
+        project.add(weaklab.pattern("spam", r"^win", name="wins"))
+        assert project.explain("0").similar == []
+        project.label_many({"1": "spam", "2": "ham"})
+        found = project.explain("0")
+        assert [(each.member, each.text) for each in found.spans] == [
+            ("offers", "prize"), ("offers", "prize"), ("wins", "Win"),
+        ]  # fmt: skip
+        assert all(texts[0][each.start : each.end] == each.text for each in found.spans)
+        assert (found.similar[0].record, found.similar[0].label) == ("1", "spam")
+        assert abs(sum(part.log_odds for part in found.parts) - found.log_odds) < 1e-9
+        assert "offers found 'prize'" in repr(found)
+        assert "\x1b" not in repr(project.explain("4")) + found._repr_html_()

@@ -79,7 +79,10 @@ def explain(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record.", show_default=False)],
     no_code: NoCode = False,
 ) -> None:
-    """Show why a record got its label: the contribution of each heuristic to its log-odds against the next label."""
+    """Show why a record got its label: the contribution of each heuristic to its log-odds against the next label.
+
+    Below it: the words that were found, the votes that would turn the label, and the most similar labeled records.
+    """
     with open_project(project, run_code=not no_code) as held:
         print_load_errors(held)
         print_table(held.explain(record).table())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 
 from weaklab.corpus.records import Columns, Record, Roles
 from weaklab.exchange.json_files import json_value
-from weaklab.heuristics.declared import Keywords, TextSearch
+from weaklab.heuristics.spans import searched_column, spans_in
 
 if TYPE_CHECKING:
     from weaklab.project.workspace import Workspace
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 MOST_TEXT = 20_000
 """Characters of a value that are sent with its record; the page asks for the rest when somebody wants to read it."""
 MOST_CELLS = 2_000
-MOST_FOUND = 200
-"""Marked words in one text."""
-QUICK_SECONDS = 0.002
-"""A pattern is looked for more than once in a text only if the first search took less."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 IMAGE_MARKS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 MOST_IMAGE_BYTES = 30_000_000
@@ -186,20 +181,9 @@ def matched(work: Workspace, column: str, text: str, votes: Mapping[str, str]) -
         if name not in work.committee:
             continue
         member = work.committee[name]
-        if isinstance(member, TextSearch) and member.column in ("text", column):
-            spans += [(start, end, name) for start, end in _found(member, text) if end > start]
+        if searched_column(member) in ("text", column):
+            spans += [(start, end, name) for start, end in spans_in(member, text)]
     return spans
-
-
-def _found(member: TextSearch, text: str) -> list[tuple[int, int]]:
-    """Return where a heuristic finds its words; of a slow pattern the first place alone."""
-    start = time.perf_counter()
-    first = member.regex.search(text)
-    if first is None:
-        return []
-    if not isinstance(member, Keywords) and time.perf_counter() - start > QUICK_SECONDS:
-        return [first.span()]
-    return [match.span() for match, _ in zip(member.regex.finditer(text), range(MOST_FOUND), strict=False)]
 
 
 def parts(text: str, spans: Sequence[tuple[int, int, str]]) -> list[list[Any]]:

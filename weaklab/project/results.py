@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.batch.frozen import FrozenCommittee
+    from weaklab.core.votes import Votes
     from weaklab.label_models.intervals import Intervals
     from weaklab.project.workspace import Workspace
-    from weaklab.training.explanations import Explanation
+    from weaklab.training.explanations import Explanation, Similar, Span
 
+MOST_SIMILAR, LEAST_SIMILARITY = 3, 0.1
+"""At most so many similar records are shown, and none that shares less than this with the record."""
 CLASSES = "classes"
 """Asks for the intervals of every label."""
 
@@ -183,7 +186,9 @@ def export(
 
 
 def explain(work: Workspace, /, record: Any) -> Explanation:
-    """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds.
+    """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds; what
+    keywords and patterns found in it; the most similar records with a manual label; and the fewest votes to change so
+    that it gets another label.
 
     Parameters
     ----------
@@ -214,7 +219,53 @@ def explain(work: Workspace, /, record: Any) -> Explanation:
         record=name,
         text=text,
         manual=work.snapshot.manual_labels.get(name),
+        spans=_spans(work, row, state.votes),
+        similar=_similar(work, row),
     )
+
+
+def _spans(work: Workspace, row: int, votes: Votes) -> list[Span]:
+    """Return what the members that vote on a record found in it."""
+    from weaklab.corpus.records import Columns
+    from weaklab.heuristics.spans import searched_column, spans_in
+    from weaklab.training.explanations import Span
+
+    [batch] = work.corpus.take([row]).combine_chunks().to_batches()
+    columns, found = Columns(batch), []
+    for j in np.flatnonzero(votes.L[row] != ABSTAIN).tolist():
+        name = votes.names[j]
+        column = searched_column(work.committee[name]) if name in work.committee else None
+        if column is None:
+            continue
+        try:
+            text = str(columns[column][0])
+        except KeyError:  # of a vote that was stored before the column went away
+            continue
+        found += [Span(name, column, low, high, text[low:high]) for low, high in spans_in(work.committee[name], text)]
+    return found
+
+
+def _similar(work: Workspace, row: int) -> list[Similar]:
+    """Return the most similar records with a manual label."""
+    from weaklab.training.explanations import Similar
+
+    y = work.snapshot.y
+    labeled = np.flatnonzero((y != ABSTAIN) & (np.arange(len(y)) != row))
+    if not len(labeled) or work.cache.views.learnable is None:
+        return []
+    X = work.cache.views.X()
+    product = X[labeled] @ X[[row]].T
+    alike = np.asarray(product.toarray() if hasattr(product, "toarray") else product).ravel()
+    best = [
+        place for place in np.argsort(-alike, kind="stable")[:MOST_SIMILAR].tolist() if alike[place] >= LEAST_SIMILARITY
+    ]
+    rows = labeled[best]
+    texts = texts_of(work.corpus, rows) if work.corpus.roles.text and best else [""] * len(best)
+    ids = [str(name) for name in work.corpus.ids.take(rows).to_pylist()]
+    return [
+        Similar(name, work.label_names[int(y[labeled[place]])], float(alike[place]), text)
+        for name, place, text in zip(ids, best, texts, strict=True)
+    ]
 
 
 def freeze(work: Workspace, /) -> FrozenCommittee:

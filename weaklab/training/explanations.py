@@ -10,7 +10,8 @@ import numpy as np
 
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import is_tied
-from weaklab.core.tables import Table, clean
+from weaklab.core.tables import Table, clean, some_of
+from weaklab.training.turning import smallest_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ BALANCE = "(every record)"
 FOR, AGAINST = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito (2008), Color universal design, as in the plots."""
 BAR_PIXELS = 120
+MOST_WORDS, MOST_SIMILAR = 5, 60
+"""Words that a member found, and characters of a similar record, in one line."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,39 @@ class Part:
     log_odds: float
 
 
+@dataclass(frozen=True)
+class Span:
+    """What a heuristic found in a record: ``text`` from ``start`` to ``end`` of the value of ``column``."""
+
+    member: str
+    column: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A similar record with a manual label; ``similarity`` is the cosine of the features, at most 1."""
+
+    record: str
+    label: str
+    similarity: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A vote that changes: from ``vote`` to ``instead``; None is to abstain."""
+
+    member: str
+    vote: str | None
+    instead: str | None
+
+    def __str__(self) -> str:
+        return f"{clean(self.member)} {'abstained' if self.instead is None else f'voted {self.instead}'}"
+
+
 @dataclass(frozen=True, repr=False)
 class Explanation:
     """The label of one record according to the committee, with the contribution of each member.
@@ -61,6 +97,9 @@ class Explanation:
     tied : whether both labels are equally probable, so that the record gets no label
     manual : the label that a person gave, which is exported instead of the committee's; None if there is none
     why : which kind of label model was chosen from the votes, and by what evidence
+    turn : the fewest votes to change so that the record gets another label; empty where a few do not
+    spans : what keywords and patterns found in the record
+    similar : the most similar records with a manual label
 
     Examples
     --------
@@ -85,6 +124,9 @@ class Explanation:
     tied: bool = False
     manual: str | None = None
     why: str = ""
+    turn: Sequence[Turn] = ()
+    spans: Sequence[Span] = ()
+    similar: Sequence[Similar] = ()
 
     @property
     def log_odds(self) -> float:
@@ -105,15 +147,30 @@ class Explanation:
 
     def _notes(self) -> list[str]:
         notes = [f"text: {clean(self.text)}"] if self.text else []
+        notes += [f"{clean(name)} found {some_of(words, MOST_WORDS)}" for name, words in self._words().items()]
         if self.silent:
             notes.append(f"{self.silent:,} other{' abstains' if self.silent == 1 else 's abstain'}.")
         if self.tied:
             notes.append("Nothing tells the two labels apart, so the committee gives none.")
+        if self.turn:
+            notes.append(f"It would get another label if {' and '.join(map(str, self.turn))}.")
+        for each in self.similar:
+            said = f"similar ({each.similarity:.2f}), labeled {each.label}"
+            notes.append(f"{said}: {clean(each.record)} {clean(each.text, MOST_SIMILAR)}")
         if self.manual is not None:
             notes.append(f"A person's label, {self.manual}, stands in the place of the committee's.")
         if self.why:
             notes.append(f"label model: {clean(self.why, None)}")
         return notes
+
+    def _words(self) -> dict[str, list[str]]:
+        """Return what each member found, each word once."""
+        found: dict[str, list[str]] = {}
+        for span in self.spans:
+            words = found.setdefault(span.member, [])
+            if repr(clean(span.text)) not in words:
+                words.append(repr(clean(span.text)))
+        return found
 
     def __repr__(self) -> str:
         return str(self.table())
@@ -164,6 +221,8 @@ def explain(
     record: str = "",
     text: str = "",
     manual: str | None = None,
+    spans: Sequence[Span] = (),
+    similar: Sequence[Similar] = (),
 ) -> Explanation:
     """Explain the label of one record: the contribution of each member to the log-odds.
 
@@ -173,7 +232,7 @@ def explain(
     votes : the votes of the committee that it was fitted on
     row : row number of the record
     feature_proba : float (n, k), probabilities of the model's built-in classifier, which uses the features
-    record, text, manual : see :class:`Explanation`; ``record`` is the row number by default
+    record, text, manual, spans, similar : see :class:`Explanation`; ``record`` is the row number by default
 
     Raises
     ------
@@ -194,6 +253,11 @@ def explain(
             parts.append(Part(name, label, _stated(one, j, voted), added))
     parts.sort(key=lambda part: -abs(part.log_odds))
     said = {part.member for part in parts}
+    turned = smallest_turn(model, votes, row, one)
+
+    def names_of(vote: int) -> str | None:
+        return None if vote == ABSTAIN else votes.labels[vote]
+
     return Explanation(
         record or str(row),
         text,
@@ -206,4 +270,7 @@ def explain(
         bool(is_tied(P)[0]),
         manual,
         model.why,
+        [Turn(votes.names[j], names_of(int(one.L[0, j])), names_of(vote)) for j, vote in turned],
+        spans,
+        similar,
     )
