@@ -153,7 +153,7 @@ class _Advice:
 
         work.finish_encoding()
         self.work = work
-        self.said = _opinions(work)
+        self.said = opinions_now(work)
         self.doubt = np.where(self.said.open, 1 - self.said.P.max(axis=1), 0.0)
         self.expected_error = float(self.doubt.mean())
         # where no label speaks for a change, a label is the better step
@@ -315,7 +315,8 @@ class _Advice:
         return found
 
 
-def _opinions(work: Workspace) -> Opinions:
+def opinions_now(work: Workspace) -> Opinions:
+    """Return what the committee says of each record, and on which people differ."""
     from weaklab.evaluation.disagreement import opinions_of
     from weaklab.project.quality import disputes, known_labels
 

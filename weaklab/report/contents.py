@@ -14,9 +14,11 @@ from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean, counted
-from weaklab.evaluation.analysis import conflict_counts, conflicts, covered
+from weaklab.evaluation.analysis import conflict_counts
 from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN
+from weaklab.evaluation.disagreement import REASONS, reasons
 from weaklab.project.label_errors import label_errors_now
+from weaklab.project.next_steps import opinions_now
 from weaklab.project.quality import given_answers, known_labels, probabilities
 from weaklab.report import plots
 from weaklab.scheduling.asks import texts_of
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 HARDEST = 12
 MOST_TEXT = 240
 MOST_NAME = 60
-NEAR_TIE = 0.1
-"""A label with less confidence than this is a near tie."""
 MOST_CLASSES = 12
 """With more labels, the confusion matrix is a list of the most frequent mistakes."""
 LISTED = 15
@@ -123,13 +123,14 @@ class _Gathered:
         self.state = work.state()
         self.status = project.status()
         self.summary = project.summary().to_pandas()
+        self.reasons = reasons(opinions_now(work))
+        self.errors = label_errors_now(work, HARDEST)  # what follows judges by other folds, which are kept
         self.quality: LabelQuality = project.label_quality()
         self.answers = given_answers(work)
         self.P = probabilities(work)
         self.codes = np.where(is_tied(self.P), ABSTAIN, row_argmax(self.P))
         self.manual = known_labels(work) != ABSTAIN
         self.calibration = self._calibration()
-        self.errors = label_errors_now(work, HARDEST)
         self.points, self.forecast = self._curve()
 
     def _calibration(self) -> Any:
@@ -354,23 +355,15 @@ def _map(found: _Gathered) -> Section:
 
 
 def _doubt(found: _Gathered) -> Section:
-    L, n = found.state.votes.L, len(found.codes)
-    open_ = ~found.manual
-    sure = confidence(found.P)
-    counts = {
-        "no heuristic votes": int((open_ & ~covered(L)).sum()),
-        "heuristics contradict each other": int((open_ & conflicts(L)).sum()),
-        "near tie": int((open_ & (sure < NEAR_TIE) & (found.codes != ABSTAIN)).sum()),
-        "no label": int((open_ & (found.codes == ABSTAIN)).sum()),
-        "people disagree": int(found.project.disputes()["settled_by"].isna().sum()),
-    }
-    section = Section("doubt", "Where there is doubt")
+    each = np.bincount(found.reasons[found.reasons >= 0], minlength=len(REASONS)).tolist()
+    counts = dict(zip(REASONS, each, strict=True))
+    section = Section("doubt", "Where the committee disagrees or is unsure")
     section.said = [
-        f"Of {counted(int(open_.sum()), 'record')} without a manual label; a record may count several times."
+        f"{counted(sum(each), 'record')} of {len(found.codes):,}; the others have a manual label or are clear."
     ]
     alt = "; ".join(f"{name}: {count}" for name, count in counts.items())
-    caption = f"Records by the reason for doubt. Near tie: confidence below {NEAR_TIE}, on a scale from 0 to 1."
-    section.drawings = [Drawing(plots.plot_counts(counts, n), alt, caption)]
+    caption = "Each record counts once, for the first of these reasons that holds. LF: labeling function."
+    section.drawings = [Drawing(plots.plot_counts(counts, len(found.codes)), alt, caption)]
     return section
 
 

@@ -279,7 +279,7 @@ def plot_map(places: pd.DataFrame, names: Sequence[str]) -> Any:
             _points(axes, shown[mine], f"{name} ({int(mine.sum()):,})", marker, colour)
     axes.set_axis_off()
     axes.set_aspect("equal")
-    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8.5, handletextpad=0.3)
+    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8.5, handletextpad=0.3, markerscale=2)
     return figure
 
 
