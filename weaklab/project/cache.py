@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,8 @@ class ProjectCache:
         self._default = WeakClassifier()
         self._encoder = encoder if corpus.roles.text else None
         self._sentence: tuple[Sentence, NDArray[np.float32]] | None = None
+        self._fitting = threading.RLock()
+        """Held while features are made: a training and a question that does not wait for it use the same object."""
         self.forget()
 
     def forget(self) -> None:
@@ -205,16 +208,17 @@ class ProjectCache:
         if isinstance(features, WithSentences):
             features = features.words
         key = features.fingerprint
-        if key not in self._features:
-            for part in features.parts if isinstance(features, Combined) else [features]:
-                if isinstance(part, Sentence):
-                    self._share_vectors(part)
-            self._features[key] = (
-                (features, self._stacked(features))
-                if features.per_record
-                else self._fitted(features, self.corpus, "/".join(self._key))
-            )
-        return self._features[key]
+        with self._fitting:
+            if key not in self._features:
+                for part in features.parts if isinstance(features, Combined) else [features]:
+                    if isinstance(part, Sentence):
+                        self._share_vectors(part)
+                self._features[key] = (
+                    (features, self._stacked(features))
+                    if features.per_record
+                    else self._fitted(features, self.corpus, "/".join(self._key))
+                )
+            return self._features[key]
 
     def _share_vectors(self, features: Sentence) -> None:
         """Give sentence features that a classifier names the vectors that are kept; without a model they take the
