@@ -82,6 +82,11 @@ def test_what_nobody_labeled_is_said_in_words(tmp_path):
     assert "a figure takes 10" in said
     assert "There is no heuristic yet" in said
     assert "Nobody has labeled a record yet" in said
+    texts = weaklab.Project(tmp_path / "q", labels=["ham", "spam"], timeout=None)
+    texts.add_records(["a", "b"], quiet=True)  # no word is left for features
+    page, found = report_of(texts, tmp_path)
+    assert any("There is no map" in text for text in found.texts)
+    assert str(tmp_path) not in page
     with pytest.raises(WeaklabError, match=r"wanted a name that ends in \.html"):
         project.report(tmp_path / "report.pdf")
 

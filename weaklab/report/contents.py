@@ -133,6 +133,10 @@ class _Gathered:
         self.calibration = self._calibration()
         self.points, self.forecast = self._curve()
 
+    def without_path(self, said: object) -> str:
+        """Return a message without the folder of the project, which is nobody else's business."""
+        return clean(str(said).replace(str(self.project.path), self.name))
+
     def _calibration(self) -> Any:
         try:
             return self.project.reliability(bins=10 if self.quality.every.judged.n_audit >= MANY_ANSWERS else 5)
@@ -301,8 +305,8 @@ def _heuristics(found: _Gathered) -> Section:
         f"on which it votes. 95 % intervals; nothing is drawn from fewer than {LEAST_ANSWERS} answers."
     )
     section.drawings = [Drawing(plots.plot_heuristics(found.summary), f"Right on labels: {alt}", caption)]
-    section.said = [f"Fault: {clean(str(fault))}" for fault in found.state.votes.faults[:LISTED]]
-    section.said += [f"Not loaded: {clean(message)}" for message in found.project.load_errors[:LISTED]]
+    section.said = [f"Fault: {found.without_path(fault)}" for fault in found.state.votes.faults[:LISTED]]
+    section.said += [f"Not loaded: {found.without_path(message)}" for message in found.project.load_errors[:LISTED]]
     _add_conflicts(found, section)
     return section
 
@@ -342,8 +346,8 @@ def _map(found: _Gathered) -> Section:
     try:
         with threadpool_limits(1):  # more threads wait for each other most of the time
             places = found.project.map()
-    except ProjectError as error:
-        section.said = [clean(str(error).removeprefix(f"{found.project.path}: "), None) + "."]
+    except WeaklabError as error:
+        section.said = [f"There is no map: {found.without_path(error)}"]
         return section
     shown = places.assign(code=found.codes, manual=found.manual)
     drawn = min(len(shown), plots.MOST_POINTS)
