@@ -87,7 +87,8 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     They are those of :meth:`disagreements`, the best proposed rules, and labels of the records that the scheduler
     picks; at most two are of one kind, and one is a rule. ``weaklab next`` prints them.
 
-    Gains of rules and repairs are those of :meth:`propose_rules` and :meth:`propose_repairs`. The gain of labels is
+    Gains of rules and repairs are the middle between the gain of :meth:`propose_rules` and :meth:`propose_repairs` and
+    the lower end of its interval. The gain of labels is
     that of a typical learning curve where the scheduler picks, and the expected value of sample information where the
     records have one reason, see :mod:`weaklab.evaluation.gains`. All rest on the committee's probabilities, so they are
     estimates to choose by, no promises.
@@ -157,9 +158,9 @@ class _Advice:
         self.doubt = np.where(self.said.open, 1 - self.said.P.max(axis=1), 0.0)
         self.expected_error = float(self.doubt.mean())
         # where no label speaks for a change, a label is the better step
-        self.rules = [rule for rule in propose_rules(work, most=MOST_MADE_RULES) if rule.gain > 0 and rule.judged]
+        self.rules = [rule for rule in propose_rules(work, most=MOST_MADE_RULES) if _cautious(rule) > 0 and rule.judged]
         found = [repair for name in self._contradicted() for repair in propose_repairs(work, name, MOST_REPAIRS)]
-        self.repairs = [each for each in found if each.gain > 0 and each.wrong]
+        self.repairs = [each for each in found if _cautious(each) > 0 and each.wrong]
 
     def _contradicted(self) -> list[str]:
         """Return the labeling functions that most manual labels contradict."""
@@ -261,14 +262,14 @@ class _Advice:
         basis = f"{repair.wrong} of {repair.judged} {repair.basis} contradict"
         why = f"{basis} the {counted(repair.flips, 'vote')} that change."
         command = _command(self.work, "repairs", shlex.quote(repair.heuristic))
-        return Step(kind, says, repair.gain, RULE_SECONDS, why, command, repair.examples, where)
+        return Step(kind, says, _cautious(repair), RULE_SECONDS, why, command, repair.examples, where)
 
     def accept(self, rule: Rule) -> Step:
         """Return the step to accept a proposed rule."""
         basis = f"{rule.right} of {rule.judged} {rule.basis} agree"
         why = f"Votes on {counted(rule.records, 'record')}, precision {rule.precision:.2f}; {basis}."
         command = _command(self.work, "rules", "--accept", rule.name)
-        return Step(steps.RULE, f"Add a rule: {rule.says}", rule.gain, RULE_SECONDS, why, command, rule.examples)
+        return Step(steps.RULE, f"Add a rule: {rule.says}", _cautious(rule), RULE_SECONDS, why, command, rule.examples)
 
     # ---- where nobody votes
 
@@ -329,6 +330,13 @@ def opinions_now(work: Workspace) -> Opinions:
         disputed = np.zeros(len(work.rows), dtype=bool)
         disputed[[work.rows[name] for name in open_ids]] = True
         return opinions_of(state.votes, state.P, known_labels(work), own=own, disputed=disputed)
+
+
+def _cautious(change: Rule | Repair) -> float:
+    """Return the middle between the expected gain and the lower end of its interval: the best of many proposals look
+    better than they are.
+    """
+    return (change.gain + change.gain_low) / 2
 
 
 def _people(work: Workspace, ids: tuple[str, ...]) -> tuple[str, ...]:
