@@ -101,7 +101,17 @@ def start_cell(page, number):
 
 
 def press_run(page, cell):
-    cell.locator(".jp-InputArea-editor").click()
+    for patience in (3000, 3000, 30_000):
+        dialog = page.locator(".jp-Dialog")
+        if dialog.count():  # of JupyterLab itself, such as one that asks which kernel, where that started slowly
+            print("JupyterLab asks:", dialog.first.inner_text())
+            dialog.first.locator(".jp-mod-accept").click()
+        try:
+            cell.locator(".jp-InputArea-editor").click(timeout=patience)
+            break
+        except Exception:
+            if patience == 30_000:
+                raise
     page.keyboard.press("Control+Enter")
 
 
