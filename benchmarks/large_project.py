@@ -2,9 +2,9 @@
 
     git worktree add ../old 26b898d
     python -m benchmarks.large_project ../old                                  # beside this checkout
-    python -m benchmarks.large_project ../old ../other --keep /tmp/projects    # build once, measure again later
+    python -m benchmarks.large_project ../old ../other --keep PROJECTS    # build once, measure again later
     python -m benchmarks.large_project ../old --new-records 1100000 --new-labels 1000000
-    python -m benchmarks.large_project --profile /tmp/projects/new-200000-100000 --step ask
+    python -m benchmarks.large_project --profile PROJECTS/new-200000-100000 --step ask
 
 Each checkout builds a project of its own: short texts, three lists of keywords, Naive Bayes, no retraining after
 labels. Nine of ten labels come from a column of the imported records, the others from ``label_many``. Then the

@@ -1,6 +1,6 @@
 """How fast the labeling page is in Chromium: first paint, first record, and from a key to the next record painted.
 
-    python -m benchmarks.page --records 1000000 --keep /tmp/projects
+    python -m benchmarks.page --records 1000000 --keep PROJECTS
 
 It needs playwright and chromium. ``weaklab serve`` serves a copy of the project of ``benchmarks.session``. A page is
 opened while the server still reads it; keys are pressed at a pace; then the page is reloaded, and the server is killed

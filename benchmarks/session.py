@@ -4,7 +4,7 @@
 possible, with a Naive Bayes classifier that retrains every ten answers in the background, and prints medians, 95th
 percentiles and maxima.
 
-``python -m benchmarks.session --records 1000000 --pace 6 --keep /tmp/projects`` measures what the page does: sessions
+``python -m benchmarks.session --records 1000000 --pace 6 --keep PROJECTS`` measures what the page does: sessions
 that begin one after the other, and 6 answers a second in each, with a training after every ten answers. ``--keep``
 builds the project once and uses a copy of it.
 """
