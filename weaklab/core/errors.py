@@ -48,9 +48,10 @@ class ProjectError(WeaklabError):
 
 
 class StorageError(ProjectError):
-    """Nothing can be stored now: another process writes to the project, the disk is full, or it was closed.
+    """Nothing can be stored now: another process writes to the project, the disk is full, it is read-only, its database
+    is damaged, or it was closed.
 
-    Nothing was wrong with what should be stored: it may be tried again.
+    Nothing was wrong with what should be stored: it may be tried again once that is well.
     """
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.errors import WeaklabError
-from weaklab.core.events import LABEL, SETTLED, UNDO
+from weaklab.core.errors import WeaklabError, is_whole
+from weaklab.core.events import LABEL, SETTLED
 from weaklab.core.labels import ABSTAIN
+from weaklab.project.snapshot import standing_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def label_errors(work: Workspace, /, most: int = 50) -> pd.DataFrame:
     >>> len(project.label_errors())
     0
     """
-    if type(most) is not int or most < 1:
+    if not is_whole(most) or most < 1:
         raise WeaklabError(f"most must be a whole number from 1, got {most!r}")
     work.finish_encoding()
     with work.working:
@@ -114,10 +115,8 @@ def _unsettled(work: Workspace, rows: NDArray[np.int64], order: NDArray[np.int64
         part = order[start : start + 500]
         ids = [str(name) for name in work.corpus.ids.take(rows[part]).to_pylist()]
         standing: dict[str, dict[str, Any]] = {record: {} for record in ids}
-        events = work.journal.events_of(ids)
-        undone = {each.undoes for each in events if each.kind == UNDO}
-        for each in events:
-            if each.kind == LABEL and each.id not in undone:
+        for each in standing_of(work.journal.events_of(ids)):
+            if each.kind == LABEL:
                 standing[each.record][each.annotator] = each
         for place, record in zip(part.tolist(), ids, strict=True):
             given = standing[record].values()

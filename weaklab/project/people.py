@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.core.events import LABEL, SETTLED, UNDO
+from weaklab.core.events import LABEL, SETTLED
 from weaklab.core.labels import ABSTAIN
 from weaklab.project.answering import append, event, label_names
+from weaklab.project.snapshot import standing_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -114,11 +115,9 @@ def own_opinions(work: Workspace, /) -> Opinions:
 
     opinions = dict(work.refresh().opinions)
     settled = settling(opinions)
-    events = work.journal.events_of(list(settled))
-    undone = {each.undoes for each in events if each.kind == UNDO}
     opinions |= {record: {} for record in settled}
-    for each in events:
-        if each.kind == LABEL and each.id not in undone and each.picked_by != SETTLED:
+    for each in standing_of(work.journal.events_of(list(settled))):
+        if each.kind == LABEL and each.picked_by != SETTLED:
             translated = work.snapshot.history.translated(each)
             if translated is not None:
                 opinions[each.record][each.annotator] = translated

@@ -321,7 +321,7 @@ class Snapshot:
             **arrays,
             people=tuple(facts["people"]),
             counts=tuple(facts["counts"]),
-            shared={record: _opinions(_standing(events)) for record, events in shared.items()},
+            shared={record: _opinions(standing_of(events)) for record, events in shared.items()},
             extra={record: Standing(*standing) for record, standing in facts["extra"].items()},
             gone=gone,
             records_event=facts.get("records_event", 0),
@@ -362,7 +362,7 @@ class _Draft:
         if row is None and record in self.before.gone:
             self.extra[record] = Standing()
             return
-        standing = _standing(events)
+        standing = standing_of(events)
         opinions = _opinions(standing)
         queue = [event for event in standing if event.kind in QUEUE_KINDS]
         who, slot = self._count(record, opinions)
@@ -460,8 +460,8 @@ def _moved(array: NDArray[Any], n: int, at: Any, before: Any, blank: Any) -> NDA
     return found
 
 
-def _standing(events: Sequence[Event]) -> list[Event]:
-    """Return the events of a record that were not undone, oldest first."""
+def standing_of(events: Sequence[Event]) -> list[Event]:
+    """Return the events that were not undone, of one record or of several, in their order."""
     if len(events) == 1:
         return [] if events[0].kind == UNDO else list(events)
     undone = {event.undoes for event in events if event.kind == UNDO}
