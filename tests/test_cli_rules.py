@@ -50,3 +50,12 @@ def test_a_repair_is_shown_before_it_is_written(folder):
     assert file.read_text() != MINE
     assert listed[0]["says"] in run("repairs", folder, "--undo").stdout
     assert file.read_text() == MINE
+
+
+def test_rules_are_taken_by_number_and_their_names_are_whole(folder):
+    shown = run("rules", folder, "--most", "3").stdout.splitlines()
+    names = [rule["name"] for rule in json.loads(run("rules", folder, "--most", "3", "--json").stdout)]
+    assert [line.strip() for line in shown if line.strip() in names] == names
+    assert all(len(line) <= 80 for line in shown)
+    assert names[1] in run("rules", folder, "--most", "3", "--accept", "2").stdout
+    assert "no rule '4'" in run("rules", folder, "--most", "3", "--accept", "4", code=1).stderr

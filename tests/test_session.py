@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 import pytest
+from test_cli import run
 
 import weaklab
 from weaklab.core.errors import ProjectError, UnknownLabelError, WeaklabError
@@ -342,3 +343,26 @@ def test_with_patience_the_first_record_comes_when_the_committee_is_there(projec
             assert list(ann.ahead(5, patience=0.01)) == []
             assert ann.state()["training"]["running"]
         assert len(ann.ahead(5)) == 5
+
+
+def test_named_records_are_shown_in_their_order(tmp_path):
+    folder = tmp_path / "p"
+    with weaklab.Project(folder, labels=["ham", "spam"], timeout=None, use_features=False) as project:
+        ids = ["a,b", "1", "2", "3", "-4"]
+        project.add_records([{"id": name, "text": f"text of {name}"} for name in ids], quiet=True)
+        project.label("1", "ham")
+        assert [ask.id for ask in project.ask(1, records=["3", "1", "2"], lease=False)] == ["3", "2"]
+        with pytest.raises(ProjectError, match="no record 'x'"):
+            project.ask(records=["x"])
+        with project.session(records=["2", "1"], again=True, batch=1, background=False) as session:
+            for name in ("2", "1"):
+                assert session.next().id == name
+                session.answer(name, "spam")
+            assert session.next() is None
+            assert session.undo().record == "1"
+            assert session.next().id == "1"
+    shown = run("label", folder, "--records", "3, 1", "--records", "a,b", "--records=-4", stdin="ham\n" * 3).stdout
+    places = [shown.index(f"text of {name}") for name in ("3", "a,b", "-4")]
+    assert places == sorted(places)
+    assert "text of 2" not in shown
+    assert "3 labels given" in shown

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weaklab.cli.open_project import open_project, print_load_errors
-from weaklab.cli.options import Again, Folder, Json, JsonLines, NoCode, Strategy
+from weaklab.cli.options import Again, Folder, Json, JsonLines, Named, NoCode, Strategy
 from weaklab.cli.output import print_stderr, print_table
 from weaklab.core.tables import Table, json_text, some_of
+
+if TYPE_CHECKING:
+    from weaklab.project.project import Project
 
 commands = typer.Typer()
 
@@ -18,6 +22,7 @@ commands = typer.Typer()
 def ask(
     project: Folder,
     n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 10,
+    records: Named = None,
     strategy: Strategy = None,
     again: Again = False,
     json_: JsonLines = False,
@@ -26,7 +31,7 @@ def ask(
     """Show the records to label next, each with its suggestion and the reason why it was picked."""
     with open_project(project, run_code=not no_code) as held:
         print_load_errors(held)
-        asks = held.ask(n, again=again, strategy=strategy, lease=False)
+        asks = held.ask(n, records=named_ids(held, records), again=again, strategy=strategy, lease=False)
         if json_:
             from weaklab.exchange.json_files import json_value
 
@@ -41,13 +46,15 @@ def ask(
 
 
 @commands.command(
-    epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one per line."
+    epilog="Example: `weaklab label spam`, then Enter, Enter, 2, s, q. Answers may be piped in, one per line. "
+    "`weaklab label spam --records 17,42` shows these two."
 )
 def label(
     project: Folder,
     n: Annotated[
         int | None, typer.Option("-n", help="Stop after this many records; by default go on until q.", min=1)
     ] = None,
+    records: Named = None,
     batch: Annotated[int, typer.Option(help="How many records are picked at a time.", min=1)] = 10,
     strategy: Strategy = None,
     again: Again = False,
@@ -69,7 +76,17 @@ def label(
 
     with open_project(project, annotator=annotator, run_code=not no_code) as held:
         print_load_errors(held)
-        label_in_terminal(held, n, batch=batch, strategy=strategy, again=again, ahead=ahead)
+        ids = named_ids(held, records)
+        label_in_terminal(held, n, records=ids, batch=batch, strategy=strategy, again=again, ahead=ahead)
+
+
+def named_ids(project: Project, given: Sequence[str] | None) -> list[str] | None:
+    """Return the ids of an option that may hold several, separated by commas; a whole value that is an id stays one."""
+    if not given:
+        return None
+    rows = project.workspace.rows if len(project) else {}
+    parts = [part for value in given for part in ([value] if value in rows else value.split(","))]
+    return [part if part in rows else part.strip() for part in parts if part.strip()]
 
 
 @commands.command(epilog="Example: `weaklab status spam --json`")

@@ -26,6 +26,15 @@ Annotator = Annotated[
 ]
 Strategy = Annotated[str | None, typer.Option(help="See `weaklab list strategies`; by default that of the settings.")]
 Again = Annotated[bool, typer.Option("--again", help="Records that have a label may come, too.")]
+Named = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--records",
+        metavar="ID,ID",
+        help="Ids of the records to show, in this order, instead of those that are picked; repeat for an id with a "
+        "comma in it.",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
 ]

@@ -12,11 +12,11 @@ from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, Json
 from weaklab.cli.output import print_line, print_table
 from weaklab.core.errors import WeaklabError, did_you_mean
-from weaklab.core.tables import Table, clean_lines
+from weaklab.core.tables import Table, clean, clean_lines, counted, terminal_width, wrapped
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
-    from weaklab.rules import Repair
+    from weaklab.rules import Repair, Rule, Rules
 
 commands = typer.Typer()
 
@@ -33,7 +33,8 @@ def rules(
     ] = None,
     most: Most = 10,
     accept: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write the rule of this name into a file, and load it.")
+        str | None,
+        typer.Option(metavar="NAME", help="Write the rule of this name, or number, into a file, and load it."),
     ] = None,
     undo: Undo = False,
     as_json: Json = False,
@@ -49,17 +50,37 @@ def rules(
             return
         found = held.propose_rules(records=record or None, label=label, most=most)
         if accept is not None:
-            names = [rule.name for rule in found]
-            if accept not in names:
-                hint = did_you_mean(accept, names)
-                raise WeaklabError(f"no rule {accept!r} is proposed;{hint} there are {', '.join(names) or 'none'}")
-            print_line(f"wrote {held.accept_rule(found[names.index(accept)]).location}")
+            print_line(f"wrote {held.accept_rule(_rule_of(found, accept)).location}")
         elif as_json:
             print(json.dumps([rule.to_dict() for rule in found], indent=1))
         else:
-            table = found.table
-            rows = [[rule.name, *row] for rule, row in zip(found, table.rows, strict=True)]
-            print_table(replace(table, columns=["name", *table.columns], rows=rows))
+            print("\n".join(_listed(found, terminal_width())))
+
+
+def _rule_of(found: Rules, wanted: str) -> Rule:
+    """Return the rule of a name, or of a number in the list."""
+    names = [rule.name for rule in found]
+    if wanted in names:
+        return found[names.index(wanted)]
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(found):
+        return found[int(wanted) - 1]
+    hint = did_you_mean(wanted, names)
+    raise WeaklabError(f"no rule {wanted!r} is proposed;{hint} there are {', '.join(names) or 'none'}")
+
+
+def _listed(found: Rules, to: int) -> list[str]:
+    """Return the rules as lines: what each says, its name, and its figures; a name is on a line of its own, whole."""
+    table = found.table
+    lines = [table.title]
+    for number, (rule, row) in enumerate(zip(found, table.rows, strict=True), 1):
+        _, records, precision, judged, gain, changed = row
+        figures = (
+            f"{counted(int(records), 'record')}; precision {precision}, {judged}; "
+            f"gain in points {gain}, {counted(int(changed), 'label')} changed"
+        )
+        head, *rest = wrapped(clean(rule.says, None), to - 4)
+        lines += [f"{number:>2}  {head}", *(f"    {line}" for line in [*rest, rule.name, *wrapped(figures, to - 4)])]
+    return lines
 
 
 @commands.command(epilog="Example: `weaklab repairs spam`, then `weaklab repairs spam NAME --accept 1`")

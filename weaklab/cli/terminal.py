@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from weaklab.core.tables import clean, clean_lines, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from weaklab.core.labels import LabelNames
     from weaklab.project.project import Project
@@ -77,6 +77,7 @@ def label_in_terminal(
     project: Project,
     n: int | None = None,
     *,
+    records: Iterable[Any] | None = None,
     batch: int = 10,
     strategy: Any = None,
     again: bool = False,
@@ -89,13 +90,15 @@ def label_in_terminal(
     It ends at ``q``, at the end of the input, at Ctrl-C, after ``n`` records, or when no record is left. Every answer
     is on disk before the next record is shown.
 
+    ``records`` are shown in their order, instead of those that are picked.
+
     With ``ahead``, the committee is trained and the next batch is picked while the person works on the current one. The
     person waits only if this is not finished in time. Every batch is picked without the answers to the batch before it.
     """
     project.workspace.journal.must_be_writable()
     out = out or sys.stdout
     limit = batch if n is None else max(1, min(batch, n))
-    with project.session(strategy=strategy, batch=limit, again=again, background=ahead) as session:
+    with project.session(strategy=strategy, batch=limit, again=again, records=records, background=ahead) as session:
         given = _Screen(session, n, read, out).run()
         accuracy = session.state()["accuracy"]
     project.retrain_when_due()

@@ -21,6 +21,8 @@ from weaklab.strategies import uniform
 from weaklab.training.background import Ahead
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from weaklab.project.at_hand import AtHand
@@ -49,6 +51,7 @@ class BatchPicker:
     batch : records that are picked at a time
     again : whether records that have a label may come, too
     overlap : share of the records, 0 to 1, that two people label
+    named : ids of the records to ask about, in this order, instead of those that the strategy picks
 
     Attributes
     ----------
@@ -68,7 +71,9 @@ class BatchPicker:
         batch: int = 10,
         again: bool = False,
         overlap: float = 0.0,
+        named: Sequence[str] | None = None,
     ) -> None:
+        self._named = None if named is None else list(named)
         self.work, self.annotator, self.session, self.batch = work, annotator, session, batch
         self._strategy, self._again, self.overlap = strategy, again, overlap
         self.training: dict[str, Any] = {}
@@ -101,6 +106,8 @@ class BatchPicker:
         return Asks() if hand is None or known is None else self._batch(hand, known, besides)
 
     def _batch(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
+        if self._named is not None:
+            return self._of_the_named(hand, known, besides)
         twice = self._second_opinions(hand, known, besides) if self.overlap else Asks()
         wanted = max(1, self.batch - len(twice))
         besides = [*besides, *(ask.id for ask in twice)]
@@ -115,6 +122,24 @@ class BatchPicker:
             session=self.session,
         )
         return Asks([*twice, *found])
+
+    def _of_the_named(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
+        """Return the next batch of the records that were named; each comes once."""
+        assert self._named is not None
+        found = ask_of(
+            self.work,
+            hand,
+            known,
+            self.batch,
+            named=self._named,
+            again=self._again,
+            strategy=None,
+            besides=besides,
+            session=self.session,
+        )
+        taken = {ask.id for ask in found}
+        self._named = [name for name in self._named if name not in taken]
+        return found
 
     def _train(self, through: int) -> None:
         before, state = self._most_probable(), self.work.trained

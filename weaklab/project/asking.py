@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.errors import WeaklabError
+from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.events import LABEL, REQUEUE, SKIP
 from weaklab.core.tables import clean
 from weaklab.project.extra_records import STREAM, SYNTHETIC, as_batch, as_corpus, as_row, synthesized
@@ -31,6 +31,8 @@ AGAIN = "asked again"
 """What a record is picked by whose answer was taken back in a later session than that of the answer."""
 LEASE_SECONDS = 900.0
 """A record that one session was shown is not shown to another for so long."""
+NAMED = "named"
+"""What a record is picked by that a person named."""
 
 
 def scheduler(work: Workspace, /) -> Scheduler:
@@ -48,6 +50,7 @@ def ask(
     /,
     n: int = 10,
     *,
+    records: Iterable[Any] | None = None,
     again: bool = False,
     strategy: Any = None,
     lease: bool = True,
@@ -55,13 +58,15 @@ def ask(
     session: str | None = None,
     through: int | None = None,
 ) -> Asks:
-    """Return the n records that a person should label next.
+    """Return the n records that a person should label next, or those that are named.
 
     Labeled and skipped records are left out, near-duplicates of labeled ones, and those that another session was
     shown a short while ago.
 
     Parameters
     ----------
+    n : how many are picked
+    records : records or ids to ask about, in this order, instead of n that are picked
     again : whether records that have a label may come, too
     strategy : name, function or mapping of name to weight, by default that of the settings; one that is given here
         is used from the first question on, without a cold start
@@ -70,14 +75,31 @@ def ask(
     session : id of the session that asks, by default the project's own
     through : id of the last event to know of, by default the newest; so what is picked does not depend on when this
         runs
+
+    Raises
+    ------
+    ProjectError
+        There is no such record in the corpus.
     """
+    named = None if records is None else named_records(work, records)
     with work.working:
-        return _ask(work, n, again, strategy, lease, besides, session or work.session_id, through)
+        return _ask(
+            work,
+            n if named is None else len(named),
+            named,
+            again,
+            strategy,
+            lease,
+            besides,
+            session or work.session_id,
+            through,
+        )
 
 
 def _ask(
     work: Workspace,
     n: int,
+    named: Sequence[str] | None,
     again: bool,
     strategy: Any,
     leased: bool,
@@ -89,7 +111,9 @@ def _ask(
         hand = trained(work)
         work.rows.prepare()  # else the first answer would wait for it
         known = work.snapshot if through is None else work.snapshot.at(through, work.journal)
-        asks = ask_of(work, hand, known, n, again=again, strategy=strategy, besides=besides, session=session)
+        asks = ask_of(
+            work, hand, known, n, named=named, again=again, strategy=strategy, besides=besides, session=session
+        )
         if not leased or not asks:
             return asks
         mine = lease(work, asks, known.event, session=session)
@@ -111,6 +135,7 @@ def ask_of(
     known: Snapshot,
     n: int,
     *,
+    named: Sequence[str] | None = None,
     again: bool,
     strategy: Any,
     besides: Collection[str],
@@ -118,13 +143,17 @@ def ask_of(
 ) -> Asks:
     """Pick the n records to label next, without a wait, from what is known of them and as of a training.
 
-    The parameters are those of :func:`ask`.
+    The parameters are those of :func:`ask`; ``named`` are ids, of which the first n are taken that may be asked.
     """
-    picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
-    pool = hand.cache.pool(hand.state, known.y)
     free = eligible(work, hand.cache, known, again, besides, session)
+    if named is None:
+        picker = scheduler(work) if strategy is None else _scheduler(work, strategy, cold_start="")
+        picks = picker.pick(hand.cache.pool(hand.state, known.y), n, free, turn=known.event)
+    else:
+        rows = [known.rows[name] for name in named if name in known.rows]
+        picks = [Pick(row, NAMED, 0.0, 1.0) for row in rows if free[row]][:n]
     return make_asks(
-        picker.pick(pool, n, free, turn=known.event),
+        picks,
         hand.cache.corpus,
         hand.state.votes,
         hand.state.P,
@@ -132,6 +161,22 @@ def ask_of(
         blind_share=work.settings.blind_share,
         seed=work.settings.seed,
     )
+
+
+def named_records(work: Workspace, /, records: Iterable[Any]) -> list[str]:
+    """Return the ids of records that a person names, each once.
+
+    Raises
+    ------
+    ProjectError
+        One of them is no record of the corpus.
+    """
+    given = [records] if isinstance(records, str) else list(records)
+    ids = list(dict.fromkeys(work.known(record) for record in given))
+    outside = [name for name in ids if name not in work.rows]
+    if outside:
+        raise ProjectError(f"record {outside[0]!r} is no record of the corpus, so it cannot be asked about by its id")
+    return ids
 
 
 def ask_about(work: Workspace, /, record: str, why: str) -> Ask | None:

@@ -14,6 +14,8 @@ from weaklab.evaluation import steps
 from weaklab.evaluation.steps import LABEL_SECONDS, RULE_SECONDS, Disagreement, Disagreements, NextSteps, Step, ranked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from weaklab.evaluation.disagreement import Group, Opinions
@@ -140,6 +142,16 @@ def _command(work: Workspace, name: str, *more: str) -> str:
     return f"weaklab {name} {shlex.quote(str(work.path))} {' '.join(more)}".rstrip()
 
 
+def _named(ids: Sequence[str]) -> list[str]:
+    """Return the options of ``weaklab label`` that name these records."""
+    together = [name for name in ids if "," not in name]
+    values = [",".join(together)] * bool(together) + [name for name in ids if "," in name]
+    return [
+        f"--records={shlex.quote(value)}" if value.startswith("-") else f"--records {shlex.quote(value)}"
+        for value in values
+    ]
+
+
 def _some(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many rows, spread evenly."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
@@ -240,7 +252,9 @@ class _Advice:
         gain = gain_of_group(self.said.P[rows], len(chosen)) / len(self.said.P)
         what = f"Label {len(chosen)} of {counted(len(rows), 'record')} with the reason '{reason}'"
         why = "They say which side is right."
-        return Step(steps.LABEL, what, gain, len(chosen) * LABEL_SECONDS, why, "", self._ids(chosen))
+        ids = self._ids(chosen)
+        command = _command(self.work, "label", *_named(ids))
+        return Step(steps.LABEL, what, gain, len(chosen) * LABEL_SECONDS, why, command, ids)
 
     def _settle(self, rows: NDArray[np.int64]) -> Step:
         ids = self._ids(rows[:LABELS])
@@ -294,7 +308,7 @@ class _Advice:
         step = self._label(rows, "nobody votes")
         scaled = step.gain * count / len(rows)
         says = f"Label {len(step.records)} of {counted(count, 'record')} with the reason 'nobody votes'"
-        return Step(step.kind, says, scaled, step.seconds, "They teach the classifiers.", "", step.records)
+        return Step(step.kind, says, scaled, step.seconds, "They teach the classifiers.", step.command, step.records)
 
     def _write(self, rows: NDArray[np.int64], count: int, words: tuple[str, ...]) -> Step:
         better = max(WRITTEN_PRECISION - float(self.said.P[rows].max(axis=1).mean()), 0.0)

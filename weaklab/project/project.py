@@ -7,7 +7,7 @@ This is the table of contents: each call stands in the module of its topic and w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -248,6 +248,7 @@ class Project:
         strategy: Any = None,
         batch: int = 10,
         again: bool = False,
+        records: Iterable[Any] | None = None,
         overlap: float | None = None,
         background: bool = True,
     ) -> Session:
@@ -268,7 +269,14 @@ class Project:
         from weaklab.project.session import Session
 
         return Session(
-            self, annotator, strategy=strategy, batch=batch, again=again, overlap=overlap, background=background
+            self,
+            annotator,
+            strategy=strategy,
+            batch=batch,
+            again=again,
+            records=records,
+            overlap=overlap,
+            background=background,
         )
 
     def widget(self, view: str = "label", annotator: str | None = None, *, height: int = 580, **options: Any) -> Any:

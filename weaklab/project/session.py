@@ -14,7 +14,7 @@ from weaklab.core.events import LABEL, NOTE, QUEUE_KINDS, REQUEUE, SKIP, UNDO, E
 from weaklab.core.thresholds import clopper_pearson
 from weaklab.project.answering import append, asked_by, event, label_names, newest_standing
 from weaklab.project.ask_queue import AskQueue, BatchPicker
-from weaklab.project.asking import ask_about
+from weaklab.project.asking import ask_about, named_records
 from weaklab.scheduling.asks import Ask, Asks
 from weaklab.scheduling.scheduler import RANDOM
 
@@ -42,6 +42,7 @@ class Session:
     strategy : query strategy, by default that of the settings
     batch : records that are picked at a time
     again : whether records that have a label may come, too
+    records : records or ids to ask about, in this order, instead of those that the strategy picks
     overlap : share of the records, 0 to 1, that two people label, so that their agreement can be measured; by default
         that of the settings
     background : whether to train and pick in a background thread; False does it in :meth:`next`, which then takes as
@@ -68,6 +69,7 @@ class Session:
         strategy: Any = None,
         batch: int = 10,
         again: bool = False,
+        records: Iterable[Any] | None = None,
         overlap: float | None = None,
         background: bool = True,
     ) -> None:
@@ -82,7 +84,14 @@ class Session:
         self.id = uuid.uuid4().hex[:12]
         self._lock = threading.RLock()
         self._picker = BatchPicker(
-            work, self.annotator, self.id, strategy=strategy, batch=batch, again=again, overlap=overlap
+            work,
+            self.annotator,
+            self.id,
+            strategy=strategy,
+            batch=batch,
+            again=again,
+            overlap=overlap,
+            named=None if records is None else named_records(work, records),
         )
         self._queue = AskQueue(self._picker, background)
         self._batch = batch
