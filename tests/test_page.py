@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -195,16 +196,24 @@ def test_no_file_outside_the_page_is_served(server):
         assert known.send("GET", f"/static/{path}")[0] == 404
 
 
-def test_every_module_is_asked_for_at_once_and_all_are_small():
+def test_the_modules_of_the_first_view_are_asked_for_at_once_and_the_others_later():
     folder = Path(weaklab.__file__).parent / "page" / "static"
+    found, left = set(), ["page.js"]
+    while left:
+        found.add(name := left.pop())
+        left += set(re.findall(r'^import .* from "./(.+?)";', (folder / name).read_text(), re.M)) - found
     preloaded = re.findall(r'modulepreload" href="static/(.+?)"', (folder / "index.html").read_text())
-    modules = {file.relative_to(folder).as_posix() for file in folder.rglob("*.js")} - {
-        "page.js",
-        "enter.js",
-        "widget.js",
-    }
-    assert set(preloaded) == modules
-    assert len(gzip.compress(b"".join((folder / name).read_bytes() for name in preloaded))) < 60_000
+    assert set(preloaded) == found - {"page.js"}
+    assert "table.js" not in found
+    every = [file.read_bytes() for file in folder.rglob("*.*s*") if file.name not in ("widget.js", "widget.css")]
+    assert len(gzip.compress(b"".join(every))) < 60_000
+
+
+def test_files_are_sent_compressed_to_those_who_take_it(server):
+    known = Client(server.port, server.link)
+    _, headers, packed = known.send("GET", "/static/weaklab.js", Accept_Encoding="gzip, br")
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed) == known.send("GET", "/static/weaklab.js")[2]
 
 
 def test_nonsense_is_refused_in_plain_words(server):
@@ -356,6 +365,42 @@ def test_labels_are_counted_while_somebody_answers_without_a_pause(server, proje
         pass
     found = person.sync({"kind": "answer", "record": second, "value": "ham"})
     assert found["project"]["labels"] in (1, 2)
+
+
+def test_table_and_map_answer_as_of_the_last_training_while_one_runs(server, project):
+    person = server.person("Ann")
+    project.label("1", "spam", annotator="Bo")
+    while "making" in (drawn := person.get("/api/map")):
+        time.sleep(0.05)
+    begun, end = threading.Event(), threading.Event()
+
+    def train():
+        with project.workspace.working:  # as a training does
+            begun.set()
+            end.wait()
+
+    busy = threading.Thread(target=train)
+    busy.start()
+    begun.wait()
+    try:
+        person.connection.sock.settimeout(30)
+        body = {"annotator": "Ann", "label": "ham", "records": ["0", "4"]}
+        step = person.post("/api/records/label", body)["step"]
+        assert found(person, wrong="prizes") == (["0"], 1)
+        assert found(person, annotator="Ann", sort="id", descending="1") == (["4", "0"], 2)
+        assert found(person, label="spam", manual="yes") == (["1"], 1)
+        assert found(person, heuristic="prizes", below="1", search="number 12")[0] == ["12"]
+        content = person.send("GET", "/api/records/download.csv?annotator=Ann")[2]
+        assert content.count(b'"ham",1,true,"manual"') == 2
+        after = person.get("/api/map")
+        assert (after["map"], after["version"] != drawn["version"]) == (drawn["map"], True)
+        values = person.send("GET", f"/api/map/values?map={after['map']}&version={after['version']}&of=label")[2]
+        assert sum(values[90:]) == 3
+        person.post("/api/records/undo", {"step": step})
+        assert found(person, manual="yes") == (["1"], 1)
+    finally:
+        end.set()
+        busy.join()
 
 
 def test_a_file_that_is_no_image_is_not_served(tmp_path):

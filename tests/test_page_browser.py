@@ -390,6 +390,32 @@ def test_a_table_of_many_records_is_drawn_in_parts(browser, tmp_path):
         page.wait_for_selector("text=number 15000", timeout=60_000)
 
 
+def test_the_first_view_is_there_after_less_than_48_kilobytes_and_others_follow_when_they_are_opened(browser, project):
+    with running(project) as server:
+        page = browser.new_context().new_page()
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        names, took = {}, {}
+        network.on("Network.requestWillBeSent", lambda sent: names.update({sent["requestId"]: sent["request"]["url"]}))
+        network.on(
+            "Network.loadingFinished", lambda got: took.update({names[got["requestId"]]: got["encodedDataLength"]})
+        )
+        page.goto(url(server))
+        page.fill("#name", "Ada")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".choice")
+        files = {name.rpartition("/")[2]: size for name, size in took.items() if "/api/" not in name}
+        print(f"the first view takes {sum(files.values()):,} bytes in {len(files)} files")
+        assert {"label.js", "preact.js", "weaklab.css"} < set(files)
+        assert not {"table.js", "map.js", "people.js"} & set(files)
+        assert sum(files.values()) < 48_000
+        page.context.set_offline(True)
+        page.click("nav button:has-text('People')")
+        page.wait_for_selector("text=This view is not loaded yet")
+        page.context.set_offline(False)
+        page.wait_for_selector(".people h1")  # by itself
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, project, scheme):
     source = axe_source()

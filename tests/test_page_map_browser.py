@@ -91,10 +91,10 @@ def test_what_the_lasso_chose_is_labeled_and_taken_back_in_one_step(browser, pro
         said(page, f"{chosen} labels taken back")
         assert project.manual_labels() == {}
         page.click("button:has-text('Open in the table')")  # undo has chosen them again
-        page.wait_for_function("(n) => document.querySelector('.bulk b').innerText === String(n)", arg=chosen)
+        page.wait_for_function("(n) => document.querySelector('.bulk b')?.innerText === String(n)", arg=chosen)
         page.wait_for_selector(".row .text")
         page.click(".chip:has-text('chosen on the map')")
-        page.wait_for_function("() => document.querySelector('.bulk b').innerText === '90'")
+        page.wait_for_function("() => document.querySelector('.bulk b')?.innerText === '90'")
         page.click("nav button:has-text('Map')")
         page.wait_for_selector(".legend li")
         chosen = lasso(page)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +67,13 @@ class PageServer:
 
     async def _first_page(self, request: Request) -> Response:
         state = request.scope["state"]
-        response = static_file("index.html" if state["role"] else "enter.html")
+        response = static_file("index.html" if state["role"] else "enter.html", request)
         if state.get("cookie"):
             self._set_cookie(response, state["cookie"])
         return response
 
     async def _static(self, request: Request) -> Response:
-        return static_file(request.path_params["name"])
+        return static_file(request.path_params["name"], request)
 
     async def _enter(self, request: Request) -> Response:
         """Let somebody in who knows the password."""
@@ -132,12 +134,24 @@ def as_json(value: Any, status: int = 200) -> Response:
     return Response(content, status, media_type="application/json")
 
 
-def static_file(name: str) -> Response:
-    """Return a file of the page."""
-    folder = files("weaklab.page") / "static"
-    parts = name.split("/")
-    file = folder.joinpath(*parts)
+def static_file(name: str, request: Request) -> Response:
+    """Return a file of the page, compressed for browsers that say they take it."""
     suffix = "." + name.rpartition(".")[2]
-    if ".." in parts or "" in parts or suffix not in TYPES or len(name) > LONGEST_NAME or not file.is_file():
+    content = _content(name) if suffix in TYPES and len(name) <= LONGEST_NAME else None
+    if content is None:
         return Response("there is no such file", 404, media_type="text/plain")
-    return Response(file.read_bytes(), media_type=TYPES[suffix])
+    headers = {"vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers = _compressed(content), {**headers, "content-encoding": "gzip"}
+    return Response(content, media_type=TYPES[suffix], headers=headers)
+
+
+def _content(name: str) -> bytes | None:
+    parts = name.split("/")
+    file = (files("weaklab.page") / "static").joinpath(*parts)
+    return None if ".." in parts or "" in parts or not file.is_file() else file.read_bytes()
+
+
+@cache
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)

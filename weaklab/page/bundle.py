@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
+LATER = re.compile(r'\bimport\("([^"]+)"\)')
+COMMENT = re.compile(r"^[ \t]*(?://.*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/[ \t]*)\n", re.MULTILINE)
 NAMED = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 LISTED = re.compile(r"export\s*\{([^}]*)\};?\s*$")
 
@@ -14,6 +16,8 @@ LISTED = re.compile(r"export\s*\{([^}]*)\};?\s*$")
 @cache
 def bundle(name: str) -> str:
     """Return a module of the page with all that it imports in one text, which exports what the module exports.
+
+    Modules that are loaded later are in it as well. Comments and indentation are left out.
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ def view_names() -> list[str]:
 
 def style() -> str:
     """Return the style sheet of the widget: that of the page, and what differs in a notebook."""
-    return re.sub(r"\bmain(?=\.\w)", "section", _text("weaklab.css") + _text("widget.css"))
+    return re.sub(r"\bmain(?=\.\w)", "section", _bare(_text("weaklab.css") + _text("widget.css")))
 
 
 def _text(name: str) -> str:
@@ -59,7 +63,8 @@ def _collect(name: str, order: list[str], above: tuple[str, ...]) -> None:
     """Add a module to the order, after all that it imports."""
     if name in above:
         raise ValueError(f"modules import one another in a circle: {' -> '.join([*above, name])}")
-    for _, imported in IMPORT.findall(_text(name)):
+    text = _text(name)
+    for imported in [*(found[1] for found in IMPORT.findall(text)), *LATER.findall(text)]:
         _collect(_file(imported), order, (*above, name))
     if name not in order:
         order.append(name)
@@ -75,7 +80,17 @@ def _variable(name: str) -> str:
 
 def _without_imports(name: str, text: str) -> str:
     """Turn the imports of a module into names taken from objects."""
-    return IMPORT.sub(lambda found: f"const {{{_renamed(found[1])}}} = {_variable(_file(found[2]))};\n", text)
+    text = IMPORT.sub(lambda found: f"const {{{_renamed(found[1])}}} = {_variable(_file(found[2]))};\n", _bare(text))
+    return LATER.sub(lambda found: f"Promise.resolve({_variable(_file(found[1]))})", text)
+
+
+def _bare(text: str) -> str:
+    r"""Leave out comments on lines of their own, and indentation.
+
+    >>> _bare("/** What it does. */\n  a = 1; // one\n  // why\n  b = 2;\n")
+    'a = 1; // one\nb = 2;\n'
+    """
+    return re.sub(r"^[ \t]+", "", re.sub(COMMENT, "", text), flags=re.MULTILINE)
 
 
 def _renamed(names: str) -> str:

@@ -16,6 +16,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.page.shown import shown_record
 from weaklab.page.tabs import RefusedError
+from weaklab.project.at_hand import look
 from weaklab.project.quality import map_views
 from weaklab.project.record_values import RecordValues
 from weaklab.scheduling.asks import make_asks
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from weaklab.project.project import Project
     from weaklab.project.record_rows import RecordRows
     from weaklab.scheduling.views import Views
+    from weaklab.training.trainer import State
 
 MOST_DRAWN = 200_000
 """Of more records, this many are drawn, chosen at random."""
@@ -75,7 +77,7 @@ class PageMap:
 
     def __init__(self, project: Project) -> None:
         self._project, self._work = project, project.workspace
-        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._lock, self._values_lock, self._stop = threading.Lock(), threading.Lock(), threading.Event()
         self._ahead: Ahead[None] = Ahead()
         self._said = ""
         self._drawn: DrawnMap | None = None
@@ -96,7 +98,7 @@ class PageMap:
             There is nothing to map.
         """
         if self._drawn is not None:  # else there is no need to wait for a training
-            self._work.refresh()
+            look(self._work)
         rows, drawn = self._work.rows, self._drawn
         if drawn is None or drawn.of is not rows:
             return self._begin(rows)
@@ -189,16 +191,30 @@ class PageMap:
         return drawn
 
     def _current_values(self) -> RecordValues:
-        """Return votes, labels and confidence as of now, the same ones until something has changed."""
-        work = self._work
-        with work.working:
-            state, event = work.state(), work.snapshot.event
+        """Return votes, labels and confidence as of now, the same ones until something has changed.
+
+        While a training runs they are as of the last one, and nobody waits.
+        """
+        state, event = self._moment()
+        with self._values_lock:
             if self._values is None or self._values[0] is not state or self._values[1] != event:
-                found = RecordValues(self._project)
-                assert found.opinions is not None  # computed now, while nobody trains
-                self._values = state, event, found
+                self._values = state, event, RecordValues.now(self._project)
                 self._version += 1
             return self._values[2]
+
+    def _moment(self) -> tuple[State, int]:
+        """Return the last training and the last event."""
+        work = self._work
+        if not work.working.acquire(blocking=False):
+            hand = work.at_hand
+            known = None if hand is None else hand.newest(work)
+            if hand is not None and known is not None:
+                return hand.state, known.event
+            work.working.acquire()
+        try:
+            return work.state(), work.snapshot.event
+        finally:
+            work.working.release()
 
     # ---- selections
 

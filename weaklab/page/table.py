@@ -9,23 +9,23 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from weaklab.core.events import LABEL, UNDO, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import counted, some_of
-from weaklab.corpus.records import id_texts
 from weaklab.exchange.formats import write_table
 from weaklab.page.tabs import RefusedError, checked_name
 from weaklab.project.answering import append, event, flagged, label_names
+from weaklab.project.record_values import RecordValues
+from weaklab.project.records import RecordTable
+from weaklab.project.row_query import RowQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from weaklab.project.project import Project
-    from weaklab.project.records import RecordTable
 
 MOST_ROWS, MOST_TEXT = 200, 400
 """At most so many rows in one reply, and characters of each text."""
@@ -149,8 +149,9 @@ def _filters(given: Any) -> dict[str, str]:
 
 
 def filtered(project: Project, filters: Mapping[str, str], selected: Callable[[str], list[str]]) -> RecordTable:
-    """Return the records that filters leave, those that are cheap first."""
-    table = project.records
+    """Return the records that filters leave, those that are cheap first; no training is waited for."""
+    values = RecordValues.now(project)
+    table = RecordTable(RowQuery(values))
     if selection := filters.get("selection"):
         table = table.among(selected(selection), "chosen on the map")
     if label := filters.get("label"):
@@ -165,12 +166,11 @@ def filtered(project: Project, filters: Mapping[str, str], selected: Callable[[s
     if heuristic := filters.get("heuristic"):
         table = table.heuristic(heuristic, filters.get("vote") or None)
     if wrong := filters.get("wrong"):
-        y = project.workspace.snapshot.y
-        table = _among_rows(table, project, (votes_of(project, wrong) != y) & (y != ABSTAIN), wrong)
+        votes = votes_of(values, wrong)
+        table = _among_rows(table, values, (votes != values.codes) & (votes != ABSTAIN) & values.opinions.manual, wrong)
     if against := filters.get("against"):
-        mine = votes_of(project, filters.get("heuristic", ""))
-        other = votes_of(project, against)
-        table = _among_rows(table, project, (mine != other) & (mine != ABSTAIN), against)
+        mine, other = votes_of(values, filters.get("heuristic", "")), votes_of(values, against)
+        table = _among_rows(table, values, (mine != other) & (mine != ABSTAIN) & (other != ABSTAIN), against)
     if annotator := filters.get("annotator"):
         found = project.answers(annotator=annotator, kind=LABEL, standing=True)
         table = table.among(found["record"], f"labeled by {annotator}")
@@ -183,18 +183,17 @@ def filtered(project: Project, filters: Mapping[str, str], selected: Callable[[s
     return table
 
 
-def votes_of(project: Project, heuristic: str) -> NDArray[np.int8]:
+def votes_of(values: RecordValues, heuristic: str) -> NDArray[np.int8]:
     """Return the votes of one heuristic, int8 (n,)."""
-    votes = project.votes()
-    if heuristic not in votes.names:
-        raise RefusedError(f"no heuristic named {heuristic!r}; there are {some_of(votes.names)}")
-    return votes.L[:, votes.names.index(heuristic)]
+    names = values.opinions.votes.names
+    if heuristic not in names:
+        raise RefusedError(f"no heuristic named {heuristic!r}; there are {some_of(names)}")
+    return values.column(heuristic)
 
 
-def _among_rows(table: RecordTable, project: Project, mask: NDArray[np.bool_], heuristic: str) -> RecordTable:
-    """Keep the rows where a heuristic votes and a mask is true."""
-    rows = np.flatnonzero(mask & (votes_of(project, heuristic) != ABSTAIN))
-    return table.among(id_texts(project.corpus.ids.take(rows)), f"votes of {heuristic}")
+def _among_rows(table: RecordTable, values: RecordValues, mask: NDArray[np.bool_], heuristic: str) -> RecordTable:
+    """Keep the rows where a mask is true."""
+    return table.among(values.ids.filter(mask).to_pylist(), f"votes of {heuristic}")
 
 
 def as_row(record: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from weaklab.classifiers import WeakClassifier
 from weaklab.core.errors import HeuristicError, ProjectError
 from weaklab.core.labels import ABSTAIN
+from weaklab.project.record_values import with_known
 from weaklab.project.snapshot import names_in_use
 from weaklab.project.summary import ProjectFacts, Summary
 from weaklab.scheduling.asks import texts_of
@@ -223,12 +224,8 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     """Return probabilities float (n, k) in the order of the records and labels; manual and shared labels count as
     certain.
     """
-    P = work.state().P.copy()
-    y = known_labels(work)
-    labeled = y != ABSTAIN
-    for code in range(P.shape[1]):
-        np.copyto(P[:, code], y == code, where=labeled)
-    return P
+    P = work.state().P
+    return with_known(P, known_labels(work))
 
 
 def votes(work: Workspace, /) -> Votes:

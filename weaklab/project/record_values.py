@@ -58,6 +58,34 @@ class RecordValues:
     def __init__(self, project: Project) -> None:
         self.project = project
 
+    @classmethod
+    def now(cls, project: Project) -> RecordValues:
+        """Return what is known without a wait for a training that runs: then it is as of the last one.
+
+        There is a wait for the first training of all, and for the first one after the records, the labels or the
+        committee were changed.
+        """
+        found, working = cls(project), project.workspace.working
+        if working.acquire(blocking=False):
+            try:
+                assert found.opinions is not None  # computed now, while nobody trains
+            finally:
+                working.release()
+        else:
+            found._take_at_hand()
+        return found
+
+    def _take_at_hand(self) -> None:
+        """Take over what is known as of the last training, if that was of the same records, and what people say now."""
+        work = self.project.workspace
+        hand = work.at_hand
+        known = None if hand is None else hand.newest(work)
+        if hand is not None and known is not None:
+            shared, state = work.shared(known, hand.cache), hand.state
+            P = with_known(state.P, np.where(shared >= 0, known.y[shared], known.y))
+            self.corpus = hand.cache.corpus
+            self.opinions = Opinions(state.votes, P, known.y != ABSTAIN, shared)
+
     # ---- records
 
     @cached_property
@@ -225,6 +253,18 @@ class RecordValues:
         sources = self.ids.take(opinions.shared[rows[shared]]).to_pylist() if len(shared) else []
         found[shared] = [f"near-duplicate of {source}" for source in sources]
         return found
+
+
+def with_known(P: NDArray[np.float64], y: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return probabilities in which the labels that are known count as certain.
+
+    >>> with_known(np.array([[0.4, 0.6], [0.4, 0.6]]), np.array([0, -1])).tolist()
+    [[1.0, 0.0], [0.4, 0.6]]
+    """
+    P, labeled = P.copy(), y != ABSTAIN
+    for code in range(P.shape[1]):
+        np.copyto(P[:, code], y == code, where=labeled)
+    return P
 
 
 def _no_opinions(labels: LabelNames) -> Opinions:

@@ -25,6 +25,7 @@ mount(document.getElementById("weaklab"), {
   tab: memory(() => sessionStorage, location.pathname),
   browser: memory(() => localStorage, location.pathname),
   keys: document,
+  reach: () => fetch("static/icon.svg", { method: "HEAD" }),
   opened: (project) => {
     document.title = `${plain(project.name)} · weaklab`;
   },

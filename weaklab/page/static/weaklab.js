@@ -11,32 +11,38 @@
 //   opened(project)  -> is told the facts about the project when they are there
 //   focused()        -> whether the keys of a person come here; without it they do
 //   silence          -> what to say while Python does not answer
+//   reach()          -> a promise that Python can be reached, where modules come from it
 //   image(field)     -> a promise of the address of an image
 //   save(path)       -> saves a file; without it a link does
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
-import { CommitteeView } from "./committee.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
-import { MapView } from "./map.js";
-import { Overview } from "./overview.js";
-import { PeopleView } from "./people.js";
-import { RulesView } from "./rules.js";
-import { TableView } from "./table.js";
 import { counted, plain } from "./text.js";
 
 const COLORS = 8;
 const LATE_SECONDS = 6;
+const AGAIN_MS = 1500;
 
-/** The views of a project: name, title, component, and whether somebody who may only look has it. */
+/** The views of a project: name, title, the promise of its component, and whether somebody who may only look has it. */
 export const VIEWS = [
-  ["label", "Label", LabelView, false],
-  ["table", "Table", TableView, true],
-  ["map", "Map", MapView, true],
-  ["committee", "Committee", CommitteeView, true],
-  ["rules", "Rules", RulesView, false],
-  ["people", "People", PeopleView, true],
+  ["label", "Label", () => LabelView, false],
+  ["table", "Table", () => import("./table.js").then((found) => found.TableView), true],
+  ["map", "Map", () => import("./map.js").then((found) => found.MapView), true],
+  ["committee", "Committee", () => import("./committee.js").then((found) => found.CommitteeView), true],
+  ["rules", "Rules", () => import("./rules.js").then((found) => found.RulesView), false],
+  ["people", "People", () => import("./people.js").then((found) => found.PeopleView), true],
 ];
+const OVERVIEW = ["overview", "Progress", () => import("./overview.js").then((found) => found.Overview), true];
+
+const components = new Map([["label", LabelView]]); // those whose modules are there
+
+/** Load the module of a view, unless it is there. Browsers do not ask again for a module that they did not get. */
+async function load([id, , made], transport) {
+  if (components.has(id)) return;
+  await transport.reach?.();
+  components.set(id, await made());
+}
 
 export function mount(root, transport) {
   root.classList.add("weaklab");
@@ -95,15 +101,40 @@ function Looker({ project, transport }) {
     setStart(filters);
     setView(id);
   };
-  const views = [["overview", "Progress", Overview], ...VIEWS.filter(([, , , open]) => open)];
-  const View = views.find(([id]) => id === view)[2];
+  const views = [OVERVIEW, ...VIEWS.filter(([, , , open]) => open)];
   return html`
-    <header class="top"><p class="brand">weaklab</p><p class="where">${plain(project.name)}</p><${Views} views=${views} view=${view} setView=${open} /></header>
-    <${View} project=${project} transport=${transport} color=${colors(project.labels)} work=${null} open=${open} start=${start} />`;
+    <header class="top"><p class="brand">weaklab</p><p class="where">${plain(project.name)}</p><${Views} views=${views} view=${view} setView=${open} transport=${transport} /></header>
+    <${View} view=${views.find(([id]) => id === view)} project=${project} transport=${transport} color=${colors(project.labels)} work=${null} open=${open} start=${start} />`;
 }
 
-function Views({ views, view, setView }) {
-  return html`<nav aria-label="Views">${views.map(([id, title]) => html`<button key=${id} class="plain" aria-current=${id === view ? "page" : undefined} onClick=${() => setView(id)}>${title}</button>`)}</nav>`;
+function Views({ views, view, setView, transport }) {
+  const soon = (one) => load(one, transport).catch(() => {}); // who points at a button is about to press it
+  return html`<nav aria-label="Views">${views.map((one) => html`<button key=${one[0]} class="plain" aria-current=${one[0] === view ? "page" : undefined}
+    onPointerEnter=${() => soon(one)} onFocus=${() => soon(one)} onClick=${() => setView(one[0])}>${one[1]}</button>`)}</nav>`;
+}
+
+/** A view, once its module is there; it is asked for again as long as nobody answers. */
+function View({ view, ...given }) {
+  const [{ failed }, setState] = useState({});
+  const [id] = view;
+  useEffect(() => {
+    let timer;
+    let left = false;
+    const look = async () => {
+      const there = await load(view, given.transport).then(() => true, () => false);
+      if (left) return;
+      setState({ failed: !there }); // draws the view that is there
+      if (!there) timer = setTimeout(look, AGAIN_MS);
+    };
+    if (!components.has(id)) look();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [id]);
+  const Component = components.get(id);
+  if (Component) return html`<${Component} ...${given} />`;
+  return html`<main class="door" aria-busy="true">${failed && html`<p role="status">This view is not loaded yet: the server does not answer.</p>`}</main>`;
 }
 
 /** Label -> the number of its colour. */
@@ -155,12 +186,11 @@ function Desk({ name, project: opened, transport, leave }) {
   const news = work.project; // labels and files may have been changed since the page was opened
   const project = news ? { ...opened, labels: news.label_names, load_errors: news.load_errors } : opened;
   const color = colors(project.labels);
-  const View = VIEWS.find(([id]) => id === view)[2];
   return html`
     <header class="top">
       <p class="brand">weaklab</p>
       <p class="where">${plain(project.name)}</p>
-      <${Views} views=${VIEWS} view=${view} setView=${open} />
+      <${Views} views=${VIEWS} view=${view} setView=${open} transport=${transport} />
       <span class="space"></span>
       <${Saved} work=${work} />
       <button class="plain person" onClick=${leave} title="Label under another name">${plain(name)}</button>
@@ -171,7 +201,7 @@ function Desk({ name, project: opened, transport, leave }) {
     ${work.connected && held(work)}
     ${work.problem && !work.lockedOut && html`<p class="banner" role="alert">${plain(work.problem)}</p>`}
     ${project.load_errors.map((error) => html`<p class="banner" key=${error}>${plain(error)}</p>`)}
-    <${View} work=${work} project=${project} transport=${transport} color=${color} open=${open} start=${start} />
+    <${View} view=${VIEWS.find(([id]) => id === view)} work=${work} project=${project} transport=${transport} color=${color} open=${open} start=${start} />
     <div class="notices" role="log" aria-live="polite">${work.notices.map((one, i) => html`<p key=${i}>${plain(one.text)}</p>`)}</div>`;
 }
 
