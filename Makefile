@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench notebooks clean setup
+.PHONY: help demo test lint bench notebooks docs clean setup
 
 help:
 	@echo "make demo    label the bundled headlines and compare scheduled with random questions"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   the benchmarks (prints tables)"
 	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make docs    the documentation site, in site/html"
 	@echo "make clean   remove the environment and what the demo wrote"
 	@echo "PYTHON=python3.13 chooses the interpreter, VENV=DIR the environment"
 
@@ -41,5 +42,10 @@ bench: $(READY)
 notebooks: $(READY)
 	$(BIN)/python tests/test_notebooks.py
 
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/site/build.py site
+	@echo "open site/html/index.html"
+
 clean:
-	rm -rf $(VENV) weaklab-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) weaklab-demo site .mypy_cache .ruff_cache .pytest_cache

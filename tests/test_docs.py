@@ -1,5 +1,7 @@
 """What the documentation names must be there, and the other way round."""
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -11,10 +13,12 @@ from weaklab.classifiers import CLASSIFIERS
 from weaklab.cli.app import app
 from weaklab.features import FEATURES
 from weaklab.label_models import LABEL_MODELS
+from weaklab.project.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -37,10 +41,36 @@ def test_the_guide_names_every_label_model():
     assert set(named) == set(LABEL_MODELS.names())
 
 
-def test_links_in_the_documentation_lead_somewhere():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def text_without_code(page):
+    return re.sub(r"^```.*?^```$|`[^`\n]+`(?!\])", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def anchors(page):
+    """The anchors that GitHub gives the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    found = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.M)]
+    return {name if found[:n].count(name) == 0 else f"{name}-{found[:n].count(name)}" for n, name in enumerate(found)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_in_the_documentation_lead_to_files_and_headings(page):
+    for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text_without_code(page)):
+        path, _, place = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert not place or target.suffix != ".md" or place in anchors(target), f"{page.name}: {link}"
+
+
+def test_the_page_of_settings_says_the_default_of_each():
+    rows = re.findall(
+        r"^\| `(\w+)` \| `?([^|`]+)`? \|", (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8"), re.M
+    )
+    defaults = {name: value if value == "required" else json.loads(value) for name, value in rows}
+    new = Settings(labels=["a", "b"])
+    assert defaults == {
+        each.name: "required" if each.name == "labels" else getattr(new, each.name)
+        for each in dataclasses.fields(Settings)
+    }
 
 
 def test_names_that_settings_take_are_what_the_registries_hold():

@@ -51,8 +51,8 @@ def near_duplicates(
     """Return the row of each record's representative: int64 (n,); a record without duplicates is its own.
 
     Two records are duplicates if their :func:`normalised` texts are equal. They are near-duplicates if three conditions
-    hold: the Jaccard similarity |A & B| / |A | B| of their sets of character 5-grams is at least ``similarity``; both
-    have at least 20 of these; and both contain the same numbers and English negations in the same order, so that
+    hold: the Jaccard similarity ``|A & B| / |A | B|`` of their sets of character 5-grams is at least ``similarity``;
+    both have at least 20 of these; and both contain the same numbers and English negations in the same order, so that
     "flight 12" and "flight 13", or "I do like it" and "I do not like it", are different.
 
     Every member of a group is a near-duplicate of its representative, the record of smallest key. So similarity is not
@@ -248,7 +248,7 @@ def _candidates(buckets: Hashes) -> Rows:
 
 
 def _jaccard(readings: Sequence[str], left: Rows, right: Rows) -> NDArray[np.float64]:
-    """Return |A & B| / |A | B| of the sets of 5-grams, float (pairs,); 0 if a set is smaller than MIN_SHINGLES."""
+    """Return ``|A & B| / |A | B|`` of the sets of 5-grams, float (pairs,); 0 if a set is smaller than MIN_SHINGLES."""
     from scipy import sparse
 
     counts = np.array([len(reading) - SHINGLE + 1 for reading in readings])

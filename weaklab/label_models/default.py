@@ -83,7 +83,7 @@ class _Batches:
 class CommitteeModel(LabelModel):
     """Votes weighted by agreement, contradiction and duplication, classifiers on top; manual labels correct both.
 
-    P = softmax(Z), with
+    P = softmax(Z), with::
 
         Z_i = e^tau S_i + sum_c w_c (log f_c(i) - mean) + sum_j (d_j [L_ij = .] + [j votes on i] o_j) + b
 
@@ -93,11 +93,10 @@ class CommitteeModel(LabelModel):
       :func:`~weaklab.label_models.hierarchical.two_sided`. Copies of one another share one vote (:func:`vote_shares`);
       a vote with a confidence counts that share of it.
     - f_c are the scores of the members that have any, such as weak classifiers. These are weighted by w alone, their
-    votes not
-      counted a second time. With ``features`` there is one more: a cross-fitted classifier that learns from what the
-      others say of all records (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels records that
-      nobody votes on. With sentence vectors, manual labels alone teach a part of it, or all where votes teach
-      nothing. If it leaves a class at under a quarter or over four times what the others gave it, with fewer than
+      votes not counted a second time. With ``features`` there is one more: a cross-fitted classifier that learns from
+      what the others say of all records (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels
+      records that nobody votes on. With sentence vectors, manual labels alone teach a part of it, or all where votes
+      teach nothing. If it leaves a class at under a quarter or over four times what the others gave it, with fewer than
       ``few_labels`` labels, it is dropped.
     - tau, w, d, o and b are found from the manual labels by penalised maximum likelihood. Without manual labels they
       keep their prior values: tau = 0, w = ``member_weight``, d = o = 0, and b = the log of the class balance if one is
