@@ -4,7 +4,20 @@ import http.client
 import json
 import re
 import threading
+import time
 from contextlib import contextmanager
+
+PATIENCE = 120
+"""Seconds after which a test fails that waits for a server."""
+
+
+def patient(what, seconds=PATIENCE):
+    """Yield again and again while a test waits for something; fail where it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come")
 
 
 class Client:
@@ -12,7 +25,7 @@ class Client:
 
     def __init__(self, port, link=None):
         self.port, self.cookie = port, None
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         if link:
             status, headers, _ = self.send("GET", link)
             assert status == 200
@@ -52,8 +65,9 @@ class Person(Client):
 
     def wait(self):
         """Wait until a record is there: the committee votes and is trained first."""
-        while not (found := self.sync(want=1))["queue"] and found["state"]["training"]["running"]:
-            pass
+        for _ in patient("a record"):
+            if (found := self.sync(want=1))["queue"] or not found["state"]["training"]["running"]:
+                return
 
     def sync(self, *messages, want=5):
         numbered = []
@@ -83,6 +97,7 @@ def running(project, port=0, password=None, **options):
             lifespan="off",
             ws="none",
             timeout_keep_alive=60,
+            timeout_graceful_shutdown=3,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -91,7 +106,8 @@ def running(project, port=0, password=None, **options):
         yield Running(port, access, page)
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the server does not end"
         page.calls.close()
         listening.close()
 

@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +25,7 @@ from weaklab.project.answering import flagged
 from weaklab.project.database import DATABASE
 
 pytest.importorskip("uvicorn", reason="the page needs the packages of the extra 'page'")
-from page_server import Client, Person, links, running
+from page_server import Client, Person, links, patient, running
 
 TEXTS = [f"{'prize' if i % 3 == 0 else 'lunch'} number {i} at {i % 7}" for i in range(90)]
 QUERIES = {
@@ -370,8 +369,7 @@ def test_labels_are_counted_while_somebody_answers_without_a_pause(server, proje
 def test_table_and_map_answer_as_of_the_last_training_while_one_runs(server, project):
     person = server.person("Ann")
     project.label("1", "spam", annotator="Bo")
-    while "making" in (drawn := person.get("/api/map")):
-        time.sleep(0.05)
+    drawn = next(made for _ in patient("the map") if "making" not in (made := person.get("/api/map")))
     begun, end = threading.Event(), threading.Event()
 
     def train():
@@ -604,8 +602,7 @@ def test_a_signal_ends_the_server_cleanly_while_somebody_labels(tmp_path, kind):
 
     busy = threading.Thread(target=label)
     busy.start()
-    while len(stored) < 5 and busy.is_alive():
-        busy.join(0.05)
+    next(None for _ in patient("an answer") if len(stored) >= 5 or not busy.is_alive())
     process.send_signal(kind)
     _, errors = process.communicate(timeout=30)
     busy.join()

@@ -202,7 +202,7 @@ def test_one_of_many_labels_is_found_by_typing(browser, tmp_path):
             page.click("text=Table")
             page.wait_for_selector("#row-0 .text")
             with page.expect_response("**/api/records/label"):
-                page.select_option("[aria-label='Give another label']", "card_arrival_40")
+                page.select_option("[aria-label='Give a label']", "card_arrival_40")
             assert "card_arrival_40" in [label for _, _, label in standing(project)]
 
 

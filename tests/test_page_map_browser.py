@@ -10,7 +10,7 @@ from page_server import running  # noqa: E402
 from test_page import make  # noqa: E402
 from test_page_browser import axe  # noqa: E402
 
-FRAMES = """async ([few, many]) => {
+FRAMES = """async (n) => {
     const { Scatter } = await import("/static/scatter.js");
     const canvas = document.createElement("canvas");
     Object.assign(canvas.style, { position: "fixed", inset: 0, width: "900px", height: "600px" });
@@ -18,22 +18,31 @@ FRAMES = """async ([few, many]) => {
     const nothing = () => {};
     const scatter = new Scatter(canvas, { hover: nothing, click: nothing, choose: nothing, moved: nothing });
     scatter.resize();
-    const times = {};
-    for (const n of [few, many, few, many]) {
-        scatter.setPlaces(Uint16Array.from({ length: 2 * n }, (_, i) => (i * 40503 + i * i) % 65536));
-        scatter.setKinds(new Uint8Array(n).map((_, i) => i % 4), new Uint8Array(n), null);
-        scatter.setColors({ card: 0xffffffff, faint: 1, ink: 2, accent: "#000", kinds: [1, 2, 3, 4] });
-        const start = performance.now();
-        for (let i = 0; i < 20; i++) {
-            scatter.zoomBy(i % 2 ? 1.2 : 1 / 1.2);
-            scatter.pan(i, -i);
-            scatter.paint();
-        }
-        times[n] = Math.min(times[n] ?? Infinity, (performance.now() - start) / 20);
+    scatter.setPlaces(Uint16Array.from({ length: 2 * n }, (_, i) => (i * 40503 + i * i) % 65536));
+    scatter.setKinds(new Uint8Array(n).map((_, i) => i % 4), new Uint8Array(n), null);
+    const kinds = [1, 2, 3, 4].map((i) => 0xff000000 + 40 * i);
+    scatter.setColors({ card: 0xffeeeeee, faint: 1, ink: 2, accent: "#000", kinds });
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    for (let i = 0; i < 20; i++) await frame();
+    const [times, start] = [[], performance.now()];
+    let before = await frame();
+    for (let i = 0; i < 60; i++) {
+        scatter.pan(i < 30 ? 5 : -5, 3);
+        scatter.zoomBy(i < 30 ? 1.04 : 1 / 1.05);
+        const now = await frame();
+        times.push(now - before);
+        before = now;
     }
+    for (let i = 0; i < 200 && (scatter.moving || scatter.drawing || scatter.stale); i++) await frame();
+    await frame();
+    const pixels = () => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const moved = pixels();
+    scatter.redraw();
+    scatter.paint();
+    const same = pixels().every((value, i) => value === moved[i]);
     scatter.stop();
     canvas.remove();
-    return [times[few], times[many]];
+    return [times.sort((a, b) => a - b)[30], same, new Set(moved).size > 3];
 }"""
 
 
@@ -134,6 +143,55 @@ def test_points_are_read_chosen_and_labeled_by_keyboard_alone(browser, project):
         assert page.troubles == []
 
 
+def test_fingers_move_zoom_and_choose(browser, project):
+    with running(project) as server:
+        page = show(browser, server, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+        touch = page.context.new_cdp_session(page)
+        page.locator(".plot canvas").scroll_into_view_if_needed()
+        box = page.locator(".plot canvas").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+        def fingers(*moves):
+            """Each move has the places of all fingers, from the middle of the map."""
+            for i, places in enumerate([*moves, moves[-1], moves[-1], []]):  # they rest before they are lifted
+                kind = "touchStart" if i == 0 else "touchMove" if places else "touchEnd"
+                points = [{"x": x + dx, "y": y + dy, "id": n} for n, (dx, dy) in enumerate(places)]
+                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+                page.wait_for_timeout(20)
+            page.wait_for_timeout(250)
+
+        def parts():
+            """Return the number of records in nine parts of what is in sight."""
+            return [int(found.split()[0]) for found in page.locator(".regions tbody td:nth-child(2)").all_inner_texts()]
+
+        page.click(".regions summary")
+        page.wait_for_selector(".regions tbody tr")
+        whole = parts()
+        assert sum(whole) == 90
+        fingers([(-20, 0), (20, 0)], *([(-20 - i, 0), (20 + i, 0)] for i in range(10, 101, 10)))
+        pinched = parts()
+        assert 0 < sum(pinched) < 90
+        fingers([(-120, 0), (120, 0)], *([(-120 + i, 0), (120 - i, 0)] for i in range(10, 101, 10)))
+        assert sum(parts()) == 90
+        before = parts()
+        fingers([(0, 0)], *([(0, -i)] for i in range(20, 161, 20)))
+        assert parts() != before
+        assert page.locator(".bulk b").count() == 1  # nothing was chosen by it
+        page.tap("button:has-text('Whole map')")
+        page.tap("button:has-text('Lasso')")
+        page.locator(".plot canvas").scroll_into_view_if_needed()
+        box = page.locator(".plot canvas").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        wide, high = 0.49 * box["width"], 0.49 * box["height"]
+        turns = [2 * math.pi * i / 24 for i in range(24)]
+        fingers(*([(wide * math.cos(turn), high * math.sin(turn))] for turn in turns))
+        chosen = int(page.inner_text(".bulk b >> nth=1"))
+        assert chosen > 20
+        page.tap(".give:has-text('ham')")
+        said(page, f"{chosen} records labeled ham")
+        assert page.troubles == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_the_map(browser, project, scheme):
     with running(project) as server:
@@ -157,10 +215,15 @@ def test_axe_finds_nothing_on_the_map(browser, project, scheme):
         assert page.troubles == []
 
 
-def test_a_frame_of_a_hundred_thousand_points_takes_no_more_than_its_share(browser, project):
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_a_hundred_thousand_points_move_smoothly_and_come_to_rest_where_they_belong(browser, project, ratio):
     with running(project) as server:
-        page = show(browser, server)
-        few, many = page.evaluate(FRAMES, [20_000, 100_000])
-        print(f"a frame of 20,000 points takes {few:.1f} ms, one of 100,000 {many:.1f} ms")
-        assert many < 12 * few
+        page = show(browser, server, device_scale_factor=ratio)
+        for _ in range(3):  # others may use the machine
+            took, same, drawn = page.evaluate(FRAMES, 100_000)
+            print(f"a frame takes {took:.0f} ms, {1000 / took:.0f} a second")
+            assert (same, drawn) == (True, True)
+            if took < 34:
+                break
+        assert took < 34
         assert page.troubles == []

@@ -85,8 +85,17 @@ def test_a_record_is_settled_and_the_undo_is_ones_own(project):
         ):
             assert person.send("POST", "/api/people/settle", {"annotator": "Cid", **body})[0] in (400, 409)
         assert person.send("GET", "/api/people/nonsense")[0] == 400
-        person.post("/api/people/undo", {"annotator": "Cid", "event": event})
+        back = person.post("/api/people/undo", {"annotator": "Cid", "event": event})
+        assert (back["event"], back["row"]["record"]["id"], back["row"]["label"]) == (event, "6", row["label"])
         assert person.get("/api/people")["disputes"] == 3
+        events = [
+            person.post("/api/people/settle", {"annotator": "Cid", "record": record, "label": "ham"})["event"]
+            for record in ("2", "20")
+        ]
+        person.post("/api/people/settle", {"annotator": "Dan", "record": "11", "label": "ham"})
+        found = [person.post("/api/people/undo", {"annotator": "Cid"}) for _ in range(3)]
+        assert [one["event"] for one in found] == [events[1], events[0], None]
+        assert [one["row"]["record"]["id"] for one in found[:2]] == ["20", "2"]
 
 
 def test_disagreements_and_label_errors_by_keyboard(browser, project):
@@ -102,6 +111,15 @@ def test_disagreements_and_label_errors_by_keyboard(browser, project):
             page.keyboard.press(key)
             page.wait_for_function(f"() => document.querySelector('.bar-of-review p').innerText.includes('of {left}')")
         assert project.disputes().set_index("record").loc["6", ["label", "settled_by"]].tolist() == ["spam", "Cid"]
+        page.reload()
+        page.click("nav button:has-text('People')")
+        page.wait_for_function("() => document.querySelector('.bar-of-review p')?.innerText.includes('of 2')")
+        page.keyboard.press("u")  # what was done before the reload, the newest first
+        page.wait_for_function("() => document.querySelector('.bar-of-review p').innerText.includes('of 3')")
+        assert page.inner_text(".review h2").split()[-1] == "6"
+        page.keyboard.press("u")
+        page.wait_for_selector("text=nothing to undo")
+        assert project.disputes()["settled_by"].isna().all()
         page.click("#tab-errors")
         page.wait_for_selector(".why")
         assert page.inner_text(".review h2").split()[-1] == "20"
@@ -145,7 +163,7 @@ def test_empty_projects_and_one_label(browser, tmp_path):
         with running(project) as server:
             page = opened(browser, f"http://127.0.0.1:{server.port}{server.link}")
             page.click("nav button:has-text('People')")
-            page.wait_for_selector("text=People agree on every record")
+            page.wait_for_selector("text=No record was labeled by several people yet")
             page.click("#tab-errors")
             page.wait_for_selector("text=No label is contradicted")
             page.click("#tab-agreement")

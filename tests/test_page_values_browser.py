@@ -13,7 +13,7 @@ import weaklab
 from weaklab.project.database import DATABASE
 
 skip_without_browser()
-from page_server import running  # noqa: E402
+from page_server import patient, running  # noqa: E402
 from test_page import make, standing  # noqa: E402
 from test_page_browser import all_stored, press, shown, until, url  # noqa: E402
 
@@ -157,7 +157,9 @@ def test_a_swipe_accepts_or_skips_and_a_scroll_does_neither(browser, tmp_path):
                 touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
             touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-        while page.locator(".choice.suggested").count() == 0:
+        for _ in patient("a suggestion"):
+            if page.locator(".choice.suggested").count():
+                break
             page.tap(".choice >> nth=0")
             all_stored(page)
         accepted, label = shown(page), page.inner_text(".choice.suggested .name")

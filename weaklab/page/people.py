@@ -81,14 +81,41 @@ class PagePeople:
         return {"event": stored.id}
 
     def undo(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Take back a label of :meth:`settle`, which only the person who gave it can do."""
+        """Take back a label of :meth:`settle`, which only the person who gave it can do.
+
+        ``event`` is its number; without it the newest one that stands is taken back, whenever it was given. Return the
+        number and the ``row`` of the record; the number is None where there is nothing to take back.
+        """
         annotator, number = checked_name(given.get("annotator")), given.get("event")
+        found = self._newest(annotator) if number is None else self._settled(annotator, number)
+        if found is None:
+            return {"event": None, "row": None}
+        self._project.undo(found.id)
+        return {"event": found.id, "row": self._row(found.record)}
+
+    def _newest(self, annotator: str) -> Event | None:
+        """Return the newest label of :meth:`settle` of a person that stands."""
+        undone: set[int | None] = set()
+        for event in self._project.workspace.journal.newest_first(annotator):
+            if event.kind == UNDO:
+                undone.add(event.undoes)
+            elif event.kind == LABEL and event.picked_by == SETTLED and event.id not in undone:
+                return event
+        return None
+
+    def _settled(self, annotator: str, number: Any) -> Event:
         journal = self._project.workspace.journal
         found = journal.events(number - 1, 1) if type(number) is int and 1 <= number <= journal.last_event() else []
         if not found or found[0].annotator != annotator or found[0].picked_by != SETTLED:
             raise RefusedError("there is no such label of yours to take back")
-        self._project.undo(number)
-        return {"record": found[0].record}
+        return found[0]
+
+    def _row(self, record: str) -> dict[str, Any]:
+        """Return a record as those that are to be settled, with what is known of it there."""
+        _, errors = self._held.get(ERRORS, (None, []))
+        listed = (row for row in [*self._disputes(settled=False), *errors] if row["record"] == record)
+        label = self._project.workspace.refresh().manual_labels.get(record)
+        return self._shown(next(listed, {"record": record, "label": label}))
 
     # ---- within
 

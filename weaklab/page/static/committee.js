@@ -38,7 +38,8 @@ export function CommitteeView({ work, project, transport, color, open }) {
     <header><h1>Committee</h1><span class="space"></span><button class="plain" disabled=${busy} onClick=${look}>${busy ? "Looking …" : "Read edited files again"}</button></header>
     ${problem && html`<p class="banner" role="alert">${plain(problem)}</p>`}
     ${found.load_errors.filter((error) => !told.includes(error)).map((error) => html`<p class="banner" role="alert" key=${error}>${plain(error)}</p>`)}
-    <div class="scroll" tabindex="0" role="region" aria-label="Heuristics"><table class="lfs">
+    ${!rows.length && html`<p class="nothing">There is no heuristic yet.<br />${!reader && html`<span class="quiet">Select words in a record and press <kbd>r</kbd> to make a rule, or write a labeling function into a file in labeling_functions/; it is read by itself.</span>`}</p>`}
+    ${rows.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Heuristics"><table class="lfs">
       <thead><tr><th scope="col">Heuristic</th><th scope="col">Votes</th><th scope="col">Coverage</th><th scope="col">Conflicts</th><th scope="col">Right on your labels</th><th scope="col">Wrong</th><th scope="col">Faults</th>${!reader && html`<th scope="col"><span class="hidden">Repairs</span></th>`}</tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.name}>
         <th scope="row"><button class="plain" onClick=${() => open("table", { heuristic: row.name })} title="Show the records on which it votes">${breakable(row.name)}</button><small title=${plain(row.location)}>${plain(row.location.split(/[/\\]/).at(-1))}</small></th>
@@ -49,7 +50,7 @@ export function CommitteeView({ work, project, transport, color, open }) {
         <td class="number">${row.wrong ? html`<button class="plain" onClick=${() => open("table", { wrong: row.name })} aria-label=${`Show the ${counted(row.wrong, "record")} that ${row.name} got wrong`}>${row.wrong}</button>` : "0"}</td>
         <td class=${`number ${row.faults ? "bad" : ""}`}>${row.faults.toLocaleString("en")}</td>
         ${!reader && html`<td>${!row.learns && html`<button class="plain" onClick=${() => open("rules", { heuristic: row.name })} aria-label=${`Repair ${plain(row.name)}`}>Repair</button>`}</td>`}</tr>`)}</tbody>
-    </table></div>
+    </table></div>`}
     ${found.faults.length > 0 && html`<details><summary>${counted(found.faults.length, "kind")} of faults</summary><ul class="faults">${found.faults.map((fault, i) => html`<li key=${i}>${plain(fault)}</li>`)}</ul></details>`}
     ${rows.length > 1 && rows.length <= MOST_IN_MATRIX && html`<${Matrix} found=${found} open=${open} />`}
   </main>`;

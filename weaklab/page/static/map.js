@@ -13,6 +13,7 @@ const KEEP = 300; // records
 const MOST_STEPS = 500; // points that j and k go through
 const NONE = 255;
 const STEPS = 5; // of confidence
+const MANY = 14; // kinds that are in sight in the legend
 const TOOLS = [["move", "Move", "m"], ["lasso", "Lasso", "l"], ["rectangle", "Rectangle", "r"]];
 
 /** What the points show: kinds with name, class of the colour and number of the shape, and the kind of a value. */
@@ -280,13 +281,13 @@ export function MapView({ project, transport, color, work, open }) {
         <button class="tool" aria-label="Zoom out" onClick=${actions["-"]}>−</button><button class="tool" aria-label="Zoom in" onClick=${actions["+"]}>+</button><button class="tool" onClick=${actions.Home}>Whole map</button>
       </div>
     </div>
-    <div class="bulk">
+    <div class=${`bulk ${project.labels.length > 10 ? "many" : ""}`}>
       <p role="status">${facts && html`<b>${facts.drawn.toLocaleString("en")}</b>${sample ? html` of ${facts.records.toLocaleString("en")} records, drawn at random` : facts.drawn === 1 ? " record" : " records"}`}${nChosen ? html`, <b>${nChosen.toLocaleString("en")}</b> chosen` : ""}${said ? ` · ${said}` : ""}</p>
       <span class="space"></span>
       ${!reader && project.labels.slice(0, 10).map((label) => html`<button key=${label} class=${`give c${color(label)}`} onClick=${() => give(label)} title=${nChosen ? "Label what is chosen" : "Label the open record"}>
         <i class="dot"></i>${plain(label)}${!off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}
-      ${!reader && project.labels.length > 10 && html`<select aria-label="Give another label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
-        <option value="">other labels</option>${project.labels.slice(10).map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
+      ${!reader && project.labels.length > 10 && html`<select aria-label="Give a label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
+        <option value="">all ${project.labels.length} labels</option>${project.labels.map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
       ${!reader && html`<button class="plain" disabled=${!steps.length} onClick=${undo} title=${steps.length ? `take back ${steps.at(-1).said}` : ""}>Undo</button>`}
       ${!reader && html`<button class="plain" disabled=${!nChosen} onClick=${toTable}>Open in the table</button>`}
       ${!reader && html`<button class="plain" disabled=${!nChosen} onClick=${toRules}>Make a rule</button>`}
@@ -308,7 +309,7 @@ export function MapView({ project, transport, color, work, open }) {
         </section>`}
         <section aria-label="Legend">
           <h2>${{ label: "Label", confidence: "Confidence", conflict: "Votes" }[by] ?? "Vote"}${only.size > 0 && html`<button class="plain aside" onClick=${() => setOnly(new Set())}>Show all</button>`}</h2>
-          <ul class="legend" ref=${legend}>${(colored?.kinds ?? []).map((kind, i) => html`<li key=${kind.name} hidden=${kind.none && !colored.counts[i]}><button aria-pressed=${only.has(i)} class=${only.size && !only.has(i) ? "faint" : ""} onClick=${() => toggle(i)} title="Show these points alone">
+          <ul class="legend" ref=${legend}>${inOrder(colored).map(([kind, i]) => html`<li key=${kind.name} data-kind=${i} hidden=${kind.none && !colored.counts[i]}><button aria-pressed=${only.has(i)} class=${only.size && !only.has(i) ? "faint" : ""} onClick=${() => toggle(i)} title="Show these points alone">
             <svg class=${`mark ${kind.shape}`} viewBox="-1.3 -1.3 2.6 2.6" aria-hidden="true"><path d=${outlineOf(kind.n)} /></svg><span class="name">${kind.name}</span><span class="number">${colored.counts[i].toLocaleString("en")}</span></button></li>`)}</ul>
           <p class="quiet ringed"><svg viewBox="-1.3 -1.3 2.6 2.6" aria-hidden="true"><circle r="0.9" /></svg>labeled by hand</p>
         </section>
@@ -317,6 +318,12 @@ export function MapView({ project, transport, color, work, open }) {
     </div>
     <p class="quiet foot" id="map-keys">${sample ? "A random part of the records is drawn; a choice holds these alone. " : ""}Shift and dragging draws a lasso. Arrows, <kbd>+</kbd> <kbd>-</kbd> move and zoom, <kbd>x</kbd> chooses all in sight, <kbd>j</kbd> <kbd>k</kbd> read records, <kbd>Enter</kbd> opens one${reader ? "" : html`, digits label, <kbd>u</kbd> takes back`}.</p>
   </main>`;
+}
+
+/** The kinds with their numbers; of very many, those with the most points first. */
+function inOrder(colored) {
+  const kinds = (colored?.kinds ?? []).map((kind, i) => [kind, i]);
+  return kinds.length > MANY ? kinds.sort(([, a], [, b]) => colored.counts[b] - colored.counts[a]) : kinds;
 }
 
 /** The record that is pointed at; read aloud where the keys went to it. */
@@ -372,7 +379,8 @@ function regions(scatter, colored) {
 /** The colours of the page as numbers: those of the kinds stand in the legend. */
 function paints(canvas, legend) {
   const style = getComputedStyle(canvas);
-  const kinds = [...legend.querySelectorAll(".mark")].map((mark) => paint(getComputedStyle(mark).color));
+  const kinds = [];
+  for (const mark of legend.querySelectorAll(".mark")) kinds[mark.closest("li").dataset.kind] = paint(getComputedStyle(mark).color);
   return { card: paint(style.backgroundColor), faint: paint(style.borderTopColor), ink: paint(style.color), accent: style.outlineColor, kinds };
 }
 

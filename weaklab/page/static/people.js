@@ -58,6 +58,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
   const [at, setAt] = useState(0);
   const [settled, setSettled] = useState(false);
   const [done, setDone] = useState([]); // what was settled here: {event, place, row, label}
+  const [nothing, setNothing] = useState(false); // to undo
   const [said, setSaid] = useState("");
   const [problem, setProblem] = useState("");
   const [finding, setFinding] = useState(false);
@@ -110,6 +111,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
     try {
       const reply = await transport.ask("people/settle", { annotator: work.annotator, record: record.id, label, seconds });
       setDone([...done, { event: reply.event, place: at, row }]);
+      setNothing(false);
       setSaid(`${plain(record.id)} is ${plain(label)}`);
       const left = rows.filter((one) => one !== row);
       setRows(left);
@@ -122,20 +124,30 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
     }
     busy.current = false;
   };
+  // the last label that this person has settled, also before a reload or in another tab
   const undo = async () => {
-    const last = done.at(-1);
-    if (!last) return setSaid("nothing to undo here");
+    if (reader || busy.current) return;
+    busy.current = true;
     try {
-      await transport.ask("people/undo", { annotator: work.annotator, event: last.event });
-      setDone(done.slice(0, -1));
-      setRows([...rows.slice(0, last.place), last.row, ...rows.slice(last.place)]);
-      setTotal(total + 1);
-      setAt(last.place);
-      setSaid(`${plain(last.row.record.id)} is as it was`);
-      changed();
+      const { event, row: back } = await transport.ask("people/undo", { annotator: work.annotator });
+      if (event === null) {
+        setNothing(true);
+        setSaid("nothing to undo");
+      } else {
+        const here = done.find((one) => one.event === event);
+        const left = rows.filter((one) => one.record.id !== back.record.id);
+        const place = Math.min(here?.place ?? at, left.length);
+        setDone(done.filter((one) => one !== here));
+        setRows([...left.slice(0, place), here?.row ?? back, ...left.slice(place)]);
+        setTotal(total + 1 + left.length - rows.length);
+        setAt(place);
+        setSaid(`${plain(back.record.id)} is as it was`);
+        changed();
+      }
     } catch (error) {
       setProblem(error.message);
     }
+    busy.current = false;
   };
 
   const press = useRef();
@@ -172,7 +184,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
       <p role="status">${total ? html`<b>${at + 1}</b> of ${total.toLocaleString("en")}` : ""}${said ? html`${total ? " · " : ""}${said}` : ""}</p>
       ${kind === "disputes" && (facts?.settled > 0 || settled) && html`<label class="switch"><input type="checkbox" checked=${settled} onChange=${(event) => setSettled(event.target.checked)} /> Settled ones</label>`}
       <span class="space"></span>
-      ${!reader && html`<button class="plain" disabled=${!done.length} onClick=${undo}>Undo${!settings.off && html`<kbd>${keyName(byAction.undo)}</kbd>`}</button>`}
+      ${!reader && html`<button class="plain" disabled=${nothing} onClick=${undo}>Undo${!settings.off && html`<kbd>${keyName(byAction.undo)}</kbd>`}</button>`}
       <button class="plain" disabled=${at === 0} onClick=${() => go(-1)}>Back${!settings.off && html`<kbd>←</kbd>`}</button>
       <button class="plain" disabled=${at >= rows.length - 1} onClick=${() => go(1)}>Next${!settings.off && html`<kbd>→</kbd>`}</button>
     </div>
@@ -204,7 +216,7 @@ function Review({ kind, facts, project, transport, color, work, changed }) {
               ${many && html`<button class="choice more" onClick=${() => setFinding(true)}><span class="name">All ${project.labels.length} labels</span>${!settings.off && html`<span class="hints"><kbd>${byAction.find}</kbd></span>`}</button>`}
             </div></div>`}
         </div>`
-      : html`<div class="card empty"><p>${kind === "errors" ? "No label is contradicted by the committee." : settled ? "Nobody has settled a record yet." : "People agree on every record that several of them labeled."}</p></div>`}
+      : html`<div class="card empty"><p>${kind === "errors" ? "No label is contradicted by the committee." : settled ? "Nobody has settled a record yet." : facts && !facts.pairs.length ? "No record was labeled by several people yet." : "People agree on every record that several of them labeled."}</p></div>`}
     <p class="quiet foot">${kind === "errors"
       ? "Labels that the committee gives a low probability when it is trained without them, the lowest first. What you choose confirms or corrects the label."
       : "What you choose stands, whatever others say, until it is undone."}</p>

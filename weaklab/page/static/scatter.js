@@ -1,4 +1,5 @@
-// Points on a canvas: drawn pixel by pixel into one image, which is fast without a graphics card, too.
+// Points on a canvas: drawn pixel by pixel into one image, which is fast without a graphics card, too. While the map is
+// moving, the last whole image is shown where it is by then, and the next one is made a part in each frame.
 //
 // Places are numbers from 0 to 1, across and down. `kinds` says for each point which kind it is; a kind has a colour
 // and a shape, and may be switched off: then its points are faint, and nobody can point at them or choose them.
@@ -7,8 +8,9 @@ const CELLS = 128; // the points are sorted into so many columns and rows of cel
 const MOST_ZOOM = 100;
 const NEAR = 10; // pixels
 const STILL = 5; // pixels; a pointer that has moved less has clicked
-const SLOW_MS = 24; // a frame that took longer: points are drawn smaller while the map is moving
+const FRAME_MS = 8; // for the points in one frame while the map is moving
 const REST_MS = 160;
+const AT_ONCE = 2000; // points between two looks at the clock
 const SHAPES = 5;
 const [OFF, REST, FRONT, MANUAL] = [1, 2, 4, 8]; // layers of points
 
@@ -62,7 +64,7 @@ export class Scatter {
     this.kinds = new Uint8Array(this.n);
     this.manual = new Uint8Array(this.n);
     this.chosen = new Uint8Array(this.n);
-    this.layers = null;
+    this.layers = this.drawing = this.picture = null;
     this.nChosen = 0;
     this.at = this.marked = -1;
     this.sort();
@@ -113,7 +115,7 @@ export class Scatter {
     if (wide === this.canvas.width && high === this.canvas.height && this.ratio === ratio) return;
     Object.assign(this.canvas, { width: wide, height: high });
     this.ratio = ratio;
-    this.image = null;
+    this.image = this.picture = null;
     if (this.whole) this.fit();
     this.redraw();
     this.paint(); // else it is white until the next frame
@@ -199,15 +201,16 @@ export class Scatter {
     this.moving = true;
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.rest(), REST_MS);
-    this.redraw();
+    this.stale = true;
+    this.repaint();
     this.told.moved();
   }
 
-  /** Nothing moves any more: draw with care again. */
+  /** Nothing moves any more: what is left to draw is drawn at once. */
   rest() {
     this.moving = false;
-    if (this.coarse) this.redraw();
-    this.coarse = false;
+    if (this.stale) this.drawing = null; // of where the map was
+    this.repaint();
   }
 
   /** Show all points, as large as there is room. */
@@ -236,6 +239,7 @@ export class Scatter {
   // ---- drawing
 
   redraw() {
+    this.drawing = null;
     this.stale = true;
     this.repaint();
   }
@@ -248,11 +252,29 @@ export class Scatter {
     cancelAnimationFrame(this.frame);
     this.frame = undefined;
     if (this.stopped || !this.ratio) return;
-    const start = performance.now();
-    if (this.stale) this.drawPoints();
-    this.context.putImageData(this.image, -this.margin, -this.margin);
+    const until = this.moving && this.picture ? performance.now() + FRAME_MS : Infinity;
+    if (this.stale && !this.drawing) this.begin();
+    if (this.drawing && this.goOn(until)) this.finish();
+    this.show();
     this.drawAbove();
-    this.coarse ||= this.moving && performance.now() - start > SLOW_MS;
+    if (this.drawing || this.stale) this.repaint();
+  }
+
+  /** Show the last image as it stands in the view of now. */
+  show() {
+    const { context, picture, canvas, ratio } = this;
+    const { view, size, margin } = this.pictured;
+    const scale = this.size / size;
+    const left = canvas.width / 2 + (view.x - this.view.x) * this.size * ratio - (canvas.width / 2 + margin) * scale;
+    const top = canvas.height / 2 + (view.y - this.view.y) * this.size * ratio - (canvas.height / 2 + margin) * scale;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.imageSmoothingEnabled = false;
+    const whole = scale === 1 && left <= 0 && top <= 0 && left + picture.width >= canvas.width && top + picture.height >= canvas.height;
+    if (!whole) {
+      context.fillStyle = `#${[0, 8, 16].map((bits) => ((this.colors.card >> bits) & 255).toString(16).padStart(2, "0")).join("")}`;
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }
+    context.drawImage(picture, Math.round(left), Math.round(top), Math.round(picture.width * scale), Math.round(picture.height * scale));
   }
 
   /** Pixels of the page from the middle of a point to its edge: the fewer there are, the larger. */
@@ -262,9 +284,10 @@ export class Scatter {
     return Math.max(1.2, Math.min(5.5, 0.2 * Math.sqrt(room)));
   }
 
-  drawPoints() {
+  /** Begin an image of the view of now. */
+  begin() {
     this.stale = false;
-    const radius = Math.max(1, Math.round(2 * this.radius * this.ratio * (this.coarse ? 0.6 : 1)) / 2);
+    const radius = Math.max(1, Math.round(2 * this.radius * this.ratio) / 2);
     const margin = Math.ceil(radius + 3 * this.ratio);
     const [wide, high] = [this.canvas.width + 2 * margin, this.canvas.height + 2 * margin];
     if (!this.image || this.image.width !== wide || this.image.height !== high) {
@@ -272,15 +295,38 @@ export class Scatter {
       this.pixels = new Uint32Array(this.image.data.buffer);
       this.sprites = new Map();
     }
-    this.margin = margin;
     this.pixels.fill(this.colors.card);
+    this.drawing = { view: this.view, size: this.size, margin, radius, passes: [], at: 0 };
     if (!this.n || !this.colors.kinds.length) return;
     const solid = this.n > 3000 ? 0.72 : 0.88;
     this.layers ??= this.sortIntoLayers();
-    if (this.on?.includes(0)) this.stamp(radius, 0.5, OFF, "faint");
-    if (this.nChosen) this.stamp(radius, 0.22, REST, "kind");
-    this.stamp(radius, this.nChosen ? 1 : solid, FRONT, "kind");
-    if (this.nManual) this.stamp(radius, 1, MANUAL, "ring");
+    const pass = (opacity, layer, how) => this.drawing.passes.push({ opacity, layer, how });
+    if (this.on?.includes(0)) pass(0.5, OFF, "faint");
+    if (this.nChosen) pass(0.22, REST, "kind");
+    pass(this.nChosen ? 1 : solid, FRONT, "kind");
+    if (this.nManual) pass(1, MANUAL, "ring");
+  }
+
+  /** Draw more points of the image until a moment; return whether it is whole. */
+  goOn(until) {
+    const { drawing } = this;
+    while (drawing.passes.length) {
+      const end = Math.min(this.n, drawing.at + AT_ONCE);
+      this.stamp(drawing, drawing.passes[0], end);
+      drawing.at = end < this.n ? end : 0;
+      if (!drawing.at) drawing.passes.shift();
+      if (performance.now() > until) break;
+    }
+    return !drawing.passes.length;
+  }
+
+  /** Take over the image that is whole. */
+  finish() {
+    const { image, drawing } = this;
+    if (this.picture?.width !== image.width || this.picture.height !== image.height) this.picture = new OffscreenCanvas(image.width, image.height);
+    this.picture.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
+    this.pictured = drawing;
+    this.drawing = null;
   }
 
   /** For each point the layers in which it is drawn, as bits. */
@@ -294,18 +340,17 @@ export class Scatter {
     });
   }
 
-  /** Draw the points of a layer: each as its kind says, or faint, or as a ring. */
-  stamp(radius, opacity, layer, how) {
+  /** Draw the points of a layer, from the one that it is the turn of: each as its kind says, or faint, or as a ring. */
+  stamp({ view, size, margin, radius, at }, { opacity, layer, how }, end) {
     const { across, down, kinds, pixels, layers } = this;
-    const scale = this.size * this.ratio;
+    const scale = size * this.ratio;
     const wide = this.image.width;
-    const margin = this.margin;
-    const left = this.canvas.width / 2 - this.view.x * scale + margin + 0.5;
-    const top = this.canvas.height / 2 - this.view.y * scale + margin + 0.5;
+    const left = this.canvas.width / 2 - view.x * scale + margin + 0.5;
+    const top = this.canvas.height / 2 - view.y * scale + margin + 0.5;
     const [right, bottom] = [wide - margin, this.image.height - margin];
     const colors = this.colors.kinds.map((color) => (how === "kind" ? color : how === "ring" ? this.colors.ink : this.colors.faint));
     const sprites = colors.map((_, kind) => this.sprite(how === "ring" ? how : how === "kind" ? shapeOf(kind) : 0, radius, opacity));
-    for (let i = 0; i < this.n; i++) {
+    for (let i = at; i < end; i++) {
       if (!(layers[i] & layer)) continue;
       const x = left + across[i] * scale;
       const y = top + down[i] * scale;

@@ -183,13 +183,13 @@ export function TableView({ project, transport, color, work, start, open }) {
       <label class="switch"><input type="checkbox" checked=${!!filters.conflict} onChange=${set("conflict")} /> Conflicts</label>
       <label class="switch"><input type="checkbox" checked=${!!filters.flagged} onChange=${set("flagged")} /> Flagged</label>
     </form>
-    <div class="bulk">
-      <p role="status"><b>${total.toLocaleString("en")}</b> of ${(found?.records ?? project.records).toLocaleString("en")} records${many ? html`, <b>${many.toLocaleString("en")}</b> chosen` : ""}${said ? ` · ${plain(said)}` : ""}</p>
+    <div class=${`bulk ${project.labels.length > 10 ? "many" : ""}`}>
+      <p role="status"><b>${total.toLocaleString("en")}</b> of ${counted(found?.records ?? project.records, "record")}${many ? html`, <b>${many.toLocaleString("en")}</b> chosen` : ""}${said ? ` · ${plain(said)}` : ""}</p>
       <span class="space"></span>
       ${!reader && project.labels.slice(0, 10).map((label) => html`<button key=${label} class=${`give c${color(label)}`} onClick=${() => give(label)} title=${many ? `Label what is chosen` : "Label the row with the cursor"}>
         <i class="dot"></i>${plain(label)}${!settings.off && (keysOfLabels.get(label) || []).slice(0, 1).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</button>`)}
-      ${!reader && project.labels.length > 10 && html`<select aria-label="Give another label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
-        <option value="">other labels</option>${project.labels.slice(10).map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
+      ${!reader && project.labels.length > 10 && html`<select aria-label="Give a label" value="" onChange=${(event) => { const label = event.target.value; event.target.value = ""; if (label) give(label); }}>
+        <option value="">all ${project.labels.length} labels</option>${project.labels.map((label) => html`<option key=${label} value=${label}>${plain(label)}</option>`)}</select>`}
       ${!reader && many > 0 && html`<button class="plain" onClick=${() => open("rules", everything ? { filters, total } : { ids: [...chosen] })}>Make a rule</button>`}
       ${!reader && html`<button class="plain" disabled=${!steps.length} onClick=${undo} title=${steps.length ? `take back ${steps.at(-1).said}` : ""}>Undo</button>`}
       ${!reader && html`<button class="plain" disabled=${!total} onClick=${() => { setEverything(!everything); setChosen(new Set()); }}>${everything ? "Choose none" : "Choose all"}</button>`}
@@ -229,7 +229,7 @@ function Row({ place, row, here, chosen, color, click }) {
     <span role="gridcell" class="pick" aria-label=${chosen ? "chosen" : "not chosen"}>${chosen ? "✓" : ""}</span>
     <span role="gridcell" class="id quiet">${plain(row.id)}</span>
     <span role="gridcell" class="text" dir="auto">${plain(row.text.replace(/\s+/g, " "))}</span>
-    <span role="gridcell" class="label">${row.label === null ? html`<span class="quiet">–</span>` : html`<i class=${`dot c${color(row.label)}`}></i>${plain(row.label)}`}</span>
+    <span role="gridcell" class="label">${row.label === null ? html`<span class="quiet">–</span>` : html`<i class=${`dot c${color(row.label)}`}></i><span class="name">${plain(row.label)}</span>`}</span>
     <span role="gridcell" class="number">${row.manual ? "manual" : percent(row.confidence)}</span>
     <span role="gridcell" class="votes-of quiet" title=${row.votes.map(([name, label]) => `${plain(name)}: ${plain(label)}`).join("\n")}>${counted(row.votes.length, "vote")}${against ? `, ${against} against` : ""}</span>
   </div>`;
