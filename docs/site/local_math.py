@@ -3,7 +3,7 @@
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import MathError, wrap_math_code
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -13,7 +13,7 @@ def mathml(node: nodes.math | nodes.math_block, block: bool) -> str:
     """Return a formula as MathML."""
     code = node.astext()
     try:
-        return tex2mathml(wrap_math_code(code, as_block=block), as_block=block)
+        return tex2mathml(code, as_block=block)
     except MathError as error:
         raise ExtensionError(f"{node.source}:{node.line}: the formula {code!r}: {error}") from None
 

@@ -57,6 +57,9 @@ def gain_of_group(P: NDArray[np.float64], labels: int) -> float:
 def gain_of_labels(expected_error: float, given: int, more: int) -> float:
     """Return the share of records by which more labels, spread over all records, are expected to raise the accuracy.
 
+    The error falls as a power of the number of labels, as in :func:`weaklab.evaluation.forecast.forecast`, whose curve
+    is that of Figueroa, Zeng-Treitler, Kandula and Ngo (2012); the exponent is :data:`CURVE`.
+
     Parameters
     ----------
     expected_error : share of the labels that are expected to be wrong

@@ -164,6 +164,10 @@ def drift(
         that they are alike, nan for imports of fewer than 30 records. ``drifts``: whether p is below 0.01 divided by
         the number of tests.
 
+    Notes
+    -----
+    The test is that of Pearson (1900), Philosophical Magazine 50; the correction for many tests is that of Bonferroni.
+
     Examples
     --------
     >>> L = np.array([[0]] * 50 + [[-1]] * 50, dtype=np.int8)

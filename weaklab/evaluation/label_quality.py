@@ -43,6 +43,8 @@ def confusion_counts(truth: NDArray[np.int64], labels: NDArray[np.int64], k: int
 def exact_figures(counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Return precision, recall and F1 of each class, float (k,), from a confusion matrix int (k, k + 1).
 
+    F1 is due to van Rijsbergen (1979), Information retrieval.
+
     >>> {name: values.tolist() for name, values in exact_figures(np.array([[1, 0, 0], [1, 0, 1]])).items()}
     {'precision': [0.5, nan], 'recall': [1.0, 0.0], 'f1': [0.6666666666666666, 0.0]}
     """

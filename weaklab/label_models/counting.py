@@ -104,7 +104,8 @@ MAX_WEIGHT = 3.0
 def coverage_weights(L: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return the weight of each heuristic, float (m,): 1 + ln(n / n_j), at most 3; n_j is how often it votes.
 
-    A heuristic that votes rarely was written for a narrow case, and is right more often where it votes.
+    A heuristic that votes rarely was written for a narrow case, and is right more often where it votes. The rule is
+    weaklab's own; `benchmarks.label_models` measures it.
 
     >>> coverage_weights(np.array([[0, -1], [1, -1], [0, 1], [1, -1]])).round(2).tolist()
     [1.0, 2.39]

@@ -43,7 +43,7 @@ TWO_SIDED, BY_CHANCE = 0.02, 0.01
 """A column is an annotator if this share of its votes, or more, is not for its most frequent class, or if a person
 would give one class with this probability or more; a smaller one makes it part of one."""
 VOTE_SCALE, CLASS_SCALE = 1.5, 0.3
-"""A vote of an unknown member adds 1.5 + 0.3 ln(k - 1) to its class: a single vote makes 82 % of two classes, 72 % of
+"""A vote of an unknown member adds 1.5 + 0.3 ln(k - 1) to its class: a single vote makes 82 % of two classes, 59 % of
 six."""
 RULES = 4.0
 """Where a quarter of the columns or more are of one class, these are functions; where fewer are, their votes count

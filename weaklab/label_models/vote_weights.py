@@ -119,6 +119,11 @@ def vote_weights(pairs: Pairs) -> Floats:
       how far the mean of all who vote the same class is above that of all;
     - c_j is the same for contradictions.
 
+    Notes
+    -----
+    kappa scales as Cohen (1960), A coefficient of agreement for nominal scales, does. The rule as a whole is weaklab's
+    own; `benchmarks.label_models` and `benchmarks.worlds` measure it, docs/mathematics.md explains it.
+
     Examples
     --------
     >>> broad, narrow = [0] * 90 + [0] * 10, [-1] * 90 + [1] * 10
@@ -167,7 +172,8 @@ def vote_shares(pairs: Pairs) -> Floats:
     """Return how much of a vote each member has of its own, float (m,) in (0, 1]: copies of one another share one vote.
 
     1 / (1 + sum_l r_jl), where r_jl goes from 0 to 1 as the share of equal votes among all votes of the two, and five
-    imagined ones that differ, goes from 0.8 to 1.
+    imagined ones that differ, goes from 0.8 to 1. That share is the index of Jaccard (1912), The distribution of the
+    flora in the alpine zone, New Phytologist 11; the rule is weaklab's own.
 
     >>> L = np.array([[0, 0, 1], [1, 1, 1], [0, 0, 0], [1, 1, 0]] * 500)
     >>> vote_shares(Pairs.of(L, np.ones(2000, dtype=int), 2)).round(2).tolist()

@@ -39,7 +39,7 @@ class Gains:
     shifted by one number for all records of the rule, so that on average they agree with the precision that was
     estimated for it. So what counts is what the labels say of the rule; that it agrees with members is no gain. The
     interval of the precision becomes that of the gain. What the label model's own classifier says of the records stays
-    as it is.
+    as it is. This way of counting is weaklab's own; `benchmarks.mined_rules` measures what accepted rules bring.
 
     Parameters
     ----------

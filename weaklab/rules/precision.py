@@ -32,6 +32,12 @@ class Prior:
     ----------
     strength : in labels
     slope : 1 where the committee's probabilities are taken as they are, 0 where they say nothing
+
+    References
+    ----------
+    Robbins (1956), An empirical Bayes approach to statistics, Berkeley Symposium 3; Skellam (1948), A probability
+    distribution derived from the binomial distribution by regarding the probability of success as variable between the
+    sets of trials, JRSS B 10, for counts with a beta prior.
     """
 
     strength: float = WITHOUT_LABELS[0]
