@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,32 @@ def test_links_in_the_documentation_lead_to_files_and_headings(page):
         target = page.parent / path if path else page
         assert target.exists(), f"{page.name}: {link}"
         assert not place or target.suffix != ".md" or place in anchors(target), f"{page.name}: {link}"
+
+
+def blocks(page, *languages):
+    """The code blocks of a page that are marked with one of the languages; "" are those without a mark."""
+    found = re.findall(r"^```(\w*)[^\n]*\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    return [code for language, code in found if language in languages]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_in_the_documentation_is_run_or_at_least_python(page):
+    for code in blocks(page, "python", "pycon") if page.name != "refusals.md" else ():  # test_refusals.py runs that
+        assert ">>> " in code, f"{page.name}: begin lines with >>>, which run, or mark the block as py:\n{code}"
+    for code in blocks(page, "py"):
+        compile(code, page.name, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_documentation_have_the_options_that_they_are_shown_with(page):
+    for code in blocks(page, "", "sh", "bash", "console"):
+        for line in re.findall(r"^(?:\$ )?weaklab .*$", code.replace("\\\n", " "), re.M):
+            words = shlex.split(line, comments=True)
+            name = words[words.index("weaklab") + 1]
+            if not name.startswith("-"):
+                known = {option for each in COMMANDS[name].params for option in (*each.opts, *each.secondary_opts)}
+                given = {word.split("=")[0] for word in words if re.match("--?[a-z]", word)}
+                assert given <= known | {"--help", "-h"}, f"{page.name}: {line}"
 
 
 def test_the_page_of_settings_says_the_default_of_each():

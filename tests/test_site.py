@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 import subprocess
@@ -119,6 +120,14 @@ def test_every_name_of_a_package_is_in_the_reference(package, names):
 
 def test_every_method_of_a_project_is_in_the_reference(names):
     assert {f"weaklab.Project.{name}" for name in vars(Project) if not name.startswith("_")} <= names
+
+
+def test_every_class_that_a_method_of_a_project_returns_is_in_the_reference(names):
+    described = {name.rsplit(".", 1)[1] for name in names if "." in name}
+    for name, method in vars(Project).items():
+        if callable(method) and not name.startswith("_"):
+            returned = re.findall(r"(?<![.\w])[A-Z]\w+", str(inspect.signature(method).return_annotation))
+            assert set(returned) - {"Any", "None", "NDArray", "Iterator", "Path"} <= described, name
 
 
 def test_every_command_is_in_the_reference_with_its_options_and_an_example(site):

@@ -11,15 +11,15 @@ sys.path.insert(0, str(HERE))
 
 project = "weaklab"
 author = "The weaklab authors"
-project_copyright = author
+project_copyright = f"{author}. Apache-2.0"
 version = release = weaklab.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "myst_nb",
     "sphinx_copybutton",
+    "accessible",
     "plain_docstrings",
     "local_math",
 ]
@@ -38,9 +38,9 @@ highlight_language = "none"
 
 # ---- reference
 
-autosummary_generate = False
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 autodoc_inherit_docstrings = True

@@ -84,7 +84,7 @@ def copy_pages(root: Path, to: Path) -> None:
     copy(root / "CHANGELOG.md", to / "CHANGELOG.md")
     copy_linked(root, to)
     start = (root / "README.md").read_text(encoding="utf-8")
-    write(to / "index.md", start)
+    write(to / "index.md", adapted(start))
 
 
 def copy_linked(root: Path, to: Path) -> None:
@@ -101,9 +101,15 @@ def copy(path: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix in (".md", ".ipynb"):
         text = path.read_text(encoding="utf-8")
-        write(to, re.sub(r"\]\(((?:\.\./)*)README\.md", r"](\1index.md", text))
+        write(to, adapted(text))
     else:
         shutil.copyfile(path, to)
+
+
+def adapted(text: str) -> str:
+    """Return a page for the site: the README is its start page; the empty line that ends a doctest is left out."""
+    text = re.sub(r"\]\(((?:\.\./)*)README\.md", r"](\1index.md", text)
+    return re.sub(r"\n\n```$", "\n```", text, flags=re.M)
 
 
 def write(path: Path, text: str) -> None:
@@ -126,14 +132,14 @@ def text_of(page: Path) -> str:
 
 
 def title_and_line(page: Path) -> tuple[str, str]:
-    """Return the heading of a page and the first sentence below it."""
+    """Return the heading of a page and the sentence below it, or "" where something else stands there."""
     text = text_of(page)
     heading = re.search(r"^# (.+)$", text, re.M)
     if heading is None:
         raise ValueError(f"{page} has no heading '# ...' at its top")
-    paragraphs = (p.strip() for p in text[heading.end() :].split("\n\n"))
-    prose = next((p for p in paragraphs if p and not re.match(r"[#|`>!<\-*]", p)), "")
-    return heading[1].strip(), re.split(r"(?<=[.:!?])\s", " ".join(prose.split()))[0]
+    first = text[heading.end() :].strip().split("\n\n")[0]
+    prose = "" if re.match(r"#|```|[|>!<*-]", first) else " ".join(first.split())
+    return heading[1].strip(), re.split(r"(?<=[.:!?])\s", prose)[0]
 
 
 def pages_of(section: Section, at: Path) -> list[Path]:
@@ -170,14 +176,10 @@ def begin(section: Section, at: Path) -> None:
     """Write the first page of a section, or add the navigation to the one that is there."""
     page = at / section.page
     others = pages_of(section, at)
-    if not section.patterns or not others:
-        return
-    head = (
-        page.read_text(encoding="utf-8")
-        if page.exists()
-        else f"# {section.title}\n\n{section.text}\n\n{listed(others, page)}"
-    )
-    write(page, head + toctree(relative(other, page) for other in others))
+    if others:
+        made = f"# {section.title}\n\n{section.text}\n\n{listed(others, page)}"
+        text = page.read_text(encoding="utf-8") if page.exists() else made
+        write(page, text + toctree(relative(other, page) for other in others))
 
 
 def write_pages(at: Path, root: Path = ROOT) -> None:

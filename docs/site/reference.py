@@ -2,12 +2,15 @@
 
 import ast
 import inspect
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+
+import plain_docstrings
 
 from weaklab.core.registry import Registry
 from weaklab.project.project import Project
@@ -37,6 +40,9 @@ def _all(package: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{package}.{name}" for name in names)
 
 
+PLOTS = tuple(
+    f"weaklab.report.plots.{name}" for name in vars(import_module("weaklab.report.plots")) if name.startswith("plot_")
+)
 TOPICS = [
     Topic(
         "session",
@@ -46,6 +52,22 @@ TOPICS = [
             "weaklab.project.session.Session",
             "weaklab.project.records.RecordTable",
             "weaklab.project.label_changes.ProjectLabels",
+        ),
+    ),
+    Topic(
+        "results",
+        "What calls of a project return",
+        "Most of these are shown as a table, in a terminal and in a notebook, and have their figures as attributes.",
+        (
+            *_all("weaklab.project", "receipt.ImportReceipt", "summary.Summary", "corrections.RecordChange"),
+            *_all("weaklab.project", "rule_changes.Accepted", "settings.Settings"),
+            *_all("weaklab.scheduling.asks", "Asks", "Ask"),
+            *_all("weaklab.core", "events.Event", "tables.Table"),
+            *_all("weaklab.evaluation", "evaluation.Evaluation", "audit.Estimate", "forecast.Forecast"),
+            *_all("weaklab.evaluation", "heuristic_analysis.HeuristicAnalysis", "label_quality.LabelQuality"),
+            *_all("weaklab.evaluation", "precision.PrecisionLabels", "reliability.Reliability", "preview.Preview"),
+            *_all("weaklab.evaluation.steps", "Disagreements", "Disagreement", "NextSteps", "Step"),
+            *_all("weaklab", "crowd.agreement.Agreement", "training.explanations.Explanation"),
         ),
     ),
     Topic(
@@ -108,7 +130,7 @@ TOPICS = [
         "Label models",
         "What turns votes into probabilities. Which to choose: :doc:`the guide </docs/guide>`.",
         (
-            *_all("weaklab", "label_model", "confidence", "compare_label_models"),
+            *_all("weaklab", "label_model", "confidence", "compare_label_models", "evaluation.compare.Comparison"),
             *_all("weaklab.label_models", "LABEL_MODELS", "LabelModel", "CommitteeModel", "MajorityVote"),
             *_all("weaklab.label_models", "CoverageVote", "WeightedVote", "DawidSkene", "OneCoin", "Glad"),
             *_all("weaklab.label_models", "HierarchicalDawidSkene", "TripletModel", "RefineryVote", "Crowdlab"),
@@ -139,13 +161,16 @@ TOPICS = [
         "scheduling",
         "Scheduling",
         "Which records are asked about next, from a pool or a stream, and records made near the decision boundary.",
-        ("weaklab.Scheduler", "weaklab.StreamSampler"),
+        ("weaklab.Scheduler", "weaklab.StreamSampler", "weaklab.scheduling.scheduler.Pick"),
     ),
     Topic(
         "simulation",
         "Simulation",
         "The labeling loop over arrays in memory, and what a strategy would have saved on records with known labels.",
-        ("weaklab.Loop", "weaklab.simulate", "weaklab.replay"),
+        (
+            *_all("weaklab", "Loop", "simulate", "replay"),
+            *_all("weaklab.simulation", "simulated_runs.Simulation", "simulate.StrategyPlan"),
+        ),
     ),
     Topic(
         "batch",
@@ -173,8 +198,8 @@ TOPICS = [
     Topic(
         "plots",
         "Plots",
-        "The plots of ``project.report()``, each alone, and those of simulations.",
-        (),
+        "The plots of ``project.report()``, each alone.",
+        PLOTS,
     ),
     Topic(
         "checks",
@@ -223,10 +248,17 @@ def found(name: str) -> object:
     raise LookupError(name)
 
 
-def summary_of(names: tuple[str, ...] | list[str]) -> str:
-    """Return a table of names with the first sentence of each; constants come with all of their text below."""
-    names = [name for name in names if "Project." in name or not is_data(found(name))]
-    return ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names)
+def summary_of(names: Iterable[str]) -> str:
+    """Return a table of names with the first sentence of each; constants come with all of their text below it."""
+    rows = [f"   * - :py:obj:`~{name}`\n     - {first_sentence(name)}" for name in names if not is_data(found(name))]
+    return "\n".join([".. list-table::\n   :class: summary\n   :widths: auto\n", *rows]) + "\n" if rows else ""
+
+
+def first_sentence(name: str) -> str:
+    """Return the first sentence of a docstring."""
+    text = " ".join((inspect.getdoc(found(name)) or "").split("\n\n")[0].split())
+    sentence = re.split(r"(?<=[a-z0-9)`'\"][.:])\s+(?=[A-Z`])", text)[0]
+    return plain_docstrings.short_names(sentence.removesuffix(":").removesuffix("."))
 
 
 def entry(name: str, bare: bool = False) -> str:
@@ -241,7 +273,7 @@ def entry(name: str, bare: bool = False) -> str:
 
 def is_data(value: object) -> bool:
     """Return whether a value is neither a class nor a function."""
-    return not (inspect.isclass(value) or inspect.isroutine(value))
+    return not (inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, property))
 
 
 def data_entry(name: str, value: object) -> str:
@@ -314,7 +346,7 @@ def project_page() -> str:
     parts = [heading("Project"), ".. currentmodule:: weaklab\n", ".. autoclass:: Project\n   :no-members:\n"]
     for title, names in project_sections():
         methods = [f"Project.{name}" for name in names]
-        parts += [heading(title[:1].upper() + title[1:], "-"), summary_of([f"Project.{name}" for name in names])]
+        parts += [heading(title[:1].upper() + title[1:], "-"), summary_of(f"weaklab.{name}" for name in methods)]
         parts += [project_entry(name) for name in methods]
     return "\n".join(parts)
 
