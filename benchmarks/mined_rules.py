@@ -3,16 +3,15 @@
     python -m benchmarks.mined_rules --data DIR --sets youtube,sms,trec --seeds 5
 
 The first 2,000 records of ``DIR/wrench/SET/train.json``; its weak labels and the default label model are the committee,
-with 50 labels drawn at random. Twenty rules are proposed, and of these at most five are added at once:
+with 50 labels drawn at random. ``--functions 0.33`` takes a third of the functions, drawn by the seed, as in a project
+that has just begun. Rules are proposed, and of these at most five are added at once:
 
-- ``best``: the first five, as ``propose_rules`` has them
-- ``sure``: the first five whose whole interval of the gain is above zero
-- ``firm``: the first five by a gain for which the precision is drawn harder towards what the committee expects: it
-  counts like fifty labels, not at most ten
-- ``new``: the first five whose label the classifier would not give to most of their records anyway
-- ``weak``: the first five, each vote with the low end of its precision as confidence
-- ``true``: the first five whose gold precision is above that of the committee on their records: what a person who reads
-  them well would do
+- ``best``: all that are proposed, at most five
+- ``three``: the first three
+- ``sure``: those whose whole interval of the gain is above zero
+- ``half``: all, each vote with a confidence of one half
+- ``true``: those whose gold precision is above that of the committee on their records: what a person who reads them
+  well would do
 
 Figures are points of accuracy on records without a label, against the committee as it was, on gold labels.
 """
@@ -35,11 +34,10 @@ from weaklab.core.tables import Table
 from weaklab.core.votes import Votes
 from weaklab.datasets import load_wrench
 from weaklab.rules import Rule
-from weaklab.rules.gain import Gains
 
-LABELS, PROPOSED, ACCEPTED = 50, 20, 5
+LABELS, ACCEPTED = 50, 5
 MOST_RECORDS = 2_000
-FIRM = 50
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class World:
     Attributes
     ----------
     votes : on n records, as the label model is fitted with
-    P : float (n, k), its probabilities; classifier : those of its own classifier, or None
+    P : float (n, k), its probabilities
     y, gold : int (n,)
     rules, held : the rules, and the rows and label of each
     model : makes the label model
@@ -57,7 +55,6 @@ class World:
 
     votes: Votes
     P: np.ndarray
-    classifier: np.ndarray | None
     y: np.ndarray
     gold: np.ndarray
     rules: Sequence[Rule]
@@ -78,14 +75,14 @@ class World:
             column[rows] = code
             columns.append(column)
             if sure is not None:
-                confidence[self.votes.L.shape[1] + place] = np.full(len(self.y), max(self.rules[j].precision_low, 0.01))
+                confidence[self.votes.L.shape[1] + place] = np.full(len(self.y), sure)
         L = np.column_stack([self.votes.L, *columns])
         votes = replace(self.votes, L=L, confidence=confidence, feature_proba=None, names=())
         return np.asarray(self.model().fit_predict_proba(votes, self.y))
 
 
-def world(folder: Path, seed: int) -> World:
-    """Return a committee of a data set with labels drawn at random."""
+def world(folder: Path, seed: int, share: float = 1.0) -> World:
+    """Return a committee of a data set, of this share of its functions, with labels drawn at random."""
     found = load_wrench(folder)
     rows = found.corpus.take(np.arange(min(len(found.corpus), MOST_RECORDS))).to_pylist()
     with (
@@ -94,13 +91,13 @@ def world(folder: Path, seed: int) -> World:
     ):
         records = [{"id": row["id"], "text": row["text"], "weak_labels": row["weak_labels"]} for row in rows]
         project.add_records(records, id="id", text="text", quiet=True)
-        for heuristic in found.heuristics:
-            project.add(heuristic)
+        for j in drawn(len(found.heuristics), share, seed):
+            project.add(found.heuristics[j])
         gold = np.array([found.gold[i] for i in range(len(rows))])
         for ask in project.ask(LABELS, strategy="random"):
             project.label(ask, found.labels[int(gold[project.workspace.rows[ask.id]])])
         project.run(progress=False)
-        rules = project.propose_rules(most=PROPOSED)
+        rules = project.propose_rules(most=ACCEPTED)
         state, work = project.workspace.state(), project.workspace
         [batch] = work.corpus.take(np.arange(len(rows))).combine_chunks().to_batches()
         held = []
@@ -114,64 +111,53 @@ def world(folder: Path, seed: int) -> World:
             return made
 
         votes = replace(state.votes, features=work.cache.views.learnable())  # as the committee is trained
-        return World(votes, state.P, state.feature_proba, work.snapshot.y, gold, rules, held, model)
+        return World(votes, state.P, work.snapshot.y, gold, rules, held, model)
+
+
+def drawn(count: int, share: float, seed: int) -> list[int]:
+    """Return the numbers of the functions that a committee begins with, at least three."""
+    if share >= 1:
+        return list(range(count))
+    chosen = np.random.default_rng(seed).choice(count, min(count, max(3, round(share * count))), replace=False)
+    return sorted(chosen.tolist())
 
 
 # ---- choices
 
 
 def best(world: World) -> list[int]:
-    """Return the first rules."""
-    return list(range(min(ACCEPTED, len(world.rules))))
+    """Return all rules."""
+    return list(range(len(world.rules)))
+
+
+def three(world: World) -> list[int]:
+    """Return the first three rules."""
+    return best(world)[:3]
 
 
 def sure(world: World) -> list[int]:
-    """Return the first rules whose gain is above zero with all of its interval."""
-    return [j for j, rule in enumerate(world.rules) if rule.gain_low > 0][:ACCEPTED]
-
-
-def firm(world: World) -> list[int]:
-    """Return the rules of the highest gain above zero, with a precision that few labels hardly move."""
-    votes = replace(world.votes, features=None, feature_proba=world.classifier)
-    gains = Gains(votes, world.P, world.y, world.model)
-    scored = []
-    for j, rule in enumerate(world.rules):
-        rows, code = world.held[j]
-        free = rows[world.y[rows] == ABSTAIN]
-        expected = float(world.P[free, code].mean()) if len(free) else 0.5
-        precision = (rule.right + FIRM * expected) / (rule.judged + FIRM)
-        scored.append((gains.of(rows.astype(np.int32), code, (precision,) * 3).mean, j))
-    return [j for gain, j in sorted(scored, reverse=True) if gain > 0][:ACCEPTED]
-
-
-def new_ones(world: World) -> list[int]:
-    """Return the first rules that the classifier does not say anyway."""
-    if world.classifier is None:
-        return best(world)
-    said = world.classifier.argmax(axis=1)
-    return [j for j, (rows, code) in enumerate(world.held) if (said[rows] == code).mean() < 0.5][:ACCEPTED]
+    """Return the rules whose gain is above zero with all of its interval."""
+    return [j for j, rule in enumerate(world.rules) if rule.gain_low > 0]
 
 
 def true_ones(world: World) -> list[int]:
     """Return the first rules that are more often right than the committee is on their records."""
     now = world.P.argmax(axis=1)
-    better = [
+    return [
         j
         for j, (rows, code) in enumerate(world.held)
         if (world.gold[rows] == code).mean() > (world.gold[rows] == now[rows]).mean()
     ]
-    return better[:ACCEPTED]
 
 
-CHOICES: dict[str, tuple[Callable[[World], list[int]], bool]] = {
-    "best": (best, False),
-    "sure": (sure, False),
-    "firm": (firm, False),
-    "new": (new_ones, False),
-    "weak": (best, True),
-    "true": (true_ones, False),
+CHOICES: dict[str, tuple[Callable[[World], list[int]], float | None]] = {
+    "best": (best, None),
+    "three": (three, None),
+    "sure": (sure, None),
+    "half": (best, HALF),
+    "true": (true_ones, None),
 }
-"""Name -> the choice, and whether the votes have a confidence."""
+"""Name -> the choice, and the confidence of each vote, None for plain ones."""
 
 
 def differences(world: World, names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -179,9 +165,9 @@ def differences(world: World, names: Sequence[str]) -> dict[str, dict[str, float
     before = world.accuracy(world.with_rules([]))
     found = {}
     for name in names:
-        choose, weak = CHOICES[name]
+        choose, confidence = CHOICES[name]
         chosen = choose(world)
-        after = world.accuracy(world.with_rules(chosen, sure=1.0 if weak else None)) if chosen else before
+        after = world.accuracy(world.with_rules(chosen, confidence)) if chosen else before
         truth = [float((world.gold[world.held[j][0]] == world.held[j][1]).mean()) for j in chosen]
         said = [world.rules[j].precision for j in chosen]
         found[name] = {
@@ -201,14 +187,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with wrench/")
     parser.add_argument("--sets", default="youtube,sms,trec")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--functions", type=float, default=1.0, help="share of the functions that the committee has")
     parser.add_argument("--choices", default=",".join(CHOICES))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     names = arguments.choices.split(",")
     found: dict[str, list[dict[str, dict[str, float]]]] = {}
     for name in arguments.sets.split(","):
-        for seed in range(arguments.seeds):
-            figures = differences(world(arguments.data / "wrench" / name, seed), names)
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+            made = world(arguments.data / "wrench" / name, seed, arguments.functions)
+            figures = differences(made, names)
             found.setdefault(name, []).append(figures)
             print(name, seed, {key: round(each["points"], 2) for key, each in figures.items()}, flush=True)
             if arguments.json:

@@ -282,17 +282,17 @@ def test_a_good_rule_brings_what_was_said_and_chance_brings_nothing():
     y, L, given = planted()
     model = lambda: CommitteeModel(n_classes=2)  # noqa: E731
     P = model().fit_predict_proba(L, given)
-    gains = Gains(Votes(L), P, given, model)
+    gains = Gains(Votes(L), P, given, model, given >= 0)
     rng = np.random.default_rng(3)
     good = np.flatnonzero((y == 1) & (rng.random(len(y)) < 0.4)).astype(np.int32)
-    gain = gains.of(good, 1, (0.98, 0.95, 1.0))
+    gain = gains.of(good, 1, (0.98, 0.95, 1.0), given >= 0)
     with_it = np.where(np.isin(np.arange(len(y)), good), 1, -1).astype(np.int8)
     after = model().fit_predict_proba(np.column_stack([L, with_it]), given)
     actual = (after.argmax(axis=1) == y)[100:].mean() - (P.argmax(axis=1) == y)[100:].mean()
     assert gain.mean > 0.01
     assert gain.mean == pytest.approx(actual, abs=0.02)
     chance = np.flatnonzero(rng.random(len(y)) < 0.4).astype(np.int32)
-    assert gains.of(chance, 1, (0.5, 0.4, 0.6)).mean < 0.005
+    assert gains.of(chance, 1, (0.5, 0.4, 0.6), given >= 0).mean < 0.005
 
 
 def test_a_sample_stands_for_all_records():
@@ -304,3 +304,18 @@ def test_a_sample_stands_for_all_records():
     sampled = mine(corpus.take(np.arange(400)), LABELS, known, most=3, records=4000)
     assert [rule.records for rule in sampled] == [10 * rule.records for rule in alone]
     assert [rule.coverage for rule in sampled] == [rule.coverage for rule in alone]
+
+
+def test_what_the_committee_says_anyway_is_proposed_only_when_it_is_asked_for():
+    corpus = wl.read([{"id": i, "text": text} for i, text in enumerate(texts())])
+    table, y = corpus.take(np.arange(400)), np.where(np.arange(400) < 80, GOLD, -1)
+    for right, proposed in ((0.97, False), (0.65, True)):
+        said = np.where(np.random.default_rng(1).random(400) < right, GOLD, 1 - GOLD)
+        P = np.where(said[:, None] == [0, 1], right, 1 - right)
+        known = Evidence(
+            Votes(said[:, None].astype(np.int8), names=["a"]), P, y, y >= 0, lambda: CommitteeModel(n_classes=2)
+        )
+        rules = mine(table, LABELS, known)
+        assert bool(rules) == proposed
+        assert all(rule.gain > 0 for rule in rules)
+        assert mine(table, LABELS, known, label="spam", most=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from weaklab.label_models import LabelModel
 
-MOST_FITTED = 5_000
+MOST_FITTED = 2_000
 """The label model is fitted on at most this many records for a trial."""
+STRENGTH = 10.0
+"""What the committee says of how often it is right on some records counts like so many labels of them."""
+CALIBRATED = 20.0
+"""What random labels say of how sure the committee is counts half from so many labels on."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,17 @@ class Gain:
 
 
 class Gains:
-    """Tries rules in a committee: the label model is fitted again with the votes of each.
+    """What rules would bring to a committee, by how often it is right on their records as it is.
 
-    Where a label changes from one class to another, the gain is the probability of the new class minus that of the
-    old one. These probabilities are those of the committee without the rule, with the log-odds of the rule's label
-    shifted by one number for all records of the rule, so that on average they agree with the precision that was
-    estimated for it. So what counts is what the labels say of the rule; that it agrees with members is no gain. The
-    interval of the precision becomes that of the gain. What the label model's own classifier says of the records stays
-    as it is. This way of counting is weaklab's own; `benchmarks.mined_rules` measures what accepted rules bring.
+    The gain of a rule is its share of the records, of those without a manual label, times its precision less the
+    share of the committee's labels that are right there. This share is what the committee says, corrected by the
+    labels: on all records by those drawn at random, and on the records of the rule by those that judge the rule, where
+    the committee's word counts like ten of them. The interval of the precision becomes that of the gain.
+
+    It is not looked at which labels change when the committee is fitted with the rule: the rule was found with the same
+    labels and the same committee, so they would confirm each other. What a rule teaches the label model's own
+    classifier is not foreseen either. This way of counting is weaklab's own; `benchmarks.mined_rules` measures what
+    accepted rules bring.
 
     Parameters
     ----------
@@ -47,6 +54,12 @@ class Gains:
     P : float (n, k), its probabilities
     y : int (n,), manual labels, -1 is unlabeled
     model : makes the label model, unfitted
+    at_random : bool (n,), whether a record was drawn at random before it was labeled; by default none was
+
+    Attributes
+    ----------
+    right : bool (n,), whether the committee is right on a labeled record, its label left out; False for others
+    sure : float (n,), how likely the committee's label is to be right, 0 for labeled records
     """
 
     def __init__(
@@ -55,14 +68,47 @@ class Gains:
         P: NDArray[np.float64],
         y: NDArray[np.int64],
         model: Callable[[], LabelModel],
+        at_random: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._n = len(y)
-        rows = sample_rows(y)
-        self._rows, self._y, self._model = rows, y[rows], model
-        self._votes = with_classifier(votes.take(rows), P.shape[1])
-        self._before = self._fitted(self._votes)
+        self._y, self._free = y, y == ABSTAIN
+        self._rows, self._model = sample_rows(y), model
+        self._votes = with_classifier(votes.take(self._rows), P.shape[1])
+        known = self._y[self._rows]
+        made = model()
+        with one_thread():
+            said = made.fit_predict_proba(self._votes, known)
+            alone = made.predict_proba(self._votes.take(np.flatnonzero(known != ABSTAIN)))
+        self._before = said.argmax(axis=1)
+        labeled = np.flatnonzero(~self._free)
+        self.right = np.zeros(len(y), dtype=bool)
+        self.right[labeled] = alone.argmax(axis=1) == y[labeled]
+        drawn = np.zeros(len(labeled), dtype=bool) if at_random is None else at_random[labeled]
+        off = float((self.right[labeled] - alone.max(axis=1))[drawn].sum() / (drawn.sum() + CALIBRATED))
+        self.sure = np.where(self._free, np.clip(P.max(axis=1) + off, 0, 1), 0.0)
 
-    def of(self, held: NDArray[np.int32], code: int, precision: tuple[float, float, float]) -> Gain:
+    def now(self, X: Any, hits: NDArray[np.float64], judged: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how often the committee is right on the unlabeled records of rules, float (c,).
+
+        Parameters
+        ----------
+        X : float (n, c), sparse or not, 1 where a rule votes
+        hits, judged : float (c,), labels of each rule on which the committee is right, and all of them
+        """
+        free = np.asarray(X.T @ self._free.astype(np.float64))
+        said = np.asarray(X.T @ self.sure) / np.maximum(free, 1)
+        return np.asarray((STRENGTH * said + hits) / (STRENGTH + judged))
+
+    def shares(self, X: Any) -> NDArray[np.float64]:
+        """Return the share of all records that are unlabeled and that each rule votes on, float (c,)."""
+        return np.asarray(X.T @ self._free.astype(np.float64)) / max(len(self._y), 1)
+
+    def take(self, held: NDArray[np.int32], precision: float) -> None:
+        """Count with a rule from now on, for the gain of those that come after it."""
+        self.sure[held] = np.where(self._free[held], np.maximum(self.sure[held], precision), 0.0)
+
+    def of(
+        self, held: NDArray[np.int32], code: int, precision: tuple[float, float, float], counted: NDArray[np.bool_]
+    ) -> Gain:
         """Return what a rule would bring.
 
         Parameters
@@ -70,36 +116,26 @@ class Gains:
         held : row numbers of its records
         code : of its label
         precision : mean, low and high
+        counted : bool (n,), the labels that judge it
         """
-        mine = np.zeros(self._n, dtype=bool)
-        mine[held] = True
-        mine = mine[self._rows]
-        column = np.where(mine, code, ABSTAIN).astype(np.int8)
-        after = self._fitted(replace(self._votes, L=np.column_stack([self._votes.L, column])))
-        free = self._y == ABSTAIN
-        old, new = self._before.argmax(axis=1), after.argmax(axis=1)
-        turned = np.flatnonzero(free & (old != new))
-        inside = np.flatnonzero(mine & free)
-        mean, low, high = (self._gain(new[turned], turned, inside, code, share) for share in precision)
-        return Gain(mean, min(low, mean), max(high, mean), round(len(turned) * self._n / len(self._rows)))
+        mine = np.zeros((len(self._y), 1))
+        mine[held] = 1
+        judged = held[counted[held]]
+        hits = np.array([float(self.right[judged].sum())])
+        now = float(self.now(mine, hits, np.array([float(len(judged))]))[0])
+        share = float(self.shares(mine)[0])
+        mean, low, high = (share * (each - now) for each in precision)
+        return Gain(mean, min(low, mean), max(high, mean), self._changed(mine[:, 0] > 0, code))
 
-    def _gain(
-        self,
-        new: NDArray[np.int64],
-        turned: NDArray[np.int64],
-        inside: NDArray[np.int64],
-        code: int,
-        precision: float,
-    ) -> float:
-        P = self._before.copy()
-        if len(inside):
-            P[inside] = shifted(P[inside], code, precision)
-        old = self._before[turned].argmax(axis=1)
-        return float((P[turned, new] - P[turned, old]).sum() / len(self._rows))
-
-    def _fitted(self, votes: Votes) -> NDArray[np.float64]:
+    def _changed(self, mine: NDArray[np.bool_], code: int) -> int:
+        """Return how many labels of unlabeled records change with a rule in the committee."""
+        column = np.where(mine[self._rows], code, ABSTAIN).astype(np.int8)
         with one_thread():
-            return self._model().fit_predict_proba(votes, self._y)
+            after = self._model().fit_predict_proba(
+                replace(self._votes, L=np.column_stack([self._votes.L, column])), self._y[self._rows]
+            )
+        turned = self._free[self._rows] & (self._before != after.argmax(axis=1))
+        return round(int(turned.sum()) * len(self._y) / len(self._rows))
 
 
 def shifted(P: NDArray[np.float64], code: int, share: float) -> NDArray[np.float64]:

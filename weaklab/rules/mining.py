@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +28,14 @@ LEAST_RANDOM = 10
 """From so many random answers among its records, a rule is judged by these alone."""
 ALIKE = 0.7
 """Two rules for one label that share so much of their records (Jaccard) are one: the better one is proposed."""
-TRIED = 4
-"""For each rule that is proposed, so many are tried in the committee."""
-UNSURE = 0.05
-"""A record of whose label the committee is certain counts this much for the choice of the rules that are tried."""
 LEAST_PRECISION = 0.7
 """A rule with a lower estimated precision is not proposed: people would not write it, and its errors are not random."""
 SHARED = 0.2
 """With a selection, a rule must hold for this share of it."""
 EXAMPLES = 5
+CAUTION = 0.25
+"""Rules are chosen by a precision that lies this share of the way from the estimate to the lower end of its
+interval."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ class Evidence:
 @dataclass(frozen=True)
 class _Counts:
     """What labels and committee say of c candidates and k labels: right int (c, k), n int (c,), expected float (c, k),
-    base float (k,).
+    base float (k,), hits int (c,), labels on which the committee is right, share float (c,) of all records.
     """
 
     right: NDArray[np.float64]
     n: NDArray[np.float64]
     expected: NDArray[np.float64]
     base: NDArray[np.float64]
+    hits: NDArray[np.float64]
+    share: NDArray[np.float64]
 
 
 def mine(
@@ -103,7 +105,8 @@ def mine(
     (:class:`weaklab.rules.precision.Prior`), so that the choice among thousands of candidates does not flatter the
     winners. Labels count that were drawn at random if there are ten among the records of the rule, else all.
 
-    Gain: see :class:`weaklab.rules.gain.Gains`.
+    Gain: see :class:`weaklab.rules.gain.Gains`. The first rule brings most, the second most beside the first, and so
+    on. What would bring nothing is only proposed for a label, a selection or a word.
     """
     if label is not None:
         labels.code(label)
@@ -118,18 +121,20 @@ def mine(
     allowed = _held_by(found, selected)
     if word is not None:
         allowed &= looks_for(found, word, labels[int(codes[0])])
-    counts, judged_at_random = _counted(found, known, base)
+    gains = Gains(known.votes, known.P, known.y, known.model, known.at_random)
+    counts, judged_at_random = _counted(found, known, base, gains)
     prior = Prior.fitted(
         counts.right[:, codes].ravel(),
         np.repeat(counts.n, len(codes)),
         counts.expected[:, codes].ravel(),
         np.tile(counts.base[codes], len(found)),
     )
-    chosen = _chosen(found, counts, prior, known, codes, allowed, TRIED * most)
+    every = label is not None or selected is not None or word is not None
+    chosen = _chosen(found, counts, prior, known, codes, allowed, most, deepcopy(gains), every)
     first = len(found) - 1 if word is not None else -1
     if first >= 0 and not any(j == first for j, _, _ in chosen):
         chosen.insert(0, _judged(first, int(codes[0]), counts, prior))
-    gains = Gains(known.votes, known.P, known.y, known.model)
+    labeled = known.y != ABSTAIN
     rules = Rules()
     [batch] = table.combine_chunks().to_batches()
     for j, code, figures in chosen:
@@ -139,7 +144,7 @@ def mine(
         held = np.flatnonzero(heuristic.evaluate(batch, labels).votes == code).astype(np.int32)
         at_random = bool(judged_at_random[j])
         right, judged = int(counts.right[j, code]), int(counts.n[j])
-        gain = gains.of(held, code, figures)
+        gain = gains.of(held, code, figures, labeled & known.at_random if at_random else labeled)
         rules.append(
             Rule(
                 heuristic,
@@ -157,7 +162,7 @@ def mine(
                 tuple(known.ids[row] for row in held[:EXAMPLES].tolist()) if len(known.ids) else (),
             )
         )
-    order = sorted(range(len(rules)), key=lambda i: (chosen[i][0] != first, -(rules[i].gain + rules[i].gain_low)))
+    order = sorted(range(len(rules)), key=lambda i: chosen[i][0] != first)
     return Rules([rules[i] for i in order[:most]])
 
 
@@ -235,14 +240,17 @@ def _held_by(found: Candidates, selected: NDArray[np.int64] | None) -> NDArray[n
     return np.asarray(found.holds.tocsr()[selected].sum(axis=0)).ravel() >= least
 
 
-def _counted(found: Candidates, known: Evidence, base: NDArray[np.float64]) -> tuple[_Counts, NDArray[np.bool_]]:
+def _counted(
+    found: Candidates, known: Evidence, base: NDArray[np.float64], gains: Gains
+) -> tuple[_Counts, NDArray[np.bool_]]:
     """Return what is known of each candidate, and which are judged by random answers alone: bool (c,)."""
     X = found.holds
     truth = np.eye(known.P.shape[1])[np.maximum(known.y, 0)] * (known.y != ABSTAIN)[:, None]
     every, drawn = np.asarray(X.T @ truth), np.asarray(X.T @ (truth * known.at_random[:, None]))
     at_random = drawn.sum(axis=1) >= LEAST_RANDOM
     right = np.where(at_random[:, None], drawn, every)
-    return _Counts(right, right.sum(axis=1), _expected(X, known, base), base), at_random
+    hits = np.where(at_random, X.T @ (gains.right & known.at_random), X.T @ gains.right)
+    return _Counts(right, right.sum(axis=1), _expected(X, known, base), base, hits, gains.shares(X)), at_random
 
 
 Choice = tuple[int, int, tuple[float, float, float]]
@@ -257,31 +265,40 @@ def _chosen(
     codes: NDArray[np.int64],
     allowed: NDArray[np.bool_],
     most: int,
+    gains: Gains,
+    every: bool,
 ) -> list[Choice]:
-    """Return the candidates that are worth a trial in the committee, no two of them alike, nor like a member."""
-    doubt = np.where(known.y == ABSTAIN, 1 - known.P.max(axis=1) + UNSURE, 0.0)
-    reach = np.asarray(found.holds.T @ doubt)
-    scored = []
-    for code in codes.tolist():
-        mean, low, high = prior.estimate(counts.right[:, code], counts.n, counts.expected[:, code], counts.base[code])
-        good = allowed & (mean >= LEAST_PRECISION)
-        score = np.where(good, reach * np.maximum(mean - counts.base[code], 0), 0)
-        scored += [
-            (score[j], j, code, (float(mean[j]), float(low[j]), float(high[j])))
-            for j in np.flatnonzero(score > 0).tolist()
-        ]
-    scored.sort(key=lambda each: (-each[0], found.words[each[1]] is None, each[1], each[2]))  # a word before a phrase
+    """Return the candidates with the largest gain, each beside those before it, no two of them alike, nor like a
+    member; with ``every`` also those that bring nothing.
+    """
+    figures = [prior.estimate(counts.right[:, c], counts.n, counts.expected[:, c], counts.base[c]) for c in codes]
+    mean, low, high = (np.array([each[end] for each in figures]) for end in range(3))  # (codes, candidates)
+    open_ = allowed & (mean >= LEAST_PRECISION) & (counts.share > 0)
+    plain = np.array([word is not None for word in found.words])
     taken: dict[int, list[NDArray[np.int32]]] = {code: _members(known.votes, code) for code in codes.tolist()}
     chosen: list[Choice] = []
-    for _, j, code, figures in scored:
-        held = np.sort(found.holds[:, j].indices)
-        if any(_alike(held, other) for other in taken[code]):
-            continue
-        taken[code].append(held)
-        chosen.append((int(j), code, figures))
-        if len(chosen) == most:
+    while len(chosen) < most and open_.any():
+        now = gains.now(found.holds, counts.hits, counts.n)
+        gain = np.where(open_, counts.share * (_cautious(mean, low) - now), -np.inf)
+        held = None
+        while held is None and (open_.any() if every else gain.max() > 0):
+            best = gain.max()
+            place, j = max(np.argwhere(gain >= best - 1e-12).tolist(), key=lambda at: (plain[at[1]], -at[1], -at[0]))
+            open_[place, j], gain[place, j] = False, -np.inf
+            code, held = int(codes[place]), np.sort(found.holds[:, j].indices)
+            if any(_alike(held, other) for other in taken[code]):
+                held = None
+        if held is None:
             break
+        taken[code].append(held)
+        gains.take(held, float(mean[place, j]))
+        chosen.append((j, code, (float(mean[place, j]), float(low[place, j]), float(high[place, j]))))
     return chosen
+
+
+def _cautious(mean: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the precision by which rules are chosen: the best of thousands look better than they are."""
+    return mean - CAUTION * (mean - low)
 
 
 def _members(votes: Votes, code: int) -> list[NDArray[np.int32]]:

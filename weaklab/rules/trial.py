@@ -30,8 +30,9 @@ class Region(NamedTuple):
 class Trial:
     """Fits a committee again with other votes of one member.
 
-    Gains are counted as in :class:`weaklab.rules.gain.Gains`, with the probabilities of the committee without the
-    member, which would confirm itself.
+    Where a label changes from one class to another, the gain is the probability of the new class minus that of the old
+    one. These are the probabilities of the committee without the member, which would confirm itself, with the log-odds
+    of a label shifted by one number in each region so that they agree with its estimated share there.
 
     Parameters
     ----------
