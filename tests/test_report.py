@@ -110,6 +110,9 @@ def test_a_plot_alone_is_a_file_and_follows_the_theme_in_a_page(tmp_path):
     figure = plot_confusion(cells)
     for name in ("plot.svg", "plot.png"):
         assert write_figure(figure, tmp_path / name).stat().st_size > 1000
+    picture, size = figure._repr_png_()  # what a notebook shows
+    assert picture.startswith(b"\x89PNG")
+    assert size["width"] < 500
     svg = inline_svg(figure, 'what "it" shows', "one")
     assert svg.startswith("<svg viewBox=")
     assert 'aria-label="what &#34;it&#34; shows"' in svg

@@ -81,13 +81,14 @@ def learning_curves(
     """
     try:
         from matplotlib import rc_context
-        from matplotlib.figure import Figure
+
+        from weaklab.evaluation.figures import ShownFigure
     except ImportError:
         raise WeaklabError(NO_MATPLOTLIB) from None
     named = {name: curve for name, curve in curves.items() if name != baseline}
     with rc_context(STYLE):
         if len(named) <= MOST_IN_ONE:
-            figure = Figure(figsize=(8, 4.5), layout="constrained")
+            figure = ShownFigure(figsize=(8, 4.5), layout="constrained")
             axes = figure.subplots()
             _one_panel(axes, curves, baseline, _limits(list(curves.values()), most), 3 if most is None else 1)
             axes.set_xlabel("manual labels")
@@ -95,7 +96,7 @@ def learning_curves(
             if title:
                 axes.set_title(title, loc="left", fontsize=11)
         else:
-            figure = _panels(Figure, curves, named, baseline, _limits(list(curves.values()), most))
+            figure = _panels(ShownFigure, curves, named, baseline, _limits(list(curves.values()), most))
             figure.supxlabel("manual labels", fontsize=10)
             figure.supylabel(ylabel, fontsize=10)
             figure.suptitle(title, fontsize=11)
@@ -119,12 +120,13 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
     """
     try:
         from matplotlib import rc_context
-        from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
+
+        from weaklab.evaluation.figures import ShownFigure
     except ImportError:
         raise WeaklabError(NO_MATPLOTLIB) from None
     with rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 5.4), layout="constrained")
+        figure = ShownFigure(figsize=(4.8, 5.4), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         left = float(found.low.min())
         margin = 0.02 * (1 - left)

@@ -171,13 +171,13 @@ def plot_heuristics(frame: pd.DataFrame) -> Any:
     >>> from weaklab.evaluation.analysis import summary
     >>> figure = plot_heuristics(summary([[0, 1], [0, -1], [1, 1]], y=[0, 1, -1]))
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     from weaklab.evaluation.audit import LEAST_ANSWERS
+    from weaklab.evaluation.figures import ShownFigure
 
     shown = frame.sort_values("coverage", ascending=False, kind="stable").head(2 * MOST_BARS)
-    figure = Figure(figsize=(WIDTH, 0.8 + 0.25 * len(shown)), layout="constrained")
+    figure = ShownFigure(figsize=(WIDTH, 0.8 + 0.25 * len(shown)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
     places = np.arange(len(shown))
     left.barh(places, shown.coverage, height=0.6, color=COLOURS[0], alpha=0.55, linewidth=0)
@@ -362,9 +362,9 @@ _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.
 
 
 def _panel(height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
+    from weaklab.evaluation.figures import ShownFigure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = ShownFigure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
