@@ -19,7 +19,10 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
-NEEDS: dict[str, tuple[str, ...]] = {"the_active_learning_loop": ("matplotlib",)}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "from_modal": ("modAL", "matplotlib"),
+    "the_active_learning_loop": ("matplotlib",),
+}
 """Modules that a notebook needs beyond weaklab's own; the notebook is not run where one is missing."""
 SECONDS = 120
 """For one cell, on a slow machine; a whole notebook takes a few seconds."""
