@@ -37,8 +37,17 @@ SECTIONS = [
     Section(
         "docs/how_to/index.md",
         "How to",
-        "One page for each task. The guide has all of them in one text.",
-        ("docs/guide.md", "docs/how_to/*.md", "docs/page.md", "docs/large.md", "docs/spark.md", "docs/extending.md"),
+        "One page for each group of tasks.",
+        (
+            *(f"docs/how_to/{name}.md" for name in ("data", "labeling_functions", "weak_classifiers", "labeling")),
+            "docs/page.md",
+            *(f"docs/how_to/{name}.md" for name in ("several_people", "choosing_questions", "improving", "quality")),
+            "docs/how_to/export.md",
+            "docs/how_to/*.md",
+            "docs/large.md",
+            "docs/spark.md",
+            "docs/extending.md",
+        ),
     ),
     Section(
         "notebooks/index.md",
@@ -51,6 +60,7 @@ SECTIONS = [
         "Explanations",
         "How weaklab works, why it does so, and where it ends.",
         (
+            "docs/guide.md",
             "docs/strategies.md",
             "docs/features.md",
             "docs/mathematics.md",
