@@ -155,7 +155,8 @@ def given_answers(work: Workspace, /) -> Answers:
         there = np.diff(np.searchsorted(np.flatnonzero(work.kept), ends)).tolist()
         removed = [records - now for (records, _), now in zip(imports, there, strict=True)]
         imports = [(now, at) for now, (_, at) in zip(there, imports, strict=True)]
-    return Answers(work.first_labels(), work.rows, codes, work.shared(work.snapshot), imports, removed)
+    first = work.first_labels.all(work.snapshot.event)
+    return Answers(first, work.rows, codes, work.shared(work.snapshot), imports, removed)
 
 
 def annotators(work: Workspace, /) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from weaklab.project.answering import append, asked_by, event, label_names, newe
 from weaklab.project.ask_queue import AskQueue, BatchPicker
 from weaklab.project.asking import ask_about, named_records
 from weaklab.scheduling.asks import Ask, Asks
-from weaklab.scheduling.scheduler import RANDOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -299,9 +298,8 @@ class Session:
         """Return how often suggestions were right on the records that were drawn at random, with a 95 % interval
         (Clopper-Pearson).
         """
-        first = self._work.first_labels()
-        drawn = [event for event in first.values() if event.picked_by == RANDOM and event.suggestion is not None]
-        drawn = [event for event in drawn if event.record not in self._work.snapshot.gone]
+        snapshot = self._work.snapshot
+        drawn = [event for event in self._work.first_labels.drawn(snapshot.event) if event.record not in snapshot.gone]
         asked, right = len(drawn), sum(event.suggestion == event.label for event in drawn)
         low, high = (0.0, 1.0) if not asked else clopper_pearson(right, asked)
         return {"asked": asked, "right": right, "low": round(low, 4), "high": round(high, 4)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.core.errors import ProjectError, did_you_mean, warn
-from weaklab.core.events import GOLD, LABEL, UNDO
+from weaklab.core.events import GOLD
 from weaklab.core.label_set import LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import record_id
@@ -24,6 +24,7 @@ from weaklab.project.at_hand import AtHand
 from weaklab.project.cache import ProjectCache
 from weaklab.project.encoding import ProjectEncoder
 from weaklab.project.extra_records import ExtraRecords
+from weaklab.project.first_labels import FirstLabels
 from weaklab.project.members import ProjectMembers
 from weaklab.project.old_names import OldNames
 from weaklab.project.project_files import ProjectFiles
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.classifiers import WeakClassifier
-    from weaklab.core.events import Event
     from weaklab.project.journal import Journal, Version
     from weaklab.project.settings import Settings
     from weaklab.project.stored_corpus import StoredCorpus
@@ -77,6 +77,7 @@ class Workspace:
     changes : updates and removals of records as of the last look
     encoder : the sentence encoder; None where the settings name none
     snapshot : what was known at the last look
+    first_labels : the events that gave records their first labels
     at_hand : the last training, for those who do not wait for one that runs; None while there is none
     accuracy : the estimated accuracy of the committee's labels, as of a training in a session
     labels_looked_up : the version of the journal in which the labels were known to be those of the last look
@@ -104,9 +105,9 @@ class Workspace:
         self._members_known = False
         self._saved = SavedSnapshot(path, journal)
         self._training_note = TrainingNote(journal)
+        self.first_labels = FirstLabels(journal)
         self._cache: ProjectCache | None = None
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
-        self._first: tuple[int, dict[str, Event]] | None = None
         self.trained: State | None = None
         self.at_hand: AtHand | None = None
         self.accuracy = RunningAccuracy(self)
@@ -272,26 +273,6 @@ class Workspace:
             )
             self._shared = held = snapshot, found
         return held[1]
-
-    def first_labels(self) -> dict[str, Event]:
-        """Return record -> the event that gave it its first label that stands."""
-        last = self.snapshot.event
-        after, found = (0, {}) if self._first is None else self._first
-        if after < last:
-            found = dict(found)  # another thread may be reading the one before
-            events = [event for event in self.journal.events(after) if event.id <= last]
-            changed = {event.record for event in events if event.kind == UNDO}
-            for record in changed:
-                found.pop(record, None)
-            if after:
-                events = [event for event in events if event.record not in changed]
-                events += [event for event in self.journal.events_of(list(changed)) if event.id <= last]
-            undone = {event.undoes for event in events if event.kind == UNDO}
-            for event in events:
-                if event.kind == LABEL and event.id not in undone:
-                    found.setdefault(event.record, event)
-            self._first = last, found
-        return found
 
     # ---- the committee
 
