@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 NEEDS: dict[str, tuple[str, ...]] = {
+    "debugging_a_committee": ("matplotlib",),
     "from_modal": ("modAL", "matplotlib"),
     "the_active_learning_loop": ("matplotlib",),
 }
