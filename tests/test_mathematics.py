@@ -34,14 +34,3 @@ def test_formulas_are_written_so_that_github_and_sphinx_show_them_alike():
         assert not re.search(r"\\[^a-zA-Z]", formula), f"markdown takes the backslash away: {formula}"
         assert "operatorname" not in formula, "GitHub refuses it"
         assert block or formula == formula.strip(), f"a space inside the dollars: {formula}"
-
-
-def test_links_within_the_page_lead_to_sections():
-    def slug(title):
-        return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-
-    titles = {slug(section.splitlines()[0]) for section in SECTIONS}
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= titles
-    for page, anchor in re.findall(r"\]\(([a-z_]+\.md)#([^)]+)\)", PAGE):
-        other = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        assert anchor in {slug(title) for title in re.findall(r"^#+ (.+)$", other, re.MULTILINE)}, f"{page}#{anchor}"
