@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import browser
 import pytest
 from typer.main import get_command
 
@@ -26,6 +27,8 @@ if any(importlib.util.find_spec(name) is None for name in ("sphinx", "myst_nb", 
     if os.environ.get("WEAKLAB_REQUIRE_DOCS"):
         raise RuntimeError("WEAKLAB_REQUIRE_DOCS is set, but sphinx is not installed (pip install -e '.[docs]')")
     pytest.skip("needs sphinx: pip install -e '.[docs]'", allow_module_level=True)
+
+pytestmark = pytest.mark.xdist_group("site")  # one process builds it
 
 
 class Page(HTMLParser):
@@ -143,3 +146,35 @@ def test_every_command_is_in_the_reference_with_its_options_and_an_example(site)
 def test_every_notebook_is_in_the_gallery(site, pages):
     gallery = pages[site / "notebooks" / "index.html"]
     assert {f"{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")} <= gallery.links
+
+
+SHOWN = ["index", "docs/reference/crowd", "docs/reference/settings", "docs/limits", "notebooks/index"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_pages_in_a_browser_without_a_network(site, width, scheme):
+    browser.skip_without_browser()
+    with browser.chromium() as chromium:
+        context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, offline=True)
+        page = context.new_page()
+        troubles = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        for name in SHOWN:
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
+            page.evaluate(browser.axe_source())
+            assert [(name, each["id"]) for each in page.evaluate("axe.run({preload: false})")["violations"]] == []
+        assert not troubles
+
+
+def test_search_finds_pages_without_a_server(site):
+    browser.skip_without_browser()
+    with browser.chromium() as chromium:
+        page = chromium.new_context(offline=True).new_page()
+        page.goto((site / "index.html").as_uri())
+        page.keyboard.press("Control+k")
+        page.keyboard.type("Dawid Skene")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#search-results li a")
+        assert "Label models" in page.inner_text("#search-results")

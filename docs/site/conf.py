@@ -20,6 +20,7 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "accessible",
+    "code_links",
     "plain_docstrings",
     "local_math",
 ]
@@ -28,7 +29,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # outputs in examples hold si
 
 # ---- pages
 
-myst_enable_extensions = ["colon_fence", "dollarmath", "html_image"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "dollarmath", "html_image"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 nb_execution_mode = "off"
@@ -69,7 +70,7 @@ html_permalinks_icon = "#"
 html_theme_options = {
     "logo": {"text": "weaklab", "image_light": "_static/icon.svg", "image_dark": "_static/icon.svg", "alt_text": ""},
     "navbar_align": "left",
-    "navbar_persistent": ["search-field"],
+    "navbar_persistent": ["search-button-field"],
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 9,
     "secondary_sidebar_items": ["page-toc"],

@@ -123,10 +123,9 @@ def adapted(text: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a page, unless it says the same already: Sphinx reads again what is newer."""
+    """Write a page."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 # ---- pages that are made
@@ -149,7 +148,7 @@ def title_and_line(page: Path) -> tuple[str, str]:
         raise ValueError(f"{page} has no heading '# ...' at its top")
     first = text[heading.end() :].strip().split("\n\n")[0]
     prose = "" if re.match(r"#|```|[|>!<*-]", first) else " ".join(first.split())
-    return heading[1].strip(), re.split(r"(?<=[.:!?])\s", prose)[0]
+    return heading[1].strip(), re.split(r"(?<=[.!?])\s", prose)[0]
 
 
 def pages_of(section: Section, at: Path) -> list[Path]:
@@ -164,7 +163,7 @@ def listed(pages: Iterable[Path], beside: Path) -> str:
     for page in pages:
         title, line = title_and_line(page)
         lines.append(f"- [{title}]({relative(page, beside)})\n\n  {without_links(line)}")
-    return "\n".join(lines)
+    return "{.pages}\n" + "\n".join(lines)
 
 
 def without_links(text: str) -> str:
@@ -193,7 +192,8 @@ def begin(section: Section, at: Path) -> None:
 
 
 def write_pages(at: Path, root: Path = ROOT) -> None:
-    """Lay out all pages of the site."""
+    """Lay out all pages of the site; those of an earlier time are removed."""
+    shutil.rmtree(at, ignore_errors=True)
     copy_pages(root, at)
     reference(at / "docs" / "reference")
     for section in SECTIONS:
