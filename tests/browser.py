@@ -64,3 +64,31 @@ def opened(browser, url, name="Ada", **context):
 
 def _is_trouble(said):
     return "Content Security Policy" in said.text or (said.type == "error" and "Failed to load" not in said.text)
+
+
+def walk(page):
+    """Show every view and dialog of the widget; yield its name and what axe found there."""
+    for button in page.locator(".weaklab nav button").all():
+        button.click()
+        page.wait_for_timeout(700)
+        yield button.inner_text(), violations(page)
+    page.click(".weaklab nav button >> nth=0")
+    page.click(".card h1")
+    for key, name in (("?", "keys"), ("/", "find"), ("n", "note")):
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        yield name, violations(page)
+        page.keyboard.press("Escape")
+
+
+def violations(page):
+    """Return what axe finds in the widgets of a page, which may stand in shadow trees of others."""
+    found = page.evaluate(
+        """() => {
+            const widgets = (root) => [...root.querySelectorAll("*")].filter((one) => one.shadowRoot).flatMap(
+                (one) => one.shadowRoot.querySelector("section.weaklab") ? [one] : widgets(one.shadowRoot));
+            return axe.run(widgets(document));
+        }"""
+    )
+    assert found["passes"]
+    return [(one["id"], node["target"], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]]

@@ -22,6 +22,7 @@ SOURCES = sorted(FOLDER.glob("*.py"))
 NEEDS: dict[str, tuple[str, ...]] = {
     "debugging_a_committee": ("matplotlib",),
     "from_modal": ("modAL", "matplotlib"),
+    "tables_and_images": ("matplotlib",),
     "the_active_learning_loop": ("matplotlib",),
 }
 """Modules that a notebook needs beyond weaklab's own; the notebook is not run where one is missing."""

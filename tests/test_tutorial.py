@@ -14,6 +14,8 @@ from weaklab.cli import main
 from weaklab.datasets import load_headlines
 
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
+ELSEWHERE = {"evaluate", "next", "rules"}
+"""Commands that take seconds: the Python beside them does the same, and test_cli.py and others run them."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 
 
@@ -39,6 +41,6 @@ def test_the_command_lines_of_the_tutorial_lead_to_exported_labels():
             file = Path(text.partition("\n")[0].removeprefix("# "))
             file.write_text(text)
         for line in text.splitlines() if kind == "sh" else []:
-            if line.startswith("weaklab "):
-                run(shlex.split(line)[1:], "\n" * 40 if " label " in line else "")
+            if line.startswith("weaklab ") and line.split()[1] not in ELSEWHERE:
+                run(shlex.split(line)[1:], "\n1\n" * 40 if " label " in line else "")
     assert pd.read_csv("labels.csv").label.isin(["clickbait", "news"]).mean() > 0.8

@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from browser import chromium, skip_without_browser
+from browser import axe_source, chromium, skip_without_browser, walk
 from jupyter import lab, open_notebook, run_cell, skip_without_jupyter, start_cell, write_notebook
 
 import weaklab
@@ -56,6 +56,11 @@ def press(page, key):
 
 
 def in_python(page):
+    """Return the labels that Python has, once it has got all answers."""
+    page.wait_for_function(
+        "() => Object.entries(sessionStorage).every(([name, text]) => "
+        "!name.startsWith('weaklab') || !JSON.parse(text).outbox?.length)"
+    )
     return ast.literal_eval(run_cell(page, 2))
 
 
@@ -93,6 +98,10 @@ def test_a_session_by_keyboard_is_seen_by_python_and_leaves_the_cells_alone(page
     with page.expect_download() as download:
         page.click(".bulk button:text('CSV')")
     assert download.value.suggested_filename == "records.csv"
+    page.evaluate(axe_source())
+    found = dict(walk(page))
+    assert len(found) >= 9
+    assert {name: problems for name, problems in found.items() if problems} == {}
     assert page.locator(".jp-Cell").count() == cells
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from browser import chromium, skip_without_browser
+from browser import axe_source, chromium, skip_without_browser, walk
 from jupyter import ROOT
 
 skip_without_browser()
@@ -102,4 +102,8 @@ def test_a_session_by_keyboard_is_seen_by_python_and_leaves_the_cells_alone(tmp_
         page.wait_for_function(
             "(wanted) => document.body.innerText.includes(wanted)", arg=f"labels {{'{record}': 'ham'}}", timeout=60_000
         )
+        page.evaluate(axe_source())
+        found = dict(walk(page))
+        assert len(found) >= 9
+        assert {name: problems for name, problems in found.items() if problems} == {}
         assert [trouble for trouble in page.troubles if not re.search("ResizeObserver", trouble)] == []

@@ -1,7 +1,7 @@
 """Every view of the widget in a real JupyterLab, light and dark: texts that would run, and access for everybody."""
 
 import pytest
-from browser import axe_source, chromium, skip_without_browser
+from browser import axe_source, chromium, skip_without_browser, walk
 from jupyter import lab, open_notebook, run_cell, skip_without_jupyter, write_notebook
 
 skip_without_browser()
@@ -51,28 +51,6 @@ def test_nothing_runs_and_axe_finds_nothing_in_any_view_in_both_themes(browser, 
         assert {name: problems for name, problems in found.items() if problems} == {}
         assert page.troubles == []
         assert run_cell(page, 2).split()[-1] == "6"
-
-
-def walk(page):
-    """Show every view and dialog of the widget; yield its name and what axe found there."""
-    for button in page.locator(".weaklab nav button").all():
-        button.click()
-        page.wait_for_timeout(700)
-        yield button.inner_text(), violations(page)
-    page.click(".weaklab nav button >> nth=0")
-    page.click(".card h1")
-    for key, name in (("?", "keys"), ("/", "find"), ("n", "note")):
-        page.keyboard.press(key)
-        page.wait_for_timeout(100)
-        yield name, violations(page)
-        page.keyboard.press("Escape")
-
-
-def violations(page):
-    found = page.evaluate(
-        "() => axe.run([...document.querySelectorAll('[data-lm-suppress-shortcuts]')].filter((one) => one.shadowRoot))"
-    )
-    return [(one["id"], node["target"], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]]
 
 
 def label_some(page):

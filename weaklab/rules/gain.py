@@ -58,7 +58,8 @@ class Gains:
 
     Attributes
     ----------
-    right : bool (n,), whether the committee is right on a labeled record, its label left out; False for others
+    right : bool (n,), whether the committee is right on a labeled record by what it says itself (it was fitted with the
+        label, but the label does not stand in the place of its answer); False for others
     sure : float (n,), how likely the committee's label is to be right, 0 for labeled records
     """
 
