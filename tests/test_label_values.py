@@ -444,3 +444,26 @@ def test_a_value_that_is_like_a_key_of_the_map_is_shown_with_the_label_of_that_k
 def test_only_one_column_is_the_label_the_gold_or_the_id(role, name):
     with pytest.raises(CorpusError, match=f"{role}=.*: one column is the {role}; wanted its name, such as {role}='"):
         wl.read([{"text": "win a prize", "y": "spam", "z": "ham"}], **{role: name})
+
+
+# ---- a column that says what became of a label
+
+
+@pytest.mark.parametrize("role", ["label", "gold"])
+@pytest.mark.parametrize("answer", ["reject", "ignore"])
+def test_a_label_that_was_rejected_or_passed_over_is_refused(tmp_path, role, answer):
+    rows = [
+        {"id": 1, "text": "win", "y": "spam", "answer": "accept"},
+        {"id": 2, "text": "lunch", "y": "spam", "answer": answer},
+    ]
+    with pytest.raises(
+        WeaklabError, match=f"record '2', column 'y': 'answer' is '{answer}', so this label was not given"
+    ):
+        imported(tmp_path / "p", rows, ["spam", "ham"], role)
+    rows[1]["y"] = None
+    assert set(imported(tmp_path / "p", rows, ["spam", "ham"], role).values()) <= {"spam", None}
+
+
+def test_a_column_called_answer_with_other_words_in_it_is_data(tmp_path):
+    rows = [{"id": 1, "text": "a", "y": "ham", "answer": "reject"}, {"id": 2, "text": "b", "y": "spam", "answer": "42"}]
+    assert imported(tmp_path, rows, ["spam", "ham"]) == {"1": "ham", "2": "spam"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,12 +27,16 @@ from weaklab.project.stored_corpus import Found, StoredCorpus
 from weaklab.project.workspace import NEWEST_LABELS, label_history
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from weaklab.project.workspace import Workspace
 
 IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
+ANSWERS = ("accept", "reject", "ignore")
+"""What Prodigy writes into ``answer`` beside a label."""
 SUSPECTS = ("label", "labels", "class", "target", "gold", "y", "truth", "category")
 """A column of such a name that heuristics may read is worth a note."""
 
@@ -199,7 +203,9 @@ class Import:
 
         roles = self.corpus.roles
         for column, reader in self._readers.items():
-            codes = reader.codes(batch.column(column), partial(self._place, ids, column))
+            place = partial(self._place, ids, column)
+            codes = reader.codes(batch.column(column), place)
+            _check_answers(batch, codes != ABSTAIN, place)
             if column == roles.label:
                 self._labels += [(ids[row], int(codes[row])) for row in np.flatnonzero(codes != ABSTAIN)]
             names = pa.array(list(self.label_names), pa.large_string()).take(pa.array(codes, mask=codes == ABSTAIN))
@@ -342,6 +348,21 @@ class Import:
                 for name in shown
             ]
         return notes
+
+
+def _check_answers(batch: pa.RecordBatch, labeled: NDArray[np.bool_], place: Callable[[int], str]) -> None:
+    """Refuse labels that were rejected or passed over, by a column ``answer`` as Prodigy writes it."""
+    if "answer" not in batch.schema.names:
+        return
+    column = batch.column("answer")
+    if not all(value is None or value in ANSWERS for value in (scalar.as_py() for scalar in column)):
+        return  # a column that means something else
+    for row, answer in enumerate(column.to_pylist()):
+        if labeled[row] and answer in ("reject", "ignore"):
+            raise ProjectError(
+                f"{place(row)}: 'answer' is {answer!r}, so this label was not given; clear the label of such records, "
+                "put the label that was meant in its place, or rename the column 'answer' if it means something else"
+            )
 
 
 def _does_not_fit(source: str, column: str, found: pa.DataType, wanted: pa.DataType, error: Exception) -> str:
