@@ -144,6 +144,26 @@ def test_a_printed_record_is_whole(one, tmp_path):
     assert 3 <= pages <= 8
 
 
+def test_the_table_is_printed_without_empty_pages(browser, tmp_path):
+    with make(tmp_path / "p") as project, running(project) as server:
+        page = opened(browser, url(server), color_scheme="dark")
+        page.click("nav button:has-text('Table')")
+        page.wait_for_selector(".row .text")
+        page.evaluate(
+            """() => {
+                const count = () => document.querySelectorAll("[role=row]").length;
+                window.printed = 0;
+                const look = new MutationObserver(() => { window.printed = Math.max(window.printed, count()); });
+                look.observe(document.querySelector(".sight"), { childList: true });
+            }"""
+        )
+        content = page.pdf(path=tmp_path / "p.pdf", prefer_css_page_size=True)
+        assert 3 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 5
+        assert page.evaluate("() => window.printed") == 90
+        page.wait_for_function("() => document.querySelectorAll('[role=row]').length < 40")
+        assert page.troubles == []
+
+
 def test_a_swipe_accepts_or_skips_and_a_scroll_does_neither(browser, tmp_path):
     with make(tmp_path / "p") as project, running(project) as server:
         page = opened(browser, url(server), has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})

@@ -157,10 +157,17 @@ export function MapView({ project, transport, color, work, open }) {
     const system = matchMedia("(prefers-color-scheme: dark)");
     const theme = () => requestAnimationFrame(() => setSeen((n) => n + 1));
     system.addEventListener("change", theme);
+    const paper = matchMedia("print");
+    const print = () => { // what is on the canvas has the colours of the screen
+      made.setColors(paints(canvas.current, legend.current));
+      made.paint();
+    };
+    paper.addEventListener("change", print);
     return () => {
       made.stop();
       size.disconnect();
       system.removeEventListener("change", theme);
+      paper.removeEventListener("change", print);
       clearTimeout(held.timer);
       clearTimeout(held.still);
       held.turn = -1e9; // what is on its way is for nobody

@@ -23,6 +23,7 @@ export function TableView({ project, transport, color, work, start, open }) {
   const [steps, setSteps] = useState([]);
   const [said, setSaid] = useState("");
   const [high, setHigh] = useState(600);
+  const [printing, setPrinting] = useState(false);
   const scroller = useRef();
   const asked = useRef(new Map());
   const turn = useRef(0);
@@ -85,6 +86,16 @@ export function TableView({ project, transport, color, work, start, open }) {
     measure();
     addEventListener("resize", measure);
     return () => removeEventListener("resize", measure);
+  }, []);
+
+  useEffect(() => {
+    const [begin, end] = [() => setPrinting(true), () => setPrinting(false)];
+    addEventListener("beforeprint", begin);
+    addEventListener("afterprint", end);
+    return () => {
+      removeEventListener("beforeprint", begin);
+      removeEventListener("afterprint", end);
+    };
   }, []);
 
   const tall = Math.min(total * ROW, TALLEST);
@@ -166,7 +177,8 @@ export function TableView({ project, transport, color, work, start, open }) {
   };
 
   const set = (name) => (event) => setFilters({ ...filters, [name]: event.target.type === "checkbox" ? (event.target.checked ? "1" : "") : event.target.value });
-  const places = Array.from({ length: Math.min(shown + 1, Math.max(0, total - first)) }, (_, i) => first + i);
+  let places = Array.from({ length: Math.min(printing ? PAGE * 2 : shown + 1, Math.max(0, total - first)) }, (_, i) => first + i);
+  if (printing) places = places.filter(row); // those that are there
   const many = everything ? total : chosen.size;
   return html`<main class="table">
     <h1 class="hidden">Table of records</h1>
@@ -205,6 +217,7 @@ export function TableView({ project, transport, color, work, start, open }) {
         ${found && !total && html`<p class="quiet none">No record fits.</p>`}</div>
       </div>
     </div>
+    ${printing && places.length < total && html`<p class="on-paper">Rows ${(first + 1).toLocaleString("en")} to ${(first + places.length).toLocaleString("en")} of ${total.toLocaleString("en")}; a download has them all.</p>`}
     <p class="quiet foot">Arrows or <kbd>j</kbd> <kbd>k</kbd> move, <kbd>x</kbd> chooses, Shift and arrows choose several${reader ? "" : ", digits label, "}${reader ? "" : html`<kbd>u</kbd> takes the last step back`}.</p>
   </main>`;
 }
