@@ -85,7 +85,8 @@ TOPICS = [
     Topic(
         "heuristics",
         "Labeling functions",
-        "Functions, keywords, patterns and conditions that vote. How they are used: :doc:`the guide </docs/guide>`.",
+        "Functions, keywords, patterns and conditions that vote. "
+        "How to: :doc:`write labeling functions </docs/how_to/labeling_functions>`.",
         (
             *_all("weaklab", "labeling_function", "keywords", "pattern", "where", "col", "amend"),
             *_all("weaklab.heuristics", "load", "as_heuristic", "check_examples", "HEURISTICS"),
@@ -97,7 +98,8 @@ TOPICS = [
     Topic(
         "classifiers",
         "Weak classifiers",
-        "Heuristics that learn from manual labels.",
+        "Heuristics that learn from manual labels. "
+        "How to: :doc:`add weak classifiers </docs/how_to/weak_classifiers>`.",
         ("weaklab.WeakClassifier", *_all("weaklab.classifiers", "CLASSIFIERS", "folds_of", "by_id")),
     ),
     Topic(
