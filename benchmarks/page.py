@@ -1,6 +1,7 @@
 """How fast the labeling page is in Chromium: first paint, first record, and from a key to the next record painted.
 
     python -m benchmarks.page --records 1000000 --keep PROJECTS
+    python -m benchmarks.page --map 100000                       # frames a second while a map of so many points moves
 
 It needs playwright and chromium. ``weaklab serve`` serves a copy of the project of ``benchmarks.session``. A page is
 opened while the server still reads it; keys are pressed at a pace; then the page is reloaded, and the server is killed
@@ -31,6 +32,30 @@ OBSERVE = (
     "window.took.push(entry.duration); }).observe({ type: 'measure' }); }"
 )
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+MOVES = """async (n) => {
+    const { Scatter } = await import("/static/scatter.js");
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas.style, { position: "fixed", inset: 0, width: "900px", height: "600px" });
+    document.body.append(canvas);
+    const nothing = () => {};
+    const scatter = new Scatter(canvas, { hover: nothing, click: nothing, choose: nothing, moved: nothing });
+    scatter.resize();
+    scatter.setPlaces(Uint16Array.from({ length: 2 * n }, () => 65535 * Math.random()));
+    scatter.setKinds(new Uint8Array(n).map((_, i) => i % 4), new Uint8Array(n), null);
+    scatter.setColors({ card: 0xffffffff, faint: 1, ink: 2, accent: "#000", kinds: [1, 2, 3, 4] });
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    for (let i = 0; i < 20; i++) await frame();
+    const start = await frame();
+    let last = start;
+    for (let i = 0; i < 240; i++) {
+        if (i < 120) scatter.pan(i % 40 < 20 ? 6 : -6, 3);
+        else scatter.zoomBy(i % 40 < 20 ? 1.05 : 1 / 1.05);
+        last = await frame();
+    }
+    canvas.remove();
+    return 240_000 / (last - start);
+}"""
+"""Frames a second while points at random are dragged and zoomed."""
 
 
 @contextmanager
@@ -114,18 +139,38 @@ def measure(project: Path, rate: float, seconds: float) -> Iterator[tuple[str, f
         browser.close()
 
 
+def measure_map(project: Path, points: int) -> Iterator[tuple[str, float, str]]:
+    """Yield the frames a second of a moving map, for screens of one and two pixels for each of the page."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright, served(project) as (_, port, path):
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context()
+        context.new_page().goto(f"http://127.0.0.1:{port}{path}")
+        for ratio in (1, 2):
+            sharp = browser.new_context(device_scale_factor=ratio, storage_state=context.storage_state())
+            page = sharp.new_page()
+            page.goto(f"http://127.0.0.1:{port}/")
+            yield f"frames a second, device pixel ratio {ratio}", page.evaluate(MOVES, points), "a second"
+        browser.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--pace", type=float, default=6, metavar="N", help="keys a second")
     parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--map", type=int, metavar="POINTS", help="only measure a moving map of so many points")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for the project, which is built once")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         path = build(options.keep or Path(temporary), options.records)
         shutil.copytree(path, Path(temporary) / "p")
-        print(f"{options.records:,} records")
-        for name, value, unit in measure(Path(temporary) / "p", options.pace, options.seconds):
+        print(f"{options.map:,} points" if options.map else f"{options.records:,} records")
+        project = Path(temporary) / "p"
+        rows = measure_map(project, options.map) if options.map else measure(project, options.pace, options.seconds)
+        for name, value, unit in rows:
             print(f"{name:<56}{value:>10.2f} {unit}" if unit else f"{name:<56}{value:>10.0f}", flush=True)
 
 
