@@ -88,6 +88,13 @@ def test_a_column_that_may_hold_labels_is_worth_a_note(project):
     ]
 
 
+@pytest.mark.parametrize(("name", "noted"), [("message_id", True), ("messageId", True), ("nr", True), ("paid", False)])
+def test_a_column_that_may_be_the_id_is_worth_a_note(project, name, noted):
+    notes = project.add_records([{"text": "a", name: 1}], quiet=True).notes
+    assert [f"import with id='{name}' (--id {name})" in note for note in notes] == [True] * noted
+    assert project.add_records([{"text": "b", name: 2}], quiet=True).notes == []
+
+
 def test_many_columns_of_one_kind_are_one_line_of_the_receipt(project):
     frame = pd.DataFrame(np.arange(128.0).reshape(2, 64), columns=[f"e{i}" for i in range(64)])
     receipt = project.add_records(frame, quiet=True)

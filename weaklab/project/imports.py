@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -39,6 +40,8 @@ ANSWERS = ("accept", "reject", "ignore")
 """What Prodigy writes into ``answer`` beside a label."""
 SUSPECTS = ("label", "labels", "class", "target", "gold", "y", "truth", "category")
 """A column of such a name that heuristics may read is worth a note."""
+IDS = re.compile(r"(?i:number|no|nr|key|uid|uuid|guid|identifier)|.*(?i:[_ -]id)|.*[a-z]I[dD]")
+"""A column of such a name may be the id."""
 
 
 @dataclass
@@ -330,6 +333,13 @@ class Import:
             for name in names
             if name not in hidden and name.lower() in SUSPECTS
         ]
+        if corpus.makes_ids and self.there is None:
+            notes += [
+                f"{name} is kept as data, and the ids are made from the content; if it is the id, make the project "
+                f"anew and import with id={name!r} (--id {name})"
+                for name in names
+                if IDS.fullmatch(name)
+            ]
         if self.there is not None:
             renamed, _ = _new_names(corpus, self._raw.names, self.there.roles)
             notes += [
