@@ -205,7 +205,8 @@ def test_any_expression_is_found_where_re_finds_it(source, flags, values):
      (r"\b(|a)\b", None)],
 )  # fmt: skip
 def test_an_expression_of_whole_words_is_a_list_of_them(source, words):
-    assert regexes.whole_words(re.compile(source)) == words
+    found = regexes.listed_words(re.compile(source))
+    assert (found and found.words) == words
 
 
 def test_a_filter_leaves_out_most_rows(monkeypatch):

@@ -73,7 +73,7 @@ class FrozenCommittee:
     scored : columns with class probabilities when the label model was fitted
     manual : record id -> label name, of records that a person labeled
     roles : which columns hold ids and text, for batches whose schema does not say
-    timeout, workers : as of :class:`weaklab.Committee`
+    timeout, workers, compile : as of :class:`weaklab.Committee`
 
     Examples
     --------
@@ -98,6 +98,7 @@ class FrozenCommittee:
         roles: Roles | None = None,
         timeout: float | None = None,
         workers: int | None = None,
+        compile: bool = True,
     ) -> None:
         # in one copy, so that members which share their features still do
         learned, self.label_model, self.embedder = copy.deepcopy(
@@ -106,7 +107,7 @@ class FrozenCommittee:
         classifiers = {h.name: h for h in learned}
         self.heuristics: list[Heuristic] = [classifiers.get(h.name, h) for h in heuristics]
         self.labels, self.scored, self.manual, self.roles = labels, tuple(sorted(scored)), dict(manual or {}), roles
-        self.timeout, self.workers = timeout, workers
+        self.timeout, self.workers, self.compile = timeout, workers, compile
         self._fingerprint: str | None = None
         self._parts: dict[str, str] | None = None
 
@@ -144,6 +145,7 @@ class FrozenCommittee:
             scored=scored,
             timeout=committee.timeout,
             workers=committee.workers,
+            compile=committee.compile,
         )
 
     @classmethod
@@ -161,6 +163,7 @@ class FrozenCommittee:
             roles=roles,
             timeout=committee.timeout,
             workers=committee.workers,
+            compile=committee.compile,
         )
 
     @property
@@ -358,7 +361,8 @@ class FrozenCommittee:
     def _runner(self) -> VoteRunner:
         """Runs the members that do not learn."""
         members = [h for h in self.heuristics if not isinstance(h, WeakClassifier)]
-        return VoteRunner(members, self.labels, timeout=self.timeout, workers=self.workers)
+        compiled = getattr(self, "compile", True)  # a committee that an older version pickled has no such attribute
+        return VoteRunner(members, self.labels, timeout=self.timeout, workers=self.workers, compiled=compiled)
 
     def _classify(self, heuristic: Heuristic, rows: BatchRows) -> Ballot:
         assert isinstance(heuristic, WeakClassifier)

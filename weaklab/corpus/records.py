@@ -193,12 +193,12 @@ class Columns:
     def renew(self) -> None:
         """Forget lists, arrays and dicts, so that what one function does to them no other sees."""
         for name in [
-            name for name in self._lists if name in self.names and not _is_plain(self._batch.schema.field(name).type)
+            name for name in self._lists if name in self.names and not is_plain(self._batch.schema.field(name).type)
         ]:
             del self._lists[name]
 
     def _plain_names(self) -> tuple[str, ...]:
-        plain = [name for name in self.names if _is_plain(self._batch.schema.field(name).type)]
+        plain = [name for name in self.names if is_plain(self._batch.schema.field(name).type)]
         return tuple(dict.fromkeys([*(["text"] if self.roles.text and "text" not in self.names else []), *plain]))
 
     def _fill(self, kind: type[Record], name: str) -> None:
@@ -217,7 +217,7 @@ def _no_sheet() -> Sheet | None:
     return None
 
 
-def _is_plain(kind: pa.DataType) -> bool:
+def is_plain(kind: pa.DataType) -> bool:
     """Tell columns of values that cannot be changed, such as text and numbers, from lists, structs and what else there
     is.
     """
@@ -225,7 +225,7 @@ def _is_plain(kind: pa.DataType) -> bool:
 
     of = pa.types
     if of.is_dictionary(kind):
-        return _is_plain(kind.value_type)
+        return is_plain(kind.value_type)
     tests = (
         of.is_string,
         of.is_large_string,

@@ -539,7 +539,7 @@ def _patch(texts: Texts, counts: Ints, rows: Ints, python: Callable[[str], int])
         counts[rows] = [python(text) for text in texts.array.take(pa.array(rows)).to_pylist()]
 
 
-def _lower(texts: Texts) -> Texts:
+def lowered(texts: Texts) -> Texts:
     """Return texts in lower case: by bytes, or by Python if a character beyond ASCII changes.
 
     Python handles special cases, such as the final sigma and letters that become two characters.
@@ -575,7 +575,7 @@ _ON_TEXTS: dict[str, Callable[..., Any]] = {
     "count_of": _count_of,
     "digits": lambda texts: _count_class(texts, ord("0"), ord("9"), str.isdigit),
     "capitals": lambda texts: _count_class(texts, ord("A"), ord("Z"), str.isupper),
-    "lower": _lower,
+    "lower": lowered,
     "strip": lambda texts: Texts(pc.utf8_trim(texts.array, WHITE_SPACE)),
     "contains": _contains,
     "starts_with": lambda texts, part: _numpy(pc.starts_with(texts.array, part)),

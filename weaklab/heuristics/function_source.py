@@ -159,7 +159,7 @@ def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _text(code: types.CodeType, with_docs: bool) -> str:
-    node = _node(code)
+    node = node_of(code)
     if node is None:
         return instructions(code)
     node = copy.deepcopy(node)
@@ -188,7 +188,7 @@ for _name in __future__.all_feature_names:
     FUTURES |= getattr(__future__, _name).compiler_flag
 
 
-def _node(code: types.CodeType) -> ast.AST | None:
+def node_of(code: types.CodeType) -> ast.AST | None:
     if code.co_filename in _SHARED_NAMES:
         return None
     linecache.checkcache(code.co_filename)

@@ -164,6 +164,7 @@ class LabelingFunction(Heuristic):
         batch: str | None = None,
         examples: Examples = None,
         version: str | None = None,
+        compile: bool = True,
     ) -> None:
         self.location = location_of(function)
         self.name, self.named = name or name_of(function), name is not None
@@ -172,6 +173,7 @@ class LabelingFunction(Heuristic):
         self.batch_form = batch
         self.examples = example_pairs(examples, self.name)
         self.version = version
+        self.compile = compile
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self._imports: dict[str, Any] = {}
@@ -441,7 +443,12 @@ def shortened(value: Any) -> str:
 def labeling_function(function: Callable[[Any], Any], /) -> LabelingFunction: ...
 @overload
 def labeling_function(
-    *, name: str | None = None, batch: bool | str = False, examples: Examples = None, version: str | None = None
+    *,
+    name: str | None = None,
+    batch: bool | str = False,
+    examples: Examples = None,
+    version: str | None = None,
+    compile: bool = True,
 ) -> Callable[[Callable[[Any], Any]], LabelingFunction]: ...
 def labeling_function(
     function: Callable[[Any], Any] | None = None,
@@ -451,6 +458,7 @@ def labeling_function(
     batch: bool | str = False,
     examples: Examples = None,
     version: str | None = None,
+    compile: bool = True,
 ) -> LabelingFunction | Callable[[Callable[[Any], Any]], LabelingFunction]:
     """Make a labeling function from a Python function of a record.
 
@@ -467,6 +475,8 @@ def labeling_function(
         Records with expected votes; checked when the function is added to a committee.
     version : str, optional
         Change it when something changes that the function depends on and that is not in its code, such as a file.
+    compile : bool
+        Whether it may be compiled, so that it need not be called on each record; its votes are the same.
 
     Examples
     --------
@@ -487,6 +497,6 @@ def labeling_function(
         )
 
     def wrap(function: Callable[[Any], Any]) -> LabelingFunction:
-        return LabelingFunction(function, name=name, batch=form, examples=examples, version=version)
+        return LabelingFunction(function, name=name, batch=form, examples=examples, version=version, compile=compile)
 
     return wrap if function is None else wrap(function)

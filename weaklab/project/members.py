@@ -51,7 +51,9 @@ class ProjectMembers:
         self._load()
 
     def _load(self) -> None:
-        self.committee = Committee(self._history.now, timeout=self._settings.timeout or None)
+        self.committee = Committee(
+            self._history.now, timeout=self._settings.timeout or None, compile=self._settings.compile
+        )
         self.committee.take_labels(self._history)
         self.load_errors: list[str] = []
         self._places: dict[str, str] = {}

@@ -45,6 +45,7 @@ class Settings:
     pseudo_labels : confidence, 0 to 1, from which records train the classifiers with the committee's label; 0 for never
     timeout : seconds that a labeling function may take for one record; 0 runs all in one process, where nothing can be
         stopped
+    compile : whether labeling functions whose source can be read are compiled; their votes are the same
     seed : of everything random
     """
 
@@ -64,6 +65,7 @@ class Settings:
     share_answers: float = SHARE_ANSWERS
     pseudo_labels: float = 0.0
     timeout: float = TIMEOUT_SECONDS
+    compile: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -80,8 +82,9 @@ class Settings:
             from weaklab.project.encoding import sentence_features
 
             sentence_features(self.encoder)
-        if not isinstance(self.use_features, bool):
-            raise WeaklabError(f"setting use_features must be true or false, got {self.use_features!r}")
+        for name in ("use_features", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise WeaklabError(f"setting {name} must be true or false, got {getattr(self, name)!r}")
         for name in ("random_share", "blind_share", "overlap", "share_answers", "pseudo_labels"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
@@ -174,5 +177,6 @@ _HELP = {
     "share_answers": "Likeness from which near-duplicates share an answer; 0 for never.",
     "pseudo_labels": "Confidence from which records train the classifiers with the committee's own label; 0 for never.",
     "timeout": "Seconds that a labeling function may take for one record; 0 runs all in one process.",
+    "compile": "Whether labeling functions whose source can be read are compiled; their votes are the same.",
     "seed": "Of everything random.",
 }

@@ -107,4 +107,12 @@ class Passes:
                     waiting[group] -= 1
                     if not waiting[group]:
                         whole = parts.pop(group)
-                        yield group, whole[0] if len(whole) == 1 else np.unique(np.concatenate(whole))
+                        yield group, whole[0] if len(whole) == 1 else _joined(whole, len(hits))
+
+
+def _joined(parts: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
+    """Return the rows that are in one of several lists, ascending; a mask is many times as fast as ``np.unique``."""
+    marked = np.zeros(n, dtype=np.bool_)
+    for part in parts:
+        marked[part] = True
+    return np.flatnonzero(marked)

@@ -43,6 +43,7 @@ class Committee:
     timeout : seconds a function may take for a record before it is stopped, with a fault; None runs everything in this
         process, where nothing can be stopped
     workers : child processes for labeling functions, by default one a core
+    compile : whether labeling functions whose source can be read are compiled; their votes are the same
 
     Examples
     --------
@@ -57,13 +58,19 @@ class Committee:
     """
 
     def __init__(
-        self, labels: Sequence[str] | LabelSet, *, timeout: float | None = TIMEOUT_SECONDS, workers: int | None = None
+        self,
+        labels: Sequence[str] | LabelSet,
+        *,
+        timeout: float | None = TIMEOUT_SECONDS,
+        workers: int | None = None,
+        compile: bool = True,
     ) -> None:
         self.label_set = labels if isinstance(labels, LabelSet) else LabelSet.of(labels)
         self.labels = labels if isinstance(labels, LabelNames) else self.label_set.voted
         self._first_labels = tuple(self.labels)
         self.timeout = timeout
         self.workers = workers
+        self.compile = compile
         self._members: dict[str, Heuristic] = {}
         self._caches: dict[str, MemoryCache] = {}
         self._in_process: set[str] = set()
@@ -252,6 +259,11 @@ class Committee:
                 for heuristic, ballot in zip(heuristics, ballots, strict=True):
                     parts[heuristic.name].append(ballot)
                 bar.update(batch.num_rows)
+        again = [heuristic for heuristic in heuristics if heuristic.name in runner.distrusted]
+        for heuristic in again:  # all of its votes are those of Python then, earlier ones as well
+            parts[heuristic.name] = [
+                ballots[0] for _, ballots in self._runner([heuristic], labels).run(corpus.batches(ids=with_ids))
+            ]
         self._costs.update((member.name, (member.seconds, member.records)) for member in runner.explain())
         for heuristic in heuristics:
             whole = join(parts[heuristic.name])
@@ -259,7 +271,14 @@ class Committee:
 
     def _runner(self, heuristics: Sequence[Heuristic], labels: LabelNames | None = None) -> VoteRunner:
         names = labels or self.labels
-        return VoteRunner(heuristics, names, timeout=self.timeout, workers=self.workers, warned=self._in_process)
+        return VoteRunner(
+            heuristics,
+            names,
+            timeout=self.timeout,
+            workers=self.workers,
+            warned=self._in_process,
+            compiled=self.compile,
+        )
 
     def explain_plan(self, sample: Any = None) -> Table:
         r"""Show how each member comes to its votes, and what it cost the last time it voted.

@@ -355,9 +355,12 @@ class _Compiled:
                 self._how[j] = _how_words(single, odd)
                 continue
             assert regex is not None
-            if all(map(fits, words := regexes.whole_words(regex) or [""])):
-                lists[j] = (words, not regex.flags & re.IGNORECASE, code)
+            whole = regexes.listed_words(regex)
+            if whole is not None and all(map(fits, whole.words)):
+                lists[j] = (whole.words, not regex.flags & re.IGNORECASE, code)
                 self._how[j] = ("words in one pass", "it finds whole words only, looked up for all lists together")
+                if whole.rest is not None:
+                    self.searches.append(_Search(j, whole.rest, code, longest))
             else:
                 self.searches.append(_Search(j, regex, code, longest))
         for search in self.searches:

@@ -368,11 +368,28 @@ MAX_WORDS = 1000
 """An expression that stands for more words than this is searched, not listed."""
 
 
-def whole_words(regex: re.Pattern[str]) -> list[str] | None:
+class ListedWords(NamedTuple):
+    """An expression that stands for a list of texts, each between two boundaries of words.
+
+    Attributes
+    ----------
+    words : those that consist of letters, digits and underscores
+    rest : finds the others; None if there are none
+    """
+
+    words: list[str]
+    rest: re.Pattern[str] | None
+
+
+def listed_words(regex: re.Pattern[str]) -> ListedWords | None:
     r"""Return the words of an expression that finds whole words and nothing else, None for any other one.
 
-    >>> whole_words(re.compile(r"\b(shocking|unbelievable)\b")), whole_words(re.compile(r"\bx+\b"))
-    (['shocking', 'unbelievable'], None)
+    The boundaries are ``\b``, or ``(?<!\w)`` before and ``(?!\w)`` behind.
+
+    >>> listed_words(re.compile(r"\b(shocking|unbelievable)\b")), listed_words(re.compile(r"\bx+\b"))
+    (ListedWords(words=['shocking', 'unbelievable'], rest=None), None)
+    >>> listed_words(re.compile(r"(?<!\w)(?:free|c\+\+)(?!\w)")).rest.pattern
+    '(?<!\\w)c\\+\\+(?!\\w)'
     """
     if regex.flags & re.ASCII:
         return None
@@ -380,19 +397,28 @@ def whole_words(regex: re.Pattern[str]) -> list[str] | None:
         found = _spelled(parsed(regex))
     except (RecursionError, OverflowError, re.error):
         return None
-    words = [way[1:-1] for way in found or [] if way[:1] == way[-1:] == ("",) and len(way) > 2]
-    if (
-        not found
-        or len(words) < len(found)
-        or not all(len(c) == 1 and folding.is_word(ord(c)) for word in words for c in word)
+    if not found or not all(
+        len(way) > 2 and way[0] in _BEFORE and way[-1] in _BEHIND and all(len(c) == 1 for c in way[1:-1])
+        for way in found
     ):
         return None
-    return list(dict.fromkeys(map("".join, words)))
+    plain = [all(folding.is_word(ord(c)) for c in way[1:-1]) for way in found]
+    words = list(dict.fromkeys("".join(way[1:-1]) for way, single in zip(found, plain, strict=True) if single))
+    others = [
+        (_BEFORE[way[0]] + re.escape("".join(way[1:-1])) + _BEHIND[way[-1]])
+        for way, single in zip(found, plain, strict=True)
+        if not single
+    ]
+    flags = regex.flags & ~(re.VERBOSE | re.DEBUG)
+    return ListedWords(words, re.compile("|".join(others), flags) if others else None) if words else None
+
+
+_BEFORE, _BEHIND = {"": r"\b", "not after": r"(?<!\w)"}, {"": r"\b", "not before": r"(?!\w)"}
 
 
 def _spelled(nodes: Any) -> list[tuple[str, ...]] | None:
-    """Return all that a piece may be, letter by letter, an empty one for a word boundary; None if it is no plain
-    list.
+    """Return all that a piece may be, letter by letter, an empty one for a word boundary, ``not after`` and ``not
+    before`` for a look-around at one letter; None if it is no plain list.
     """
     ways: list[tuple[str, ...]] = [()]
     for op, value in nodes:
@@ -402,6 +428,8 @@ def _spelled(nodes: Any) -> list[tuple[str, ...]] | None:
             more = [(chr(value),)]
         elif name == "AT" and str(value) == "AT_BOUNDARY":
             more = [("",)]
+        elif name == "ASSERT_NOT" and _is_one_letter(value[1]):
+            more = [("not after" if value[0] < 0 else "not before",)]
         elif name == "SUBPATTERN" and not value[1] and not value[2]:
             more = _spelled(value[3])
         elif name == "BRANCH":
@@ -413,6 +441,13 @@ def _spelled(nodes: Any) -> list[tuple[str, ...]] | None:
             return None
         ways = [a + b for a in ways for b in more]
     return ways
+
+
+def _is_one_letter(nodes: Any) -> bool:
+    r"""Whether the inside of a look-around is ``\w``."""
+    return [
+        (str(op), [(str(kind), str(v)) for kind, v in value] if str(op) == "IN" else value) for op, value in nodes
+    ] == [("IN", [("CATEGORY", "CATEGORY_WORD")])]
 
 
 # ---- how long a search may take

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from weaklab.classifiers import WeakClassifier
 from weaklab.core.errors import warn
@@ -15,7 +17,9 @@ from weaklab.features.base import sharing
 from weaklab.heuristics import Ballot, ColumnVotes, Condition, Keywords, Pattern
 from weaklab.heuristics.pickling import pickling_error
 from weaklab.voting import Member, Plan
-from weaklab.voting.workers import ProcessVoting, failed_ballot
+from weaklab.voting.compiling import CompiledFunctions, CompiledVotes, compile_functions
+from weaklab.voting.workers import ProcessVoting, failed_ballot, settle
+from weaklab.voting.workers.kills import scatter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -31,14 +35,32 @@ if TYPE_CHECKING:
 PLAN_ROWS = 1 << 16
 """Rows of a batch where all members are declared: large, so that the fixed cost of a batch is small."""
 DECLARED = (Keywords, Pattern, ColumnVotes, Condition)
+FEW_RECORDS = 500
+"""In batches with fewer records, functions that may run in this process are called: that is as fast."""
+
+
+class _Here(NamedTuple):
+    """What this process votes on a batch without the code of the user.
+
+    Attributes
+    ----------
+    ballots : of the declared heuristics
+    left : index of a pattern -> rows on which it may take very long
+    compiled : of the compiled functions
+    """
+
+    ballots: list[Ballot]
+    left: dict[int, NDArray[np.int64]]
+    compiled: list[CompiledVotes]
 
 
 class VoteRunner:
     """Lets heuristics vote on batches; the votes are those of ``heuristic.evaluate``.
 
-    Declared heuristics are compiled into one :class:`~weaklab.voting.Plan`, which runs in threads. Code of the user
-    runs in child processes that can be killed, and so does a regular expression on records where it may take very long.
-    The others run in this process.
+    Declared heuristics are compiled into one :class:`~weaklab.voting.Plan`, which runs in threads, and so are Python
+    functions whose source can be read (:mod:`weaklab.voting.compiling`). Other code of the user runs in child processes
+    that can be killed, and so does a regular expression on records where it may take very long. The others run in this
+    process.
 
     Parameters
     ----------
@@ -47,6 +69,12 @@ class VoteRunner:
     timeout : seconds a function may take for a record before it is stopped; None runs everything in this process
     workers : threads and child processes, by default one a core
     warned : names of members for which a warning was given that they cannot run in a child process; more are added
+    compiled : whether Python functions are compiled where that is possible
+
+    Attributes
+    ----------
+    distrusted : names of functions whose compiled votes were not those of Python in this run; what they voted on
+        earlier batches is not certain
     """
 
     def __init__(
@@ -57,6 +85,7 @@ class VoteRunner:
         timeout: float | None,
         workers: int | None = None,
         warned: set[str] | None = None,
+        compiled: bool = True,
     ) -> None:
         self.heuristics, self.labels, self.timeout = list(heuristics), labels, timeout
         self.workers = max(1, workers or os.cpu_count() or 1)
@@ -66,10 +95,31 @@ class VoteRunner:
         self._risky = any(self.plan.risky(declared[j]) for j in self._patterns)
         others = [h for h in self.heuristics if not isinstance(h, DECLARED)]
         self._warned = set() if warned is None else warned
-        self._isolated = [h for h in others if h.opaque and self._can_travel(h)]
-        self._local = [h for h in others if h not in self._isolated]
+        self.distrusted: set[str] = set()
+        self._kills: dict[str, int] = {}
         self._seconds = dict.fromkeys((h.name for h in others), 0.0)
+        self._may_compile = compiled
+        self._share_out(others, compile_functions([], labels))
+        if timeout is not None:
+            self._compile()
         self._records = 0
+
+    def _share_out(self, others: Sequence[Heuristic], found: tuple[CompiledFunctions, dict[str, str]]) -> None:
+        """Say which of the heuristics that are not declared run as compiled functions, in child processes and here."""
+        self.compiled, self._why_called = found
+        rest = [h for h in others if h.name not in self.compiled.names]
+        if self.timeout is not None and self._may_compile:
+            self._isolated, self._local = [], rest
+            return
+        self._isolated = [h for h in rest if h.opaque and self._can_travel(h)]
+        self._local = [h for h in rest if h not in self._isolated]
+
+    def _compile(self) -> None:
+        """Compile what can be compiled, once; a few records are voted on in less time than that takes."""
+        if self._may_compile:
+            self._may_compile = False
+            others = [*self._isolated, *self._local]
+            self._share_out(others, compile_functions(others, self.labels))
 
     def _can_travel(self, heuristic: Heuristic) -> bool:
         if self.timeout is None:
@@ -88,14 +138,26 @@ class VoteRunner:
                 "pass timeout=None to run everything here"
             )
 
+    @cached_property
+    def _traveling(self) -> list[int]:
+        """The compiled functions that can be sent to a child process, by number."""
+        return [j for j, heuristic in enumerate(self.compiled.heuristics) if self._can_travel(heuristic)]
+
+    @property
+    def _all_here(self) -> bool:
+        """Whether no code of the user runs."""
+        return not self._isolated and not self._local and self.compiled.whole
+
     @property
     def batch_rows(self) -> int:
         """The best number of rows in a batch."""
-        return PLAN_ROWS if len(self.plan.heuristics) == len(self.heuristics) and not self._risky else BATCH_ROWS
+        self._compile()
+        return PLAN_ROWS if self._all_here and not self._risky else BATCH_ROWS
 
     def reads_ids(self, column: str) -> bool:
         """Whether a member may read the column of ids."""
-        if len(self.plan.heuristics) < len(self.heuristics):
+        self._compile()
+        if not self._all_here or column in self.compiled.reads():
             return True
         return any(column in _columns_of(heuristic) for heuristic in self.plan.heuristics)
 
@@ -105,15 +167,31 @@ class VoteRunner:
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[Ballot]]]:
         """Yield (batch, one ballot a heuristic) in the order of the batches, a few batches ahead of the reader."""
-        names = [h.name for h in (*self._isolated, *self._local, *self.plan.heuristics)]
-        for batch, isolated, planned in (
-            self._in_processes(batches) if self._isolated or self._risky else self._in_threads(batches)
+        remaining = iter(batches)
+        first = next(remaining, None)
+        if first is None:
+            return
+        if first.num_rows >= FEW_RECORDS:
+            self._compile()
+        batches = itertools.chain([first], remaining)
+        members = [*self._isolated, *self._local, *self.compiled.heuristics, *self.plan.heuristics]
+        in_processes = self._isolated or self._risky or not (self.compiled.whole or self.timeout is None)
+        for batch, isolated, compiled, planned in (
+            self._in_processes(batches) if in_processes else self._in_threads(batches)
         ):
-            found = dict(zip(names, (*isolated, *self._vote_locally(batch), *planned), strict=True))
+            ballots = (*isolated, *self._vote_locally(batch), *compiled, *planned)
+            found = dict(zip((h.name for h in members), ballots, strict=True))
             for heuristic, ballot in zip(self._isolated, isolated, strict=True):
                 self._seconds[heuristic.name] += ballot.seconds
             self._records += batch.num_rows
             yield batch, [found[h.name] for h in self.heuristics]
+
+    def _vote_here(self, batch: pa.RecordBatch, all_here: bool = False) -> _Here:
+        """Let the declared heuristics and the compiled functions vote."""
+        ballots, left = self.plan.evaluate(batch, all_here)
+        few = self.timeout is None and batch.num_rows < FEW_RECORDS
+        compiled = self.compiled.left_out() if few else self.compiled.evaluate(batch)
+        return _Here(ballots, left, compiled)
 
     def _vote_locally(self, batch: pa.RecordBatch) -> list[Ballot]:
         """Return the ballots of members that run in this thread; classifiers with equal features share the matrix."""
@@ -135,67 +213,123 @@ class VoteRunner:
 
     def _in_threads(
         self, batches: Iterable[pa.RecordBatch]
-    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
+    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot], list[Ballot]]]:
         """Run the plan in threads; child processes start only when a pattern meets a record on which it may take very
-        long.
+        long, or a function has to be called.
         """
         voting: ProcessVoting | None = None
 
-        def with_rows_left(
-            batch: pa.RecordBatch, ballots: list[Ballot], left: dict[int, NDArray[np.int64]]
-        ) -> list[Ballot]:
+        def finished(batch: pa.RecordBatch, here: _Here) -> tuple[list[Ballot], list[Ballot]]:
             nonlocal voting
-            if any(map(len, left.values())):
+            parts: Sequence[Ballot] = ()
+            called = not all(votes.is_whole for votes in here.compiled)
+            if self.timeout is not None and (called or any(map(len, here.left.values()))):
                 voting = voting or self._process_voting([])
-                self._merge(ballots, left, voting.vote(batch, self._rows([], left)))
-            return ballots
+                parts = voting.vote(batch, self._rows([], here))
+            return self._merged(batch, here, parts)
 
-        if not self.plan.heuristics:
-            yield from ((batch, [], []) for batch in batches)
+        if not self.plan.heuristics and not len(self.compiled):
+            yield from ((batch, [], [], []) for batch in batches)
             return
         if self.workers == 1:
             for batch in batches:
-                yield batch, [], with_rows_left(batch, *self.plan.evaluate(batch, self.timeout is None))
+                yield batch, [], *finished(batch, self._vote_here(batch, self.timeout is None))
             return
-        waiting: deque[tuple[pa.RecordBatch, Future[tuple[list[Ballot], dict[int, NDArray[np.int64]]]]]] = deque()
+        waiting: deque[tuple[pa.RecordBatch, Future[_Here]]] = deque()
         with ThreadPoolExecutor(self.workers) as threads:
             for batch in batches:
-                waiting.append((batch, threads.submit(self.plan.evaluate, batch, self.timeout is None)))
+                waiting.append((batch, threads.submit(self._vote_here, batch, self.timeout is None)))
                 if len(waiting) > self.workers:
                     batch, done = waiting.popleft()
-                    yield batch, [], with_rows_left(batch, *done.result())
+                    yield batch, [], *finished(batch, done.result())
             while waiting:
                 batch, done = waiting.popleft()
-                yield batch, [], with_rows_left(batch, *done.result())
+                yield batch, [], *finished(batch, done.result())
 
     def _in_processes(
         self, batches: Iterable[pa.RecordBatch]
-    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot]]]:
+    ) -> Iterator[tuple[pa.RecordBatch, list[Ballot], list[Ballot], list[Ballot]]]:
         """Run the plan in the same threads that wait for the child processes."""
-        planned: dict[int, tuple[list[Ballot], dict[int, NDArray[np.int64]]]] = {}
+        voted: dict[int, _Here] = {}
 
         def rows(batch: pa.RecordBatch) -> list[RowChoice]:
-            found = self.plan.evaluate(batch)
-            planned[id(batch)] = found
-            return self._rows(self._isolated, found[1])
+            voted[id(batch)] = here = self._vote_here(batch)
+            return self._rows(self._isolated, here)
 
         distinct = (batch.slice(0) for batch in batches)  # no two are the same object, whatever the caller gives
         voting = self._process_voting(self._isolated)
         for batch, ballots in voting.over(distinct, rows):
             for name, reason in voting.cannot_load.items():
                 self._warn_once(name, f"loaded in a child process ({reason})")
-            mine, left = planned.pop(id(batch))
-            self._merge(mine, left, ballots[len(self._isolated) :])
-            yield batch, ballots[: len(self._isolated)], mine
+            isolated = len(self._isolated)
+            yield batch, ballots[:isolated], *self._merged(batch, voted.pop(id(batch)), ballots[isolated:])
 
     def _process_voting(self, isolated: Sequence[Heuristic]) -> ProcessVoting:
         assert self.timeout is not None
-        members = [*isolated, *(self.plan.heuristics[j] for j in self._patterns)]
+        functions = [self.compiled.heuristics[j] for j in self._traveling]
+        members = [*isolated, *functions, *(self.plan.heuristics[j] for j in self._patterns)]
         return ProcessVoting(members, self.labels, self.timeout, self.workers)
 
-    def _rows(self, isolated: Sequence[Heuristic], left: dict[int, NDArray[np.int64]]) -> list[RowChoice]:
-        """Return what :class:`ProcessVoting` has to vote on: all rows for isolated members, rows left for patterns."""
-        return [*(None for _ in isolated), *(left[j].tolist() if j in left else () for j in self._patterns)]
+    def _rows(self, isolated: Sequence[Heuristic], here: _Here) -> list[RowChoice]:
+        """Return what :class:`ProcessVoting` has to vote on: all rows for isolated members, else those left."""
+        patterns = [here.left[j].tolist() if j in here.left else () for j in self._patterns]
+        functions = [here.compiled[j].rows for j in self._traveling]
+        return [*(None for _ in isolated), *functions, *patterns]
+
+    def _merged(self, batch: pa.RecordBatch, here: _Here, parts: Sequence[Ballot]) -> tuple[list[Ballot], list[Ballot]]:
+        """Add what child processes voted to the votes of compiled functions and of patterns."""
+        by_child = dict(zip(self._traveling if parts else (), parts, strict=False))
+        compiled = [self._compiled_ballot(j, batch, votes, by_child.get(j)) for j, votes in enumerate(here.compiled)]
+        if parts:
+            self._merge(here.ballots, here.left, parts[len(parts) - len(self._patterns) :])
+        return compiled, here.ballots
+
+    # ---- compiled functions
+
+    def _compiled_ballot(self, j: int, batch: pa.RecordBatch, votes: CompiledVotes, part: Ballot | None) -> Ballot:
+        """Return the ballot of a compiled function, which is called where that is necessary."""
+        heuristic = self.compiled.heuristics[j]
+        start = time.thread_time()
+        if part is None or votes.is_whole:
+            part = None if votes.is_whole else self._called_here(heuristic, batch, votes.rows)
+        before = self._kills.get(heuristic.name, 0)
+        self._kills[heuristic.name] = before + (0 if part is None else len(part.kills))
+        if not self._agrees(j, batch, votes, part):
+            ballot = self._called_anew(heuristic, batch)
+        elif votes.found is None:
+            assert part is not None
+            ballot = part
+        else:
+            ballot = settle(heuristic, votes.merged(part), batch, before)
+        self._seconds[heuristic.name] += time.thread_time() - start + ballot.seconds
+        return ballot
+
+    def _called_here(self, heuristic: Heuristic, batch: pa.RecordBatch, rows: RowChoice) -> Ballot:
+        if rows is None:
+            return self._evaluate(heuristic, batch)
+        return scatter(self._evaluate(heuristic, batch.take(list(rows))), list(rows), batch.num_rows)
+
+    def _called_anew(self, heuristic: Heuristic, batch: pa.RecordBatch) -> Ballot:
+        if self.timeout is None or not self._can_travel(heuristic):
+            return self._evaluate(heuristic, batch)
+        return ProcessVoting([heuristic], self.labels, self.timeout, self.workers).vote(batch)[0]
+
+    def _agrees(self, j: int, batch: pa.RecordBatch, votes: CompiledVotes, part: Ballot | None) -> bool:
+        """Compare the votes on the records that are voted on both ways; a difference is a warning."""
+        rows = votes.checked.tolist()
+        if not rows or (part is not None and part.kills):
+            return True
+        places, heuristic = rows, self.compiled.heuristics[j]
+        if not votes.called_in_check:
+            part, places = self._evaluate(heuristic, batch.take(rows)), list(range(len(rows)))
+        assert part is not None
+        for row, place in zip(rows, places, strict=True):
+            different = votes.difference(row, part, place, self.labels)
+            if different is not None:
+                self.compiled.differs(j, row, batch, *different)
+                self.distrusted.add(heuristic.name)
+                return False
+        return True
 
     def _merge(
         self, ballots: list[Ballot], left: dict[int, NDArray[np.int64]], from_processes: Sequence[Ballot]
@@ -213,6 +347,7 @@ class VoteRunner:
 
     def explain(self) -> list[Member]:
         """Return how each member runs, why, and its CPU seconds so far."""
+        self._compile()
         found = {member.name: member for member in self.plan.explain()}
         for heuristic in self._isolated:
             if heuristic.name in self._warned:
@@ -234,8 +369,15 @@ class VoteRunner:
                 else "it cannot be sent to a child"
             )
             found[heuristic.name] = Member(heuristic.name, how, reason)
-        for name, seconds in self._seconds.items():
-            found[name] = found[name]._replace(seconds=seconds, records=self._records)
+        seconds = dict(self._seconds)
+        for function in self.compiled.functions:
+            name = function.heuristic.name
+            found[name] = Member(name, *function.explain())
+            seconds[name] += function.seconds
+        for name, spent in seconds.items():
+            found[name] = found[name]._replace(seconds=spent, records=self._records)
+        for name, why in self._why_called.items():
+            found[name] = found[name]._replace(why=f"{found[name].why}; not compiled: {why}")
         return [_with_note(found[h.name], h) for h in self.heuristics]
 
 
