@@ -28,6 +28,14 @@ def test_the_page_of_the_command_line_names_every_command_and_no_other():
     assert named == set(COMMANDS)
 
 
+def test_figures_in_the_readme_stand_in_the_benchmarks():
+    readme, benchmarks = (ROOT / "README.md").read_text("utf-8"), (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    rows = re.findall(r"^\|[^|]+\|([^|]+\|[^|]+)\| `", readme.split("## What was measured")[1], re.M)
+    figures = {figure for row in rows[1:] for figure in re.findall(r"[\d.]+(?= (?:s|ms|%))", row)}
+    assert len(figures) > 12
+    assert figures <= set(re.findall(r"(?<![\d.])\d+(?:\.\d+)?(?![\d.]*\d)", benchmarks))
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help_and_an_example(name):
     command = COMMANDS[name]
