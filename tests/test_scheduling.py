@@ -336,3 +336,22 @@ def test_infinite_score_is_refused_and_a_large_one_is_not():
     with pytest.raises(WeaklabError, match="1 are NaN or infinite"):
         call_strategy("endless", lambda P: np.array([0.0, np.inf, 1.0]), given)
     assert call_strategy("large", lambda P: np.full(3, 1.7e308), given).tolist() == [1.7e308] * 3
+
+
+def test_what_is_kept_about_groups_that_stay_changes_no_pick():
+    from weaklab.scheduling.scheduler import share_group
+
+    rng = np.random.default_rng(0)
+    pool = pool_of(rng.dirichlet([1.0, 1.0], 300))
+    for _ in range(3):
+        groups = rng.integers(0, 300, 300)
+        kept = groups.copy()
+        kept.setflags(write=False)
+        for turn in range(3):
+            picks = []
+            for pool.groups in (groups, kept):
+                picks.append(Scheduler("margin", random_share=0.3, cold_start=None).pick(pool, 20, turn=turn))
+            assert picks[0] == picks[1]
+        groups[:] = np.arange(300)
+        assert not share_group(groups).any()
+        assert share_group(kept).any()

@@ -14,7 +14,7 @@ from weaklab.core.tables import clean
 from weaklab.project.extra_records import STREAM, SYNTHETIC, as_batch, as_corpus, as_row, synthesized
 from weaklab.project.journal import Lease
 from weaklab.scheduling.asks import Ask, Asks, make_asks
-from weaklab.scheduling.scheduler import RANDOM, Pick, Scheduler
+from weaklab.scheduling.scheduler import RANDOM, Pick, Scheduler, share_group
 from weaklab.strategies import margin
 from weaklab.voting.committee import soft_scores
 
@@ -325,6 +325,6 @@ def eligible(
     taken = [*work.journal.leased_by_others(session, LEASE_SECONDS), *besides]
     elsewhere = np.array([rows[record] for record in taken if record in rows], dtype=np.int64)
     free[elsewhere] = False
-    if groups is not None and len(elsewhere):
-        free[np.isin(groups, groups[elsewhere])] = False
+    if groups is not None and len(mates := elsewhere[share_group(groups)[elsewhere]]):
+        free[np.isin(groups, groups[mates])] = False
     return free

@@ -303,6 +303,7 @@ class ProjectCache:
             self._groups = self._files.array(
                 f"duplicates-{self._settings.share_answers}", self._key, self._near_duplicates
             )
+            self._groups.setflags(write=False)  # what is found out about them is kept
         return self._groups
 
     def _near_duplicates(self) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -299,19 +300,40 @@ def _one_per_group(
     seed: int,
 ) -> NDArray[np.bool_]:
     """Return bool (n,), True for one free record of each group, drawn at random; none from the groups of taken rows."""
-    one = free & ~np.isin(groups, groups[taken])
-    rows = np.flatnonzero(one & _may_share_group(groups))
+    several = share_group(groups)
+    one, mates = free.copy(), taken[several[taken]]
+    one[taken] = False
+    if len(mates):
+        one &= ~np.isin(groups, groups[mates])
+    rows = np.flatnonzero(one & several)
     one[rows] = False
     rows = rows[np.argsort(uniform(keys[rows], seed), kind="stable")]
     one[rows[np.unique(groups[rows], return_index=True)[1]]] = True
     return one
 
 
-def _may_share_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Return bool (n,), False for records that are certainly alone in their group."""
+_SEEN: list[tuple[Any, NDArray[np.bool_]]] = []
+"""The groups that were looked at last, by a weak reference, and what was found: they are asked about in every turn."""
+
+
+def share_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Return bool (n,), False for records that are certainly alone in their group.
+
+    What is found for an array that nobody can write to is kept.
+
+    >>> share_group(np.array([0, 1, 0, 3])).tolist()
+    [True, False, True, False]
+    """
+    for seen, found in _SEEN[:]:
+        if seen() is groups:
+            return found
     if not len(groups) or groups.min() < 0 or groups.max() >= len(groups):
-        return np.ones(len(groups), dtype=bool)
-    return np.asarray((np.bincount(groups) > 1)[groups])
+        found = np.ones(len(groups), dtype=bool)
+    else:
+        found = np.asarray((np.bincount(groups) > 1)[groups])
+    if not groups.flags.writeable:
+        _SEEN[:] = [(weakref.ref(groups), found)]
+    return found
 
 
 def chooses_batches(strategy: Strategy) -> bool:
