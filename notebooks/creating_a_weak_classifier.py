@@ -20,6 +20,7 @@
 # It is called weak because it trains on a few dozen labels and need not be right always. The label model weighs it.
 
 # %%
+import os
 import tempfile
 from pathlib import Path
 
@@ -28,7 +29,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 import weaklab
-from weaklab import ABSTAIN, WeakClassifier, label_model
+from weaklab import ABSTAIN, WeakClassifier
 from weaklab.datasets import load_headlines
 from weaklab.evaluation import analysis
 
@@ -40,10 +41,12 @@ pd.set_option("display.max_colwidth", 90)
 # Headlines, clickbait or news, and four rules for them.
 
 # %%
+here = Path.cwd()
 temporary = tempfile.TemporaryDirectory()
+os.chdir(temporary.name)
 headlines = load_headlines()
-project = weaklab.Project(Path(temporary.name) / "headlines", labels=["clickbait", "news"], annotator="you")
-project.add_records(headlines, text="text", id="id", gold="gold")
+project = weaklab.Project("headlines", labels=["clickbait", "news"], annotator="you")
+project.add_records(headlines, gold="gold", quiet=True)
 
 # %%
 news_words = (
@@ -63,8 +66,8 @@ for rule in (
 project.run(progress=False)
 
 # %% [markdown]
-# The rules leave most records without a vote. You know which of these are clickbait. Which rule says so? The committee
-# carries over what the rules say to records that read alike, and is not sure of it.
+# The rules leave most records without a vote. You see at once which of these are clickbait, and no rule says it. The
+# committee guesses from records that read alike, and is not sure: look at the confidence.
 
 # %%
 rules = project.committee.vote(project.corpus, progress=False)
@@ -94,7 +97,7 @@ rounds = weaklab.replay(project, gold, n_labels=60, batch=10)
 pd.DataFrame(rounds).round(3)
 
 # %% [markdown]
-# The rules did not change. The classifier joined at ten labels, and it votes on more records the more it learns.
+# The rules did not change. The classifier joined at ten labels, and votes on most of the records that had no vote.
 #
 # In the summary its accuracy stands beside that of the rules. It is measured on your answers, and most of these are
 # on hard records.
@@ -132,6 +135,7 @@ project.try_on("naive_bayes", headlines[alone].head(10))
 truth = np.array([project.label_names.code(name) for name in project.corpus.gold()])
 answered = project.labels()["manual"].to_numpy()
 y = np.where(answered, truth, ABSTAIN)
+unseen = np.where(answered, ABSTAIN, truth)
 
 # %%
 classifier = project.committee["naive_bayes"]
@@ -152,31 +156,15 @@ right.round(3).to_frame()
 # The first number says nothing. The second is the honest one for the records that were asked about, which are hard.
 # The third is what you want to know. It takes gold labels for everything, so you will seldom have it.
 #
-# Who believes the first number pays for it. Here is the label model, once with each kind of scores,
-# measured on the records without an answer:
-
-# %%
-unseen = np.where(answered, ABSTAIN, truth)
-found = {}
-for kind, scores in {"in-sample": in_sample, "out-of-fold": out_of_fold}.items():
-    L = votes.L.copy()
-    L[:, column] = classifier.ballot(scores).votes
-    these = weaklab.Votes(L, {column: scores})
-    model = label_model("committee", n_classes=2).fit(these, y)
-    found[kind] = analysis.expected_accuracy(model.predict_proba(these), unseen)
-
-pd.Series(found, name="accuracy of the labels").round(3).to_frame()
+# A label model that saw the first number would trust the classifier blindly. A project always gives it the out-of-fold
+# votes; there is nothing to switch on.
 
 # %% [markdown]
-# The votes on these records are the same in both rows. What differs is how the model learned to weigh them.
-# A project always uses the out-of-fold votes; there is nothing to switch on.
-
-# %% [markdown]
-# ## A classifier of your own
+# ## An estimator of your own
 #
-# There are eleven by name, and any scikit-learn classifier will do. `features` says what it sees of a record:
+# There are eleven classifiers by name, and any of scikit-learn will do. `features` says what it sees of a record:
 # `tfidf` (words), `hashing` (pieces of words), `word2vec`, `fasttext`, `columns` (numbers), or several in a list.
-# As the last line of a cell, the call shows what the new classifier does:
+# As the last line of a cell, the call shows what the new classifier would do:
 
 # %%
 project.weak_classifier(
@@ -184,6 +172,97 @@ project.weak_classifier(
     features=["tfidf", "hashing"],
     name="logistic_on_pieces",
 )
+
+# %% [markdown]
+# ## Features of your own
+#
+# You notice that teasers look different: more capitals, question marks, no commas. Any object with a method
+# `transform` that makes rows of numbers from a list of texts is a feature set:
+
+
+# %%
+class Shape:
+    """What a headline looks like, whatever it says."""
+
+    def transform(self, texts):
+        return np.array([self.row(text, text.split() or [""]) for text in texts])
+
+    def row(self, text, words):
+        capitals = sum(word[:1].isupper() for word in words) / len(words)
+        return [capitals, len(words) / 10, "?" in text, "!" in text, "," in text, any(map(str.isdigit, text))]
+
+
+project.weak_classifier("logistic_regression", features=["tfidf", Shape()], name="words_and_shape")
+
+# %% [markdown]
+# Beside words, here. `features=Shape()` alone works, too, but six numbers tell little.
+#
+# ## What does it add?
+#
+# What counts is not how good a classifier is, but how much better the committee is with it. `analysis` fits the label
+# model again without each member:
+
+# %%
+project.run(progress=False)
+frame = project.analysis(progress=False).to_pandas()
+frame[["coverage", "labels_changed", "gold_gain", "nearest", "nearest_overlap"]].round(3)
+
+# %% [markdown]
+# - `labels_changed`: the share of the labels that would be different without the member
+# - `gold_gain`: by how much it raises the accuracy, by the gold column. Without gold, `gain` is the same, estimated
+#   from the random answers, with an interval
+# - `nearest`: the member that votes most like it, and how often they say the same
+#
+# A classifier that repeats another one adds little, however good it is alone. `naive_bayes` and `logistic_on_pieces`
+# say the same on most records, so one of them can go. The first is faster:
+
+# %%
+project.remove("logistic_on_pieces")
+project.run(progress=False)
+
+# %% [markdown]
+# ## Keep it
+#
+# Classifiers with a name in weaklab, such as `"naive_bayes"`, and scikit-learn's own are remembered by the project:
+# other sessions and processes have them at once. A class of your own is code, and a project keeps no code of a
+# notebook.
+# Put it into a file of the folder `labeling_functions` in the project, where functions live as well.
+# An object `WeakClassifier` there joins the committee under the name of its variable:
+
+# %%
+code = '''
+import numpy as np
+
+from weaklab import WeakClassifier
+
+
+class Shape:
+    """What a headline looks like, whatever it says."""
+
+    def transform(self, texts):
+        return np.array([self.row(text, text.split() or [""]) for text in texts])
+
+    def row(self, text, words):
+        capitals = sum(word[:1].isupper() for word in words) / len(words)
+        return [capitals, len(words) / 10, "?" in text, "!" in text, "," in text, any(map(str.isdigit, text))]
+
+
+words_and_shape = WeakClassifier("logistic_regression", features=["tfidf", Shape()])
+'''
+project.remove("words_and_shape")
+functions = project.path / "labeling_functions"
+functions.mkdir(exist_ok=True)
+_ = (functions / "shape.py").write_text(code.lstrip())
+project.reload()
+project.run(progress=False)
+
+# %% [markdown]
+# Whoever opens the folder has it, in another notebook or on the command line:
+
+# %%
+with weaklab.Project(project.path, annotator="somebody else") as elsewhere:
+    print(elsewhere.committee.names)
+    print("the same labels:", elsewhere.labels().equals(project.labels()))
 
 # %% [markdown]
 # ## How sure must it be?
@@ -197,11 +276,9 @@ for least in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75):
     strict = WeakClassifier("naive_bayes", min_probability=least).fit(project.corpus, y, project.label_names)
     column_votes = [strict.vote(batch, project.label_names) for batch in project.corpus.batches()]
     row = analysis.summary(np.concatenate(column_votes)[:, None], unseen).iloc[0]
-    rows.append(
-        {"min_probability": least, "coverage": row.coverage, "votes judged": row.n_labels, "accuracy": row.accuracy}
-    )
+    rows.append([least, row.coverage, row.n_labels, row.accuracy])
 
-pd.DataFrame(rows).round(3)
+pd.DataFrame(rows, columns=["min_probability", "coverage", "votes judged", "accuracy"]).round(3)
 
 # %% [markdown]
 # The last rows rest on few votes.
@@ -209,36 +286,12 @@ pd.DataFrame(rows).round(3)
 # By default it is a fifth of the way from guessing to certainty: 0.6 for two classes.
 
 # %% [markdown]
-# ## One set of votes, four label models
+# More: [weak classifiers](../docs/guide.md#weak-classifiers), and [features](../docs/features.md) with a sentence
+# encoder.
 #
-# `majority_vote` counts. `coverage_vote` gives more weight to those that speak rarely.
-# `dawid_skene` estimates how often each one is wrong, from how they agree.
-# `committee`, the default, learns from the answers whom to trust, and reads the probabilities of the classifiers.
-
-# %%
-votes = project.committee.vote(project.corpus, progress=False)
-nobody = np.full(len(y), ABSTAIN)
-ways = {"votes alone": nobody, "votes and 60 answers": y}
-
-
-def accuracy(name, codes):
-    model = label_model(name, n_classes=2).fit(votes, codes)
-    return analysis.expected_accuracy(model.predict_proba(votes), unseen)
-
-
-names = ("majority_vote", "coverage_vote", "dawid_skene", "committee")
-pd.DataFrame({way: {name: accuracy(name, codes) for name in names} for way, codes in ways.items()}).round(3)
-
-# %% [markdown]
-# Again only the records without an answer count. The classifiers learned from the answers in both columns;
-# what differs is whether the label model sees them, too.
-#
-# The label model of a project is a setting: `Project(folder, label_model="coverage_vote")`.
-#
-# A classifier that is named, like `"naive_bayes"`, and one of scikit-learn's own are remembered when you open the
-# project again.
-# Register a class of your own again each time.
+# Next: *The active-learning loop*, for what the scheduler saves, and *Debugging a committee*.
 
 # %%
 project.close()
+os.chdir(here)
 temporary.cleanup()

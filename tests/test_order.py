@@ -183,6 +183,32 @@ def test_a_project_does_not_depend_on_the_order_of_records_and_labels(tmp_path, 
     np.testing.assert_allclose(probabilities("classes", headlines, ["news", "clickbait"]), P, atol=1e-6)
 
 
+class Lengths:
+    """Features on a scale of their own that say little about the label."""
+
+    def transform(self, texts):
+        return np.array([[len(text), len(text.split()), text.count("e"), text.count("s")] for text in texts], float)
+
+
+def test_an_own_feature_object_that_joins_first_does_not_take_the_place_of_words(tmp_path):
+    headlines = weaklab.datasets.load_headlines().head(120)
+    gold = dict(zip(headlines.id, headlines.gold, strict=True))
+
+    def probabilities(name, classifiers):
+        with weaklab.Project(tmp_path / name, labels=["clickbait", "news"]) as project:
+            project.add_records(headlines[["id", "text"]], quiet=True)
+            project.add(weaklab.pattern("clickbait", r"\b(you|your|this|why)\b"))
+            project.add(weaklab.keywords("news", ["police", "court", "minister", "after", "over", "says"]))
+            for features in classifiers:
+                project.weak_classifier("logistic_regression", features=features, name=str(type(features).__name__))
+            project.label_many([(i, gold[i]) for i in sorted(gold)[:24]])
+            project.run(progress=False)
+            return project.labels().p_news.to_numpy()
+
+    own = Lengths()
+    np.testing.assert_allclose(probabilities("own", [own, "tfidf"]), probabilities("words", ["tfidf", own]), atol=1e-6)
+
+
 def test_the_order_of_classes_breaks_no_tie():
     classifier = WeakClassifier(min_probability=0.2)
     assert classifier.ballot(np.float32([[0.45, 0.45, 0.1], [0.1, 0.45, 0.45], [0.5, 0.4, 0.1]])).votes.tolist() == [

@@ -141,6 +141,19 @@ class Transformer(Features):
         return found
 
 
+def has_own_object(features: Features) -> bool:
+    """Whether an object of the user's own makes the features, or some of them.
+
+    >>> class Length:
+    ...     def transform(self, texts):
+    ...         return [[len(text)] for text in texts]
+    >>> has_own_object(Transformer(Length())), has_own_object(Auto())
+    (True, False)
+    """
+    parts = features.parts if isinstance(features, Combined) else [features]
+    return any(isinstance(part, Transformer) for part in parts)
+
+
 @FEATURES.named("auto")
 class Auto(Features):
     """TF-IDF of words and of characters if the corpus has text, else its numeric columns.

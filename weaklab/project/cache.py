@@ -14,6 +14,7 @@ from weaklab.core.errors import FaultWarning, warn
 from weaklab.core.faults import merge_faults
 from weaklab.corpus import Columns
 from weaklab.features import Auto, Combined, Sentence, WithSentences, fit_cached
+from weaklab.features.combine import has_own_object
 from weaklab.features.numbers import numeric_columns
 from weaklab.heuristics import Ballot
 from weaklab.project.encoding import FOLDER
@@ -190,8 +191,14 @@ class ProjectCache:
 
     @property
     def _basis(self) -> WeakClassifier:
-        """The classifier whose features strategies look at: the first, or what one would be by default."""
-        return next((c for c in self._members.committee.classifiers if not c.reads_texts), None) or self._default
+        """The classifier whose features strategies and the label model look at: the first with features of weaklab
+        alone, else the first, or what one would be by default.
+
+        Features of a user's own object have any scale, and one that says little must not take the place of words.
+        """
+        usable = [classifier for classifier in self._members.committee.classifiers if not classifier.reads_texts]
+        usable.sort(key=lambda classifier: has_own_object(classifier.features))
+        return usable[0] if usable else self._default
 
     def matrix(self, classifier: WeakClassifier) -> Any:
         """Return the features of all records for a classifier, fitted to the corpus the first time.
