@@ -15,6 +15,7 @@ LINES = re.compile(r"<dl>\s*(?P<lines>(?:<dd>.*?</dd>\s*)+)</dl>", re.S)
 def mended(body: str) -> str:
     """Return a page whose corner cells are no headers, and whose signatures are no lists of terms without a term."""
     body = EMPTY_HEADER.sub(r"<td\g<attributes>></td>", body)
+    body = body.replace('>Variables<span class="colon">', '>Attributes<span class="colon">')  # as docstrings have it
     return LINES.sub(lambda found: spans(found["lines"]), body)
 
 
