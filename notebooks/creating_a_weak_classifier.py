@@ -286,7 +286,7 @@ pd.DataFrame(rows, columns=["min_probability", "coverage", "votes judged", "accu
 # By default it is a fifth of the way from guessing to certainty: 0.6 for two classes.
 
 # %% [markdown]
-# More: [weak classifiers](../docs/guide.md#weak-classifiers), and [features](../docs/features.md) with a sentence
+# More: [weak classifiers](../docs/how_to/weak_classifiers.md), and [features](../docs/features.md) with a sentence
 # encoder.
 #
 # Next: *The active-learning loop*, for what the scheduler saves, and *Debugging a committee*.

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 COMMAND_LINE = (ROOT / "docs" / "how_to" / "command_line.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))  # their sources; the links in the .ipynb are the same
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -61,7 +62,7 @@ def anchors(page):
     return {name if found[:n].count(name) == 0 else f"{name}-{found[:n].count(name)}" for n, name in enumerate(found)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES + NOTEBOOKS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_in_the_documentation_lead_to_files_and_headings(page):
     for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text_without_code(page)):
         path, _, place = link.partition("#")
