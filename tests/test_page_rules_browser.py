@@ -94,6 +94,8 @@ def test_axe_finds_nothing(browser, project, scheme):
     with running(project) as server:
         page = opened(browser, url(server), color_scheme=scheme)
         page.click("nav button:has-text('Rules')")
+        page.fill("input[type=search]", "lunch")
+        page.keyboard.press("Enter")
         page.wait_for_selector(".proposal .matches tbody tr")
         found = {"rules": axe(page, axe_source())}
         page.click("text=Repairs")
