@@ -410,3 +410,18 @@ def test_the_bundled_headlines_are_voted_on_as_python_does():
     batch = batch_of(load_headlines().text.tolist())
     for source in REAL:
         same(made(source), batch)
+
+
+def test_functions_as_people_write_them_are_compiled():
+    from benchmarks.python_functions import FUNCTIONS
+
+    members = [weaklab.labeling_function(name=f.__name__)(f) for f in FUNCTIONS]
+    batch = batch_of([*load_headlines().text, "", None, "İSTANBUL 12 you'RE"])
+    runner = VoteRunner(members, LABELS, timeout=None)
+    found = runner.vote(batch)
+    assert runner.distrusted == set()
+    for member, ballot in zip(members, found, strict=True):
+        wanted = member.evaluate(batch, LABELS)
+        assert (member.name, ballot.votes.tolist()) == (member.name, wanted.votes.tolist())
+        assert ballot.fault_rows == wanted.fault_rows
+    assert sum(member.how == "compiled" for member in runner.explain()) >= 15

@@ -105,7 +105,7 @@ def lf_declared_vs_polars(n: int) -> dict[str, Any]:
     )
 
 
-@row("lf_python", n=100_000, quick=5_000, goal=5)
+@row("lf_python", n=100_000, quick=5_000, goal=50)
 def lf_python(n: int) -> dict[str, Any]:
     """The same twenty as functions of a record, the very same functions on both sides."""
     data, _ = frame(n)

@@ -264,7 +264,7 @@ class Committee:
             parts[heuristic.name] = [
                 ballots[0] for _, ballots in self._runner([heuristic], labels).run(corpus.batches(ids=with_ids))
             ]
-        self._costs.update((member.name, (member.seconds, member.records)) for member in runner.explain())
+        self._costs.update(runner.costs())
         for heuristic in heuristics:
             whole = join(parts[heuristic.name])
             yield heuristic, whole if with_ids or not whole.faults else _with_ids(whole, corpus)

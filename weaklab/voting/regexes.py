@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weaklab.voting import folding
@@ -467,6 +467,7 @@ class Steps(NamedTuple):
 _RISKY = Steps(math.inf, 0)
 
 
+@lru_cache(maxsize=1024)
 def steps(regex: re.Pattern[str]) -> Steps:
     """Bound the steps of a search, from above and with room: infinite where repeats stand in repeats or behind
     look-arounds.

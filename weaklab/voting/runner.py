@@ -345,6 +345,14 @@ class VoteRunner:
                     ballot.kills,
                 )
 
+    def costs(self) -> dict[str, tuple[float, int]]:
+        """Return name -> CPU seconds so far and the number of records they were spent on."""
+        found = {member.name: (member.seconds, member.records) for member in self.plan.explain()}
+        compiled = {function.heuristic.name: function.seconds for function in self.compiled.functions}
+        for name, seconds in self._seconds.items():
+            found[name] = seconds + compiled.get(name, 0.0), self._records
+        return found
+
     def explain(self) -> list[Member]:
         """Return how each member runs, why, and its CPU seconds so far."""
         self._compile()
@@ -369,13 +377,10 @@ class VoteRunner:
                 else "it cannot be sent to a child"
             )
             found[heuristic.name] = Member(heuristic.name, how, reason)
-        seconds = dict(self._seconds)
         for function in self.compiled.functions:
-            name = function.heuristic.name
-            found[name] = Member(name, *function.explain())
-            seconds[name] += function.seconds
-        for name, spent in seconds.items():
-            found[name] = found[name]._replace(seconds=spent, records=self._records)
+            found[function.heuristic.name] = Member(function.heuristic.name, *function.explain())
+        for name, (seconds, records) in self.costs().items():
+            found[name] = found[name]._replace(seconds=seconds, records=records)
         for name, why in self._why_called.items():
             found[name] = found[name]._replace(why=f"{found[name].why}; not compiled: {why}")
         return [_with_note(found[h.name], h) for h in self.heuristics]

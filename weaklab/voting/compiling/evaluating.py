@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,8 +33,8 @@ from weaklab.voting.plan import Plan
 Mask = NDArray[np.bool_]
 
 _FAILED = -1
-_SHARED = (".lower", ".upper", ".casefold", ".split")
-"""Methods whose results are kept for the batch where several conditions use them."""
+_CHEAP = ("column", "const", "variable", "opaque", "loop", "len", "slice", "item")
+"""Operations that are done again each time; the results of others are kept where a condition uses them again."""
 
 
 @dataclass
@@ -85,7 +86,8 @@ class Program:
             [v.heuristic(self.texts[v.text.text], f"a{i}") for i, v in enumerate(listed.values())],
             LabelNames([FOUND, "other"]),
         )
-        self.shared = {text: term for text, term in self._shared.items() if counts[text] > 1}
+        longest_first = sorted(self._shared.items(), key=lambda item: -len(item[0]))
+        self.shared = {text: term for text, term in longest_first if counts[text] > 1}
         self._loops: dict[tuple[str, tuple[str, ...], bool], Callable[..., list[Any]]] = {}
         self._lock = threading.Lock()
 
@@ -102,7 +104,7 @@ class Program:
                 self.looking.add(j)
             if atom.text not in self.vectors:
                 for part in _parts_of(atom):
-                    if part.op in _SHARED and part.total and part.kind in ("str", "strs") and _of_columns(part):
+                    if part.op not in _CHEAP and part.kind != "bool" and _of_columns(part):
                         counts[part.text] = counts.get(part.text, 0) + 1
                         self._shared[part.text] = part
 
@@ -211,6 +213,8 @@ class _Batch:
         self._answers: dict[Any, tuple[Mask, Mask | None]] = {}
         self._tried: dict[str, tuple[Mask, NDArray[np.int8]]] = {}
         self._lengths: dict[str, int] = {}
+        self._kept: dict[str, list[Any]] = {}
+        self._ready: dict[str, Mask] = {}
 
     def found(self, j: int) -> Found:
         """Evaluate one function."""
@@ -427,9 +431,14 @@ class _Batch:
         tried, answers = self._tried[term.text]
         rows = np.flatnonzero(where & ~tried)
         if len(rows):
-            values = self._values(term, rows, lambda known: f"(1 if {term.render(known)} else 0)")
-            certain = term.total and not self._is_long(term)
-            answers[rows] = values if certain else [_FAILED if isinstance(v, Exception) else v for v in values]
+            if term.op == "completes":
+                values = self._values(term.args[0], rows, term.args[0].render)
+                self._keep(term.args[0], rows, values)
+                answers[rows] = [_FAILED if isinstance(value, Exception) else 1 for value in values]
+            else:
+                values = self._values(term, rows, lambda known: f"(1 if {term.render(known)} else 0)")
+                certain = term.total and not self._is_long(term)
+                answers[rows] = values if certain else [_FAILED if isinstance(v, Exception) else v for v in values]
             tried[rows] = True
         return where & (answers == 1), (where & (answers == 0)) | away
 
@@ -444,21 +453,48 @@ class _Batch:
         if self._is_long(term):
             too_long = set(self._too_long(term))
             return self._some_values(term, rows, render, too_long)
-        most = 2 * len(rows) > self.n
         known: dict[str, str] = {}
-        lists = {name: self._cells(name) for name in sorted(term.reads)}
-        if most:
-            for text, shared in self.program.shared.items():
-                if text in term.text and shared.reads <= term.reads and not self._is_long(shared):
-                    known[text] = f"s{len(known)}"
-                    lists[known[text]] = self._shared(shared)
+        lists: dict[str, Sequence[Any]] = {}
+        for shared in self._shared_in(term, rows, known):
+            lists[known[shared.text]] = self._kept[shared.text]
         expression = render(known)
+        lists |= {name: self._cells(name) for name in sorted(term.reads) if re.search(rf"\b{name}\b", expression)}
         if len(rows) < self.n:
             places = rows.tolist()
             lists = {name: [values[row] for row in places] for name, values in lists.items()}
         if not lists:
             lists = {"_": [None] * len(rows)}
         return self.program.loop(expression, tuple(lists), term.total)(*lists.values())
+
+    def _shared_in(self, term: Term, rows: NDArray[np.int64], known: dict[str, str]) -> list[Term]:
+        """Return the parts of a term whose values on these rows are kept, the largest ones, and name them in ``known``.
+
+        What several conditions use is worked out here; what may raise is there only if it was needed before.
+        """
+        found, left = [], term.text
+        for text, shared in self.program.shared.items():
+            if text == term.text or text not in left:
+                continue
+            ready = self._ready.get(text)
+            if ready is None or not ready[rows].all():
+                if not shared.total or self._is_long(shared):
+                    continue
+                self._keep(shared, rows, self._values(shared, rows, shared.render))
+            known[text] = f"s{len(known)}"
+            left = term.render(known)
+            found.append(shared)
+        return found
+
+    def _keep(self, term: Term, rows: NDArray[np.int64], values: list[Any]) -> None:
+        """Keep the values of a term on some rows for other conditions."""
+        if term.text not in self._kept:
+            self._kept[term.text], self._ready[term.text] = [None] * self.n, np.zeros(self.n, dtype=np.bool_)
+        kept = self._kept[term.text]
+        for row, value in zip(rows.tolist(), values, strict=True):
+            kept[row] = value
+        self._ready[term.text][rows] = True
+        if not term.total:
+            self._ready[term.text][rows] = [not isinstance(value, Exception) for value in values]
 
     def _some_values(
         self, term: Term, rows: NDArray[np.int64], render: Callable[[dict[str, str]], str], too_long: set[int]

@@ -127,7 +127,7 @@ def regex_call(name: str, regex: Term, args: Sequence[Term]) -> Term:
     if name == "findall" and regex.value.groups <= 1:
         kind = "strs"
     places = ", ".join(f"{{{place}}}" for place in range(1, len(args) + 1))
-    total = text.kind == "str" and name != "sub"
+    total = text.kind == "str" and (name != "sub" or "\\" not in args[0].value)
     longest = regexes.steps(regex.value).longest(MAX_STEPS)
     return make(f"re.{name}", f"{{0}}.{name}({places})", (regex, *args), kind, total, longest)
 

@@ -136,9 +136,13 @@ def _plain(text: str) -> bool:
     return bool(text) and _is_unicode(text)
 
 
+def _escaped(part: str) -> str:
+    return re.escape(part).replace("\\ ", " ")
+
+
 def _parts(text: Term, parts: list[str]) -> Vector:
     listed = sorted(set(parts), key=lambda part: (-len(part), part))
-    return Vector(text, "search", re.compile("|".join(map(re.escape, listed))))
+    return Vector(text, "search", re.compile("|".join(map(_escaped, listed))))
 
 
 # ---- words of a text
@@ -176,7 +180,7 @@ def _hit(tokens: Term, words: set[str]) -> Vector | None:
         tokens = tokens.args[0]
     if tokens.op == ".split" and len(tokens.args) == 1 and _is_text(tokens.args[0]):
         listed = sorted(word for word in words if _plain(word) and not _WHITE.search(word))
-        parts = "|".join(map(re.escape, sorted(listed, key=len, reverse=True)))
+        parts = "|".join(map(_escaped, sorted(listed, key=len, reverse=True)))
         return Vector(tokens.args[0], "search", re.compile(rf"(?<!\S)(?:{parts})(?!\S)")) if listed else None
     if tokens.op == "re.findall" and _is_text(tokens.args[1]) and _finds_words(tokens.args[0].value):
         listed = sorted(word for word in words if _plain(word) and all(folding.is_word(ord(c)) for c in word))
