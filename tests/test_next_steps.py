@@ -145,3 +145,20 @@ def test_every_project_has_an_answer(tmp_path, kind):
         assert (sum(found.disagreements.counts.values()) == 0) == (kind == "all labeled")
         with pytest.raises(WeaklabError, match="most must be a whole number from 1, got 0"):
             project.next_steps(0)
+
+
+def test_labels_that_were_picked_for_doubt_do_not_judge_repairs(tmp_path):
+    kinds = ["are you free at {}", "free prize {}", "lunch is free at {}", "your free entry {}"]
+    judged = {}
+    for strategy in ("random", "margin"):
+        with project_of(
+            tmp_path / strategy, [kinds[i % 4].format(i) for i in range(80)], use_features=False
+        ) as project:
+            project.add(wl.keywords("spam", ["free"], name="free"))
+            project.add(wl.keywords("ham", ["are you"], name="asks"))
+            for ask in project.ask(30, strategy=strategy):
+                project.label(ask, "spam" if int(ask.id) % 2 else "ham")
+            project.run(progress=False)
+            judged[strategy] = sum(repair.judged for repair in project.propose_repairs("free"))
+    assert judged["random"] > 0
+    assert judged["margin"] < judged["random"]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LANDMARKS = 1_500
 """So many records are laid out by t-SNE; the others are put among them."""
+ROUNDS = 500
+"""Of t-SNE; twice as many give the same picture."""
 NEIGHBOURS = 5
 PERPLEXITY = 30.0
 SPREAD = 0.02
@@ -72,7 +74,8 @@ def _laid_out(X: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     start = _principal(X)
     if n < 5:
         return start
-    model = TSNE(2, perplexity=min(PERPLEXITY, (n - 1) / 3), init=(start * 1e-4).astype(np.float32), random_state=seed)
+    init = (start * 1e-4).astype(np.float32)
+    model = TSNE(2, perplexity=min(PERPLEXITY, (n - 1) / 3), init=init, max_iter=ROUNDS, random_state=seed)
     with threadpool_limits(1, user_api="openmp"):  # on a busy machine several threads wait most of the time
         return np.asarray(model.fit_transform(X), dtype=np.float64)
 

@@ -32,6 +32,11 @@ MOST_MADE_RULES = 10
 MOST_REPAIRED, MOST_REPAIRS = 4, 3
 """Repairs are sought for the heuristics that most labels contradict, which takes about a second each; and so many for
 each of them."""
+CAUTION = 0.25
+"""The gain of a rule counts this share of the way to the lower end of its interval."""
+REPAIRED, UNSURE = 0.2, 0.02
+"""Repairs bring this share of the gain that is estimated: committees have outvoted most functions that are wrong. Those
+whose interval is not above zero, or that take all votes out, cost as often as they help."""
 HELD = 0.2
 """A rule fits a cluster if it holds for this share of it."""
 WRITTEN_PRECISION, WRITTEN_SHARE = 0.8, 0.5
@@ -89,10 +94,11 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     They are those of :meth:`disagreements`, the best proposed rules, and labels of the records that the scheduler
     picks; at most two are of one kind, and one is a rule. ``weaklab next`` prints them.
 
-    Gains of rules and repairs are the middle between the gain of :meth:`propose_rules` and :meth:`propose_repairs` and
-    the lower end of its interval. The gain of labels is
-    that of a typical learning curve where the scheduler picks, and the expected value of sample information where the
-    records have one reason, see :mod:`weaklab.evaluation.gains`. All rest on the committee's probabilities, so they are
+    All gains are shares of right labels. That of labels follows a typical learning curve where the scheduler picks;
+    where the records have one reason it is the expected value of sample information, at least half of that curve, see
+    :mod:`weaklab.evaluation.gains`. That of a rule is the one of :meth:`propose_rules` and a quarter of the way to the
+    lower end of its interval. That of a repair is a fifth of the middle between both, as measured; a fiftieth where its
+    interval is not above zero or the function is retired. All rest on the committee's probabilities, so they are
     estimates to choose by, no promises.
 
     Parameters
@@ -168,9 +174,9 @@ class _Advice:
         self.work = work
         self.said = opinions_now(work)
         self.doubt = np.where(self.said.open, 1 - self.said.P.max(axis=1), 0.0)
-        self.expected_error = float(self.doubt.mean())
+        self.expected_error, self.given = float(self.doubt.mean()), int((~self.said.open).sum())
         # where no label speaks for a change, a label is the better step
-        self.rules = [rule for rule in propose_rules(work, most=MOST_MADE_RULES) if _cautious(rule) > 0 and rule.judged]
+        self.rules = [rule for rule in propose_rules(work, most=MOST_MADE_RULES) if _sure(rule) > 0 and rule.judged]
         found = [repair for name in self._contradicted() for repair in propose_repairs(work, name, MOST_REPAIRS)]
         self.repairs = [each for each in found if _cautious(each) > 0 and each.wrong]
 
@@ -235,21 +241,22 @@ class _Advice:
         """Return the step to label what the scheduler picks; none where every record has a label."""
         from weaklab.evaluation.gains import gain_of_labels
 
-        given = int((~self.said.open).sum())
         n = min(LABELS, int(self.said.open.sum()))
         if not n:
             return []
-        gain = gain_of_labels(self.expected_error, given, n)
-        why = "The scheduler picks the records that help most." if given else "There is no label yet."
+        gain = gain_of_labels(self.expected_error, self.given, n)
+        why = "The scheduler picks the records that help most." if self.given else "There is no label yet."
         says, command = f"Label {counted(n, 'record')}", _command(self.work, "label", f"-n {n}")
         return [Step(steps.LABEL, says, gain, n * LABEL_SECONDS, why, command)]
 
     def _label(self, rows: NDArray[np.int64], reason: str) -> Step:
         """Return the step to label records spread evenly over a group, so that they speak for it."""
-        from weaklab.evaluation.gains import gain_of_group
+        from weaklab.evaluation.gains import TAUGHT, gain_of_group, gain_of_labels
 
         chosen = _some(rows, LABELS)
-        gain = gain_of_group(self.said.P[rows], len(chosen)) / len(self.said.P)
+        group = gain_of_group(self.said.P[rows], len(chosen)) / len(self.said.P)
+        taught = TAUGHT * gain_of_labels(self.expected_error, self.given, len(chosen))
+        gain = max(group, taught)
         what = f"Label {len(chosen)} of {counted(len(rows), 'record')} with the reason '{reason}'"
         why = "They say which side is right."
         ids = self._ids(chosen)
@@ -283,7 +290,7 @@ class _Advice:
         basis = f"{rule.right} of {rule.judged} {rule.basis} agree"
         why = f"Votes on {counted(rule.records, 'record')}, precision {rule.precision:.2f}; {basis}."
         command = _command(self.work, "rules", "--accept", rule.name)
-        return Step(steps.RULE, f"Add a rule: {rule.says}", _cautious(rule), RULE_SECONDS, why, command, rule.examples)
+        return Step(steps.RULE, f"Add a rule: {rule.says}", _sure(rule), RULE_SECONDS, why, command, rule.examples)
 
     # ---- where nobody votes
 
@@ -346,11 +353,17 @@ def opinions_now(work: Workspace) -> Opinions:
         return opinions_of(state.votes, state.P, known_labels(work), own=own, disputed=disputed)
 
 
-def _cautious(change: Rule | Repair) -> float:
-    """Return the middle between the expected gain and the lower end of its interval: the best of many proposals look
-    better than they are.
+def _cautious(repair: Repair) -> float:
+    """Return what a repair is expected to bring: a share of the middle between its gain and the lower end of the
+    interval.
     """
-    return (change.gain + change.gain_low) / 2
+    share = REPAIRED if repair.gain_low > 0 and repair.kind != "retire" else UNSURE
+    return share * (repair.gain + repair.gain_low) / 2
+
+
+def _sure(rule: Rule) -> float:
+    """Return what a rule is expected to bring, cautiously, as it was chosen among many."""
+    return rule.gain - CAUTION * (rule.gain - rule.gain_low)
 
 
 def _people(work: Workspace, ids: tuple[str, ...]) -> tuple[str, ...]:

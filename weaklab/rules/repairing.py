@@ -139,6 +139,8 @@ def _scaled(repair: Repair, n: int, records: int | None) -> Repair:
 def _voted(known: Evidence, before: NDArray[np.int8], code: int, P: NDArray[np.float64]) -> Voted:
     rows = np.flatnonzero(before == code)
     y, drawn = known.y[rows], known.at_random[rows]
+    if known.votes.picked is not None:  # records that were picked for doubt are those on which votes are wrong
+        y = np.where(known.votes.picked[rows], ABSTAIN, y)
     at_random = (drawn & (y != ABSTAIN)).sum() >= LEAST_RANDOM
     counted = np.where(drawn, y, ABSTAIN) if at_random else y
     basis = "random answers" if at_random else "manual labels" if (y != ABSTAIN).any() else "committee"
