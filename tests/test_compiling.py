@@ -285,6 +285,11 @@ def test_a_global_that_changes_is_seen_by_the_next_run():
     for words, wanted in ((["prize"], [1, -1]), (["news"], [-1, 1])):
         function.function.__globals__["WORDS"] = words
         assert VoteRunner([function], LABELS, timeout=None).vote(batch)[0].votes.tolist() == wanted
+    runner = VoteRunner([function], LABELS, timeout=None)
+    for words, wanted in ((["prize"], [1, -1]), (["news"], [-1, 1]), ([len], [-1, -1]), (["news"], [-1, 1])):
+        function.function.__globals__["WORDS"][:] = words
+        assert runner.vote(batch)[0].votes.tolist() == wanted
+    assert runner.distrusted == set()
 
 
 def test_a_regular_expression_that_may_take_very_long_is_left_to_the_function():

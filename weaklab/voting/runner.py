@@ -98,7 +98,7 @@ class VoteRunner:
         self.distrusted: set[str] = set()
         self._kills: dict[str, int] = {}
         self._seconds = dict.fromkeys((h.name for h in others), 0.0)
-        self._may_compile = compiled
+        self._may_compile, self._runs, self._read = compiled, 0, list[str]()
         self._share_out(others, compile_functions([], labels))
         if timeout is not None:
             self._compile()
@@ -120,6 +120,18 @@ class VoteRunner:
             self._may_compile = False
             others = [*self._isolated, *self._local]
             self._share_out(others, compile_functions(others, self.labels))
+            self._read = self.compiled.fingerprints()
+
+    def _compile_again(self) -> None:
+        """Read the compiled functions again if what they capture has changed since."""
+        read = self.compiled.fingerprints()
+        if read != self._read:
+            self._read = read
+            again, reasons = compile_functions(self.compiled.heuristics, self.labels)
+            if again.names == self.compiled.names:
+                self.compiled = again
+            else:  # one cannot be read any more
+                self.compiled.give_up(reasons)
 
     def _can_travel(self, heuristic: Heuristic) -> bool:
         if self.timeout is None:
@@ -173,6 +185,9 @@ class VoteRunner:
             return
         if first.num_rows >= FEW_RECORDS:
             self._compile()
+        if self._runs and len(self.compiled):
+            self._compile_again()
+        self._runs += 1
         batches = itertools.chain([first], remaining)
         members = [*self._isolated, *self._local, *self.compiled.heuristics, *self.plan.heuristics]
         in_processes = self._isolated or self._risky or not (self.compiled.whole or self.timeout is None)

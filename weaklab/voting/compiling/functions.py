@@ -13,6 +13,7 @@ from weaklab.core.errors import warn
 from weaklab.core.labels import ABSTAIN
 from weaklab.corpus.records import ids_of
 from weaklab.heuristics.functions import LabelingFunction
+from weaklab.heuristics.look_cache import one_look
 from weaklab.heuristics.snorkel import SnorkelFunction
 from weaklab.voting.compiling.evaluating import Found, Program, atoms, conditions
 from weaklab.voting.compiling.reading import Known
@@ -196,6 +197,16 @@ class CompiledFunctions:
         """The functions."""
         return [function.heuristic for function in self.functions]
 
+    def fingerprints(self) -> list[str]:
+        """Return the fingerprints of the functions, which change with what they capture."""
+        with one_look():
+            return [function.heuristic.fingerprint for function in self.functions]
+
+    def give_up(self, reasons: dict[str, str]) -> None:
+        """Call all functions on every record from now on; ``reasons`` says why, by name."""
+        for function in self.functions:
+            function.given_up = reasons.get(function.heuristic.name, "another function has changed")
+
     def left_out(self) -> list[CompiledVotes]:
         """Return for each function that it has to be called on every record."""
         return [CompiledVotes(None, False) for _ in self.functions]
@@ -221,7 +232,7 @@ class CompiledFunctions:
         """Return votes and the records that are left of every function, as :class:`CompiledVotes`."""
         import pyarrow as pa
 
-        for function in self.functions:
+        for function in self.functions if _distrusted else ():
             if not function.given_up and (function.heuristic.name, function.heuristic.fingerprint) in _distrusted:
                 function.given_up = "its compiled votes were not Python's"
         chosen = [j for j, function in enumerate(self.functions) if not function.given_up]
