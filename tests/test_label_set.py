@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import forked
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import weaklab
@@ -560,6 +560,7 @@ class Model:
 
 @settings(max_examples=40, deadline=None)
 @given(plan=CHANGES)
+@example(plan=[("add", 0, 0), ("undo", 0, 0), ("add", 0, 0), ("import", 0, 0), ("undo", 0, 0)])
 def test_any_sequence_of_changes_is_what_a_plain_model_says(tmp_path_factory, plan):
     folder = tmp_path_factory.mktemp("labels") / "p"
     names = ["a", "b", "c"]

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from weaklab.classifiers import WeakClassifier
@@ -22,7 +22,7 @@ from weaklab.voting.workers import ProcessVoting, failed_ballot, settle
 from weaklab.voting.workers.kills import scatter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -296,7 +296,8 @@ class VoteRunner:
         by_child = dict(zip(self._traveling if parts else (), parts, strict=False))
         compiled = [self._compiled_ballot(j, batch, votes, by_child.get(j)) for j, votes in enumerate(here.compiled)]
         if parts:
-            self._merge(here.ballots, here.left, parts[len(parts) - len(self._patterns) :])
+            own = dict(zip(self._patterns, parts[len(parts) - len(self._patterns) :], strict=True))
+            _merge(here.ballots, here.left, own)
         return compiled, here.ballots
 
     # ---- compiled functions
@@ -306,7 +307,7 @@ class VoteRunner:
         heuristic = self.compiled.heuristics[j]
         start = time.thread_time()
         if part is None or votes.is_whole:
-            part = None if votes.is_whole else self._called_here(heuristic, batch, votes.rows)
+            part = None if votes.is_whole else _on_rows(partial(self._evaluate, heuristic), batch, votes.rows)
         before = self._kills.get(heuristic.name, 0)
         self._kills[heuristic.name] = before + (0 if part is None else len(part.kills))
         if not self._agrees(j, batch, votes, part):
@@ -318,11 +319,6 @@ class VoteRunner:
             ballot = settle(heuristic, votes.merged(part), batch, before)
         self._seconds[heuristic.name] += time.thread_time() - start + ballot.seconds
         return ballot
-
-    def _called_here(self, heuristic: Heuristic, batch: pa.RecordBatch, rows: RowChoice) -> Ballot:
-        if rows is None:
-            return self._evaluate(heuristic, batch)
-        return scatter(self._evaluate(heuristic, batch.take(list(rows))), list(rows), batch.num_rows)
 
     def _called_anew(self, heuristic: Heuristic, batch: pa.RecordBatch) -> Ballot:
         if self.timeout is None or not self._can_travel(heuristic):
@@ -345,20 +341,6 @@ class VoteRunner:
                 self.distrusted.add(heuristic.name)
                 return False
         return True
-
-    def _merge(
-        self, ballots: list[Ballot], left: dict[int, NDArray[np.int64]], from_processes: Sequence[Ballot]
-    ) -> None:
-        """Add the votes that patterns gave in a child process, on the rows that were left, to their other votes."""
-        for j, ballot in zip(self._patterns, from_processes, strict=True):
-            rows = left.get(j, ())
-            if len(rows):
-                ballots[j].votes[rows] = ballot.votes[rows]
-                ballots[j].faults, ballots[j].fault_rows, ballots[j].kills = (
-                    ballot.faults,
-                    ballot.fault_rows,
-                    ballot.kills,
-                )
 
     def costs(self) -> dict[str, tuple[float, int]]:
         """Return name -> CPU seconds so far and the number of records they were spent on."""
@@ -399,6 +381,23 @@ class VoteRunner:
         for name, why in self._why_called.items():
             found[name] = found[name]._replace(why=f"{found[name].why}; not compiled: {why}")
         return [_with_note(found[h.name], h) for h in self.heuristics]
+
+
+def _on_rows(evaluate: Callable[[pa.RecordBatch], Ballot], batch: pa.RecordBatch, rows: RowChoice) -> Ballot:
+    """Call a function on some rows of a batch, None for all; it abstains on the others."""
+    if rows is None:
+        return evaluate(batch)
+    return scatter(evaluate(batch.take(list(rows))), list(rows), batch.num_rows)
+
+
+def _merge(ballots: list[Ballot], left: dict[int, NDArray[np.int64]], from_processes: Mapping[int, Ballot]) -> None:
+    """Add the votes that patterns gave in a child process, on the rows that were left, to their other votes."""
+    for j, ballot in from_processes.items():
+        rows = left.get(j, ())
+        if len(rows):
+            into = ballots[j]
+            into.votes[rows] = ballot.votes[rows]
+            into.faults, into.fault_rows, into.kills = ballot.faults, ballot.fault_rows, ballot.kills
 
 
 def _columns_of(heuristic: Heuristic) -> Collection[str]:

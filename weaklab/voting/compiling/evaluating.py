@@ -11,7 +11,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -346,19 +346,13 @@ class _Batch:
     def _chain(self, term: Term, where: Mask) -> tuple[Mask, Mask]:
         """Evaluate ``and`` or ``or``: each part only where those before leave it open."""
         goes_on, ended = where, np.zeros(self.n, dtype=np.bool_)
-        for part in self._ordered(_flat(term, term.op)):
+        for part in _ordered(_flat(term, term.op), self.program.vectors):
             if not goes_on.any():
                 break
             yes, no = self.truth(part, goes_on)
             goes_on, stops = (yes, no) if term.op == "and" else (no, yes)
             ended = ended | stops
         return (goes_on, ended) if term.op == "and" else (ended, goes_on)
-
-    def _ordered(self, parts: list[Term]) -> list[Term]:
-        """Put the quick conditions first, as far as no condition can raise and the order so makes no difference."""
-        safe = next((place for place, part in enumerate(parts) if not part.total), len(parts))
-        quick = sorted(parts[:safe], key=lambda part: part.text not in self.program.vectors)
-        return [*quick, *parts[safe:]]
 
     def _looked_up(self, vector: Vector, where: Mask) -> tuple[Mask, Mask]:
         found, unknown = self._answer(vector)
@@ -384,15 +378,10 @@ class _Batch:
                 unknown[left.get(place, [])] = True
                 unknown[[row for row, _, _ in ballots[place].fault_rows]] = True
             self._answers[key] = ballots[place].votes == 0, unknown
-        for _, term in program.text_terms():
-            if self._is_long(term):
-                self._forget(term.text)
-
-    def _forget(self, text: str) -> None:
-        unknown = np.ones(self.n, dtype=np.bool_)
-        for key in self.program.places:
-            if key[0] == text:
-                self._answers[key] = self._answers[key][0], unknown
+        too_long = {term.text for _, term in program.text_terms() if self._is_long(term)}
+        for key in program.places:
+            if key[0] in too_long:
+                self._answers[key] = self._answers[key][0], np.ones(self.n, dtype=np.bool_)
 
     def _text_batch(self) -> pa.RecordBatch:
         arrays = {name: self._array(term) for name, term in self.program.text_terms()}
@@ -504,6 +493,12 @@ class _Batch:
         lists = {name: [self._cells(name)[row] for row in short] for name in sorted(term.reads)}
         values = iter(self.program.loop(render({}), tuple(lists), False)(*lists.values()))
         return [OverflowError() if row in too_long else next(values) for row in rows.tolist()]
+
+
+def _ordered(parts: list[Term], quick: Container[str]) -> list[Term]:
+    """Put the quick conditions first, as far as no condition can raise and the order so makes no difference."""
+    safe = next((place for place, part in enumerate(parts) if not part.total), len(parts))
+    return [*sorted(parts[:safe], key=lambda part: part.text not in quick), *parts[safe:]]
 
 
 def _flat(term: Term, op: str) -> list[Term]:

@@ -86,8 +86,8 @@ class Scope:
         return found[name]
 
 
-class Reader:
-    """Reads expressions.
+class Expressions:
+    """Reads values, operators, comparisons and subscripts; :class:`Reader` adds loops and calls.
 
     Parameters
     ----------
@@ -299,6 +299,10 @@ class Reader:
         if len(parts) < 2 * len(node.keys) or not all(part.constant for part in parts):
             raise OpaqueError("it makes a dict")
         return self.names.constant({k.value: v.value for k, v in zip(parts[::2], parts[1::2], strict=True)})
+
+
+class Reader(Expressions):
+    """Reads expressions of any kind; its parameters are those of :class:`Expressions`."""
 
     # ---- loops in expressions
 
