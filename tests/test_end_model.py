@@ -116,6 +116,23 @@ def test_no_model_is_judged_on_what_it_was_trained_on(project):
     assert report.gold_accuracy["end model"] < 0.75
 
 
+@pytest.mark.parametrize("estimator", ["logistic_regression", "naive_bayes"])
+def test_a_model_of_numbers_of_which_some_are_missing_can_be_loaded(tmp_path, estimator):
+    numbers = np.random.default_rng(0).normal(size=(60, 2))
+    rows = [{"id": f"r{i}", "size": a, "age": None if i % 7 == 0 else b} for i, (a, b) in enumerate(numbers.tolist())]
+    with weaklab.Project(tmp_path / "p", labels=["small", "big"], timeout=None, weak_classifiers=[]) as project:
+        project.add_records(rows, text=[], quiet=True)
+        project.add(weaklab.where("big", weaklab.col("size") > 0.3, name="big"))
+        project.label_many([(f"r{i}", "big" if row["size"] > 0 else "small") for i, row in enumerate(rows[:20])])
+        model = project.train_end_model(estimator, progress=False)
+        model.save(tmp_path / "m.skops")
+        again = weaklab.EndModel.load(tmp_path / "m.skops")
+    import pandas as pd
+
+    frame = pd.DataFrame({"size": [0.5, -0.5], "age": [None, 1.0]})
+    assert np.array_equal(again.predict_proba(frame), model.predict_proba(frame))
+
+
 def test_columns_and_test_records(project):
     import pandas as pd
 

@@ -48,9 +48,11 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
             name for name in strings if read_like_texts([value for value in batch.column(name).to_pylist() if value])
         ]
         name = (*like_texts, *strings, *lost)[0]
+        one, none = f"text={name!r} (--text {shlex.quote(name)})", "text=[] (--no-text)"
+        wanted = f"{one}, or {none} if none is" if like_texts else f"{none} for none, or one of them, as in {one}"
         raise CorpusError(
-            f"{source.name}: several columns hold strings ({names}); say which is the text: text={name!r} (--text "
-            f"{shlex.quote(name)}); {_choices(batch, source)}"
+            f"{source.name}: several columns hold strings ({names}); say which is the text: {wanted}; "
+            f"{_choices(batch, source)}"
         )
     if lost:
         raise CorpusError(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SUFFIX = ".skops"
 NO_SKOPS = "saving and loading end models needs skops: pip install 'weaklab[model]'"
 FORMAT = 1
-HARMLESS = ("scipy.sparse._csr.csr_matrix", "scipy.sparse._csc.csc_matrix")
-"""Types that skops does not trust by itself, and that hold nothing but numbers."""
+HARMLESS = ("numpy.dtype", "scipy.sparse._csr.csr_matrix", "scipy.sparse._csc.csc_matrix")
+"""Types that skops does not trust by itself, and that hold nothing but numbers or say of what kind they are."""
 LOGISTIC_REGRESSION = "logistic_regression"
 ESTIMATORS = (LOGISTIC_REGRESSION, "naive_bayes")
 """What an end model can be by name."""
