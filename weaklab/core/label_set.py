@@ -18,7 +18,7 @@ from weaklab.core.labels import ABSTAIN, MAX_CLASSES, LabelNames
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 GONE = -1
 """In place of the slot that stands for a label that was removed, or whose adding was undone."""
@@ -95,12 +95,9 @@ class LabelSet:
         places = {slot: code for code, slot in enumerate(self.order)}
         return np.array([*(places.get(into, ABSTAIN) for into in self.into), ABSTAIN], dtype=np.int8)
 
-    def codes_of(self, slots: ArrayLike) -> NDArray[np.int8]:
-        """Return the code of each slot, -1 where it is gone, not there as its adding was undone, or no slot (-1)."""
-        import numpy as np
-
-        given = np.asarray(slots)
-        return np.asarray(self.codes[np.where(given < len(self.slots), given, GONE)])
+    def code_of(self, slot: int) -> int:
+        """Return the code of a slot, -1 where it is gone, not there as its adding was undone, or no slot (-1)."""
+        return int(self.codes[slot]) if slot < len(self.slots) else ABSTAIN
 
     @cached_property
     def spellings(self) -> dict[str, int]:
@@ -330,7 +327,7 @@ class LabelHistory:
         """Return the name of today of what a label name meant in an event, None where the label is gone."""
         if not self._ends:
             return str(name)
-        return self.now.names.name(int(self.now.codes_of(self.slot(name, event))))
+        return self.now.names.name(self.now.code_of(self.slot(name, event)))
 
     def renamed_since(self, event: int) -> dict[str, str | None]:
         """Return the label names as of an event -> the names of today, None for a label that is gone; what differs."""

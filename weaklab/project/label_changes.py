@@ -178,7 +178,7 @@ def _stored(work: Workspace, event: Event, made: Callable[[LabelHistory], LabelS
 def _check_unused(work: Workspace, after: LabelSet, find: Callable[[Workspace, str], list[str]]) -> None:
     """Raise a ProjectError if a label that goes is in use."""
     before = work.label_history.now
-    gone = [slot for slot in before.order if int(after.codes_of(slot)) == ABSTAIN]
+    gone = [slot for slot in before.order if after.code_of(slot) == ABSTAIN]
     for slot in gone:
         name = before.slots[slot]
         uses = find(work, name)

@@ -337,7 +337,8 @@ def _label_history(first: Sequence[str], journal: Journal, through: int) -> Labe
 
 
 def _codes_of(history: LabelHistory, slots: NDArray[np.int8]) -> NDArray[np.int64]:
-    return history.now.codes_of(slots).astype(np.int64)
+    known = np.where(slots < len(history.now.slots), slots, GONE)  # the adding of others was undone
+    return history.now.codes[known].astype(np.int64)
 
 
 class _Draft:
@@ -372,7 +373,7 @@ class _Draft:
             return
         self.kind[row], self.slots[row], self.who[row], self.seen[row] = *found, bool(events)
         self.picked[row] = bool(opinions) and _picked_by_opinion(standing)
-        self.y[row] = self.before.history.now.codes_of(slot)
+        self.y[row] = self.before.history.now.code_of(slot)
 
     def _uncount(self, record: str, who: int) -> None:
         for name in self.shared.pop(record, {}) if who == SEVERAL else ():
@@ -435,7 +436,7 @@ def names_in_use(found: Snapshot) -> list[str]:
     """Return the label names that somebody gave to some record, in alphabetical order."""
     codes = set(np.unique(found.y[found.who >= 0]).tolist())
     slots = {standing.slot for standing in found.extra.values() if standing.who >= 0}
-    codes |= {int(found.history.now.codes_of(slot)) for slot in slots}
+    codes |= {found.history.now.code_of(slot) for slot in slots}
     names = {found.labels[code] for code in codes if code >= 0}
     return sorted(names | {event.value for by in found.opinions.values() for event in by.values()})
 
