@@ -110,9 +110,10 @@ def test_time_of_children_and_background_work_counts():
         while time.thread_time() - start < seconds:
             pass
 
-    child = [sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"]
+    # a little more than is looked for: the clocks of a thread, a child and the process are read at different moments
+    child = [sys.executable, "-c", "import time\nwhile time.process_time() < 0.32: pass"]
     assert measure.timed(lambda: subprocess.run(child, check=True))[0].cpu >= 0.3
-    assert measure.timed(threading.Thread(target=burn, args=(0.3,)).start)[0].cpu >= 0.3
+    assert measure.timed(threading.Thread(target=burn, args=(0.32,)).start)[0].cpu >= 0.3
 
 
 def test_a_goal_is_reached_only_with_its_memory():
