@@ -1,5 +1,6 @@
 """Heuristics with an exception, and the source edits that make them."""
 
+import ast
 import contextlib
 import re
 
@@ -12,6 +13,8 @@ from weaklab.core.labels import LabelNames
 from weaklab.heuristics import Amended, check_examples, labeling_function, load
 from weaklab.project.stored_members import heuristic_from_spec, runs_code
 from weaklab.rules.repair import DROP_WORDS, EXCLUDE, RELABEL, RESTRICT, RETIRE, WHOLE_WORDS, Change
+from weaklab.rules.repairing import whole_words
+from weaklab.rules.rule import raw
 from weaklab.rules.source_edit import edited
 
 LABELS = LabelNames(["ham", "spam"])
@@ -310,3 +313,16 @@ def test_a_project_without_labels_or_with_few_records_has_no_surprise(tmp_path):
         project.add(wl.keywords("a", ["free"]))
         assert project.propose_repairs() == []
         assert project.propose_repairs("keywords_a_free") == []
+
+
+@pytest.mark.parametrize(
+    ("regex", "flags"),
+    [("win|prize", 0), ("(?i)WIN|prize", 0), ("(?i)(?s)win", 0), ("win  # a prize", re.X), ("(?x)win # a", 0)],
+)
+def test_whole_words_keep_the_flags_of_a_pattern(regex, flags):
+    made = whole_words(re.compile(regex, flags))
+    assert ast.literal_eval(raw(made)) == made
+    found = re.compile(made, flags)
+    assert found.flags == re.compile(regex, flags).flags
+    assert found.search("we win!")
+    assert not found.search("winner")

@@ -220,7 +220,11 @@ def test_the_map_that_is_shown_is_made_of_the_values_and_the_labels(tmp_path):
     rows = [{"text": f"t {i}", "y": value} for i, value in enumerate([1, 1, 0])]
     with pytest.raises(UnknownLabelError) as told:
         imported(tmp_path / "p", rows, ["spam", "ham"])
-    assert 'map={"1": "spam", "0": "ham"} (in the terminal --map 1=spam --map 0=ham)' in str(told.value)
+    shown = 'map={"1": "spam", "0": "ham"} (in the terminal --map 1=spam --map 0=ham), if that is what they mean'
+    assert shown in str(told.value)
+    with pytest.raises(UnknownLabelError) as told:
+        imported(tmp_path / "q", rows, ["no", "yes"])
+    assert '{"0": "no", "1": "yes"} (in the terminal --map 0=no --map 1=yes)' in str(told.value)
 
 
 def test_dates_and_lists_are_no_labels(tmp_path):

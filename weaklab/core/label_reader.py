@@ -25,6 +25,8 @@ _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 NOT_THERE = frozenset({"nan", "none", "null", "<na>", "nat"})
 """Words, in lower case, that programs write for a missing value. They mean no label, unless a label has such a name."""
 _SHOWN = 6
+_NEGATIVE = re.compile(r"(?i)(?:no|not|non|none|false|negative|neg|without)(?![a-z])")
+"""Label names that 0 rather than 1 stands for."""
 
 
 def written(value: Any) -> str:
@@ -203,9 +205,10 @@ class LabelReader:
         said = ", ".join(f'"{key}": "{name}"' for key, name in example)
         typed = " ".join(f"--map {shlex.quote(f'{key}={name}')}" for key, name in example)
         nothing = ', where "" means no label' if any(not name for _, name in example) else ""
+        guessed = ", if that is what they mean" if is_number and not nothing else ""
         return (
             f"{shown} is not a label;{hint} the labels are {names}{place}; say what values stand for, such as "
-            f"map={{{said}}}{nothing} (in the terminal {typed})"
+            f"map={{{said}}}{nothing} (in the terminal {typed}){guessed}"
         )
 
     # ---- summary for the import receipt
@@ -306,10 +309,19 @@ def _example(strange: list[str], labels: LabelNames, mapped: Mapping[str, str], 
             (_plain_number(text), "") for text in shown
         ]  # a number outside a rating scale usually means "no rating"
     if number:
-        in_order = sorted(shown, key=lambda text: _as_number(text) or Decimal(0), reverse=len(shown) <= 2)
+        in_order = sorted(
+            shown, key=lambda text: _as_number(text) or Decimal(0), reverse=_positive_first(shown, labels)
+        )
         return list(zip(map(_plain_number, in_order), labels, strict=False))
     like = [(text, mapped.get(name, name)) for text in shown if (name := _like(text, [*labels, *mapped]))]
     return like or [(shown[0], labels[0])]
+
+
+def _positive_first(shown: list[str], labels: LabelNames) -> bool:
+    """Whether the larger of at most two numbers stands for the first label, as in ["spam", "ham"] and not in
+    ["no", "yes"].
+    """
+    return len(shown) <= 2 and not (_NEGATIVE.match(labels[0]) and not _NEGATIVE.match(labels[-1]))
 
 
 def _like(text: str, names: Sequence[str]) -> str | None:

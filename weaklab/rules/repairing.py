@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ BETTER = 0.01
 """The estimated precision must grow by this much."""
 WORSE = -0.0005
 """A repair that would cost the committee more than this share of right labels is not proposed."""
+GLOBAL_FLAGS = re.compile(r"(?:\(\?[aiLmsux]+\))+")
+"""Flags for a whole regular expression, which Python takes only at its beginning."""
 EXAMPLES = 8
 Estimate = tuple[float, float, float]
 """Mean, and the ends of the 95 % interval."""
@@ -248,20 +251,25 @@ def changed_heuristic(heuristic: Heuristic, change: Change, single: bool = True)
         return Keywords(heuristic.label, left, name=heuristic.name, case=heuristic.case, column=heuristic.column,
                         examples=heuristic.examples)  # fmt: skip
     if change.kind == WHOLE_WORDS and isinstance(heuristic, Pattern):
-        return Pattern(heuristic.label, whole_words(heuristic.regex.pattern), name=heuristic.name,
+        return Pattern(heuristic.label, whole_words(heuristic.regex), name=heuristic.name,
                        flags=heuristic.regex.flags, column=heuristic.column, examples=heuristic.examples)  # fmt: skip
     when = ONLY if change.kind == RESTRICT else UNLESS
     label = None if single and change.condition is not None else change.label
     return Amended(heuristic, change.condition, when, label, change.vote, heuristic.name)
 
 
-def whole_words(regex: str) -> str:
+def whole_words(regex: re.Pattern[str]) -> str:
     r"""Return a regular expression that finds the same only where no letter, digit or underscore stands beside it.
 
-    >>> whole_words("win|prize") == r"\b(?:win|prize)\b"
+    Flags at its beginning stay there, where Python wants them.
+
+    >>> whole_words(re.compile("(?i)win|prize")) == r"(?i)\b(?:win|prize)\b"
     True
     """
-    return rf"\b(?:{regex})\b"
+    flags = GLOBAL_FLAGS.match(regex.pattern)
+    start = flags.end() if flags else 0
+    end = "\n" if regex.flags & re.VERBOSE else ""  # there a comment goes on to the end of the line
+    return rf"{regex.pattern[:start]}\b(?:{regex.pattern[start:]}{end})\b"
 
 
 # ---- how often votes are right

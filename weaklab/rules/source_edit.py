@@ -239,7 +239,7 @@ def _replaced(
         new = repr([word for word in heuristic.words if word not in change.words])
     else:
         assert isinstance(heuristic, Pattern)
-        new = raw(whole_words(heuristic.regex.pattern))
+        new = raw(whole_words(heuristic.regex))
     begin, _ = source.line_of(source.span(node)[0])
     indent = _indent(source, begin)
     old = " ".join(source.content[start:end].decode().split())

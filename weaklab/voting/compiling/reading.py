@@ -6,9 +6,7 @@ import ast
 import builtins
 import enum
 import functools
-import math
 import re
-import string
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -98,7 +96,7 @@ class Expressions:
     Attributes
     ----------
     assumed : column -> ``str`` or ``number``, where the code takes it for that; the batch must agree
-    plain : columns that are read by ``get`` and must exist
+    columns : names of all columns that it has read
     """
 
     def __init__(self, names: Names, call: Callable[..., Value], series: bool = False) -> None:
@@ -539,6 +537,3 @@ def _series_names() -> frozenset[str]:
 
 def _is_of_series(name: str) -> bool:
     return name in _series_names()
-
-
-assert set(MODULES) == {string.__name__, math.__name__, re.__name__}
