@@ -292,6 +292,24 @@ def test_a_global_that_changes_is_seen_by_the_next_run():
     assert runner.distrusted == set()
 
 
+def test_functions_are_read_only_where_the_records_are_worth_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("weaklab.voting.runner.FEW_RECORDS", 50)
+    function = made("def f(x): return 'spam' if 'prize' in x.text else None")
+    file = tmp_path / "texts.csv"
+    for n, timeout, read in ((49, None, 0), (50, None, 1), (49, 10, 1)):
+        texts = ["a prize", "news"] * (n // 2) + ["news"] * (n % 2)
+        file.write_text("text\n" + "\n".join(texts))
+        corpora = weaklab.read(texts), weaklab.read(file)
+        list(corpora[1].batches())
+        for corpus in corpora:
+            assert corpus.known_rows == n
+            runner = VoteRunner([function], LABELS, timeout=timeout, workers=1, records=corpus.known_rows)
+            found = [ballots[0].votes for _, ballots in runner.run(corpus.batches(runner.batch_rows))]
+            assert len(runner.compiled) == read
+            assert np.concatenate(found).tolist() == [1 if text == "a prize" else -1 for text in texts]
+    assert weaklab.read(file).known_rows is None
+
+
 def test_a_regular_expression_that_may_take_very_long_is_left_to_the_function():
     function = made("def f(x): return 'spam' if re.match(r'(a|a)*(a|aa)*b', x.text.lower()) else None")
     compiled, _ = compile_functions([function], LABELS)

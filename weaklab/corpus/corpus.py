@@ -79,6 +79,7 @@ class Corpus:
         self._ids: pa.ChunkedArray | None = None
         self._ids_checked = False
         self._kept: list[pa.RecordBatch] | None = None
+        self._rows: int | None = None
         self._fingerprint: int | None = None
 
     @property
@@ -146,11 +147,13 @@ class Corpus:
         if self._kept is not None:
             yield from self._kept
             return
-        kept = []
+        kept, rows = [], 0
         for batch in self._source:
+            rows += batch.num_rows
             if self._source.in_memory:
                 kept.append(batch)
             yield batch
+        self._rows = rows
         if self._source.in_memory:
             import pyarrow as pa
 
@@ -203,6 +206,13 @@ class Corpus:
         return (
             sum(batch.num_rows for batch in self._raw()) if self._source.in_memory and self._made_ids else len(self.ids)
         )
+
+    @property
+    def known_rows(self) -> int | None:
+        """The number of records as of the last reading; None for files that have not been read."""
+        if self._rows is None and self._source.in_memory:
+            self._rows = sum(batch.num_rows for batch in self._raw())
+        return self._rows
 
     @property
     def fingerprint(self) -> int:

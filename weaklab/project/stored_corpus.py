@@ -250,6 +250,10 @@ class StoredCorpus(Corpus):
         return sum(self._open(part).metadata.num_rows for part in self._parts)
 
     @property
+    def known_rows(self) -> int:
+        return len(self)
+
+    @property
     def fingerprint(self) -> int:
         """A number for the content: parts are never changed once they are there."""
         return hash((self.roles, *self._parts, *self.marks, *self._gold.items()))

@@ -222,15 +222,15 @@ class Committee:
             usable = [h for h in fixed if not ((fresh or h.unseen) and h.keeps)]
         known = {h.name: ballot for h in usable if (ballot := kept[h.name].get(keys[h.name])) is not None}
         missing = [h for h in fixed if h.name not in known]
-        for heuristic, ballot in self._compute(missing, corpus, progress, self.label_set.slot_names):
-            if heuristic.keeps:
-                kept[heuristic.name].put(keys[heuristic.name], ballot)
-                after = kept[heuristic.name].key(heuristic)
-                if (
-                    after != keys[heuristic.name]
-                ):  # the function itself changed what it captures, such as a memo: not an edit
-                    kept[heuristic.name].put(after, ballot)
-            known[heuristic.name] = ballot
+        computed = list(self._compute(missing, corpus, progress, self.label_set.slot_names))
+        with one_look():
+            after = {h.name: kept[h.name].key(h) for h, _ in computed if h.keeps}
+        for heuristic, ballot in computed:
+            name = heuristic.name
+            known[name] = ballot
+            # A function may itself change what it captures, such as a memo: that is no edit.
+            for known_as in dict.fromkeys((keys[name], after[name])) if heuristic.keeps else ():
+                kept[name].put(known_as, ballot)
         return {name: kept[name].with_codes_of_today(ballot) for name, ballot in known.items()}, [
             h.name for h in missing
         ]
@@ -251,7 +251,7 @@ class Committee:
         """Vote with these heuristics and yield each with its whole column."""
         if not heuristics:
             return
-        runner = self._runner(heuristics, labels)
+        runner = self._runner(heuristics, labels, corpus.known_rows)
         with_ids = not corpus.makes_ids or runner.reads_ids(corpus.roles.id)
         parts: dict[str, list[Ballot]] = {h.name: [] for h in heuristics}
         with ProgressBar(progress, len(corpus) if progress else None, "voting", "records") as bar:
@@ -269,7 +269,9 @@ class Committee:
             whole = join(parts[heuristic.name])
             yield heuristic, whole if with_ids or not whole.faults else _with_ids(whole, corpus)
 
-    def _runner(self, heuristics: Sequence[Heuristic], labels: LabelNames | None = None) -> VoteRunner:
+    def _runner(
+        self, heuristics: Sequence[Heuristic], labels: LabelNames | None = None, records: int | None = None
+    ) -> VoteRunner:
         names = labels or self.labels
         return VoteRunner(
             heuristics,
@@ -278,6 +280,7 @@ class Committee:
             workers=self.workers,
             warned=self._in_process,
             compiled=self.compile,
+            records=records,
         )
 
     def explain_plan(self, sample: Any = None) -> Table:

@@ -36,7 +36,8 @@ PLAN_ROWS = 1 << 16
 """Rows of a batch where all members are declared: large, so that the fixed cost of a batch is small."""
 DECLARED = (Keywords, Pattern, ColumnVotes, Condition)
 FEW_RECORDS = 500
-"""In batches with fewer records, functions that may run in this process are called: that is as fast."""
+"""With fewer records, functions that may run in this process are called: that takes less time than reading their source
+and checking what was read (20 functions: 13 ms, and 0.06 ms for each record less than calls)."""
 
 
 class _Here(NamedTuple):
@@ -70,6 +71,7 @@ class VoteRunner:
     workers : threads and child processes, by default one a core
     warned : names of members for which a warning was given that they cannot run in a child process; more are added
     compiled : whether Python functions are compiled where that is possible
+    records : how many there are to vote on, where that is known
 
     Attributes
     ----------
@@ -86,6 +88,7 @@ class VoteRunner:
         workers: int | None = None,
         warned: set[str] | None = None,
         compiled: bool = True,
+        records: int | None = None,
     ) -> None:
         self.heuristics, self.labels, self.timeout = list(heuristics), labels, timeout
         self.workers = max(1, workers or os.cpu_count() or 1)
@@ -98,7 +101,8 @@ class VoteRunner:
         self.distrusted: set[str] = set()
         self._kills: dict[str, int] = {}
         self._seconds = dict.fromkeys((h.name for h in others), 0.0)
-        self._may_compile, self._runs, self._read = compiled, 0, list[str]()
+        few = timeout is None and records is not None and records < FEW_RECORDS
+        self._may_compile, self._runs, self._read = compiled and not few, 0, list[str]()
         self._share_out(others, compile_functions([], labels))
         if timeout is not None:
             self._compile()
