@@ -12,7 +12,9 @@ import pytest
 
 import weaklab
 from weaklab.cli.app import main
+from weaklab.cli.terminal import label_in_terminal
 from weaklab.core.errors import HeuristicError, WeaklabError
+from weaklab.core.record_lines import record_lines
 from weaklab.core.tables import Table, clean, json_text, width, wrapped
 
 ESC = "\x1b[31m\x1b]0;title\x07"
@@ -189,6 +191,7 @@ def test_a_table_that_fits_is_as_it_was():
     [
         ("", 5, [""]), ("a b", 5, ["a b"]), ("aaaa bbbb", 5, ["aaaa", "bbbb"]), ("aaaaaaa b", 5, ["aaaaa", "aa b"]),
         ("日本語", 5, ["日本", "語"]),
+        ("card_payment_fee", 13, ["card_payment_", "fee"]), ("a card_fee", 8, ["a", "card_fee"]),
         ("e\u0301" * 4, 4, ["e\u0301" * 4]), ("a 日本語", 3, ["a", "日", "本", "語"]),
     ],
 )  # fmt: skip
@@ -201,6 +204,35 @@ def test_lists_of_names_fit_where_the_width_is_not_known(run, monkeypatch):
     for what in ("strategies", "label-models", "classifiers", "features"):
         _, out, _ = run("list", what)
         assert max(map(width, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("to", [40, 80, 200])
+def test_a_record_of_columns_is_shown_as_names_and_values_that_fit(to):
+    record = {f"mean value {i}": i / 7 for i in range(30)} | {"clinic": "South; West", "visit": None}
+    lines = record_lines(record, to)
+    assert len(lines) == {40: 32, 80: 16, 200: 6}[to]
+    assert max(map(width, lines)) <= to
+    assert all(name in "\n".join(lines) for name in [*record, "0.142857", "South; West", "(empty)"])
+    long = {**record, "note": "several words " * 30, "x" * 90: 1, "\x1b[31m": "a" * 300}
+    assert max(map(width, record_lines(long, to))) <= to
+    assert "several words" in "\n".join(record_lines(long, to))
+    assert record_lines({}, to) == []
+
+
+@pytest.mark.parametrize(("labels", "shown"), [(2, "one line"), (12, "in columns"), (77, "by ?")])
+def test_the_labels_of_a_prompt_fit_the_terminal(labels, shown, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [f"kind_{i}_of_answer" for i in range(labels)]
+    project = weaklab.Project(tmp_path / "p", labels=names, weak_classifiers=[], timeout=None)
+    project.add_records([{"id": "a", "size": 1.5, "place": "North"}], text=[], quiet=True)
+    out, prompts = io.StringIO(), []
+    typed = iter([*(["?"] if shown == "by ?" else []), "q"])
+    label_in_terminal(project, read=lambda prompt: prompts.append(prompt) or next(typed), out=out)
+    lines = out.getvalue().splitlines()
+    assert "size   1.5" in out.getvalue()
+    assert max(map(width, [*lines[:-1], *prompts])) <= 80
+    assert (f"[{labels}] {names[-1]}" in prompts[0]) == (shown == "one line")
+    assert (f"[{labels}] {names[-1]}" in out.getvalue()) == (shown != "one line")
 
 
 # ---- small things

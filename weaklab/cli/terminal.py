@@ -6,7 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from weaklab.core.tables import clean, clean_lines, counted
+from weaklab.core.record_lines import in_columns, record_lines
+from weaklab.core.tables import clean, clean_lines, counted, terminal_width, width, wrapped
+from weaklab.scheduling.asks import shown_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 
 COMMANDS = {"s": "skip", "b": "back in the queue", "u": "undo", "q": "quit", "?": "help"}
 MAX_SHOWN = 2000
+INDENT = "  "
+MOST_CHOICES = 24
+"""Up to this many labels are shown with every record; more of them only by ``?``."""
+LEAST_ROOM = 8
+"""Cells that are free behind the labels for what is typed."""
 
 
 class LineReader:
@@ -62,15 +69,21 @@ class LineReader:
 
     def choices(self) -> str:
         """Return the labels with their numbers."""
-        if self.digits:
-            return "  ".join(f"[{i}] {clean(name, 40)}" for i, name in enumerate(self.labels, 1))
-        return "  ".join(clean(name, 40) for name in self.labels)
+        return "  ".join(_choice(i if self.digits else None, name) for i, name in enumerate(self.labels, 1))
+
+    def legend(self, to: int) -> list[str]:
+        """Return the labels with their numbers in lines of at most ``to`` terminal cells."""
+        return in_columns([_choice(i if self.digits else None, name) for i, name in enumerate(self.labels, 1)], to)
 
     def help(self) -> str:
         """Return the line that explains the commands."""
         return "Enter accepts   " + "   ".join(
             f"{key} {COMMANDS[command]}" for key, command in self.keys.items() if command != "?"
         )
+
+
+def _choice(number: int | None, label: str) -> str:
+    return clean(label, 40) if number is None else f"[{number}] {clean(label, 40)}"
 
 
 def label_in_terminal(
@@ -166,7 +179,7 @@ class _Screen:
                 return False
             elif value == "?":
                 self.say(self.answers.help())
-                self.say(self.answers.choices())
+                self._say_legend()
             else:
                 self._command(value, ask, seconds)
                 return True
@@ -195,16 +208,37 @@ class _Screen:
         self.say(f"  undone: {clean(what, 60)} of record {clean(event.record, 60)}")
 
     def _show(self, ask: Ask) -> None:
-        text = clean(ask.text, MAX_SHOWN) or "(an empty record)"
-        self.say(f"\n{text}")
-        self.say(f"  record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.shown_why, 400)}")
+        columns = shown_columns(ask.record)
+        lines = wrapped(clean(ask.text, MAX_SHOWN), terminal_width()) if columns is None else self._lines(columns)
+        self.say("\n" + ("\n".join(lines) or "(an empty record)"))
+        why = f"record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.shown_why, 400)}"
+        self._indented(wrapped(why, terminal_width() - len(INDENT)))
+        if not self._on_one_line(ask) and len(self.answers.labels) <= MOST_CHOICES:
+            self._say_legend()
+
+    @staticmethod
+    def _lines(columns: dict[str, Any]) -> list[str]:
+        return record_lines(columns, terminal_width()) if columns else []
+
+    def _say_legend(self) -> None:
+        self._indented(self.answers.legend(terminal_width() - len(INDENT)))
+
+    def _indented(self, lines: list[str]) -> None:
+        for line in lines:
+            self.say(INDENT + line)
+
+    def _on_one_line(self, ask: Ask) -> bool:
+        """Whether labels and suggestion fit into the line in which the answer is typed."""
+        return width(f"{INDENT}{self.answers.choices()}   {self._suggested(ask)} > ") + LEAST_ROOM <= terminal_width()
+
+    @staticmethod
+    def _suggested(ask: Ask) -> str:
+        if ask.blind:
+            return "hidden"
+        return f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})" if ask.suggestion else "no suggestion"
 
     def _prompt(self, ask: Ask) -> str:
-        suggested = "no suggestion"
-        if ask.blind:
-            suggested = "hidden"
-        elif ask.suggestion:
-            suggested = f"{clean(ask.suggestion, 40)} (confidence {ask.confidence:.2f})"
-        if len(self.answers.labels) > 12:
-            return f"  {suggested} > "
-        return f"  {self.answers.choices()}   {suggested} > "
+        if self._on_one_line(ask):
+            return f"{INDENT}{self.answers.choices()}   {self._suggested(ask)} > "
+        more = ", ? shows the labels" if len(self.answers.labels) > MOST_CHOICES else ""
+        return f"{INDENT}{self._suggested(ask)}{more} > "

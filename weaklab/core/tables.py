@@ -29,6 +29,8 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 """Characters that control a terminal, change the direction of text, or are invisible or not encodable."""
+_SEAM = re.compile(r"(?<=[_./|:\-])(?=[^_./|:\-])")
+"""Where a long name is folded: after a separator."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -249,8 +251,10 @@ def _cell_width(character: str) -> int:
 def wrapped(text: str, to: int) -> list[str]:
     """Break a text into one or more lines of at most ``to`` terminal cells, between words if possible.
 
-    >>> wrapped("a longer text", 8), wrapped("日本語", 4)
-    (['a longer', 'text'], ['日本', '語'])
+    A word that is too long for a line is folded after ``_``, ``-``, ``.``, ``/``, ``:`` or ``|`` if possible.
+
+    >>> wrapped("a longer text", 8), wrapped("日本語", 4), wrapped("card_payment_fee", 13)
+    (['a longer', 'text'], ['日本', '語'], ['card_payment_', 'fee'])
     """
     if width(text) <= to:
         return [text]
@@ -268,7 +272,19 @@ def wrapped(text: str, to: int) -> list[str]:
 
 
 def _pieces(word: str, to: int) -> list[str]:
-    """Cut a word that is longer than a line into pieces."""
+    """Fold a word that is longer than a line, after separators where there are any."""
+    lines, line = [], ""
+    for part in _SEAM.split(word):
+        if line and width(line + part) > to:
+            lines.append(line)
+            line = ""
+        *full, line = _cut(line + part, to)
+        lines += full
+    return [*lines, line]
+
+
+def _cut(word: str, to: int) -> list[str]:
+    """Cut a word without separators into pieces that fit a line."""
     pieces, piece, taken = [], "", 0
     for character in word:
         cells = _cell_width(character)

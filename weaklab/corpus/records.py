@@ -324,6 +324,11 @@ class Record:
         return f"Record({', '.join(f'{k}={self[k]!r}' for k in self.keys())})"
 
 
+def roles_of(record: Record) -> Roles:
+    """Return the roles of the columns of a record."""
+    return record._columns.roles
+
+
 _put_columns = Record.__dict__["_columns"].__set__
 _put_row = Record.__dict__["_row"].__set__
 MAX_SLOTS = 32

@@ -54,6 +54,8 @@ FEATURES = "instance features"
 MOST_ROWS = 200_000
 """Votes are counted on about this many rows, unless ``max_rows`` says otherwise: no share is off by more than 0.25 %
 then, at 95 %."""
+FREE, STIFF = 0.6, 2.0
+"""Limits of the words for how far labels change weights: the usual stiffness of corrections is 1."""
 
 
 @dataclass(frozen=True)
@@ -372,8 +374,8 @@ class CommitteeModel(LabelModel):
         said = [why_functions(weighed.sides) if weighed.learned is None else why_people(weighed.sides, weighed.learned)]
         if self.n_labels_:
             said.append(
-                f"{counted(self.n_labels_, 'manual label')} make corrections {self._found.stiffness:.2g} times as "
-                "stiff as usual the most probable (0.3: free; 100: nearly as the votes alone say)"
+                f"{counted(self.n_labels_, 'manual label')} then changed these weights "
+                f"{_how_far(self._found.stiffness)}"
             )
         return "; ".join(said)
 
@@ -516,3 +518,12 @@ def _joined(parts: list[tuple[NDArray[np.int64], Votes]]) -> tuple[NDArray[np.in
     confidence = {j: np.concatenate([votes.confidence_of(j) for votes in kept]) for j in sure}
     L = np.concatenate([votes.L for votes in kept])
     return np.concatenate([codes for codes, _ in parts]), Votes(L, scores, confidence)
+
+
+def _how_far(stiffness: float) -> str:
+    """Say how far labels changed the weights of members.
+
+    >>> _how_far(0.3), _how_far(1.0), _how_far(2.5)
+    ('a lot', 'moderately', 'a little')
+    """
+    return "a lot" if stiffness < FREE else "moderately" if stiffness < STIFF else "a little"

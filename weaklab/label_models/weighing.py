@@ -149,8 +149,8 @@ def vote_list(votes: Votes, shares: Floats, k: int) -> VoteList:
 def why_functions(sides: Floats) -> str:
     """Say what was chosen where every member votes one class."""
     return (
-        f"{counted(len(sides), 'member')} that vote one class each: weights from agreement, contradiction and "
-        "exceptions, equal classes unless a balance is given"
+        f"{counted(len(sides), 'member')}, each votes for one class only; their weights follow from where they agree, "
+        "contradict each other or are exceptions; classes count as equally frequent unless a balance is given"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from weaklab.corpus.records import Columns, Record, Roles
+from weaklab.corpus.records import Columns, Record, roles_of
 from weaklab.exchange.json_files import json_value
 from weaklab.heuristics.spans import searched_column, spans_in
 
@@ -28,7 +28,7 @@ MOST_IMAGE_BYTES = 30_000_000
 def shown_record(work: Workspace, ask: Ask) -> dict[str, Any]:
     """Return a question as JSON values, without the committee's opinion where that is hidden."""
     record = ask.record
-    roles = _roles(record)
+    roles = roles_of(record)
     texts = [name for name in roles.text if record.get(name) is not None]
     others = [name for name in dict(record) if name not in {roles.id, *roles.hidden, *roles.text}]
     votes = {} if ask.blind else ask.votes
@@ -46,10 +46,6 @@ def shown_record(work: Workspace, ask: Ask) -> dict[str, Any]:
         "probabilities": {} if ask.blind else {name: round(p, 4) for name, p in ask.probabilities.items()},
         "votes": [{"heuristic": name, "label": label, "where": where(work, name)} for name, label in votes.items()],
     }
-
-
-def _roles(record: Record) -> Roles:
-    return record._columns.roles
 
 
 def where(work: Workspace, heuristic: str) -> str:
@@ -214,7 +210,7 @@ def record_of(work: Workspace, record: str) -> Record:
 def visible_value(work: Workspace, record: str, column: str) -> Any:
     """Return a value of a record; None where there is no such column, or it is hidden."""
     found = record_of(work, record)
-    return None if column in _roles(found).hidden else found.get(column)
+    return None if column in roles_of(found).hidden else found.get(column)
 
 
 def is_image(value: Any) -> bool:

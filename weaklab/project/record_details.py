@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError
-from weaklab.core.tables import Table, clean, some_of
+from weaklab.core.record_lines import value_text
+from weaklab.core.tables import MAX_TEXT, Table, clean, some_of
 
 if TYPE_CHECKING:
     from weaklab.project.project import Project
@@ -55,7 +56,7 @@ class RecordDetails:
 
     def tables(self) -> list[Table]:
         """Return what to show: the record, and the votes."""
-        shown = [[name, _cell(value)] for name, value in self.columns.items()]
+        shown = [[name, value_text(value, MAX_TEXT)] for name, value in self.columns.items()]
         title = f"{self.id}: {self.label or 'no label'} ({self.reason}), confidence {self.confidence:.3f}"
         shares = sorted(self.probabilities.items(), key=lambda item: -item[1])
         notes = [] if self.text is None else [f"text: {clean(self.text, SHOWN_TEXT)}"]
@@ -78,10 +79,6 @@ class RecordDetails:
 
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.tables())
-
-
-def _cell(value: Any) -> Any:
-    return value if value is None or isinstance(value, (bool, int, float)) else clean(str(value))
 
 
 def details(project: Project, record: dict[str, Any]) -> RecordDetails:

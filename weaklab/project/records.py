@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from weaklab.core.errors import HeuristicError, ProjectError, WeaklabError, is_number
 from weaklab.core.labels import ABSTAIN
+from weaklab.core.record_lines import in_one_line
 from weaklab.core.tables import Table, clean, counted
 from weaklab.heuristics.expression_text import expression_from_text
 from weaklab.heuristics.expressions import Expression
@@ -296,7 +296,7 @@ def all_records(project: Project) -> RecordTable:
 
 
 def _cells(record: dict[str, Any]) -> list[Any]:
-    text = json.dumps(record["columns"], default=str) if record["text"] is None else record["text"]
+    text = in_one_line(record["columns"], SHOWN_TEXT) if record["text"] is None else record["text"]
     votes = record["votes"]
     by_label = {label: [name for name in votes if votes[name] == label] for label in votes.values()}
     said = "; ".join(f"{label}: {', '.join(names)}" for label, names in by_label.items())

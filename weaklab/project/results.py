@@ -16,7 +16,7 @@ from weaklab.exchange.formats import check_writable, write_table
 from weaklab.exchange.label_files import checked_columns, labels_table
 from weaklab.project.quality import label_or_abstain, probabilities
 from weaklab.project.workspace import name_of
-from weaklab.scheduling.asks import texts_of
+from weaklab.scheduling.asks import texts_of, texts_or_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,7 +260,7 @@ def _similar(work: Workspace, row: int) -> list[Similar]:
         place for place in np.argsort(-alike, kind="stable")[:MOST_SIMILAR].tolist() if alike[place] >= LEAST_SIMILARITY
     ]
     rows = labeled[best]
-    texts = texts_of(work.corpus, rows) if work.corpus.roles.text and best else [""] * len(best)
+    texts = texts_or_columns(work.corpus, rows) if best else []
     ids = [str(name) for name in work.corpus.ids.take(rows).to_pylist()]
     return [
         Similar(name, work.label_names[int(y[labeled[place]])], float(alike[place]), text)

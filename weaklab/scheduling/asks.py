@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weaklab.core.labels import ABSTAIN
+from weaklab.core.record_lines import in_one_line
 from weaklab.core.tables import Table, clean, counted
 from weaklab.corpus import Columns, Corpus, Record
+from weaklab.corpus.records import roles_of
 from weaklab.scheduling.scheduler import RANDOM, Pick
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from weaklab.core.votes import Votes
 
+SHOWN_TEXT = 90
 HIDDEN = "the committee's opinion is hidden this time, to measure how it sways answers"
 CLOSE, SURE = 0.2, 0.95
 """Limits for the words in :func:`why_picked`: "close call" if the best two probabilities differ by less than the first,
@@ -83,7 +86,7 @@ class Asks(list[Ask]):
         rows = [
             [
                 a.id,
-                clean(a.text, 90),
+                shown_text(a.record, a.text),
                 *(("(hidden)", None) if a.blind else (a.suggestion, a.confidence)),
                 a.strategy,
                 a.shown_why,
@@ -188,6 +191,25 @@ def _columns_at(corpus: Corpus, rows: Sequence[int]) -> tuple[list[str], list[st
 def texts_of(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
     """Return the texts of the records at these row numbers."""
     return [str(text) for columns in _batches_at(corpus, rows) for text in columns["text"]]
+
+
+def texts_or_columns(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+    """Return the texts of the records at these row numbers, to show; without a text, their columns in one line."""
+    if corpus.roles.text:
+        return texts_of(corpus, rows)
+    return [shown_text(record, "") for columns in _batches_at(corpus, rows) for record in columns.records()]
+
+
+def shown_text(record: Record, text: str, limit: int = SHOWN_TEXT) -> str:
+    """Return the text of a record as a table shows it; without a text, the other columns in one line."""
+    columns = shown_columns(record)
+    return clean(text, limit) if columns is None else in_one_line(columns, limit)
+
+
+def shown_columns(record: Record) -> dict[str, Any] | None:
+    """Return the columns to show of a record that has no text, without the id; None where there is a text."""
+    roles = roles_of(record)
+    return None if roles.text else {name: value for name, value in dict(record).items() if name != roles.id}
 
 
 def _batches_at(corpus: Corpus, rows: Sequence[int] | NDArray[np.int64]) -> Iterator[Columns]:
