@@ -173,24 +173,47 @@ def test_a_crowd_is_one_heuristic_that_votes_its_consensus(project):
     assert votes.names == ["crowd"]
     assert (votes.L[:20, 0] == np.arange(20) % 2).all()
     assert (votes.L[20:] == -1).all()
-    assert 0.5 < votes.confidence[0][:20].min() <= 1
+    np.testing.assert_allclose(votes.scores[0][:20], crowd.probabilities()[:20], atol=1e-6)
+    assert (votes.scores[0][20:] == 0.5).all()
+    assert votes.calibrated == (0,)
     assert len(crowd.workers) == 9
     assert project.labels()["label"].tolist()[:4] == ["ham", "spam", "ham", "spam"]
 
 
-def test_three_functions_outvote_a_crowd(project):
-    project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
+def test_functions_outvote_a_crowd_that_is_not_sure_and_no_sure_one(project):
+    rows = crowd_rows()
+    one = pd.DataFrame([("2", "w0", "ham")], columns=["task", "by", "answer"])
+    project.add_crowd(pd.concat([rows[rows["task"] != "2"], one]), item="task", worker="by", label="answer")
     for number in range(3):
-        project.add(wl.keywords("spam", ["message 2"], name=f"spam{number}"))
+        project.add(wl.keywords("spam", ["message 2", "message 4"], name=f"spam{number}"))
     labels = project.labels().set_index("id")["label"]
     assert (labels["2"], labels["4"]) == ("spam", "ham")
 
 
-def test_the_votes_of_a_crowd_are_there_when_the_project_is_opened_again(project):
+def test_a_crowd_is_there_as_it_was_when_the_project_is_opened_again(project):
     project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
-    path = project.path
+    before, path = project.labels(), project.path
     with wl.Project(path) as again:
-        assert (again.votes().L[:20, 0] == np.arange(20) % 2).all()
+        pd.testing.assert_frame_equal(again.labels(), before)
+        assert again.committee["crowd"].where == "crowd"
+    [kept] = path.glob("crowds/*.consensus.parquet")
+    kept.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="cannot be read .* add the crowd again"):
+        again = wl.Project(path)
+    with again, pytest.warns(UserWarning, match="NotLoaded"):
+        assert (again.votes().L == -1).all()
+
+
+def test_a_crowd_votes_the_labels_of_today(project):
+    project.add_crowd(crowd_rows(), item="task", worker="by", label="answer")
+    before = project.votes().scores[0]
+    project.label_set.rename("ham", "good")
+    project.label_set.add("other")
+    votes = project.votes()
+    assert list(votes.labels) == ["good", "spam", "other"]
+    np.testing.assert_allclose(votes.scores[0][:20], np.column_stack([before[:20], np.zeros(20)]))
+    project.label_set.merge("good", "other")
+    assert (project.votes().L[:20, 0] == [1, 0] * 10).all()
 
 
 def test_a_crowd_that_does_not_fit_the_project_is_refused(project):

@@ -12,7 +12,7 @@ from weaklab.core.metrics import accuracy, brier
 from weaklab.core.rows import softmax
 from weaklab.core.votes import Votes
 from weaklab.crowd.crowd import Crowd
-from weaklab.label_models import DawidSkene, Glad, HierarchicalDawidSkene, MajorityVote
+from weaklab.label_models import CommitteeModel, DawidSkene, Glad, HierarchicalDawidSkene, MajorityVote
 from weaklab.label_models.hierarchical import _held_out_temperature
 from weaklab.label_models.vote_list import VoteList
 
@@ -235,3 +235,71 @@ def test_real_crowds_are_labeled_as_well_as_by_the_best_of_the_others():
     ours, others = np.array(found.pop(HierarchicalDawidSkene)), np.array(list(found.values()))
     assert ours[:, 0].mean() >= others[:, :, 0].max(axis=0).mean() - 1e-3
     assert ours[:, 1].mean() < others[:, :, 1].min(axis=0).mean()
+
+
+WORLDS = {
+    "two classes": (2, (6, 2), None),
+    "weak workers": (2, (3, 2), None),
+    "a rare class": (2, (6, 2), [0.9, 0.1]),
+    "four classes": (4, (3, 2), None),
+    "four classes, skewed": (4, (3, 2), [0.6, 0.25, 0.1, 0.05]),
+}
+
+
+def workers_of(k, accuracy, m=60, seed=0):
+    """Return confusion matrices of annotators who are right more often than by chance."""
+    right = 1 / k + (1 - 1 / k) * np.random.default_rng(seed).beta(*accuracy, m) * 0.9
+    theta = np.repeat(((1 - right) / (k - 1))[:, None, None], k, axis=1).repeat(k, axis=2)
+    theta[:, np.arange(k), np.arange(k)] = right[:, None]
+    return theta
+
+
+def functions_of(truth, k, seed=0):
+    """Return the votes of eight functions of one class each, right in 60 to 90 % of their votes on equal classes."""
+    rng, votes = np.random.default_rng(seed), np.full((len(truth), 8), ABSTAIN, dtype=np.int8)
+    for j in range(8):
+        right, code = rng.uniform(0.6, 0.9), j % k
+        votes[rng.random(len(truth)) < 0.3 * np.where(truth == code, right, (1 - right) / (k - 1)), j] = code
+    return votes
+
+
+def answers(P, truth, kind, n):
+    """Return manual labels of the n least sure records, or of random ones."""
+    y = np.full(len(truth), ABSTAIN)
+    rows = (
+        np.argsort(P.max(axis=1), kind="stable") if kind == "picked" else np.random.default_rng(5).permutation(len(P))
+    )
+    y[rows[:n]] = truth[rows[:n]]
+    return y
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_crowd_in_a_committee_is_worth_its_consensus_whatever_was_asked(name):
+    k, skill, balance = WORLDS[name]
+    L, truth = crowd_of(workers_of(k, skill), n=600, balance=balance, seed=3)
+    P = HierarchicalDawidSkene(k).fit(L).predict_proba(L)
+    vote = P.argmax(axis=1).astype(np.int8)[:, None]
+    alone = Votes(vote, scores={0: P}, calibrated=(0,))
+    helped = Votes(np.column_stack([vote, functions_of(truth, k)]), scores={0: P}, calibrated=(0,))
+    np.testing.assert_allclose(CommitteeModel(k).fit_predict_proba(alone), P, atol=5e-3)
+    for kind, n in [("picked", 0), ("picked", 20), ("picked", 60), ("random", 60)]:
+        y = answers(P, truth, kind, n)
+        rest = y == ABSTAIN
+        consensus = HierarchicalDawidSkene(k).fit(L, y).predict_proba(L)
+        found = [CommitteeModel(k).fit_predict_proba(votes, y) for votes in (alone, helped)]
+        [best, own, both] = [brier(Q[rest], truth[rest]) for Q in (consensus, *found)]
+        assert own < best + 0.01, (kind, n)
+        assert both < best + 0.003, (kind, n)
+
+
+def test_a_crowd_on_some_records_teaches_the_classifier_that_looks_at_all():
+    L, truth = crowd_of(workers_of(2, (6, 2)), n=600, seed=4)
+    rng = np.random.default_rng(0)
+    X = np.eye(2)[truth] + rng.normal(0, 0.3, (600, 2))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    P = HierarchicalDawidSkene(2).fit(L).predict_proba(L)
+    P[200:] = 0.5
+    vote = np.where(np.arange(600) < 200, P.argmax(axis=1), ABSTAIN).astype(np.int8)[:, None]
+    votes = Votes(vote, scores={0: P}, features=X, calibrated=(0,))
+    found = CommitteeModel(2).fit_predict_proba(votes)
+    assert accuracy(found[200:], truth[200:]) > 0.95

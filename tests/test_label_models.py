@@ -103,7 +103,7 @@ def test_the_evidence_for_corrections_has_the_whole_determinant():
     for n, k, m in ((40, 2, 5), (6, 3, 8)):
         L, y = rng.integers(-1, k, (n, m)), rng.integers(0, k, n)
         S = rng.normal(size=(n, k))
-        penalties = Penalties(2.0, 1.0, 6.0, 3.0, 0.5)
+        penalties = Penalties(2.0, 1.0, 6.0, 3.0, np.zeros(0), np.zeros(0))
         rows = LabeledRows(L, y, S, np.zeros(k), (), {}, np.ones(m), penalties)
         x = rows._minimum(3.0, np.zeros(rows._ends[4]))
         penalty, P, H = rows._penalty(3.0), rows._proba(x), np.diag(rows._penalty(3.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,9 @@ class Votes:
     features : float (n, d), dense embeddings of the records with rows of length 1, such as those of
         :func:`weaklab.features.embeddings.embed`; None without. Label models other than the default one ignore them
     sentence : number of the last features that are sentence vectors
+    calibrated : columns whose ``scores`` have not learned from manual labels and are probabilities by themselves, such
+        as the consensus of a crowd; they count in full where those of a classifier count half, until manual labels say
+        otherwise
     picked : bool (n,), records whose label was asked for because of what heuristics said of them, such as the most
         uncertain ones; their labels do not tell how often heuristics are right elsewhere. None where there are none
     feature_proba : float (n, k), what the built-in classifier of a fitted label model says about these records; takes
@@ -73,6 +76,7 @@ class Votes:
     faults: Sequence[Fault] = ()
     sentence: int = 0
     picked: NDArray[np.bool_] | None = None
+    calibrated: Collection[int] = ()
 
     def __post_init__(self) -> None:
         for name in ("scores", "confidence"):
@@ -127,6 +131,14 @@ class Votes:
         import numpy as np
 
         return np.array([j for j in range(self.L.shape[1]) if j not in self.scores], dtype=np.intp)
+
+    @property
+    def not_learned(self) -> NDArray[np.intp]:
+        """The columns that have not learned from manual labels, ascending: int."""
+        import numpy as np
+
+        learned = self.scores.keys() - set(self.calibrated)
+        return np.array([j for j in range(self.L.shape[1]) if j not in learned], dtype=np.intp)
 
     def confidence_of(self, column: int) -> NDArray[np.float64]:
         """Return how much each vote of a column counts: float (n,), 1 where nothing was said."""

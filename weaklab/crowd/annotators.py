@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from weaklab.core.errors import WeaklabError, warn
+from weaklab.core.errors import UnknownLabelError, WeaklabError, warn
 from weaklab.core.events import SETTLED
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.corpus import ids_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Opinions = Mapping[str, Mapping[str, Event]]
     """Record -> annotator -> the latest valid label event of this annotator."""
 
+CROWD = "crowd"
+"""The kind of heuristic that a crowd is."""
 EQUAL = 1e-6
 """Labels with probabilities that differ by less count as equally probable."""
 
@@ -194,47 +197,76 @@ def dispute_table(opinions: Opinions, settled: Mapping[str, str]) -> pd.DataFram
 
 
 class CrowdVotes(Heuristic):
-    """A crowd as one heuristic: its vote is the consensus label, with the probability of it as the confidence.
+    """A crowd as one heuristic: its scores are the probabilities of the consensus, its vote is the most probable label.
 
-    The whole crowd has one vote, however many people agree, and three labeling functions can outvote it. If each
-    worker should have a vote, give a label model the columns of the crowd (``crowd.L``) together with those of the
-    functions.
+    However many people agree, a crowd is one member; it counts as much as its probabilities say. If each worker should
+    have a vote, give a label model the columns of the crowd (``crowd.L``) together with those of the functions.
 
     Parameters
     ----------
     name : name of the heuristic
-    crowd : a crowd with record ids as items, and with labels of the project
+    items : record ids
+    labels : label names
+    P : float (n_items, k), probabilities of the labels
+    judgements : hash of the labels that the workers gave
     """
 
-    def __init__(self, name: str, crowd: Crowd) -> None:
-        frame = crowd.consensus()
-        self.name, self.location = name, ""
-        self._said = {
-            str(item): (str(label), float(p))
-            for item, label, p in zip(frame["item"], frame["label"], crowd_probability(frame), strict=True)
-            if label is not None
-        }
+    calibrated = True
+    keeps = False  # votes are looked up in no time, and a kept column of votes has no probabilities
+
+    def __init__(
+        self, name: str, items: Sequence[str], labels: Sequence[str], P: NDArray[np.floating[Any]], judgements: str = ""
+    ) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        self.name, self.labels, self.judgements = name, list(labels), judgements
+        self.items = pa.array(items, pa.large_string())
+        self.P = np.asarray(P, dtype=np.float32)
+
+    @classmethod
+    def of(cls, name: str, crowd: Crowd) -> CrowdVotes:
+        """Return the votes of a crowd with record ids as items, and with labels of the project."""
+        return cls(name, crowd.items, crowd.labels, crowd.probabilities(), crowd.fingerprint)
 
     @property
     def fingerprint(self) -> str:
-        state = hashlib.blake2b(digest_size=16)
-        for item, (label, p) in sorted(self._said.items()):
-            state.update(f"{item}\0{label}\0{p:.6f}\n".encode("utf-8", "surrogatepass"))
+        state = hashlib.blake2b(
+            "\0".join([*self.labels, self.judgements]).encode("utf-8", "surrogatepass"), digest_size=16
+        )
+        for item in self.items.to_pylist():
+            state.update(f"\0{item}".encode("utf-8", "surrogatepass"))
+        state.update(self.P.tobytes())
         return state.hexdigest()
+
+    def spec(self) -> dict[str, Any]:
+        """Return JSON that says in which file of the project the crowd is."""
+        return {"kind": CROWD, "name": self.name, "file": self.fingerprint}
+
+    @property
+    def where(self) -> str:
+        """A word for its kind."""
+        return CROWD
 
     def evaluate(self, batch: pa.RecordBatch, labels: LabelNames, watch: Watch | None = None) -> Ballot:
         import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        said = [self._said.get(str(name)) for name in ids_of(batch)]
-        votes = np.array([ABSTAIN if one is None else labels.code(one[0]) for one in said], dtype=np.int8)
-        return Ballot(votes, np.array([1.0 if one is None else one[1] for one in said], dtype=np.float32))
+        from weaklab.core.rows import is_tied
 
-
-def crowd_probability(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the probability of the best label of each row of :meth:`weaklab.Crowd.consensus`, float (n,)."""
-    import numpy as np
-
-    return np.asarray(frame[[name for name in frame.columns if str(name).startswith("p_")]].to_numpy().max(axis=1))
+        found = pc.index_in(pa.array(ids_of(batch), pa.large_string()), value_set=self.items)
+        places = found.fill_null(-1).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(places >= 0)
+        scores = np.full((len(places), len(labels)), 1 / len(labels), dtype=np.float32)
+        scores[rows] = 0
+        for name, given in zip(self.labels, self.P.T, strict=True):
+            with suppress(UnknownLabelError):  # a label that was removed since
+                scores[rows, labels.code(name)] += given[places[rows]]
+        total = scores.sum(axis=1, keepdims=True)
+        scores = np.divide(scores, total, out=np.full_like(scores, 1 / len(labels)), where=total > 0)
+        votes = np.where(is_tied(scores), ABSTAIN, scores.argmax(axis=1)).astype(np.int8)
+        return Ballot(votes, scores=scores)
 
 
 def check_items(crowd: Crowd, known: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
 
     from weaklab.crowd.agreement import Agreement
@@ -92,7 +94,8 @@ class Crowd:
             items, workers, codes = [items[row] for row in there], [workers[row] for row in there], codes[there]
         self.n_labels = len(there)
         self.items, self.workers = list(dict.fromkeys(items)), list(dict.fromkeys(workers))
-        self._fill(_codes(items, self.items), _codes(workers, self.workers), codes)
+        self._given = _codes(items, self.items), _codes(workers, self.workers), codes
+        self._fill(*self._given)
 
     def _parse(self, given: list[str], map: Mapping[Any, Any] | None, source: str, column: str) -> NDArray[np.int64]:
         import pyarrow as pa
@@ -127,6 +130,26 @@ class Crowd:
     def votes(self) -> Votes:
         """The labels as votes, a column a worker, as label models take them."""
         return Votes(self.L, confidence=self.confidence, names=self.workers, labels=self.labels)
+
+    @property
+    def table(self) -> pa.Table:
+        """The labels as they were given, a row each: ``item``, ``worker`` and ``label``, texts."""
+        import pyarrow as pa
+
+        known = zip(("item", "worker", "label"), self._given, (self.items, self.workers, self.labels), strict=True)
+        return pa.table(
+            {name: pa.array(list(names), pa.large_string()).take(pa.array(codes)) for name, codes, names in known}
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that was given."""
+        state = hashlib.blake2b(digest_size=16)
+        for names in (self.items, self.workers, self.labels):
+            state.update("\0".join([*names, ""]).encode("utf-8", "surrogatepass"))
+        for codes in self._given:
+            state.update(codes.tobytes())
+        return state.hexdigest()
 
     def fit(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> LabelModel:
         """Return a label model that is fitted to the labels.

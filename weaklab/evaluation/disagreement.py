@@ -79,7 +79,7 @@ def opinions_of(
 
     Parameters
     ----------
-    votes : of the members; those with scores are classifiers
+    votes : of the members; those with scores that are not calibrated are classifiers
     P : float (n, k), the probabilities of the committee
     y : int (n,), manual labels, -1 is unlabeled
     own : name and probabilities, float (n, k), of the label model's own classifier
@@ -87,7 +87,7 @@ def opinions_of(
     """
     m = votes.L.shape[1]
     L, names = votes.L, list(votes.names) or [str(j) for j in range(m)]
-    learns = np.isin(np.arange(m), list(votes.scores))
+    learns = ~np.isin(np.arange(m), votes.not_learned)
     trust = np.array([_trust(L[:, j], y) for j in range(m)])
     if own is not None:
         column = np.where(row_max(own[1]) >= LEANS, row_argmax(own[1]), ABSTAIN).astype(np.int8)

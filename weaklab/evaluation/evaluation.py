@@ -363,7 +363,7 @@ def estimates(state: State, answers: Answers) -> list[Estimate]:
 
 
 def _of_heuristic(state: State, j: int, answers: Answers) -> Estimate:
-    learned = j in state.votes.scores
+    learned = j not in state.votes.not_learned
     votes = state.votes.L[:, j]
     mine = votes[answers.all_rows]
     return _estimated((mine == answers.all_codes).astype(float), answers, among=votes != ABSTAIN, learned=learned)

@@ -32,8 +32,8 @@ class Ballot:
     ----------
     votes : int8 (n,), codes, -1 abstains
     confidence : float32 (n,) in (0, 1], confidence of each vote; None if all votes are plain
-    scores : float32 (n, k), class probabilities of a weak classifier, without NaN, rows sum to 1; None for labeling
-        functions
+    scores : float32 (n, k), class probabilities of a weak classifier or a crowd, without NaN, rows sum to 1, uniform
+        where it has no opinion; None for labeling functions
     faults : the faults, merged by kind
     fault_rows : (row of the batch, exception name, message) of every record with a fault, in row order; empty in the
         ballot of a whole corpus
@@ -71,12 +71,14 @@ class Heuristic(abc.ABC):
     location : ``file:line`` where it is defined, for messages
     keeps : False if its votes must not be stored for later runs
     opaque : True if it runs user code that may hang or kill its process; then it runs in a child process
+    calibrated : True if its scores are probabilities that do not come from manual labels
     """
 
     name: str
     location: str = ""
     keeps: bool = True
     opaque: bool = False
+    calibrated: bool = False
     examples: Any = None
     named: bool = True
     """Whether the user gave the name; if False, the name was generated and may be replaced by a better one."""

@@ -51,13 +51,16 @@ class Corrections:
 
 @dataclass(frozen=True)
 class Penalties:
-    """Ridge penalties on tau and log w, on d, o and b, and the prior weight of a member with scores."""
+    """Ridge penalties on tau, on d, o and b, and of each of the c members with scores that on log w and its prior
+    weight.
+    """
 
     scale: float
     vote: float
     other: float
     balance: float
-    member_weight: float
+    members: Floats
+    member_weights: Floats
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class LabeledRows:
         """Return the penalty on each unknown; only d, o and b become stiffer."""
         ends, own = self._ends, self.penalties
         penalty = np.full(ends[4], own.scale)
+        penalty[1 : ends[1]] = own.members
         penalty[ends[1] : ends[2]] = stiffness * own.vote / self.shares[self._active]
         penalty[ends[2] : ends[3]] = stiffness * own.balance
         penalty[ends[3] :] = stiffness * own.other
@@ -160,7 +164,7 @@ class LabeledRows:
 
     @property
     def _sizes(self) -> Floats:
-        return np.array([1.0, *[self.penalties.member_weight] * len(self.logs)])
+        return np.array([1.0, *self.penalties.member_weights])
 
     @cached_property
     def _columns(self) -> Floats:

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 COLLAPSE = 4.0
 """A class that loses three quarters of its records has collapsed. Half is not enough: votes give a rare class twice its
 share."""
+CALIBRATED_PENALTY = 8.0
+"""Ridge penalty on the logarithm of the weight of a member whose scores are calibrated: a few labels of hard records
+must not change much what is sure."""
 FEATURES = "instance features"
 """The name of the classifier that looks at the records themselves."""
 
@@ -95,16 +98,18 @@ class CommitteeModel(LabelModel):
       :func:`~weaklab.label_models.hierarchical.two_sided`. Copies of one another share one vote (:func:`vote_shares`);
       a vote with a confidence counts that share of it.
     - f_c are the scores of the members that have any, such as weak classifiers. These are weighted by w alone, their
-      votes not counted a second time. With ``features`` there is one more: a cross-fitted classifier that learns from
-      what the others say of all records (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels
-      records that nobody votes on. With sentence vectors, manual labels alone teach a part of it, or all where votes
-      teach nothing. If it leaves a class at under a quarter or over four times what the others gave it, with fewer than
-      ``few_labels`` labels, it is dropped.
+      votes not counted a second time. Those of ``votes.calibrated``, such as the consensus of a crowd, have w = 1
+      before any label, and labels change it four times as slowly. With ``features`` there is one more: a cross-fitted
+      classifier that learns from what the others say of all records
+      (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels records that nobody votes on. With
+      sentence vectors, manual labels alone teach a part of it, or all where votes teach nothing. If it leaves a class
+      at under a quarter or over four times what the others gave it, with fewer than ``few_labels`` labels, it is
+      dropped.
     - tau, w, d, o and b are found from the manual labels by penalised maximum likelihood. Without manual labels they
-      keep their prior values: tau = 0, w = ``member_weight``, d = o = 0, and b = the log of the class balance if one is
-      given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class than
-      all of it would, and is right less often. The penalties on d, o and b are (1 + (``few_labels`` / n)^2) times as
-      strong with n labels: few labels say how far votes can be trusted before they say which. They are multiplied by
+      keep their prior values: tau = 0, w = ``member_weight`` or 1, d = o = 0, and b = the log of the class balance if
+      one is given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class
+      than all of it would, and is right less often. The penalties on d, o and b are (1 + (``few_labels`` / n)^2) times
+      as strong with n labels: few labels say how far votes can be trusted before they say which. They are multiplied by
       0.3 to 10, too: the outcome is the mean over these, weighted by how probable each makes the labels
       (:class:`~weaklab.label_models.corrections.LabeledRows`), so that labels that say nothing new change little.
 
@@ -122,7 +127,7 @@ class CommitteeModel(LabelModel):
     scale_penalty : ridge penalty on tau and on the logarithms of w
     balance_penalty : ridge penalty on b
     few_labels : number of labels at which the penalties are twice as strong
-    member_weight : prior weight of a member with scores
+    member_weight : prior weight of a member with scores that are not calibrated
     max_rows : about this many rows are used to compare votes with each other, None for all
 
     Attributes
@@ -292,16 +297,17 @@ class CommitteeModel(LabelModel):
         that it is judged by. None where there are too few votes, or all for one class. What votes say is corrected by
         labels of records that were not picked for it.
         """
-        use = any_vote(of_columns(votes.L, votes.without_scores))
+        use = any_vote(of_columns(votes.L, votes.not_learned))
         if not can_teach(votes):
             if not votes.sentence or not enough_labels(y):
                 return None
             return FeatureMember(features, use, votes.sentence).fit(None, y, self.n_classes_)
-        members = sorted(votes.scores)
+        kept = {j: scores for j, scores in votes.scores.items() if j in votes.calibrated}
+        learned = sorted(votes.scores.keys() - kept.keys())
 
         def plain_votes(rows: NDArray[np.int64]) -> Votes:
-            chosen = replace(votes, scores={}).take(rows)
-            chosen.L[:, members] = ABSTAIN  # a copy; these members have learned from labels that are to be left out
+            chosen = replace(votes, scores=kept).take(rows)
+            chosen.L[:, learned] = ABSTAIN  # a copy; these members have learned from labels that are to be left out
             return chosen
 
         # Picked records are those on which votes and features contradict each other: there votes are wrong more often.
@@ -309,9 +315,10 @@ class CommitteeModel(LabelModel):
         whole = self._solve(plain_votes(fair), y[fair])
 
         def soft_labels(rows: NDArray[np.int64], out: NDArray[np.bool_]) -> Floats:
-            kept = fair[~out[fair]]
-            found = whole if len(kept) == len(fair) else self._solve(plain_votes(kept), y[kept], whole)
-            return softmax(self._votes_part(plain_votes(rows), found))
+            inside = fair[~out[fair]]
+            found = whole if len(inside) == len(fair) else self._solve(plain_votes(inside), y[inside], whole)
+            said = plain_votes(rows)
+            return softmax(self._votes_part(said, found) + self._calibrated_part(said, found))
 
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
@@ -328,19 +335,27 @@ class CommitteeModel(LabelModel):
         """Return labeled rows, with penalties on d, o and b that are ``fading`` times as strong as with many labels."""
         k, members = self.n_classes_, sorted(votes.scores)
         scores = [votes.scores[j] for j in members]
-        scores += [] if votes.feature_proba is None else [votes.feature_proba]
+        own = votes.feature_proba is not None
+        scores += [votes.feature_proba] if votes.feature_proba is not None else []
         # A member with scores is weighted by these alone, so that its vote is not counted a second time.
         L = votes.L.copy()
         L[:, members] = ABSTAIN
+        weights, calibrated = self._prior_weights(votes), [j in votes.calibrated for j in [*members, *([-1] * own)]]
         penalties = Penalties(
             self.scale_penalty,
             fading * self.vote_penalty,
             fading * self.other_penalty,
             fading * self.balance_penalty,
-            self.member_weight,
+            np.where(calibrated, CALIBRATED_PENALTY, self.scale_penalty),
+            weights,
         )
         S, logs = self._weighed.sum_of_votes(votes, k), [np.asarray(centred_log(f), dtype=np.float64) for f in scores]
         return LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
+
+    def _prior_weights(self, votes: Votes) -> Floats:
+        """Return what the members with scores, and the built-in classifier after them, count before any label."""
+        calibrated = [j in votes.calibrated for j in sorted(votes.scores)]
+        return np.where([*calibrated, *([] if votes.feature_proba is None else [False])], 1.0, self.member_weight)
 
     def _weight_draws(self, seed: int) -> Iterator[WeightDraw]:
         seen, weighed, given = self._fitted_on, self._weighed, self._given_balance()
@@ -359,7 +374,7 @@ class CommitteeModel(LabelModel):
         """Set what the model learns from labeled rows."""
         found = self._solve(votes, y)
         self._fitted_on = replace(self._fitted_on, labeled=votes, y=y)
-        weights = self.member_weight * np.exp(found.log_w)
+        weights = self._prior_weights(votes) * np.exp(found.log_w)
         self._found = found
         self.weights_ = np.exp(found.tau) * self._weighed.base + found.delta
         self.others_ = found.others
@@ -410,6 +425,13 @@ class CommitteeModel(LabelModel):
         Z += self._prior + found.bias
         return Z
 
+    def _calibrated_part(self, votes: Votes, found: Corrections) -> Floats:
+        """Return what the members with calibrated scores add, float (n, k), where no others have scores."""
+        Z = np.zeros((len(votes), self.n_classes_))
+        for j, log_w in zip(sorted(votes.scores), found.log_w.tolist(), strict=False):
+            Z += np.exp(log_w) * centred_log(votes.scores[j])
+        return Z
+
     def _weighted_scores(self, votes: Votes) -> list[tuple[NDArray[np.floating[Any]], float]]:
         """Return the scores of each member and of the built-in classifier, (n, k), and what they are weighted by."""
         said = [(votes.scores[j], weight) for j, weight in self.member_weights_.items() if j in votes.scores]
@@ -455,6 +477,8 @@ class CommitteeModel(LabelModel):
     def _collapsed(self, votes: Votes, feature_proba: Floats) -> bool:
         """Whether, with the built-in classifier, a class has under a quarter or over four times what it had without."""
         S = self._weighed.sum_of_votes(votes, self.n_classes_)
+        for j in sorted(votes.scores.keys() & set(votes.calibrated)):
+            S = S + centred_log(votes.scores[j])
         voted = np.flatnonzero((S[:, :1] != S).any(axis=1))
         without = self._log_odds(votes)[voted]
         before = softmax(without).sum(axis=0)
@@ -516,8 +540,9 @@ def _joined(parts: list[tuple[NDArray[np.int64], Votes]]) -> tuple[NDArray[np.in
     sure = sorted({j for votes in kept for j in votes.confidence})
     scores = {j: np.concatenate([votes.scores[j] for votes in kept]) for j in kept[0].scores}
     confidence = {j: np.concatenate([votes.confidence_of(j) for votes in kept]) for j in sure}
+    calibrated = kept[0].calibrated
     L = np.concatenate([votes.L for votes in kept])
-    return np.concatenate([codes for codes, _ in parts]), Votes(L, scores, confidence)
+    return np.concatenate([codes for codes, _ in parts]), Votes(L, scores, confidence, calibrated=calibrated)
 
 
 def _how_far(stiffness: float) -> str:

@@ -55,13 +55,14 @@ out-of-fold log-likelihood of the labels of ``DOUBT`` times the share."""
 
 
 def can_teach(votes: Votes) -> bool:
-    """Whether enough records have votes of members without scores, and for more than one class, to teach a classifier.
+    """Whether members that have not learned from manual labels vote on enough records, and for more than one class, to
+    teach a classifier.
 
     >>> from weaklab.core.votes import Votes
     >>> can_teach(Votes([[0], [1]] * 5)), can_teach(Votes([[0]] * 10)), can_teach(Votes([[0], [1]] * 4))
     (True, False, False)
     """
-    voters = votes.without_scores
+    voters = votes.not_learned
     taught, low, high = 0, MAX_CLASSES, ABSTAIN
     for rows in blocks(len(votes)) if len(voters) else ():
         part = np.ascontiguousarray(of_columns(votes.L[rows], voters))

@@ -75,7 +75,7 @@ def draw_weights(known: Known, seed: int) -> Iterator[WeightDraw]:
         tables = (np.exp(c.tau) * known.base + c.delta)[:, None, None] * eye + c.others[:, None, :]
         if log_confusion is not None:
             tables += np.exp(c.tau) * known.shares[:, None, None] * by_vote(log_confusion)
-        weights = (known.rows.penalties.member_weight * np.exp(c.log_w)).tolist()
+        weights = (known.rows.penalties.member_weights * np.exp(c.log_w)).tolist()
         members = dict(zip(known.members, weights, strict=False))
         by_features = weights[-1] if len(weights) > len(members) else 0.0
         empty = prior if known.given is None else np.log(known.given)
@@ -102,7 +102,12 @@ class _CorrectionDraws:
         voters = [j for j in range(len(sides)) if j not in known.members]
         other, bias = (float(of[voters].mean()) if voters else 1.0 for of in (of_vote, of_balance))
         penalties = Penalties(
-            1 / SCALE**2, 1.0, of_model.other / other**2, of_model.balance / bias**2, of_model.member_weight
+            1 / SCALE**2,
+            1.0,
+            of_model.other / other**2,
+            of_model.balance / bias**2,
+            np.full(len(of_model.members), 1 / SCALE**2),
+            of_model.member_weights,
         )
         held = {field.name: getattr(known.rows, field.name) for field in fields(known.rows)}
         self._rows = _Posterior(**{**held, "shares": np.maximum(spread**2, 1e-12), "penalties": penalties})

@@ -8,6 +8,7 @@ from typing import Any
 
 from weaklab.core.errors import HeuristicError, ProjectError, WeaklabError, warn
 from weaklab.core.label_set import LabelHistory
+from weaklab.crowd.annotators import CROWD
 from weaklab.heuristics import Heuristic, LabelingFunction, as_heuristic, load
 from weaklab.heuristics.loading import FileContents
 from weaklab.project.database import DATABASE
@@ -245,6 +246,11 @@ class ProjectMembers:
         self._journal.drop_member(name)
         self._note(name, None)
 
+    def _crowd(self, name: str, spec: dict[str, Any]) -> Heuristic:
+        from weaklab.project.stored_crowds import stored_votes
+
+        return stored_votes(self._path, name, spec.get("file"))
+
     def _note(self, name: str, row: Any) -> None:
         """Know what this session itself has changed, so that :meth:`sync` takes it for nobody else's."""
         self._members = [held for held in self._members if held[0] != name] + ([] if row is None else [row])
@@ -258,7 +264,7 @@ class ProjectMembers:
             member = MissingHeuristic(name, fingerprint, location, NO_CODE)
         elif spec is not None:
             try:
-                member = heuristic_from_spec(spec)
+                member = self._crowd(name, spec) if spec.get("kind") == CROWD else heuristic_from_spec(spec)
             except HeuristicError as error:
                 self.load_errors.append(f"{self._path / DATABASE}: heuristic {name!r}: {error}")
                 warn(self.load_errors[-1])

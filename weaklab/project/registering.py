@@ -59,9 +59,9 @@ def add_crowd(
     """Register the labels of a crowd as one heuristic, and return the :class:`weaklab.Crowd` with what each worker
     is worth.
 
-    It votes the consensus of the workers on each record, with its probability as the confidence; a hundred workers
-    are one line in the summary, and one vote, weighed like any other: three labeling functions that agree on
-    something else can outvote it. The votes are kept; call it again when there are more records or labels.
+    It votes the consensus of the workers on each record, and counts as much as the probability of that says: a hundred
+    workers are one line in the summary. The crowd is kept in the folder of the project; call it again when there are
+    more records or labels.
 
     Parameters
     ----------
@@ -78,12 +78,14 @@ def add_crowd(
     """
     from weaklab.crowd.annotators import CrowdVotes, check_items
     from weaklab.crowd.crowd import Crowd
+    from weaklab.project.stored_crowds import keep_crowd
 
     work.refresh()
     crowd = Crowd(data, item, worker, label, work.label_names, map)
     check_items(crowd, work.rows)
-    add(work, CrowdVotes(name, crowd))
-    work.cache.trainer(progress=False)  # keeps the votes, for nothing else remembers them
+    votes = CrowdVotes.of(name, crowd)
+    keep_crowd(work.path, crowd, votes)
+    add(work, votes)
     return crowd
 
 

@@ -169,10 +169,11 @@ class Trainer:
         """
         assert self.pseudo_labels is not None
         rows, P = pseudo_rows(state.P, state.y, self.pseudo_labels, self._names), state.P
-        if not state.votes.scores:
+        learned = [scores for j, scores in state.votes.scores.items() if j not in state.votes.calibrated]
+        if not learned:
             rows = rows[:0]
         else:
-            own = np.mean([scores[rows] for scores in state.votes.scores.values()], axis=0)
+            own = np.mean([scores[rows] for scores in learned], axis=0)
             rows = rows[(own.argmax(axis=1) == P[rows].argmax(axis=1)) & (own.max(axis=1) >= OWN_PROBABILITY)]
         return rows, P[rows].argmax(axis=1)
 
@@ -316,6 +317,7 @@ class Trainer:
             L=np.delete(before.L, column, axis=1),
             scores=_moved(before.scores, column),
             confidence=_moved(before.confidence, column),
+            calibrated=tuple(_moved(dict.fromkeys(before.calibrated), column)),
             names=[name for j, name in enumerate(before.names) if j != column],
         )
         model = self._model()

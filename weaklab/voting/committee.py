@@ -426,6 +426,9 @@ def assemble(heuristics: Sequence[Heuristic], ballots: Sequence[Ballot], labels:
         names=[h.name for h in heuristics],
         labels=labels,
         faults=[fault for b in ballots for fault in b.faults],
+        calibrated=tuple(
+            j for j, (h, b) in enumerate(zip(heuristics, ballots, strict=True)) if h.calibrated and b.scores is not None
+        ),
     )
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from weaklab.core.errors import UnknownLabelError
-from weaklab.core.labels import LabelNames
+from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.heuristics import Ballot
 from weaklab.heuristics.fingerprint import digest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from weaklab.core.label_set import LabelSet
     from weaklab.heuristics import Heuristic
 
@@ -74,7 +77,20 @@ class KeptColumns:
         codes = self.label_set.codes
         if codes[:-1].tolist() == list(range(len(codes) - 1)):
             return ballot
-        return replace(ballot, votes=codes[ballot.votes])
+        return replace(ballot, votes=codes[ballot.votes], scores=self._scores_of_today(ballot.scores))
+
+    def _scores_of_today(self, scores: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        """Return probabilities of slots, (n, s), as those of labels, (n, k): labels that are one now are added up."""
+        import numpy as np
+
+        if scores is None:
+            return None
+        found = np.zeros((len(scores), len(self.labels)), dtype=np.float32)
+        for slot, code in enumerate(self.label_set.codes[: scores.shape[1]].tolist()):
+            if code != ABSTAIN:
+                found[:, code] += scores[:, slot]
+        total = found.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(found, total, out=np.full_like(found, 1 / len(self.labels)), where=total > 0))
 
     def _names_key(self, key: str) -> str:
         """Return what a column with votes that are no labels is known by: all names that are labels count."""
