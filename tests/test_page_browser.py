@@ -445,3 +445,23 @@ def axe(page, source):
     page.evaluate(source)
     found = page.evaluate("() => axe.run()")
     return [(one["id"], node["target"], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forty_labels_have_forty_looks(browser, tmp_path, scheme):
+    labels = [f"kind {i}" for i in range(40)]
+    with weaklab.Project(tmp_path / "p", labels=labels, weak_classifiers=[]) as project:
+        project.add_records(["one text"], quiet=True)
+        with running(project) as server:
+            page = browser.new_context(color_scheme=scheme).new_page()
+            page.goto(url(server))
+            page.fill("#name", "Ada")
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".choice >> nth=39")
+            looks = page.eval_on_selector_all(
+                ".choice .dot",
+                "dots => dots.map((dot) => { const s = getComputedStyle(dot);"
+                " return [s.backgroundColor, s.borderRadius, s.clipPath].join(' '); })",
+            )
+            assert len(set(looks)) == len(looks) == 40
+            page.context.close()

@@ -30,7 +30,9 @@ P = ParamSpec("P")
 INK, GRID, PAPER = "#1f2328", "#e6e6e6", "#ffffff"
 WIDTH = 4.6
 """Inches: on a phone the text of a wider figure would be too small."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "<", "h", ">", "*", "p", "d", "X")
+"""One for each of the most frequent labels, so that colours may come again; the last one is for all others."""
+MAIN_COLOURS = COLOURS[:6]
 MOST_BARS = 20
 MOST_CELLS = 16
 """At most this many rows and columns of a matrix."""
@@ -253,8 +255,8 @@ def plot_confusion(cells: pd.DataFrame) -> Any:
 def plot_map(places: pd.DataFrame, names: Sequence[str]) -> Any:
     """Draw records so that similar ones are near each other; each label has a marker of its own.
 
-    Records that a person labeled have a dark edge. At most 1,500 records are drawn, and the six most frequent labels
-    have markers of their own.
+    Records that a person labeled have a dark edge. At most 1,500 records are drawn, and the twelve most frequent
+    labels have markers of their own.
 
     Parameters
     ----------
@@ -271,7 +273,10 @@ def plot_map(places: pd.DataFrame, names: Sequence[str]) -> Any:
     figure, axes = _panel(4.3)
     counts = shown.code[shown.code != ABSTAIN].value_counts()
     main = sorted(counts.index[: len(MARKERS) - 1].tolist())
-    groups = [(clean(names[code], 28), shown.code == code, MARKERS[i], COLOURS[i]) for i, code in enumerate(main)]
+    groups = [
+        (clean(names[code], 28), shown.code == code, MARKERS[i], MAIN_COLOURS[i % len(MAIN_COLOURS)])
+        for i, code in enumerate(main)
+    ]
     groups.append((OTHERS, ~shown.code.isin([*main, ABSTAIN]), MARKERS[-1], GREY))
     groups.append((NO_LABEL, shown.code == ABSTAIN, "x", GREY))
     for name, mine, marker, colour in groups:

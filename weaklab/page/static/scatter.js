@@ -4,6 +4,8 @@
 // Places are numbers from 0 to 1, across and down. `kinds` says for each point which kind it is; a kind has a colour
 // and a shape, and may be switched off: then its points are faint, and nobody can point at them or choose them.
 
+import { shapeOf } from "./text.js";
+
 const CELLS = 128; // the points are sorted into so many columns and rows of cells, to find the nearest one
 const MOST_ZOOM = 100;
 const NEAR = 10; // pixels
@@ -11,7 +13,6 @@ const STILL = 5; // pixels; a pointer that has moved less has clicked
 const FRAME_MS = 8; // for the points in one frame while the map is moving
 const REST_MS = 160;
 const AT_ONCE = 2000; // points between two looks at the clock
-const SHAPES = 5;
 const [OFF, REST, FRONT, MANUAL] = [1, 2, 4, 8]; // layers of points
 
 /** The shape of a kind: how far a place is inside, in a square from -1 to 1. */
@@ -24,8 +25,6 @@ const INSIDE = [
 ];
 const OUTLINES = ["M0-1A1 1 0 1 1 0 1A1 1 0 1 1 0-1Z", "M-.86-.86H.86V.86H-.86Z", "M0-1.15L1.02.78H-1.02Z", "M0-1.18L1.18 0L0 1.18L-1.18 0Z", "M-.4-1.05H.4V-.4H1.05V.4H.4V1.05H-.4V.4H-1.05V-.4H-.4Z"];
 
-/** The number of the shape that stands for the n-th kind: with it, colours may come again. */
-export const shapeOf = (n) => Math.floor(n / 4) % SHAPES;
 export const outlineOf = (n) => OUTLINES[shapeOf(n)];
 
 const inReach = (zoom) => Math.max(0.8, Math.min(MOST_ZOOM, zoom));

@@ -58,6 +58,11 @@ export function isCode(text) {
   return like.length / lines.length > 0.4;
 }
 
+const SHAPES = 5;
+
+/** The number of the shape that stands for the n-th label, or kind of points: with it, colours may come again. */
+export const shapeOf = (n) => Math.floor(n / 4) % SHAPES;
+
 export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 
 export function counted(n, word) {

@@ -18,7 +18,7 @@
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Labeling } from "./labeling.js";
 import { LabelView } from "./label.js";
-import { counted, plain } from "./text.js";
+import { counted, plain, shapeOf } from "./text.js";
 
 const COLORS = 8;
 const LATE_SECONDS = 6;
@@ -137,11 +137,11 @@ function View({ view, ...given }) {
   return html`<main class="door" aria-busy="true">${failed && html`<p role="status">This view is not loaded yet: the server does not answer.</p>`}</main>`;
 }
 
-/** Label -> the number of its colour. */
+/** Label -> the number of its colour and the class of its shape, such as "0 s2": with shapes, colours may come again. */
 function colors(labels) {
   return (label) => {
     const place = labels.indexOf(label);
-    return place < 0 ? "none" : place % COLORS;
+    return place < 0 ? "none" : `${place % COLORS} s${shapeOf(place)}`;
   };
 }
 
