@@ -143,3 +143,15 @@ def test_the_command_prints_the_table(tmp_path):
     said = CliRunner().invoke(app, ["agreement", str(tmp_path / "p")])
     assert said.exit_code == 0
     assert "Krippendorff's alpha" in said.stdout
+
+
+def test_of_many_people_the_summary_comes_first_and_few_pairs():
+    rng = np.random.default_rng(0)
+    L = np.where(rng.random((300, 30)) < np.linspace(0.1, 0.9, 30), rng.integers(0, 2, (300, 1)), -1)
+    found = agreement(L, [f"p{j:02}" for j in range(30)])
+    lines = repr(found).splitlines()
+    assert len(found.pairs) == 435
+    assert len(lines) < 20
+    assert lines[2].startswith("all ")
+    assert lines[4].startswith("p28 and p29")
+    assert "The 10 pairs that share the most records of 435; all are in .pairs." in lines

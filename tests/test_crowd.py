@@ -302,3 +302,35 @@ def test_nearly_certain_truth_counts_like_certain_truth(n):
         for p in (0.6, 0.8, 0.9, 0.99, 0.9999, 1.0)
     ]
     assert (np.diff(accuracies) > 0).all()
+
+
+def test_known_labels_may_be_named_by_item():
+    crowd = wl.Crowd(table())
+    codes, names = crowd.consensus(y=[1, -1, 0]), crowd.consensus(y={"a": "dog", "c": "cat", "b": None})
+    pd.testing.assert_frame_equal(names, codes)
+    assert names["label"].tolist()[::2] == ["dog", "cat"]
+    with pytest.raises(WeaklabError, match="y names the item 'z', which no worker labeled"):
+        crowd.consensus(y={"z": "dog"})
+    with pytest.raises(WeaklabError, match="'eggs' is not a label"):
+        crowd.quality(y={"a": "eggs"})
+
+
+def test_items_that_are_whole_numbers_stay_numbers():
+    frame = pd.DataFrame({"item": [1, 2, 2], "worker": list("xxy"), "label": list("aba")})
+    crowd = wl.Crowd(frame)
+    assert frame.merge(crowd.consensus(), on="item")["n_labels"].tolist() == [1, 2, 2]
+    pd.testing.assert_frame_equal(crowd.consensus(y={1: "a"}), crowd.consensus(y={"1": "a"}))
+
+
+def test_rows_without_a_label_are_left_out_and_counted():
+    crowd = wl.Crowd(table([*ROWS, ("b", "Ann", ""), ("c", "Bob", None)]))
+    assert (crowd.n_labels, crowd.n_empty) == (len(ROWS), 2)
+    assert repr(crowd) == "Crowd(4 labels of 3 items by 2 workers, 2 rows without a label left out)"
+
+
+def test_the_interval_of_a_worker_ends_at_1_where_no_label_need_be_wrong():
+    L, truth = np.zeros((10, 1), dtype=int), np.eye(2)[[0] * 10]
+    ends = [annotator_quality(L, P)[["low", "high"]].iloc[0].tolist() for P in (truth, truth[:, ::-1])]
+    assert (ends[0][1], ends[1][0]) == (1, 0)
+    for p, within in [(0.75, True), (0.65, False)]:  # 0.75^10 is 0.056, 0.65^10 is 0.013
+        assert (annotator_quality(L, np.tile([p, 1 - p], (10, 1)))["high"][0] == 1) == within

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAST_RECORDS = 20
 """No figure is shown that rests on fewer shared records."""
+MOST_PAIRS = 10
+"""So many pairs are shown."""
 DRAWS = 1000
 MOST_CELLS = 2_000_000
 """Bootstrap draws are made in parts of so many numbers."""
@@ -75,20 +77,29 @@ class Agreement:
     alpha: Coefficient
 
     def table(self) -> Table:
-        """Return pairs and coefficients as one table."""
-        rows = [
+        """Return coefficients and pairs as one table; of many pairs, those that share the most records."""
+        shown = self.pairs.sort_values("records", ascending=False, kind="stable").head(MOST_PAIRS)
+        if len(self.pairs) <= MOST_PAIRS:
+            shown = self.pairs
+        rows: list[list[Any]] = [
+            ["all", name, found.records, None, _number(found.value), _interval_text(found.low, found.high)]
+            for name, found in self._coefficients()
+        ]
+        rows += [
             [f"{row['first']} and {row['second']}", "Cohen's kappa", row["records"], _share(row["agreement"]),
              _number(row["kappa"]), _interval_text(row["low"], row["high"])]
-            for row in self.pairs.to_dict("records")
+            for row in shown.to_dict("records")
         ]  # fmt: skip
-        for name, found in [("Fleiss' kappa", self.fleiss), ("Krippendorff's alpha", self.alpha)]:
-            rows.append(["all", name, found.records, None, _number(found.value), _interval_text(found.low, found.high)])
         return Table("agreement", ["people", "measure", "records", "agree", "value", "95 %"], rows, self._notes())
 
     def _notes(self) -> list[str]:
         notes = [f"{name}: {found.why}." for name, found in self._coefficients() if found.why]
         if self.fleiss.people is not None and not self.fleiss.why:
             notes.append(f"Fleiss' kappa: of the records that {self.fleiss.people} people labeled.")
+        if len(self.pairs) > MOST_PAIRS:
+            notes.append(
+                f"The {MOST_PAIRS} pairs that share the most records of {len(self.pairs):,}; all are in .pairs."
+            )
         few = self.pairs["agreement"].isna()
         if few.any():
             notes.append(f"Pairs that share {self.pairs['records'][few].max()} records or fewer have no figures yet.")

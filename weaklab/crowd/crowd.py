@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from weaklab.crowd.agreement import Agreement
     from weaklab.label_models import LabelModel
 
+    Truth = ArrayLike | Mapping[Any, Any]
+
 MODEL = "hierarchical_dawid_skene"
 """The default label model for annotators; it suits many annotators with few labels each."""
 
@@ -51,18 +53,20 @@ class Crowd:
 
     Attributes
     ----------
-    items, workers : list of str, in the order in which they first occur
+    items, workers : list of str, in the order in which they first occur; items as ids of records are written
     labels : LabelNames
     L : int8 (n_items, n_workers), codes of the labels, -1 where a worker did not label an item
     confidence : column -> float (n_items,) in (0, 1], for workers who gave the same item different labels
     n_labels : int, number of labels
+    n_empty : int, number of rows without a label, which are left out
     n_repeated : int, number of (item, worker) pairs with more than one label
     n_contradicted : int, number of those pairs with different labels
 
     Raises
     ------
     WeaklabError
-        A column is missing, a cell is empty, a label is not in ``labels``, or there are fewer than two labels.
+        A column is missing, an item or a worker is empty, a label is not in ``labels``, or there are fewer than two
+        labels.
 
     Examples
     --------
@@ -84,7 +88,7 @@ class Crowd:
         map: Mapping[Any, Any] | None = None,
         **options: Unpack[FileKeywords],
     ) -> None:
-        items, workers, given, source = _read(data, (item, worker, label), options)
+        items, workers, given, source, self._whole_numbers = _read(data, (item, worker, label), options)
         self.labels = _names(given, labels, map, source, label)
         codes = self._parse(given, map, source, label)
         there = [row for row, code in enumerate(codes.tolist()) if code != ABSTAIN]
@@ -92,7 +96,7 @@ class Crowd:
             raise WeaklabError(f"{source}, column {label!r}: no row holds a label")
         if len(there) < len(given):
             items, workers, codes = [items[row] for row in there], [workers[row] for row in there], codes[there]
-        self.n_labels = len(there)
+        self.n_labels, self.n_empty = len(there), len(given) - len(there)
         self.items, self.workers = list(dict.fromkeys(items)), list(dict.fromkeys(workers))
         self._given = _codes(items, self.items), _codes(workers, self.workers), codes
         self._fill(*self._given)
@@ -151,26 +155,31 @@ class Crowd:
             state.update(codes.tobytes())
         return state.hexdigest()
 
-    def fit(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> LabelModel:
+    def fit(self, model: str | LabelModel = MODEL, y: Truth | None = None) -> LabelModel:
         """Return a label model that is fitted to the labels.
 
         Parameters
         ----------
         model : name of a label model, or one with the wanted settings; it is copied, not changed
-        y : int (n_items,), true codes where they are known, -1 elsewhere
+        y : what is known: a mapping of items to labels, or int (n_items,) true codes, -1 elsewhere
         """
         from sklearn.base import clone
 
         from weaklab.label_models import label_model
 
         found: LabelModel = clone(label_model(model)).set_params(n_classes=len(self.labels))
-        return found.fit(self.votes, y)
+        return found.fit(self.votes, None if y is None else self._truth(y))
 
-    def consensus(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
+    def consensus(self, model: str | LabelModel = MODEL, y: Truth | None = None) -> pd.DataFrame:
         """Return a table with one row per item: item, label, probability of each label, ``confidence``, ``n_labels``.
 
-        ``confidence`` is from 0 to 1. ``label`` is None if the best two labels are equally probable. Items with a
-        known code in ``y`` int (n_items,) get this label.
+        ``confidence`` is from 0 to 1. ``label`` is None if the best two labels are equally probable. Items are numbers
+        where a project has numbers as ids: if they are whole numbers in a table in memory, or in Parquet.
+
+        Parameters
+        ----------
+        y : what is known: a mapping of items to labels, such as ``{"17": "cat"}`` or :meth:`Project.manual_labels`, or
+            int (n_items,) true codes, -1 elsewhere; these items get this label, and the workers are judged by it
         """
         import numpy as np
         import pandas as pd
@@ -179,35 +188,50 @@ class Crowd:
 
         P = self.probabilities(model, y)
         names = np.array([*self.labels, None], dtype=object)
-        frame = pd.DataFrame({"item": self.items})
+        frame = pd.DataFrame({"item": [int(name) for name in self.items] if self._whole_numbers else self.items})
         frame["label"] = pd.Series(names[np.where(is_tied(P), ABSTAIN, P.argmax(axis=1))], dtype=object)
         shares = pd.DataFrame(P, columns=[f"p_{name}" for name in self.labels])
         return pd.concat([frame, shares], axis=1).assign(
             confidence=confidence(P), n_labels=(self.L != ABSTAIN).sum(axis=1)
         )
 
-    def probabilities(self, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Return the probability of each label, float (n_items, k); 1 where the true code in ``y`` is known."""
+    def probabilities(self, model: str | LabelModel = MODEL, y: Truth | None = None) -> NDArray[np.float64]:
+        """Return the probability of each label, float (n_items, k); 1 where the label is known by ``y``."""
         import numpy as np
-
-        from weaklab.core.codes import check_labels
 
         P = self.fit(model, y).predict_proba(self.votes)
         if y is not None:
-            truth = check_labels(y, len(self.items), len(self.labels))
+            truth = self._truth(y)
             known = np.flatnonzero(truth != ABSTAIN)
             P[known] = np.eye(len(self.labels))[truth[known]]
         return P
 
-    def quality(self, model: str | LabelModel = MODEL, level: float = 0.95, y: ArrayLike | None = None) -> pd.DataFrame:
+    def _truth(self, y: Truth) -> NDArray[np.int64]:
+        """Return the codes of what is known, int (n_items,), -1 elsewhere."""
+        import numpy as np
+
+        from weaklab.core.codes import check_labels
+
+        if not isinstance(y, Mapping):
+            return check_labels(y, len(self.items), len(self.labels))
+        rows = {item: row for row, item in enumerate(self.items)}
+        truth = np.full(len(rows), ABSTAIN, dtype=np.int64)
+        for item, label in y.items():
+            if str(item) not in rows:
+                raise WeaklabError(f"y names the item {item!r}, which no worker labeled; see .items")
+            if label is not None:
+                truth[rows[str(item)]] = self.labels.code(label)
+        return truth
+
+    def quality(self, model: str | LabelModel = MODEL, level: float = 0.95, y: Truth | None = None) -> pd.DataFrame:
         """Return the accuracy of each worker with an interval; see :func:`annotator_quality`.
 
         Parameters
         ----------
         model : name of a label model, or one with the wanted settings
         level : level of the intervals
-        y : int (n_items,), true codes where they are known, -1 elsewhere
-            If they are known for all items of a worker, the interval has no uncertainty about the truth.
+        y : what is known: a mapping of items to labels, or int (n_items,) true codes, -1 elsewhere
+            If it is known for all items of a worker, the interval has no uncertainty about the truth.
         """
         return annotator_quality(self.L, self.probabilities(model, y), self.workers, level)
 
@@ -217,7 +241,7 @@ class Crowd:
 
         return agreement(self.L, self.workers, seed)
 
-    def confusion(self, worker: str, model: str | LabelModel = MODEL, y: ArrayLike | None = None) -> pd.DataFrame:
+    def confusion(self, worker: str, model: str | LabelModel = MODEL, y: Truth | None = None) -> pd.DataFrame:
         """Return the confusion matrix of a worker: expected counts of items by class (rows) and label (columns)."""
         import numpy as np
         import pandas as pd
@@ -246,7 +270,8 @@ class Crowd:
             if self.n_repeated
             else ""
         )
-        return f"Crowd({counts}{again})"
+        empty = f", {counted(self.n_empty, 'row')} without a label left out" if self.n_empty else ""
+        return f"Crowd({counts}{again}{empty})"
 
 
 class _SparseShares(Mapping[int, "NDArray[np.float64]"]):
@@ -296,7 +321,9 @@ def annotator_quality(
         e = n - sum_i p_i (1 - p_i) / (v (1 - v)),   v = (n m + 1/2) / (n + 1)
 
     ``accuracy`` is the median of Beta(1/2 + e m, 1/2 + e (1 - m)), and ``low`` and ``high`` are its quantiles. If all
-    classes are certain, e = n. The accuracy v is never exactly 0 or 1, so that the division is safe.
+    classes are certain, e = n. The accuracy v is never exactly 0 or 1, so that the division is safe. Jeffreys' interval
+    ends at 1 where no label is wrong, and at 0 where none is right. So does this one, unless the probability that no
+    label is wrong (none is right), the product of the p_i (of the 1 - p_i), is below (1 - level) / 2.
 
     Parameters
     ----------
@@ -343,14 +370,21 @@ def annotator_quality(
     truth_variance = np.bincount(j, p * (1 - p), minlength=m)
     effective = np.clip(n - truth_variance / (v * (1 - v)), 0, n)
     right, wrong = 0.5 + effective * mean, 0.5 + effective * (1 - mean)
-    low, middle, high = (betaincinv(right, wrong, q) for q in ((1 - level) / 2, 0.5, (1 + level) / 2))
+    tail = (1 - level) / 2
+    low, middle, high = (betaincinv(right, wrong, q) for q in (tail, 0.5, 1 - tail))
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is minus infinity
+        all_right, all_wrong = (np.exp(np.bincount(j, np.log(sure), minlength=m)) for sure in (p, 1 - p))
+    high[(n > 0) & (all_right >= tail)] = 1
+    low[(n > 0) & (all_wrong >= tail)] = 0
     return pd.DataFrame({"worker": workers, "n_labels": n, "accuracy": middle, "low": low, "high": high})
 
 
 def _read(
     data: Any, columns: tuple[str, str, str], options: FileKeywords
-) -> tuple[list[str], list[str], list[str], str]:
-    """Return three columns of a table as texts, and the name of the table for messages."""
+) -> tuple[list[str], list[str], list[str], str, bool]:
+    """Return three columns of a table as texts, its name for messages, and whether items are whole numbers."""
+    import pyarrow as pa
+
     if len(set(columns)) < 3:
         raise WeaklabError(f"item, worker and label must be three columns, got {', '.join(map(repr, columns))}")
     source = source_of(data, **options)
@@ -359,8 +393,10 @@ def _read(
     source.id_column = columns[0]  # items may be record ids, for which 1, 1.0 and '1' are the same
     source.needed = frozenset(columns)
     found: tuple[list[str], ...] = ([], [], [])
+    whole = True
     for batch in source:
         check_columns(batch.schema.names, columns, source.name)
+        whole &= pa.types.is_integer(batch.column(columns[0]).type)
         for name, values in zip(columns, found, strict=True):
             cells = ["" if cell is None else str(cell).strip() for cell in batch.column(name).to_pylist()]
             if name != columns[2] and "" in cells:
@@ -371,7 +407,7 @@ def _read(
             values += cells
     if not found[0]:
         raise WeaklabError(f"{source.name} holds no label; wanted a row for each, with {', '.join(map(repr, columns))}")
-    return found[0], found[1], found[2], source.name
+    return found[0], found[1], found[2], source.name, whole
 
 
 def _names(

@@ -40,9 +40,9 @@ def agreement(work: Workspace, /) -> Agreement:
     >>> project.agreement()
     agreement
     people       measure               records  agree  value  95 %
-    Ann and Bob  Cohen's kappa              20    90%   0.80  0.50 to 1.00
     all          Fleiss' kappa              20          0.80  0.48 to 1.00
     all          Krippendorff's alpha       20          0.80  0.49 to 1.00
+    Ann and Bob  Cohen's kappa              20    90%   0.80  0.50 to 1.00
     Fleiss' kappa: of the records that 2 people labeled.
     """
     from weaklab.crowd.agreement import agreement as measured
