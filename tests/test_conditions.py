@@ -19,6 +19,7 @@ from weaklab.corpus.records import Columns, Roles
 from weaklab.heuristics import check_examples, col, where
 from weaklab.heuristics import columnar as vectors
 from weaklab.heuristics.conditions import Condition
+from weaklab.heuristics.expression_text import expression_from_text
 from weaklab.heuristics.expressions import Expression, expression_from_spec
 
 LABELS = LabelNames(["ham", "spam"])
@@ -505,3 +506,12 @@ def test_letters_are_lowered_in_a_slice_of_a_column_of_narrow_strings():
     holds = where("spam", col("text").lower().contains("prize"))
     for start in range(4):
         assert holds.evaluate(whole.slice(start), LABELS).votes.tolist() == [1, 1, 1, -1][start:]
+
+
+def test_names_of_several_words_stand_in_backticks_or_the_message_says_so():
+    found = expression_from_text("`worst area` > 3 and note != '`x y`'")
+    assert repr(found) == """(col("worst area") > 3) & (col("note") != "`x y`")"""
+    with pytest.raises(HeuristicError, match=r"the name of the column 'worst area' is not one word; write col\('worst"):
+        expression_from_text("worst area > 3", ["area", "worst area", "n"])
+    with pytest.raises(HeuristicError, match="wanted one such as n > 3"):
+        expression_from_text("n >", ["worst area", "n"])

@@ -3,6 +3,7 @@ spellings."""
 
 import datetime
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,35 @@ def test_a_column_that_may_be_the_id_is_worth_a_note(project, name, noted):
     notes = project.add_records([{"text": "a", name: 1}], quiet=True).notes
     assert [f"import with id='{name}' (--id {name})" in note for note in notes] == [True] * noted
     assert project.add_records([{"text": "b", name: 2}], quiet=True).notes == []
+
+
+def test_a_column_whose_values_all_differ_may_be_the_id(project):
+    rows = [{"text": f"a {i}", "price": i // 2, "code": f"C-{i}"} for i in range(10)]
+    assert "import with id='code' (--id code)" in project.add_records(rows, quiet=True).notes[0]
+    with pytest.raises(CorpusError, match=re.escape("'code' may be the id: id='code' (--id code)")):
+        wl.read([{"name": row["text"], "kind": "ab"[i % 2], "code": row["code"]} for i, row in enumerate(rows)])
+
+
+def test_records_do_not_come_twice_under_other_ids(project):
+    rows = [{"text": f"a {i}", "nr": i} for i in range(3)]
+    project.add_records(rows, quiet=True)
+    with pytest.raises(
+        ProjectError, match="'nr' is to be the id, and the 3 records of the project have it as data and "
+    ):
+        project.add_records(rows, id="nr", quiet=True)
+    with pytest.raises(ProjectError, match="is in the project already"):
+        project.add_records(rows, quiet=True)
+    assert project.add_records([*rows, {"text": "b", "nr": 4}], skip_known=True, quiet=True) == 1
+
+
+def test_empty_cells_are_counted(project):
+    rows = [
+        {"text": "a", "n": 1.5, "kind": "x"},
+        {"text": "", "n": float("nan"), "kind": None},
+        {"text": "b", "n": None},
+    ]
+    assert project.add_records(rows, quiet=True).notes[0] == "empty cells in 3 records: n 2, kind 2, text 1"
+    assert not [note for note in project.add_records([{"text": "c"}], quiet=True).notes if "empty" in note]
 
 
 def test_many_columns_of_one_kind_are_one_line_of_the_receipt(project):

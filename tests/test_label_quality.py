@@ -1,6 +1,7 @@
 """Precision, recall and F1 of labels from random answers, compared with the truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_audit import pick
 
@@ -9,6 +10,7 @@ from weaklab.core.errors import ProjectError
 from weaklab.evaluation.audit import LEAST_ANSWERS, Sample
 from weaklab.evaluation.class_figures import JudgedLabels
 from weaklab.evaluation.label_quality import FIGURES, confusion_counts, exact_figures
+from weaklab.project.label_quality import _by_values
 
 
 class Drawn:
@@ -117,7 +119,7 @@ def test_estimates_hold_what_gold_says(project):
 
 
 @pytest.mark.parametrize(
-    ("by", "first"), [("kind", "a"), ("size", "over -0.001"), ("prize", "abstains"), ("confidence", "confidence ")]
+    ("by", "first"), [("kind", "a"), ("size", "0 to 29"), ("prize", "abstains"), ("confidence", "confidence ")]
 )
 def test_slices_share_out_the_records(project, by, first):
     answer(project, 30)
@@ -125,6 +127,28 @@ def test_slices_share_out_the_records(project, by, first):
     assert frame.records.sum() == 120
     assert frame.slice[0].startswith(first)
     assert len(project.label_quality(by).slices(per_class=True)) == 2 * len(frame)
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "counts"),
+    [
+        ([*range(41), None], ["0 to 10"], [11, 10, 10, 10, 1]),
+        ([0] * 90 + list(range(30)), ["0", "over 0 to 29", "(empty)"], [91, 29, 0]),
+        ([10, 9, None, 10, 2], ["2", "9", "10", "(empty)"], [1, 1, 2, 1]),
+        (["2026-01-03", "2026-01-01", None], ["2026-01-01", "2026-01-03", "(empty)"], [1, 1, 1]),
+        (pd.date_range("2026-01-01", periods=28), 4 * ["2025-12-29 to 2026-01-04"], [4, 7, 7, 7, 3, 0]),
+        (pd.date_range("2026-01-15", periods=300, tz="Europe/Berlin"), ["2026-01"], [17, 28]),
+        (pd.date_range("1900-01-01", periods=100, freq="YS"), ["1900 to 1924"], [25, 25, 25, 25]),
+        (["2026-01-01", "tomorrow", "tomorrow"], ["tomorrow", "2026-01-01"], [2, 1]),
+        ([None, None], ["(empty)"], [2]),
+    ],
+)  # fmt: skip
+def test_slices_of_numbers_and_dates_are_in_order(values, names, counts):
+    slices, numbers = _by_values(pd.Series(values))
+    assert slices[0] == names[0]
+    assert np.bincount(numbers, minlength=len(slices)).tolist()[: len(counts)] == counts
+    if len(slices) == len(names):
+        assert slices == names
 
 
 def test_a_slice_of_nothing_is_refused(project):

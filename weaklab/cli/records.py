@@ -34,7 +34,7 @@ def show_records(
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(help="Condition on columns, such as 'n > 3 and \"prize\" in text', or 'col(\"my column\") > 3'."),
+        typer.Option(help="Condition on columns, such as 'n > 3 and \"prize\" in text', or '`my column` > 3'."),
     ] = None,
     search: Annotated[str | None, typer.Option(help="Text that occurs in the records, in any letter case.")] = None,
     regex: Annotated[bool, typer.Option("--regex", help="--search is a regular expression (RE2).")] = False,

@@ -251,13 +251,19 @@ def _cell_width(character: str) -> int:
 def wrapped(text: str, to: int) -> list[str]:
     """Break a text into one or more lines of at most ``to`` terminal cells, between words if possible.
 
-    A word that is too long for a line is folded after ``_``, ``-``, ``.``, ``/``, ``:`` or ``|`` if possible.
+    Spaces at the beginning stand before each line. A word that is too long for a line is folded after a separator,
+    such as ``_``, ``-``, ``.`` or ``/``, if possible.
 
     >>> wrapped("a longer text", 8), wrapped("日本語", 4), wrapped("card_payment_fee", 13)
     (['a longer', 'text'], ['日本', '語'], ['card_payment_', 'fee'])
+    >>> wrapped("  a longer text", 10)
+    ['  a longer', '  text']
     """
     if width(text) <= to:
         return [text]
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    if 0 < len(indent) <= to // 2:
+        return [indent + line for line in wrapped(text.lstrip(" "), to - len(indent))]
     lines, line = [], ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word

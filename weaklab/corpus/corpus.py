@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, warn
+from weaklab.corpus.id_column import likely_id
 from weaklab.corpus.records import Columns, Record, Roles, id_texts, ids_of, records
 from weaklab.corpus.source import BATCH_BYTES, BATCH_ROWS, ColumnError, Source, check_columns
 from weaklab.corpus.text_column import guessed_text
@@ -67,6 +68,7 @@ class Corpus:
         hidden = {label, gold, id or "id"}
         texts = listed(text) if text is not None else guessed_text(first, hidden, source)
         self.roles = Roles(id or "id", texts, label, gold)
+        self.likely_id = likely_id(first, {*texts, label, gold}) if self._made_ids else None
         source.id_column = self.roles.id
         source.text_columns = tuple(name for name in (*texts, label, gold) if name)
         source.label_columns = tuple(name for name in (label, gold) if name)

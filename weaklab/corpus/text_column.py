@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError
+from weaklab.corpus.id_column import likely_id
 from weaklab.corpus.source import Source
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
         wanted = f"{one}, or {none} if none is" if like_texts else f"{none} for none, or one of them, as in {one}"
         raise CorpusError(
             f"{source.name}: several columns hold strings ({names}); say which is the text: {wanted}; "
-            f"{_choices(batch, source)}"
+            f"{_choices(batch, hidden)}"
         )
     if lost:
         raise CorpusError(
             f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r}, else say text=[]; "
-            f"{_choices(batch, source)}"
+            f"{_choices(batch, hidden)}"
         )
     values = [value for value in batch.column(strings[0]).to_pylist() if value]
     alone = all(name in hidden or name == strings[0] for name in batch.schema.names)
@@ -67,7 +68,7 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
             f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, "
             "which may be texts, "
             f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) "
-            f"where no column is text; {_choices(batch, source)}"
+            f"where no column is text; {_choices(batch, hidden)}"
         )
     return (strings[0],)
 
@@ -104,14 +105,16 @@ def _words(value: str) -> int:
     return len(value[:1000].split())
 
 
-def _choices(batch: pa.RecordBatch, source: Source) -> str:
-    """Show the columns with some of their values."""
+def _choices(batch: pa.RecordBatch, hidden: set[str | None]) -> str:
+    """Show the columns with some of their values, and the one that may be the id where none is named."""
     shown = []
     for name, column in list(zip(batch.schema.names, batch.columns, strict=True))[:_COLUMNS]:
         values = list(dict.fromkeys(map(_short, column.slice(0, 50).to_pylist())))
         shown.append(f"{name[:40]} ({', '.join(values[:_SAMPLES])}{', ...' if len(values) > _SAMPLES else ''})")
     more = batch.num_columns - len(shown)
-    return f"the columns are {', '.join(shown)}{f' and {more} more' if more else ''}"
+    found = f"the columns are {', '.join(shown)}{f' and {more} more' if more else ''}"
+    name = None if "id" not in hidden or "id" in batch.schema.names else likely_id(batch, hidden)
+    return found if name is None else f"{found}; {name!r} may be the id: id={name!r} (--id {shlex.quote(name)})"
 
 
 def _short(value: Any) -> str:

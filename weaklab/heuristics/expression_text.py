@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from weaklab.core.errors import HeuristicError, did_you_mean
@@ -12,13 +13,15 @@ from weaklab.heuristics.expressions import METHODS, Expression, col
 from weaklab.heuristics.functions import shortened
 
 LANGUAGE = (
-    "names of columns, col('any name'), text, numbers, comparisons, + - * /, and, or, not, in, is None, and the "
-    "methods of col()"
+    "names of columns, col('any name') or `any name`, text, numbers, comparisons, + - * /, and, or, not, in, is None, "
+    "and the methods of col()"
 )
 """What a condition may hold, for messages."""
 MAX_LENGTH = 10_000
 """Longer conditions are refused; Python's parser needs memory and stack for each level of brackets."""
 
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]+)`""")
+"""Texts in quotes, which stay as they are, or a name in backticks."""
 _METHODS = (*METHODS, "is_null", "between")
 _JOINS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.And: operator.and_,
@@ -38,12 +41,18 @@ _JOINS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 
 
-def expression_from_text(text: str) -> Expression:
+def expression_from_text(text: str, columns: Sequence[str] = ()) -> Expression:
     """Read a condition that is written as in Python, where a name stands for a column.
 
-    ``col("any name")`` stands for a column whose name is no Python name. ``and``, ``or`` and ``not`` may be written for
+    ``col("any name")``, or the name in backticks as in pandas, stands for a column whose name is no Python name.
+    ``and``, ``or`` and ``not`` may be written for
     ``&``, ``|`` and ``~``; ``"prize" in text`` for ``text.contains("prize")``, ``n in [1, 2]`` for ``n.is_in([1, 2])``,
     ``n is None`` for ``n.is_null()``, and ``1 <= n <= 5`` for ``n.between(1, 5)``.
+
+    Parameters
+    ----------
+    text : the condition
+    columns : names of the columns that there are, for messages
 
     Raises
     ------
@@ -56,19 +65,40 @@ def expression_from_text(text: str) -> Expression:
     (col("n") > 3) & ~col("text").lower().contains("prize")
     >>> expression_from_text('col("price in EUR") / rooms > 500')
     col("price in EUR") / col("rooms") > 500
+    >>> expression_from_text("`price in EUR` > 500 and note != 'a `b`'")
+    (col("price in EUR") > 500) & (col("note") != 'a `b`')
     """
     if len(text) > MAX_LENGTH:
         raise HeuristicError(f"a condition has at most {MAX_LENGTH:,} characters, got {len(text):,}")
     try:
-        found = _read(ast.parse(text.strip(), mode="eval").body)
+        found = _read(ast.parse(_QUOTED.sub(_without_backticks, text.strip()), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         if isinstance(error, HeuristicError):
             raise
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise HeuristicError(f"{shortened(text)} is no condition: {reason}; wanted one such as n > 3") from None
+        hint = _how_to_quote(text, columns)
+        raise HeuristicError(
+            f"{shortened(text)} is no condition: {hint or f'{reason}; wanted one such as n > 3'}"
+        ) from None
     if not isinstance(found, Expression) or found.kind not in (None, "truth"):
         raise HeuristicError(f"{shortened(text)} is no condition; wanted one that is true or false, such as n > 3")
     return found
+
+
+def _without_backticks(found: re.Match[str]) -> str:
+    return found.group() if found.group(1) is None else f"col({found.group(1)!r})"
+
+
+def _how_to_quote(text: str, columns: Sequence[str]) -> str:
+    """Say how columns are written whose names are no Python names, if one occurs in the text without quotes."""
+    bare = _QUOTED.sub(" ", text)
+    found = [name for name in columns if not name.isidentifier() and name in bare]
+    if not found:
+        return ""
+    name = max(found, key=len)
+    return (
+        f"the name of the column {name!r} is not one word; write col({name!r}) in its place, or `{name}` in backticks"
+    )
 
 
 def _read(node: ast.expr) -> Any:

@@ -138,7 +138,8 @@ def _matching(work: Workspace, where: Expression | str) -> list[str]:
     from weaklab.heuristics.expressions import Expression
     from weaklab.heuristics.functions import shortened
 
-    found: Any = expression_from_text(where) if isinstance(where, str) else where
+    columns = [] if work.corpus.schema is None else work.corpus.schema.names
+    found: Any = expression_from_text(where, columns) if isinstance(where, str) else where
     if not isinstance(found, Expression) or found.kind not in (None, "truth"):
         raise HeuristicError(f"where= needs a condition, such as col('n') > 3, got {shortened(where)}")
     corpus = work.corpus

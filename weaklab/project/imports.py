@@ -21,6 +21,7 @@ from weaklab.corpus import ColumnError, Corpus, Roles
 from weaklab.corpus.union import fitted, union_of
 from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
+from weaklab.project.empty_cells import EmptyCells
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.project.record_rows import RecordRows
@@ -38,10 +39,10 @@ IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
 ANSWERS = ("accept", "reject", "ignore")
 """What Prodigy writes into ``answer`` beside a label."""
+MADE_ID = re.compile(r"[0-9a-f]{16}(-\d+)?")
+"""An id that was made from the content of its record."""
 SUSPECTS = ("label", "labels", "class", "target", "gold", "y", "truth", "category")
 """A column of such a name that heuristics may read is worth a note."""
-IDS = re.compile(r"(?i:number|no|nr|key|uid|uuid|guid|identifier)|.*(?i:[_ -]id)|.*[a-z]I[dD]")
-"""A column of such a name may be the id."""
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Import:
     _written: pa.Schema | None = None
     _raw: pa.Schema | None = None
     _readers: dict[str, LabelReader] = field(default_factory=dict)
+    _empty: EmptyCells = field(default_factory=EmptyCells)
 
     def run(self, session: str) -> ImportReceipt:
         """Write the records and the manual labels that come with them, all or nothing; return what was taken for
@@ -120,7 +122,7 @@ class Import:
 
     def _begin(self) -> None:
         roles = self.corpus.roles
-        self._rows, self._written = 0, None
+        self._rows, self._written, self._empty = 0, None, EmptyCells((roles.id, roles.label, roles.gold))
         self._ids, self._labels, self._unread = [], [], {}
         self._readers = {
             name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None
@@ -136,6 +138,7 @@ class Import:
         for batch, ids in found:
             self._raw = batch.schema
             self._rows += batch.num_rows
+            self._empty.count(batch)
             batch = self._named_like_the_others(batch)
             if self.skip_known:
                 self._count_unread(batch, ids)
@@ -162,6 +165,7 @@ class Import:
         """Give the id and text columns the names that they have in the project."""
         if self.there is None:
             return batch
+        _check_id(self.corpus, self.there)
         names, roles = _new_names(self.corpus, batch.schema.names, self.there.roles)
         batch = batch.rename_columns(names) if names != batch.schema.names else batch
         return batch.replace_schema_metadata(roles.attach(batch.schema).metadata)
@@ -333,13 +337,13 @@ class Import:
             for name in names
             if name not in hidden and name.lower() in SUSPECTS
         ]
-        if corpus.makes_ids and self.there is None:
-            notes += [
+        notes += self._empty.notes(roles.text)
+        if corpus.likely_id is not None and self.there is None:
+            name = corpus.likely_id
+            notes.append(
                 f"{name} is kept as data, and the ids are made from the content; if it is the id, make the project "
                 f"anew and import with id={name!r} (--id {name})"
-                for name in names
-                if IDS.fullmatch(name)
-            ]
+            )
         if self.there is not None:
             renamed, _ = _new_names(corpus, self._raw.names, self.there.roles)
             notes += [
@@ -380,6 +384,20 @@ def _does_not_fit(source: str, column: str, found: pa.DataType, wanted: pa.DataT
         f"{source}: column {column!r} holds {found} in one import and {wanted} beside another, which does not hold all "
         "its values "
         f"({error}); make it one type, or leave it out: columns=[...] (--column) names the columns to keep"
+    )
+
+
+def _check_id(corpus: Corpus, there: StoredCorpus) -> None:
+    """Refuse an id that is data in the project: records that are there would come again, with other ids."""
+    name = corpus.roles.id
+    if there.schema is None or name == there.roles.id or name not in there.schema.names:
+        return
+    known = "their content" if MADE_ID.fullmatch(str(there.ids[0])) else f"the column {there.roles.id!r}"
+    raise ProjectError(
+        f"{corpus.name}: {name!r} is to be the id, and the {len(there):,} records of the project have it as data and "
+        f"ids from {known}, so that the same records would be there twice; import without id= (--id), with "
+        f"skip_known=True (--skip-known) if some are there already, or make the project anew with id={name!r} "
+        f"(--id {name})"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from weaklab.core.errors import ProjectError, did_you_mean
 from weaklab.core.labels import ABSTAIN
+from weaklab.core.record_lines import value_text
 from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean
 from weaklab.project.quality import given_answers, gold_codes, known_labels
@@ -25,6 +28,7 @@ MOST_SLICES = 20
 BANDS = (0.0, 0.25, 0.5, 0.75, 0.9)
 """Lower limits of the bands of confidence."""
 CONFIDENCE, EMPTY, OTHERS = "confidence", "(empty)", "(others)"
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[ T])")
 
 
 def label_quality(work: Workspace, /, by: str | None = None) -> LabelQuality:
@@ -36,7 +40,9 @@ def label_quality(work: Workspace, /, by: str | None = None) -> LabelQuality:
 
     Parameters
     ----------
-    by : what to make slices by: the name of a column, of a heuristic (what it votes), or ``"confidence"``
+    by : what to make slices by: the name of a column, of a heuristic (what it votes), or ``"confidence"``.
+        Many numbers make quarters, dates the shortest of days, weeks, months, quarters and years of which there are at
+        most 20, and other columns their 20 most frequent values.
         A record with a manual label is in the band of what the committee says without it.
 
     Raises
@@ -131,21 +137,79 @@ def _bands(P: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _by_values(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the names of slices and the slice of each value: quarters of many numbers, else the most frequent values.
+    """Return the names of slices and the slice of each value: quarters of many numbers, days to years of dates, else
+    the most frequent values.
 
     >>> import pandas as pd
     >>> _by_values(pd.Series(["a", "b", "a", None]))
     (['a', 'b', '(empty)'], array([0, 1, 0, 2]))
+    >>> _by_values(pd.Series([10, 9, 10]))[0], _by_values(pd.Series(range(40)))[0]
+    (['9', '10'], ['0 to 9', 'over 9 to 19', 'over 19 to 29', 'over 29 to 39'])
+    >>> _by_values(pd.Series([f"20{year}-06-{day:02}" for year in (25, 26) for day in range(1, 29)]))[0]
+    ['2025-06', '2026-06']
     """
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_SLICES:
-        values = pd.qcut(values, 4, duplicates="drop").map(lambda part: f"over {part.left:g} to {part.right:g}")
+    if pd.api.types.is_numeric_dtype(values):
+        return _in_order(values) if values.nunique() <= MOST_SLICES else _quarters(values)
+    dates = _dates(values)
+    if dates is not None:
+        return _periods(dates)
     texts = values.astype(object).map(lambda value: EMPTY if _is_empty(value) else clean(str(value), 60))
     counts = texts.value_counts()
     order = {name: number for number, name in enumerate(counts.index[:MOST_SLICES])}
     numbers = texts.map(lambda name: order.get(name, len(order))).to_numpy(dtype=np.int64)
     return [*order, OTHERS][: int(numbers.max(initial=-1)) + 1], numbers
+
+
+def _in_order(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return a slice for each value, in their order; those without a value come last."""
+    import pandas as pd
+
+    codes, found = pd.factorize(values, sort=True)
+    names = [value_text(value) for value in found.tolist()]
+    return [*names, EMPTY], np.where(codes < 0, len(names), codes).astype(np.int64)
+
+
+def _quarters(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return slices of about a quarter of the values each, named after the range of their values."""
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    known = numbers[np.isfinite(numbers)]
+    ends = np.unique(np.quantile(known, (0.25, 0.5, 0.75, 1), method="lower"))
+    least, *texts = [value_text(limit) for limit in (known.min(), *ends.tolist())]
+    first = texts[0] if least == texts[0] else f"{least} to {texts[0]}"
+    names = [first, *(f"over {low} to {high}" for low, high in pairwise(texts))]
+    places = np.minimum(np.searchsorted(ends, numbers), len(names) - 1)
+    return [*names, EMPTY], np.where(np.isnan(numbers), len(names), places)
+
+
+def _dates(values: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return dates without a time zone; None where a value is no date, or not written as 2026-01-31."""
+    import pandas as pd
+
+    given = values.map(lambda value: None if _is_empty(value) else value)
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        known = given.dropna()
+        if not len(known) or not known.map(lambda value: isinstance(value, date) or _is_iso(value)).all():
+            return None
+        given = pd.to_datetime(given, format="ISO8601", errors="coerce", utc=True)
+        if given.isna().sum() > len(values) - len(known):
+            return None
+    return given if given.dt.tz is None else given.dt.tz_localize(None)
+
+
+def _is_iso(value: Any) -> bool:
+    return isinstance(value, str) and ISO_DATE.match(value) is not None
+
+
+def _periods(dates: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return a slice for each day, week, month, quarter or year, the shortest of which there are few enough."""
+    for length in ("D", "W", "M", "Q", "Y"):
+        found = dates.dt.to_period(length)
+        if found.nunique() <= MOST_SLICES:
+            names, numbers = _in_order(found)
+            return [name.replace("/", " to ") for name in names], numbers
+    return _quarters(dates.dt.year.astype(float))
 
 
 def _is_empty(value: Any) -> bool:

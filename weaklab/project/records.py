@@ -86,7 +86,7 @@ class RecordTable:
         HeuristicError
             This is no condition.
         """
-        found: Any = expression_from_text(condition) if isinstance(condition, str) else condition
+        found: Any = expression_from_text(condition, self._values.columns) if isinstance(condition, str) else condition
         if not isinstance(found, Expression) or found.kind not in (None, "truth"):
             raise HeuristicError(f"where() needs a condition, such as col('n') > 3, got {shortened(condition)}")
         for name in found.columns():
