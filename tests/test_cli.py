@@ -4,6 +4,7 @@ command line in this process, which takes no second for imports."""
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -287,6 +288,34 @@ def test_evaluate_reports_what_is_known_and_what_to_do(project):
     assert "accuracy after 4 labels" in shown
     assert "labels as exported" in shown
     assert "Go on:" in shown or "You may stop" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("status", 0),
+        ("evaluate", 0),
+        ("quality", 0),
+        ("reliability", 1),
+        ("next", 0),
+        ("review", 0),
+        ("export labels.csv --precision 0.9", 0),
+        ("endmodel model.skops", 0),
+    ],
+)
+def test_what_is_missing_is_said_as_a_command_and_once(project, command, code):
+    """With two people who differ on a record, and answers that are too few for every figure."""
+    with weaklab.Project(project) as held:
+        for annotator, label in (("ann", "spam"), ("bob", "ham")):
+            with held.session(annotator=annotator, records=["a"]) as session:
+                session.answer("a", label)
+    name, *rest = command.split()
+    files = [project / word if "." in word and word[0].isalpha() else word for word in rest]
+    done = run(name, project, *files, code=code)
+    shown = " ".join((done.stdout + done.stderr).split())
+    calls = re.findall(r"\b(?:ask|settle|disputes|to_review|evaluate|label_quality)\(", shown)
+    assert shown.count("(in Python: project.") == len(calls)
+    assert shown.count("No label can be promised") <= 1
 
 
 def test_the_end_of_the_input_leaves_with_everything_stored(project):

@@ -148,7 +148,7 @@ def test_many_columns_of_one_kind_are_one_line_of_the_receipt(project):
 def test_classes_beside_numbers_are_not_the_text(project, classes, form):
     with pytest.raises(
         CorpusError,
-        match=r"column 'target' holds 2 different strings .* text='target', label='target' or gold='target', or "
+        match=r"column 'target' holds 2 different strings .* text='target', label='target' or gold='target' .*, or "
         r"text=\[\]",
     ):
         project.add_records(form({**WINE, "target": classes * 10}))

@@ -295,7 +295,7 @@ def test_loop_labels_at_precision_and_keeps_manual_labels():
     loop.label(first, truth[first])
     little = loop.label_or_abstain(precision=0.95)
     assert set(np.flatnonzero(little.codes >= 0)) == set(first)
-    assert "80 random answers or more, and there are 20; get 60 more with ask(60, strategy='random')" in repr(little)
+    assert "80 random answers or more, and there are 20; get 60 more with `weaklab label" in repr(little)
     asked = [pick.row for pick in loop.ask(80, strategy="random")]
     loop.label(asked, truth[asked])
     found = loop.label_or_abstain(precision=0.95)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,8 @@ def export(
 
     Intervals say how far the weights of the label model are uncertain, not how often labels are right.
     """
-    with open_project(project, run_code=not no_code) as held:
+    with open_project(project, run_code=not no_code) as held, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No label can be promised")  # the table says it
         print_load_errors(held)
         count = held.export(
             file,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weaklab.core.advice import random_answers
 from weaklab.core.errors import WeaklabError, is_number
 
 if TYPE_CHECKING:
@@ -103,11 +104,11 @@ class Threshold:
         if self.n_audit < least:
             return (
                 f"{nothing}: that takes {least:,} random answers or more, and there are {self.n_audit:,}; "
-                f"get {least - self.n_audit:,} more with ask({least - self.n_audit}, strategy='random')."
+                f"get {least - self.n_audit:,} more with {random_answers(least - self.n_audit)}."
             )
         return (
-            f"{nothing}: where the committee is surest, {seen}; get more random answers with ask(n, "
-            "strategy='random'), or promise less."
+            f"{nothing}: where the committee is surest, {seen}; get more random answers with {random_answers()}, "
+            "or promise less."
         )
 
     __repr__ = __str__

@@ -57,8 +57,8 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
         )
     if lost:
         raise CorpusError(
-            f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r}, else say text=[]; "
-            f"{_choices(batch, hidden)}"
+            f"{source.left_out[lost[0]]}; if it is the text, name it: text={lost[0]!r} "
+            f"(--text {shlex.quote(lost[0])}), else say text=[] (--no-text); {_choices(batch, hidden)}"
         )
     values = [value for value in batch.column(strings[0]).to_pylist() if value]
     alone = all(name in hidden or name == strings[0] for name in batch.schema.names)
@@ -66,9 +66,9 @@ def guessed_text(batch: pa.RecordBatch, hidden: set[str | None], source: Source)
         name = strings[0]
         raise CorpusError(
             f"{source.name}: column {name!r} holds {len(set(values)):,} different strings in {len(values):,} records, "
-            "which may be texts, "
-            f"classes or names; say which: text={name!r}, label={name!r} or gold={name!r}, or text=[] (--no-text) "
-            f"where no column is text; {_choices(batch, hidden)}"
+            f"which may be texts, classes or names; say which: text={name!r}, label={name!r} or gold={name!r} "
+            f"(--text, --label or --gold {shlex.quote(name)}), or text=[] (--no-text) where no column is text; "
+            f"{_choices(batch, hidden)}"
         )
     return (strings[0],)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.advice import random_answers
 from weaklab.core.events import LABEL, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.progress import tracked
@@ -113,10 +114,10 @@ def _rests_on(accuracy: Estimate) -> str:
         )
     if n >= LEAST_ANSWERS:
         left = f"{drawn} leave {accuracy.low:.0%} to {accuracy.high:.0%} open"
-        return f"{NOT_KNOWN.capitalize()}: {left}; get more with ask(n, strategy='random')."
+        return f"{NOT_KNOWN.capitalize()}: {left}; get more with {random_answers()}."
     missing = f"a figure takes {LEAST_ANSWERS} random answers, and there {'is' if n == 1 else 'are'} {n}"
     more = LEAST_ANSWERS - n
-    return f"{NOT_KNOWN.capitalize()}: {missing}; get {more} more with ask({more}, strategy='random')."
+    return f"{NOT_KNOWN.capitalize()}: {missing}; get {more} more with {random_answers(more)}."
 
 
 def _labels(P: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.advice import random_answers
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, counted
 from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, Estimate
@@ -186,7 +187,7 @@ class LabelQuality:
         if any(not figure.known for row in self.classes.values() for figure in (row.precision, row.recall)):
             found.append(
                 f"{NOT_KNOWN}: fewer than {LEAST_ANSWERS} random answers tell, or they leave too much open; "
-                "get more with ask(n, strategy='random')"
+                f"get more with {random_answers()}"
             )
         if self.every.gold is not None:
             found.append(f"by gold: precision, recall and f1 on the {self.every.gold.sum():,} records with gold labels")

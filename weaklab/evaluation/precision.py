@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.advice import random_answers
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import confidence, is_tied
@@ -168,13 +169,13 @@ def audited_reliability(
     if not len(truth):
         raise WeaklabError(
             "no record that was drawn at random has a label, and the others were picked for being hard, so they would "
-            "mislead; get random answers with ask(n, strategy='random')"
+            f"mislead; get random answers with {random_answers()}"
         )
     if len(truth) < LEAST_ANSWERS:
         more = LEAST_ANSWERS - len(truth)
         raise WeaklabError(
             f"reliability is {NOT_KNOWN}: it takes {LEAST_ANSWERS} random answers, and there are {len(truth)}; "
-            f"get {more} more with ask({more}, strategy='random')"
+            f"get {more} more with {random_answers(more)}"
         )
     notes = [f"Judged by {len(truth):,} random answers, each without knowing it.", *notes]
     if P is None or covered is None or covered >= len(P):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.classifiers import folds_of
+from weaklab.core.advice import random_answers
 from weaklab.core.errors import ProjectError, WeaklabError, is_whole
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.progress import tracked
@@ -218,7 +219,8 @@ def _judge(work: Workspace, figures: dict[str, dict[str, Any]], codes: dict[str,
     n = figures[END]["n_audit"]
     notes = [f"Judged by {counted(n, 'random answer')}, each by models that were trained without its fold."]
     if np.isnan(figures[END]["accuracy"]):
-        notes = [f"The accuracy is not known yet: there are {counted(n, 'random answer')}; ask(n, strategy='random')"]
+        there = counted(n, "random answer")
+        notes = [f"The accuracy is not known yet: there are {there}; get more with {random_answers()}"]
     if (gold != ABSTAIN).any():
         notes.append(f"by gold: on {counted(int((gold != ABSTAIN).sum()), 'record')}, without training on them")
     return notes

@@ -424,7 +424,7 @@ def _new_names(corpus: Corpus, names: Sequence[str], there: Roles) -> tuple[list
     elif there.text and not set(text) <= set(there.text):
         raise ProjectError(
             f"{corpus.name}: has the text columns {', '.join(text)}, the project has {', '.join(there.text)}; name the "
-            "same: text=[...]"
+            "same: text=[...] (--text)"
         )
     found = [renamed.get(name, name) for name in names]
     double = next((new for old, new in renamed.items() if found.count(new) > 1), None)

@@ -102,7 +102,7 @@ class Summary:
         disputed = self._facts.disputed
         if disputed:
             were = f"{counted(disputed, 'record')} {'was' if disputed == 1 else 'were'}"
-            notes.append(f"{were} labeled differently by several people: see disputes() and settle()")
+            notes.append(f"{were} labeled differently by several people: `weaklab review PROJECT` lists them")
         notes += [f"not loaded: {message}" for message in self._facts.load_errors]
         notes += [f"old label name: {message}" for message in self._facts.old_names]
         return Table(

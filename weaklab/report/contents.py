@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.advice import random_answers
 from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import confidence, is_tied, row_argmax
@@ -41,7 +42,7 @@ LISTED = 15
 MANY_ANSWERS = 100
 """From this number of random answers on, the reliability diagram has ten bins in the place of five."""
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "snorkel", "matplotlib", "jinja2")
-MORE = "get more with ask(n, strategy='random')"
+MORE = f"get more with {random_answers()}"
 
 
 @dataclass(frozen=True)
@@ -431,7 +432,8 @@ def _suspicious(found: _Gathered) -> Section:
         for text, row in zip(texts, found.errors.to_dict("records"), strict=True)
     ]
     section.said = [
-        "The committee, trained without these labels, says something else. Confirm or correct them with settle()."
+        "The committee, trained without these labels, says something else. Confirm or correct them: "
+        "`weaklab settle PROJECT ID LABEL` (in Python: project.settle(id, label))."
     ]
     section.grids = [Grid("Most suspicious first", ["record", "label", "committee", "reason"], grid)]
     return section
