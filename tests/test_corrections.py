@@ -597,3 +597,23 @@ def take(project, model, step):
         project.undo(number)
         del model.done[number]
     return project
+
+
+def test_an_import_is_taken_back_and_comes_again(tmp_path):
+    with Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
+        assert project.imports().empty
+        with pytest.raises(WeaklabError, match="has no import 1; there are none yet"):
+            project.undo_import(1)
+        project.add_records([{"id": "a", "text": "win"}], quiet=True)
+        project.add_records([{"id": "b", "text": "lunch"}, {"id": "c", "text": "noon"}], quiet=True)
+        project.label("b", "ham")
+        project.remove_records("c")
+        shown = ["number", "records", "there", "labeled"]
+        assert project.imports()[shown].values.tolist() == [[1, 1, 1, 0], [2, 2, 1, 1]]
+        removal = project.undo_import(2)
+        assert (removal.records, len(project), project.manual_labels()) == (1, 1, {})
+        assert project.undo_import(2).event is None
+        project.undo(removal.event)
+        assert (len(project), project.manual_labels()) == (2, {"b": "ham"})
+        with pytest.raises(WeaklabError, match="has no import 3; there are 1 to 2"):
+            project.undo_import(3)

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from weaklab.cli.open_project import open_project, print_load_errors
-from weaklab.cli.options import Folder, GoldColumn, LabelColumn, Map, NoCode, reads_files
+from weaklab.cli.options import Annotator, Folder, GoldColumn, LabelColumn, Map, NoCode, reads_files
 from weaklab.cli.output import FAULTS, print_line, print_table
 from weaklab.core.errors import WeaklabError
-from weaklab.core.tables import counted, some_of
+from weaklab.core.tables import Table, counted, some_of
 
 commands = typer.Typer()
 
@@ -128,6 +128,34 @@ def import_(
         labels = len(held.manual_labels())
         known = f", {labels:,} with a manual label" if labels else ""
         print_line(f"imported {counted(count, 'record')}; the project has {len(held):,}{known}")
+
+
+@commands.command(epilog="Example: `weaklab imports spam`; `weaklab imports spam --undo 2`")
+def imports(
+    project: Folder,
+    undo: Annotated[
+        int | None, typer.Option(help="Number of an import whose records are taken out, with their labels.")
+    ] = None,
+    annotator: Annotator = None,
+    no_code: NoCode = False,
+) -> None:
+    """List the imports: what was read and when, and how many of the records are there and labeled now.
+
+    An import is taken back by its number; `weaklab undo` with the number of that event brings the records back.
+    """
+    with open_project(project, run_code=not no_code, annotator=annotator) as held:
+        found = held.imports()
+        if undo is None:
+            rows = [[*row[:2], row[2][:19].replace("T", " "), *row[3:]] for row in found.values.tolist()]
+            head = ["number", "source", "UTC", "records", "there now", "labeled", "folder"]
+            print_table(Table(f"{project}: {counted(len(rows), 'import')}", head, rows))
+            return
+        done = held.undo_import(undo)
+        labels = int(found["labeled"][undo - 1])
+        print_line(
+            f"took out {counted(done.records, 'record')}, {counted(labels, 'manual label')} with them; the project has "
+            f"{len(held):,}" + ("" if done.event is None else f"; weaklab undo {project} {done.event} brings them back")
+        )
 
 
 @commands.command(epilog="Example: `weaklab adopt spam`")

@@ -390,7 +390,7 @@ def _does_not_fit(source: str, column: str, found: pa.DataType, wanted: pa.DataT
 def _check_id(corpus: Corpus, there: StoredCorpus) -> None:
     """Refuse an id that is data in the project: records that are there would come again, with other ids."""
     name = corpus.roles.id
-    if there.schema is None or name == there.roles.id or name not in there.schema.names:
+    if not len(there) or there.schema is None or name == there.roles.id or name not in there.schema.names:
         return
     known = "their content" if MADE_ID.fullmatch(str(there.ids[0])) else f"the column {there.roles.id!r}"
     raise ProjectError(

@@ -30,6 +30,7 @@ from weaklab.project import (
 from weaklab.project.analysis import analysis
 from weaklab.project.answers import answers
 from weaklab.project.end_model import train_end_model
+from weaklab.project.import_list import imported, undo_import
 from weaklab.project.label_changes import ProjectLabels
 from weaklab.project.label_errors import label_errors
 from weaklab.project.label_quality import label_quality
@@ -191,6 +192,8 @@ class Project:
     add_records = _call(imports.add_records)
     adopt = _call(imports.adopt)
     update_records = _call(corrections.update_records)
+    imports = _call(imported)
+    undo_import = _call(undo_import)
     remove_records = _call(corrections.remove_records)
     set_gold = _call(corrections.set_gold)
     to_review = _call(corrections.to_review)
