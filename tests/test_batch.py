@@ -93,6 +93,8 @@ def test_parts_hold_the_labels_in_the_order_of_the_input(mail, tmp_path):
         ("r2", "r7"),
     )
     summary = json.loads((tmp_path / "out" / "_summary.json").read_text())
+    assert found.empty_texts == summary["empty_texts"] == 50
+    assert "50 records with an empty text" in str(found)
     assert {name: summary[name] for name in ("rows", "labels")} == {"rows": 250, "labels": {"ham": 100, "spam": 100}}
     assert "100  40.0%" in str(found)
 

@@ -45,6 +45,7 @@ class BatchSummary:
     votes : heuristic -> label -> number of votes
     faults : what went wrong, one entry for each heuristic and kind of exception
     out : the folder
+    empty_texts : records whose text is empty
     fresh, seconds : records that this call labeled, and how long it took
     """
 
@@ -58,11 +59,13 @@ class BatchSummary:
     out: Path = Path()
     fresh: int = 0
     seconds: float = 0.0
+    empty_texts: int = 0
 
     def add(self, part: dict[str, Any]) -> None:
         """Add the counts in the footer of the next part."""
         self.rows, self.parts = self.rows + part["rows"], self.parts + 1
         self.undecided, self.manual = self.undecided + part["undecided"], self.manual + part["manual"]
+        self.empty_texts += part.get("empty_texts", 0)
         _add_counts(self.labels, part["labels"])
         for name, counts in part["votes"].items():
             _add_counts(self.votes.setdefault(name, {}), counts)
@@ -71,13 +74,19 @@ class BatchSummary:
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON; the same input and committee give the same JSON."""
         held = {name: getattr(self, name) for name in ("rows", "parts", "labels", "undecided", "manual", "votes")}
-        return {**held, "faults": [fault.to_json() for fault in self.faults]}
+        empty = {"empty_texts": self.empty_texts} if self.empty_texts else {}
+        return {**held, "faults": [fault.to_json() for fault in self.faults], **empty}
 
     def table(self) -> Table:
         """Return a table of the labels and their numbers of records."""
         counts = [*self.labels.items(), ("(undecided)", self.undecided)]
         rows = [[name, count, f"{count / max(1, self.rows):.1%}"] for name, count in counts]
         notes = [f"{self.manual:,} of them labeled by a person"] if self.manual else []
+        if self.empty_texts:
+            notes.append(
+                f"{counted(self.empty_texts, 'record')} with an empty text: without words, their other columns "
+                "and how frequent labels are decided"
+            )
         title = f"{counted(self.rows, 'record')} in {counted(self.parts, 'part')}: {self.out}"
         return Table(
             title, ["label", "records", "share"], rows, [*notes, *(f"fault: {fault}" for fault in self.faults)]

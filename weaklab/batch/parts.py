@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ class PartJob:
         for batch, ballots in self._frozen.ballots(self._checked(task)):
             labeled, faults = self._frozen.labeled(batch, ballots, self._votes)
             said.count(labeled, ballots, faults)
+            said.empty_texts += _empty_texts(batch)
             batches.append(self._columns(batch, labeled, task.start + said.rows - batch.num_rows))
             progress(batch.num_rows)
         part = {"run": self._run, "part": task.part, **said.to_json()}
@@ -123,7 +125,7 @@ class _PartCounts:
     """Counts the records, labels, votes and faults of a part."""
 
     def __init__(self, frozen: FrozenCommittee) -> None:
-        self.rows = self._undecided = self._manual = 0
+        self.rows = self.empty_texts = self._undecided = self._manual = 0
         self._labels, self._names = list(frozen.labels), frozen.names
         self._label_counts = dict.fromkeys(self._labels, 0)
         self._vote_counts = {name: dict.fromkeys(self._labels, 0) for name in self._names}
@@ -154,7 +156,19 @@ class _PartCounts:
             "manual": self._manual,
             "votes": self._vote_counts,
             "faults": [fault.to_json() for fault in self._faults],
+            **({"empty_texts": self.empty_texts} if self.empty_texts else {}),
         }
+
+
+def _empty_texts(batch: pa.RecordBatch) -> int:
+    """Return how many records have a text column, and nothing in it, or in any of several."""
+    import pyarrow.compute as pc
+
+    texts = [batch.column(name) for name in Roles.of(batch.schema).text]
+    if not texts:
+        return 0
+    empty = [pc.fill_null(pc.equal(pc.binary_length(column), 0), True) for column in texts]
+    return int(pc.sum(reduce(pc.and_, empty)).as_py() or 0)
 
 
 def part_name(part: int) -> str:
