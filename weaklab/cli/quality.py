@@ -51,7 +51,9 @@ def quality(
 @commands.command(epilog="Example: `weaklab reliability spam --plot reliability.png`")
 def reliability(
     project: Folder,
-    bins: Annotated[int, typer.Option(help="Bins of equal width from 0 to 1.", min=1)] = 15,
+    bins: Annotated[
+        int | None, typer.Option(help="Bins of equal width from 0 to 1; by default more with more answers.", min=1)
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the diagram to this file, .png or .svg.")] = None,
     no_code: NoCode = False,
 ) -> None:

@@ -122,15 +122,19 @@ def label_in_terminal(
     )
     out.write(f"{counted(given, 'label')} given; {have}. Every answer is stored.\n")
     if accuracy["value"] is not None:
-        out.write(_accuracy_line(accuracy))
+        out.write(_accuracy_line(accuracy, left["manual_labels"]))
     return given
 
 
-def _accuracy_line(accuracy: dict[str, Any]) -> str:
+def _accuracy_line(accuracy: dict[str, Any], labels: int) -> str:
+    """Return the estimate; it was made after the last training of the session, so newer answers are not in it."""
     value, low, high = (f"{100 * accuracy[name]:.1f}" for name in ("value", "low", "high"))
+    older = labels != accuracy["labels"]
+    when = f"With the first {counted(accuracy['labels'], 'label')}, " if older else ""
+    more = f"`weaklab evaluate` counts all {labels:,}" if older else "`weaklab evaluate` says more"
     return (
-        f"{value} % of the committee's labels are estimated to be right ({low}-{high} %, 95 % interval from "
-        f"{counted(accuracy['random_answers'], 'random answer')}). `weaklab evaluate` says more.\n"
+        f"{when}{value} % of the committee's labels are estimated to be right ({low}-{high} %, 95 % interval from "
+        f"{counted(accuracy['random_answers'], 'random answer')}). {more}.\n"
     )
 
 

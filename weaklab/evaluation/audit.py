@@ -106,6 +106,26 @@ class Sample:
         return Sample(n_chosen, self.at_random[mine], self.turn[mine], self.labeled_at[mine])
 
 
+def enough(n_audit: int, n_eff: float = 0.0) -> bool:
+    """Whether there are enough random answers to show a figure, or every record is labeled.
+
+    >>> enough(9), enough(10), enough(0, float("inf"))
+    (False, True, True)
+    """
+    return n_audit >= LEAST_ANSWERS or bool(np.isinf(n_eff))
+
+
+def estimated_from(n_audit: int, n_answers: int) -> str:
+    """Return a sentence about the answers that an estimate uses, and those that it cannot use.
+
+    >>> estimated_from(12, 60), estimated_from(12, 12)
+    ('Estimated from 12 random answers; the other 48 were not drawn at random.', 'Estimated from 12 random answers.')
+    """
+    others = n_answers - n_audit
+    rest = f"; the other {others:,} {'was' if others == 1 else 'were'} not drawn at random" if others > 0 else ""
+    return f"Estimated from {counted(n_audit, 'random answer')}{rest}."
+
+
 @dataclass(frozen=True, repr=False)
 class Estimate:
     """A share of records with its 95% interval.
@@ -139,9 +159,7 @@ class Estimate:
         This is the case if every record is labeled, or if there are :data:`LEAST_ANSWERS` random answers and the
         interval is not wider than :data:`WIDEST`.
         """
-        if np.isinf(self.n_eff):
-            return not np.isnan(self.value)
-        return self.n_audit >= LEAST_ANSWERS and self.high - self.low <= WIDEST and not np.isnan(self.value)
+        return enough(self.n_audit, self.n_eff) and not np.isnan(self.value) and self.high - self.low <= WIDEST
 
     @property
     def cells(self) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weaklab.evaluation.audit import Estimate, estimate_accuracy, weigh
+from weaklab.evaluation.audit import Estimate, enough, estimate_accuracy, weigh
 from weaklab.evaluation.evaluation import combined
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class Count:
     draws: NDArray[np.float64]
     n_audit: int
     n_eff: float
+
+    @property
+    def known(self) -> bool:
+        """Whether enough random answers tell to show the number."""
+        return enough(self.n_audit, self.n_eff) and not np.isnan(self.value)
 
     def plus(self, known: float) -> Count:
         """Return the count with some more records, whose number is known."""
@@ -125,6 +130,11 @@ class JudgedLabels:
     def n_audit(self) -> int:
         """Number of random answers among them."""
         return self._drawn(self._answered)
+
+    @property
+    def n_answers(self) -> int:
+        """Number of answers that people gave to them; shared answers are not counted."""
+        return int(self._answered[: len(self.answers.rows)].sum())
 
     def accuracy(self) -> Estimate:
         """Return the share of records whose label is right; no label is not right."""

@@ -23,6 +23,7 @@ from weaklab.evaluation.audit import (
     acceptance_bias,
     estimate_accuracy,
     estimate_exported,
+    estimated_from,
 )
 from weaklab.evaluation.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
 from weaklab.evaluation.precision import held_out
@@ -38,12 +39,12 @@ if TYPE_CHECKING:
     from weaklab.training.trainer import More, State, Trainer
 
 PREFIXES = (0.4, 0.6, 0.8, 1.0)
-"""The learning curve is fitted to committees that are trained on these shares of the labels."""
-CURVE = (0.25, 0.5, 0.75)
-"""A learning curve is drawn through these shares of the labels, and all of them."""
+"""The learning curve is drawn through, and fitted to, committees that are trained on these shares of the labels."""
 ROUNDS_BACK = 3
 AHEAD = (50, 100, 200)
 """The accuracy is forecast for these numbers of further labels."""
+AS_EXPORTED, COMMITTEE_ALONE = "labels as exported", "committee alone"
+MEANING = f"{AS_EXPORTED}: manual labels count as right. {COMMITTEE_ALONE}: on all records, as if none had one."
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,12 +72,13 @@ class Evaluation:
 
     def table(self) -> Table:
         """Return the result as a table for display."""
-        rows = [["labels as exported", *_cells(self.accuracy)], ["committee alone", *_cells(self.committee)]]
+        rows = [[AS_EXPORTED, *_cells(self.accuracy)], [COMMITTEE_ALONE, *_cells(self.committee)]]
         rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
         notes = [
-            _rests_on(self.accuracy),
+            *([MEANING] if self.accuracy.known else []),
+            _rests_on(self.accuracy, self.n_labels),
             *(
-                [f"Forecast for the committee: {self.forecast}"]
+                [f"Forecast for the {COMMITTEE_ALONE}: {self.forecast}"]
                 if len(self.forecast.at) or not self.forecast.n_points
                 else []
             ),
@@ -101,17 +103,12 @@ def _cells(estimate: Estimate) -> list[Any]:
     return [*estimate.cells, estimate.n_audit]
 
 
-def _rests_on(accuracy: Estimate) -> str:
+def _rests_on(accuracy: Estimate, n_labels: int) -> str:
     """Return a sentence about the answers that the estimates use, or about what is missing for an estimate."""
     n = accuracy.n_audit
     drawn = f"{n:,} random answer{'s' * (n != 1)}"
     if accuracy.known:
-        every = np.isinf(accuracy.n_eff)
-        return (
-            "Every record is labeled."
-            if every
-            else f"Estimated from {drawn}; the other records were picked for being hard."
-        )
+        return "Every record is labeled." if np.isinf(accuracy.n_eff) else estimated_from(n, n_labels)
     if n >= LEAST_ANSWERS:
         left = f"{drawn} leave {accuracy.low:.0%} to {accuracy.high:.0%} open"
         return f"{NOT_KNOWN.capitalize()}: {left}; get more with {random_answers()}."
@@ -280,19 +277,20 @@ def evaluate(
     progress : whether to show a progress bar
     """
     n, total = trainer.n, len(answers.rows)
-    wanted = {round(total * share) for share in PREFIXES} | {total - every * back for back in range(ROUNDS_BACK + 1)}
-    counts = sorted(count for count in wanted if 0 < count <= total) or [0]
+    rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
+    on_curve = set(_curve_counts(total))
+    counts = sorted(count for count in {*on_curve, *rounds} if 0 < count <= total) or [0]
     points, predicted = [], {}
     for count in tracked(counts, progress, len(counts), "evaluating", "trainings", lambda _: 1):
         y, picked = answers.first(count, n)
         state = trainer.train(y, more(answers.given[count - 1] if count else 0), picked)
         predicted[count] = _labels(state.P)
-        correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
-        estimate = _estimated(correct, answers)
-        if estimate.known and count:
-            points.append((count, estimate.value, max((estimate.high - estimate.low) / 3.92, 1e-3)))
-    curve = forecast(points, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
-    rounds = [total - every * back for back in range(ROUNDS_BACK, -1, -1)]
+        if count in on_curve or count == counts[-1]:
+            correct = _correct(trainer, state, answers, FOLDS if count == counts[-1] else FEW_FOLDS)
+            estimate = _estimated(correct, answers)
+        if count in on_curve and estimate.known:
+            points.append((count, estimate))
+    curve = _forecast_from(points, total, n)
     rest = y == ABSTAIN
     agreements = [kappa(predicted[a][rest], predicted[b][rest]) for a, b in pairwise(rounds) if a > 0]
     return Evaluation(
@@ -338,8 +336,9 @@ def learning_curve(
 ) -> tuple[list[tuple[int, Estimate]], Forecast]:
     """Return the accuracy of the committee with a part of the labels and with all, and its forecast for more labels.
 
-    That of :func:`evaluate` from fewer trainings: for a plot. All points are judged by all random answers, out-of-fold.
-    Points that are not known are left out. The classifiers of the trainer are trained on a part of the labels then.
+    That of :func:`evaluate`, without the trainings that only tell whether to stop. All points are judged by all random
+    answers, out-of-fold. Points that are not known are left out. The classifiers of the trainer are trained on a part
+    of the labels then.
 
     Parameters
     ----------
@@ -348,14 +347,23 @@ def learning_curve(
     total = len(answers.rows)
     points = [(total, _estimated(_correct(trainer, state, answers, FOLDS), answers))] if total else []
     if points and points[0][1].known:
-        for count in sorted({round(total * share) for share in CURVE} - {0, total}):
+        for count in _curve_counts(total)[:-1]:
             y, picked = answers.first(count, trainer.n)
             part = trainer.train(y, more(answers.given[count - 1]), picked)
             points.append((count, _estimated(_correct(trainer, part, answers, FEW_FOLDS), answers)))
     points = sorted((point for point in points if point[1].known), key=lambda point: point[0])
+    return points, _forecast_from(points, total, trainer.n)
+
+
+def _curve_counts(total: int) -> list[int]:
+    """Return the numbers of labels at which the learning curve is measured, the last one is all of them."""
+    return sorted({round(total * share) for share in PREFIXES} - {0})
+
+
+def _forecast_from(points: Sequence[tuple[int, Estimate]], total: int, n: int) -> Forecast:
+    """Return the forecast for more labels, as far as there are records for them."""
     fitted = [(count, found.value, max((found.high - found.low) / 3.92, 1e-3)) for count, found in points]
-    ahead = [total + extra for extra in AHEAD if total + extra <= trainer.n]
-    return points, forecast(fitted, ahead if len(fitted) > 1 else [])
+    return forecast(fitted, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
 
 
 def estimates(state: State, answers: Answers) -> list[Estimate]:

@@ -12,7 +12,7 @@ import numpy as np
 from weaklab.core.advice import random_answers
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, counted
-from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, Estimate
+from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, Estimate, estimated_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +141,17 @@ class LabelQuality:
         rows = [self._cell(truth, label) for truth in range(k) for label in labels if label != ABSTAIN or self._gaps]
         return pd.DataFrame(rows)
 
+    def mistakes(self) -> pd.DataFrame:
+        """Return the rows of :meth:`confusion` that are mistakes, the most frequent first.
+
+        By gold labels where there are any; else only those for which enough random answers tell.
+        """
+        cells = self.confusion()
+        records = cells["records"] if self.every.gold is None else cells["gold"].astype(float)
+        cells = cells.assign(records=records)
+        wrong = (cells["truth"] != cells["label"]) & cells["label"].notna() & (cells["records"] >= 0.5)
+        return cells[wrong].sort_values("records", ascending=False, kind="stable", ignore_index=True)
+
     def table(self) -> Table:
         """Return what to show."""
         gold = self.every.gold is not None
@@ -173,17 +184,14 @@ class LabelQuality:
 
     def _cell(self, truth: int, label: int) -> dict[str, Any]:
         found = self.every.judged.cell(truth, label)
-        told = found.n_audit >= LEAST_ANSWERS or np.isinf(found.n_eff)
-        value, low, high = (found.value, found.low, found.high) if told else [float("nan")] * 3
+        value, low, high = (found.value, found.low, found.high) if found.known else [float("nan")] * 3
         names = [*self.names, None]
         row = {"truth": self.names[truth], "label": names[label], "records": value, "low": low, "high": high}
         return row if self.every.gold is None else {**row, "gold": int(self.every.gold[truth, label])}
 
     def _notes(self) -> list[str]:
         n = self.every.judged.n_audit
-        found = [
-            f"Estimated from {counted(n, 'random answer')}; the other answers are to records picked for being hard."
-        ]
+        found = [estimated_from(n, self.every.judged.n_answers)]
         if any(not figure.known for row in self.classes.values() for figure in (row.precision, row.recall)):
             found.append(
                 f"{NOT_KNOWN}: fewer than {LEAST_ANSWERS} random answers tell, or they leave too much open; "
@@ -194,16 +202,13 @@ class LabelQuality:
         return found
 
     def _confused(self) -> list[str]:
-        """Return the mistakes that are most frequent, as a line."""
-        if self.every.gold is not None:
-            counts = self.every.gold[:, :-1].astype(np.float64)
-            np.fill_diagonal(counts, 0)
-            found = {(int(a), int(b)): counts[a, b] for a, b in np.argwhere(counts)}
-        else:
-            pairs = [pair for pair in self.every.judged.mistakes() if pair[1] != ABSTAIN]
-            found = {pair: self.every.judged.cell(*pair).value for pair in pairs}
-        most = sorted((pair for pair in found if found[pair] >= 0.5), key=lambda pair: -found[pair])[:MOST_MISTAKES]
-        told = [f"{self.names[a]} labeled {self.names[b]}: {found[a, b]:,.0f} records" for a, b in most]
+        """Return the mistakes that are most frequent, as a line; without gold labels, each with its interval."""
+        exact = self.every.gold is not None
+        told = [
+            f"{row['truth']} labeled {row['label']}: {row['records']:,.0f} records"
+            + ("" if exact else f" ({row['low']:,.0f}-{row['high']:,.0f})")
+            for row in self.mistakes().head(MOST_MISTAKES).to_dict("records")
+        ]
         return ["most frequent mistakes: " + "; ".join(told)] if told else []
 
     def _slice_lines(self) -> list[str]:

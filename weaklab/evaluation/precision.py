@@ -14,7 +14,7 @@ from weaklab.core.rows import confidence, is_tied
 from weaklab.core.tables import Table, counted
 from weaklab.core.thresholds import Threshold, threshold_for
 from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN
-from weaklab.evaluation.reliability import BINS, Reliability, reliability
+from weaklab.evaluation.reliability import Reliability, reliability
 from weaklab.training.trainer import FOLDS
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class PrecisionLabels:
     names : the label names
     ids : ids of the records; by default their row numbers
     notes : further notes, shown below the table
+    shared : number of the labels ``given`` that a near-duplicate shares
     """
 
     codes: NDArray[np.int64]
@@ -56,6 +57,7 @@ class PrecisionLabels:
     names: Sequence[str]
     ids: Sequence[Any] | None = None
     notes: Sequence[str] = field(default_factory=tuple)
+    shared: int = 0
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -81,7 +83,8 @@ class PrecisionLabels:
         """Return a table for display."""
         labeled = int((self.codes != ABSTAIN).sum())
         labels = f"{labeled:,} of {counted(len(self), 'record')} {'gets' if labeled == 1 else 'get'} a label"
-        title = f"{labels} ({self.coverage:.1%}), {int(self.given.sum()):,} of them from a person"
+        title = f"{labels} ({self.coverage:.1%}), {int(self.given.sum()) - self.shared:,} of them from a person"
+        title += f" and {self.shared:,} shared by near-duplicates of these" if self.shared else ""
         counts = [[name, int((self.codes == code).sum())] for code, name in enumerate(self.names)]
         return Table(title, ["label", "records"], counts, [str(self.threshold), *self.notes])
 
@@ -103,6 +106,7 @@ def labels_at_precision(
     ids: Sequence[Any] | None = None,
     notes: Sequence[str] = (),
     covered: int | None = None,
+    shared: int = 0,
 ) -> PrecisionLabels:
     """Return labels for the records with enough confidence, so that at least a share ``precision`` of them is right.
 
@@ -116,6 +120,7 @@ def labels_at_precision(
     names, ids, notes : see :class:`PrecisionLabels`
     covered : number of records, from the first on, that the sample was drawn from; by default all
         The others were imported later. The sample says nothing about them, so they get only manual labels.
+    shared : number of the labels in ``given`` that a near-duplicate shares
 
     Notes
     -----
@@ -134,7 +139,7 @@ def labels_at_precision(
             "gave.",
         ]
     codes = np.where(given != ABSTAIN, given, np.where(sure, P.argmax(axis=1), ABSTAIN))
-    return PrecisionLabels(codes, given != ABSTAIN, threshold, names, ids, tuple(notes))
+    return PrecisionLabels(codes, given != ABSTAIN, threshold, names, ids, tuple(notes), shared)
 
 
 def _later(count: int) -> str:
@@ -144,7 +149,7 @@ def _later(count: int) -> str:
 def audited_reliability(
     audit: NDArray[np.float64],
     truth: NDArray[np.int64],
-    bins: int = BINS,
+    bins: int | None = None,
     notes: Sequence[str] = (),
     *,
     P: NDArray[np.float64] | None = None,

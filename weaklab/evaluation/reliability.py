@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-BINS = 15
+BINS = ((0, 5), (100, 10), (1000, 15))
+"""Number of bins from this number of records on. The calibration error depends on it: with more bins than the records
+can fill, it is too large."""
+
+
+def bins_for(n: int) -> int:
+    """Return the number of bins for so many records.
+
+    >>> bins_for(12), bins_for(100), bins_for(5000)
+    (5, 10, 15)
+    """
+    return max(bins for least, bins in BINS if n >= least)
 
 
 def hits_of(P: NDArray[np.floating[Any]], y: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -104,14 +115,14 @@ class Reliability:
         return self.table()._repr_html_()
 
 
-def reliability(P: ArrayLike, y: ArrayLike, bins: int = BINS, notes: Sequence[str] = ()) -> Reliability:
+def reliability(P: ArrayLike, y: ArrayLike, bins: int | None = None, notes: Sequence[str] = ()) -> Reliability:
     """Compare the probability of the most probable class with the share of records in which it is right.
 
     Parameters
     ----------
     P : float (n, k), probabilities that were computed without ``y``
     y : int (n,), the truth, -1 is unknown
-    bins : number of bins of equal width from 0 to 1
+    bins : number of bins of equal width from 0 to 1; by default 5, 10 from 100 records on and 15 from 1000
     notes : lines to show below the table
 
     Raises
@@ -132,6 +143,7 @@ def reliability(P: ArrayLike, y: ArrayLike, bins: int = BINS, notes: Sequence[st
     0.60 to 0.80        2  0.800  0.500  0.013  0.987  -0.300
     0.80 to 1.00        1  0.900  1.000  0.025  1.000   0.100
     """
+    bins = bins_for(int((np.asarray(y) != ABSTAIN).sum())) if bins is None else bins
     error = ece(P, y, bins)  # also checks P and y
     p, codes = np.asarray(P, dtype=np.float64), np.asarray(y)
     known = codes != ABSTAIN

@@ -105,22 +105,27 @@ def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLa
     work.finish_encoding()
     state = work.state()
     audit, truth, covered = _audited(work, state)
-    ids = work.corpus.ids.to_pylist()
+    ids, names, shared = work.corpus.ids.to_pylist(), list(work.label_names), work.shared(work.snapshot) >= 0
     return labels_at_precision(
-        state.P, known_labels(work), audit, truth, precision, list(work.label_names), ids=ids, covered=covered
+        state.P, known_labels(work), audit, truth, precision, names, ids=ids, covered=covered, shared=int(shared.sum())
     )
 
 
-def reliability(work: Workspace, /, bins: int = 15) -> Reliability:
+def reliability(work: Workspace, /, bins: int | None = None) -> Reliability:
     """Return how often the committee is right, by how probable it says its label is.
 
     Judged by the answers to the questions that were drawn at random, of each of which the committee is made not to
     know.
 
+    Parameters
+    ----------
+    bins : of equal width from 0 to 1; by default 5, 10 from 100 answers on and 15 from 1000. The expected calibration
+        error depends on it: with more bins than the answers can fill, it is too large.
+
     Raises
     ------
     WeaklabError
-        There is none.
+        There are fewer than ten.
     """
     from weaklab.evaluation.precision import audited_reliability
 

@@ -16,7 +16,7 @@ from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean, counted
 from weaklab.evaluation.analysis import conflict_counts
-from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN
+from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, estimated_from
 from weaklab.evaluation.disagreement import REASONS, reasons
 from weaklab.project.label_errors import label_errors_now
 from weaklab.project.next_steps import opinions_now
@@ -39,8 +39,6 @@ MOST_NAME = 60
 MOST_CLASSES = 12
 """With more labels, the confusion matrix is a list of the most frequent mistakes."""
 LISTED = 15
-MANY_ANSWERS = 100
-"""From this number of random answers on, the reliability diagram has ten bins in the place of five."""
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "snorkel", "matplotlib", "jinja2")
 MORE = f"get more with {random_answers()}"
 
@@ -140,7 +138,7 @@ class _Gathered:
 
     def _calibration(self) -> Any:
         try:
-            return self.project.reliability(bins=10 if self.quality.every.judged.n_audit >= MANY_ANSWERS else 5)
+            return self.project.reliability()
         except WeaklabError as error:
             return str(error)
 
@@ -244,16 +242,16 @@ def _quality(found: _Gathered) -> Section:
         for name, each in zip(found.names, quality.classes.values(), strict=True)
     ]
     n = quality.every.judged.n_audit
-    section.said = [f"Estimated from {counted(n, 'random answer')}. Manual labels count as right."]
+    section.said = [f"{estimated_from(n, quality.every.judged.n_answers)} Manual labels count as right."]
     section.grids = [Grid("Precision, recall and F1", ["label", "records", "precision", "recall", "F1"], rows, [1])]
     cells, by = _cells(found)
     if cells is None:
         section.said.append(f"The confusion matrix is {NOT_KNOWN}: {_too_few(n)}; {MORE}.")
         return section
-    wrong = cells[(cells.truth != cells.label) & (cells.records >= 0.5) & cells.label.notna()].nlargest(
-        LISTED, "records"
-    )
-    pairs = [[row["truth"], row["label"], f"{row['records']:,.0f}"] for row in wrong.to_dict("records")]
+    pairs = [
+        [clean(row["truth"], MOST_NAME), clean(row["label"], MOST_NAME), f"{row['records']:,.0f}"]
+        for row in quality.mistakes().head(LISTED).to_dict("records")
+    ]
     if len(found.names) <= MOST_CLASSES:
         alt = "; ".join(f"{truth} labeled {label}: {count} records" for truth, label, count in pairs[:5])
         caption = f"Rows: the class; columns: the exported label; {by}. Empty cells are {NOT_KNOWN}."

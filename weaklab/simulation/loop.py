@@ -312,7 +312,7 @@ class Loop:
         rows, P = self._audited()
         return labels_at_precision(self.state.P, self.y, P, self.y[rows], precision, self.labels)
 
-    def reliability(self, bins: int = 15) -> Reliability:
+    def reliability(self, bins: int | None = None) -> Reliability:
         """Return the share of right labels by predicted probability, measured on the audit labels.
 
         Raises
