@@ -43,6 +43,7 @@ SECTIONS = [
             "docs/page.md",
             *(f"docs/how_to/{name}.md" for name in ("several_people", "choosing_questions", "improving", "quality")),
             "docs/how_to/export.md",
+            "docs/how_to/formats.md",
             "docs/how_to/*.md",
             "docs/large.md",
             "docs/spark.md",

@@ -79,6 +79,10 @@ TOPICS = [
             "weaklab.Corpus",
             *_all("weaklab.corpus", "Record", "Roles", "Columns", "ColumnError", "records", "record_id"),
             *_all("weaklab.exchange", "READERS", "WRITERS", "Reader", "Writer", "open_corpus", "write_table"),
+            *_all(
+                "weaklab.exchange.tools", "FORMATS", "Format", "Example", "Answer", "Hints", "Labeled", "LabeledBatch"
+            ),
+            *_all("weaklab.exchange.tools", "format_of", "recognised"),
             *_all("weaklab.datasets", "load_headlines", "headline_functions", "load_wrench", "WrenchSet"),
         ),
     ),

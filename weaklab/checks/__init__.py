@@ -1,5 +1,5 @@
-"""Checks that each pluggable part must pass: strategies, label models, feature sets, classifiers, heuristics, readers
-and writers.
+"""Checks that each pluggable part must pass: strategies, label models, feature sets, classifiers, heuristics, readers,
+writers and formats of other tools.
 
 Other packages run them on their own parts, all at once or one by one:
 
@@ -10,8 +10,9 @@ Other packages run them on their own parts, all at once or one by one:
 ...     check(CoverageVote)
 """
 
-from weaklab.checks import classifiers, features, formats, heuristics, label_models, strategies
+from weaklab.checks import classifiers, exchange_formats, features, formats, heuristics, label_models, strategies
 from weaklab.checks.classifiers import check_classifier
+from weaklab.checks.exchange_formats import check_format
 from weaklab.checks.expectations import Check
 from weaklab.checks.features import check_features
 from weaklab.checks.formats import check_reader, check_writer
@@ -26,6 +27,7 @@ __all__ = [
     "ODD_TEXTS",
     "check_classifier",
     "check_features",
+    "check_format",
     "check_heuristic",
     "check_label_model",
     "check_reader",
@@ -44,6 +46,7 @@ KINDS = {
     "heuristic": heuristics.check,
     "reader": formats.reader_check,
     "writer": formats.writer_check,
+    "format": exchange_formats.format_check,
 }
 """The checks of each kind of part."""
 

@@ -26,6 +26,27 @@ ODD_TEXTS = (
 """Texts that occur in real data and break careless code."""
 
 
+HARD_TEXTS = (
+    "\U0001f389 an astral character before a span",
+    "quotes \" and ' and \\ and a tab\there",
+    "=1+1",
+    "@SUM(A1:A9)",
+    "lines\r\nof\u2028all\x85kinds\x0b",
+    "\x00NUL\x00",
+    "\ufeffmark",
+    "e\u0301 and \u202ereversed",
+    "__label__spam is no label",
+    '{"text": "x"}',
+    "trailing space ",
+)
+"""Texts that break files: what separates, quotes or ends records there, and what spreadsheets run."""
+ODD_LABELS = (
+    "a,b", "#", "a#b", "not spam", "=1", "\"quoted\"", "it's", "<b>&amp;", "a/b", "..", "\u6f22\u5b57", "\U0001f389",
+    "CON",    "__label__x", "a_b", "a b", "{}", "[]", "null", "x" * 100, *(f"intent {i:02}" for i in range(57)),
+)  # fmt: skip
+"""77 names of labels that break files."""
+
+
 def planted_votes(
     n: int = 300, m: int = 6, k: int = 3, seed: int = 0, coverage: float = 0.6, accuracy: float = 0.8
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -20,7 +20,10 @@ commands = typer.Typer()
 def export(
     project: Folder,
     file: Annotated[
-        Path, typer.Argument(help="Where to write; the suffix decides: .parquet, .csv or .jsonl.", show_default=False)
+        Path,
+        typer.Argument(
+            help="Where to write; without --to the suffix decides: .parquet, .csv or .jsonl.", show_default=False
+        ),
     ],
     min_confidence: Annotated[float, typer.Option(help="Leave the label empty below this confidence, 0 to 1.")] = 0.0,
     precision: Annotated[
@@ -47,9 +50,19 @@ def export(
         bool,
         typer.Option("--sample-weight", help="Write the probability of the label as sample_weight, for training."),
     ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Write for another tool, such as label-studio or prodigy; see `weaklab list formats`."),
+    ] = None,
+    spans: Annotated[
+        bool,
+        typer.Option("--spans", help="With --to label-studio: what keywords and patterns found in the texts, too."),
+    ] = False,
     no_code: NoCode = False,
 ) -> None:
     """Write id, label, the probability of each class, confidence, and whether the label is manual.
+
+    With --to: texts, labels, votes and what people answered, in the format of another labeling tool.
 
     Intervals say how far the weights of the label model are uncertain, not how often labels are right.
     """
@@ -64,6 +77,8 @@ def export(
             spreadsheet_safe=spreadsheet_safe,
             intervals="classes" if class_intervals else intervals,
             sample_weight=sample_weight,
+            to=to,
+            spans=spans,
         )
         print_line(f"wrote {counted(count, 'row')} to {file}")
         if precision is not None:

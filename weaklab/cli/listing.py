@@ -21,6 +21,7 @@ LISTS = {
     "heuristics": ("weaklab.heuristics", "HEURISTICS"),
     "readers": ("weaklab.exchange", "READERS"),
     "writers": ("weaklab.exchange", "WRITERS"),
+    "formats": ("weaklab.exchange.tools", "FORMATS"),
 }
 """What can be listed -> the module and the name of its registry."""
 
@@ -30,7 +31,8 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="strategies, label-models, classifiers, features, heuristics, readers or writers.", show_default=False
+            help="strategies, label-models, classifiers, features, heuristics, readers, writers or formats.",
+            show_default=False,
         ),
     ],
 ) -> None:

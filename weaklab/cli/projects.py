@@ -70,7 +70,9 @@ def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            help="CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file, or a folder of them.", show_default=False
+            help="CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or text file, a folder of them, or the file of another "
+            "labeling tool.",
+            show_default=False,
         ),
     ],
     text: Annotated[
@@ -95,6 +97,14 @@ def import_(
     skip_known: Annotated[
         bool, typer.Option("--skip-known", help="Leave out records whose id is in the project already.")
     ] = False,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="The tool that wrote the file, such as prodigy or label-studio; see `weaklab list formats`. By "
+            "default it is recognised by its fields, and said. 'table': it is a table.",
+        ),
+    ] = None,
     instead_of: Annotated[
         str | None,
         typer.Option(help="Folder of an import whose records these replace, such as one whose file was damaged."),
@@ -122,6 +132,7 @@ def import_(
             instead_of=instead_of,
             quiet=True,
             progress=sys.stderr.isatty(),
+            format=from_,
             **files,
         )
         print_table(count.table())

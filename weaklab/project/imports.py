@@ -8,8 +8,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import compress
-from typing import TYPE_CHECKING, Any, Unpack
+from itertools import chain, compress
+from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import CorpusError, ProjectError
 from weaklab.core.events import LABEL, Event
@@ -19,14 +19,11 @@ from weaklab.core.progress import tracked
 from weaklab.core.tables import counted
 from weaklab.corpus import ColumnError, Corpus, Roles
 from weaklab.corpus.union import fitted, union_of
-from weaklab.exchange import open_corpus
-from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.empty_cells import EmptyCells
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
-from weaklab.project.record_rows import RecordRows
 from weaklab.project.stored_corpus import Found, StoredCorpus
-from weaklab.project.workspace import NEWEST_LABELS, label_history
+from weaklab.project.workspace import NEWEST_LABELS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
 
     from weaklab.project.workspace import Workspace
 
+Said = Callable[[Sequence[str]], Iterable[Event]]
+"""Returns the events about records whose ids it gets."""
 IMPORTED = "import"
 """The annotator of manual labels that came with the records."""
 ANSWERS = ("accept", "reject", "ignore")
@@ -64,6 +63,7 @@ class Import:
     map : what values of the label and gold columns stand for that are no label names
     gone : those of the known ids whose records were removed
     label_event : number of the last change of the labels that ``label_names`` knows of
+    said : returns what people said of the records, from the ids of all rows that were read, in their order
     """
 
     files: ProjectFiles
@@ -78,9 +78,11 @@ class Import:
     progress: bool = False
     gone: Container[str] = frozenset()
     label_event: int = 0
+    said: Said | None = None
     _rows: int = 0
     _unread: dict[str, int] = field(default_factory=dict)
     _ids: list[str] = field(default_factory=list)
+    _read: list[str] = field(default_factory=list)
     _labels: list[tuple[str, int]] = field(default_factory=list)
     _written: pa.Schema | None = None
     _raw: pa.Schema | None = None
@@ -106,6 +108,8 @@ class Import:
             except ColumnError as error:
                 self.corpus.leave_out(error)  # begins anew without this column, unless it is needed
             else:
+                if not count and self.said:  # all of the records are there already
+                    self.files.journal.append_all(events())
                 return self._receipt(count)
 
     @property
@@ -123,14 +127,17 @@ class Import:
     def _begin(self) -> None:
         roles = self.corpus.roles
         self._rows, self._written, self._empty = 0, None, EmptyCells((roles.id, roles.label, roles.gold))
-        self._ids, self._labels, self._unread = [], [], {}
+        self._ids, self._read, self._labels, self._unread = [], [], [], {}
         self._readers = {
             name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None
         }
 
     def _events(self, session: str) -> Iterator[Event]:
         names = list(self.label_names)
-        return (Event(LABEL, record, names[code], annotator=IMPORTED, session=session) for record, code in self._labels)
+        labels = (
+            Event(LABEL, record, names[code], annotator=IMPORTED, session=session) for record, code in self._labels
+        )
+        return chain(labels, self.said(self._read) if self.said else ())
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         schema: pa.Schema | None = None
@@ -139,6 +146,7 @@ class Import:
             self._raw = batch.schema
             self._rows += batch.num_rows
             self._empty.count(batch)
+            self._read += ids if self.said else ()
             batch = self._named_like_the_others(batch)
             if self.skip_known:
                 self._count_unread(batch, ids)
@@ -461,95 +469,6 @@ def _without(batch: pa.RecordBatch, ids: list[str], known: AbstractSet[str]) -> 
 
 def _count(found: tuple[pa.RecordBatch, list[str]]) -> int:
     return len(found[1])
-
-
-def add_records(
-    work: Workspace,
-    /,
-    data: Any,
-    *,
-    text: str | Sequence[str] | None = None,
-    id: str | None = None,
-    label: str | None = None,
-    gold: str | None = None,
-    columns: Sequence[str] | None = None,
-    map: Mapping[Any, Any] | None = None,
-    skip_known: bool = False,
-    instead_of: str | None = None,
-    quiet: bool = False,
-    progress: bool | None = None,
-    **options: Unpack[FileKeywords],
-) -> ImportReceipt:
-    """Copy records into the project, print what was taken for what, and return it: a number, that of the new
-    records.
-
-    Takes what :func:`weaklab.read` takes. Labels in the column ``label`` become manual labels, of which the
-    committee learns at the next :meth:`run`; ``gold`` is kept for measuring. Both must hold label names, or ``map``
-    says what their values stand for; nothing, NaN and -1 mean no label. Records stay in the order of the imports.
-    Imports may have different columns: one that an import lacks is empty there.
-
-    Parameters
-    ----------
-    columns : names of the columns to keep beside text, id, label and gold; by default all that can be stored
-    map : value -> label name, such as ``{"1": "spam", "0": "ham"}``, for the label and the gold column; None means
-        no label
-    skip_known : leave out records whose id is in the project already, or was removed from it; by default they are
-        an error
-    instead_of : folder of an import whose records these replace, such as one whose file was damaged; labels are
-        kept by their ids
-    quiet : print nothing
-    progress : whether to show progress where the import takes longer than a moment; by default unless ``quiet``
-    options : how files are to be read: ``encoding``, ``sep``, ``quote``, ``escape``, ``header``, ``names`` and
-        ``sheet``
-
-    Raises
-    ------
-    CorpusError, ProjectError, UnknownLabelError
-        Then nothing has been added.
-
-    Examples
-    --------
-    >>> import tempfile, weaklab
-    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["spam", "ham"])
-    >>> rows = [{"text": "win a prize", "is_spam": True}, {"text": "lunch?", "is_spam": False}]
-    >>> project.add_records(rows, label="is_spam", map={True: "spam", False: "ham"})
-    2 new records from the list
-    column   read as
-    id       id       made from the content
-    text     text
-    is_spam  label    spam 1, ham 1
-    is_spam: read as: True is spam (1), False is ham (1)
-    ImportReceipt(2 records)
-    """
-    if instead_of is not None:
-        made = _instead_of(work, instead_of)
-    else:
-        work.refresh()
-        there = work.corpus if work.has_records else None
-        known, gone = work.imported.keys(), work.snapshot.gone
-        made = partial(Import, work.files, folders=work.folders, there=there, known=known, gone=gone)
-    like = None if made.keywords["there"] is None else made.keywords["there"].roles
-    corpus = open_corpus(data, text=text, id=id, label=label, gold=gold, columns=columns, like=like, **options)
-    shown = not quiet if progress is None else progress
-    history = label_history(work.journal, work.settings.labels)
-    names, last = history.now.names, history.event
-    new = made(corpus=corpus, label_names=names, label_event=last, skip_known=skip_known, map=map, progress=shown)
-    receipt = new.run(work.session_id)
-    if instead_of is not None:
-        work.folders, work.imported, work.rows = [], RecordRows(), RecordRows()
-    work.refresh(new.ids)
-    if not quiet:
-        print(receipt.table())
-    return receipt
-
-
-def _instead_of(work: Workspace, folder: str) -> partial[Import]:
-    """Return an import that takes the place of another, of which nothing is read."""
-    work.files.held_import(folder)
-    folders = [name for name in work.files.imports() if name != folder]
-    there = work.files.corpus(folders) if folders else None
-    known = frozenset(str(name) for name in there.ids.to_pylist()) if there else frozenset()
-    return partial(Import, work.files, folders=folders, there=there, known=known, instead_of=folder)
 
 
 def adopt(work: Workspace, /, folder: str | None = None) -> int:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from weaklab.core.errors import ProjectError
 from weaklab.core.tables import Table, counted
 from weaklab.project import (
+    adding,
     answering,
     asking,
     corrections,
+    exports,
     imports,
     people,
     quality,
@@ -189,7 +191,7 @@ class Project:
 
     # ---- records and heuristics
 
-    add_records = _call(imports.add_records)
+    add_records = _call(adding.add_records)
     adopt = _call(imports.adopt)
     update_records = _call(corrections.update_records)
     imports = _call(imported)
@@ -337,7 +339,7 @@ class Project:
     labels = _call(results.labels)
     probabilities = _call(quality.probabilities)
     votes = _call(quality.votes)
-    export = _call(results.export)
+    export = _call(exports.export)
     explain = _call(results.explain)
     freeze = _call(results.freeze)
     status = _call(quality.status)

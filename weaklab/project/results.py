@@ -1,20 +1,17 @@
-"""Results of a project: labels, probabilities, explanations, exports."""
+"""Results of a project: labels, probabilities, explanations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.errors import ProjectError, did_you_mean, is_number, warn
+from weaklab.core.errors import ProjectError, did_you_mean
 from weaklab.core.labels import ABSTAIN
-from weaklab.exchange import csv_writer
-from weaklab.exchange.formats import check_writable, write_table
-from weaklab.exchange.label_files import checked_columns, labels_table
-from weaklab.project.quality import label_or_abstain, probabilities
+from weaklab.exchange.label_files import checked_columns
+from weaklab.project.quality import probabilities
 from weaklab.project.workspace import name_of
 from weaklab.scheduling.asks import texts_of, texts_or_columns
 
@@ -129,62 +126,6 @@ def _intervals(work: Workspace, classes: NDArray[np.int64] | None) -> Intervals:
     return state.model.predict_interval(votes, classes=classes, seed=work.settings.seed)
 
 
-def export(
-    work: Workspace,
-    /,
-    path: str | Path,
-    *,
-    min_confidence: float = 0.0,
-    precision: float | None = None,
-    include: Sequence[str] = (),
-    spreadsheet_safe: bool = False,
-    intervals: bool | str = False,
-    sample_weight: bool = False,
-) -> int:
-    """Write :meth:`labels` to a file in the format of its suffix; return the number of rows.
-
-    The file is there whole or not at all. JSONL is JSON that every program reads: NaN and infinity are null, bytes
-    are base64, times ISO 8601, decimals text. A CSV cell holds text or one number; lists, structs and bytes need
-    one of the other formats.
-
-    Parameters
-    ----------
-    min_confidence : leave the label empty below this confidence, 0 to 1
-    precision : leave the label empty where :meth:`label_or_abstain` gives none, between 0 and 1; with a warning
-        where that leaves manual labels alone
-    include : columns of the records to write beside the labels, such as the text
-    spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
-        :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
-        they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
-    intervals, sample_weight : as in :meth:`labels`; a label that is left empty has weight 0
-    """
-    path = Path(path)
-    check_writable(path)
-    if not is_number(min_confidence) or not 0 <= float(min_confidence) <= 1:
-        raise ProjectError(f"min_confidence must be from 0 to 1, got {min_confidence!r}")
-    if precision is not None and min_confidence:
-        raise ProjectError(
-            f"precision={precision!r} chooses the confidence itself; leave min_confidence={min_confidence!r} out"
-        )
-    if spreadsheet_safe and path.suffix.lower() != ".csv":
-        raise ProjectError(
-            f"spreadsheet_safe is for CSV files, and {path.name!r} is none; leave it out, or name a .csv file"
-        )
-    frame = labels(work, intervals=intervals, sample_weight=sample_weight)
-    frame.loc[frame["confidence"] < min_confidence, "label"] = None
-    if precision is not None:
-        kept = label_or_abstain(work, precision)
-        frame.loc[kept.codes == ABSTAIN, "label"] = None
-        if not kept.threshold.kept:
-            warn(str(kept.threshold))
-    if sample_weight:
-        frame.loc[frame["label"].isna(), "sample_weight"] = 0.0
-    table = labels_table(frame, work.corpus, include)
-    table = csv_writer.spreadsheet_safe(table) if spreadsheet_safe else table
-    write_table(table, path)
-    return int(table.num_rows)
-
-
 def explain(work: Workspace, /, record: Any) -> Explanation:
     """Return what each member contributed to the committee's opinion of a record, adding up to its log-odds; what
     keywords and patterns found in it; the most similar records with a manual label; and the fewest votes to change so
@@ -219,12 +160,12 @@ def explain(work: Workspace, /, record: Any) -> Explanation:
         record=name,
         text=text,
         manual=work.snapshot.manual_labels.get(name),
-        spans=_spans(work, row, state.votes),
+        spans=spans_of_row(work, row, state.votes),
         similar=_similar(work, row),
     )
 
 
-def _spans(work: Workspace, row: int, votes: Votes) -> list[Span]:
+def spans_of_row(work: Workspace, row: int, votes: Votes) -> list[Span]:
     """Return what the members that vote on a record found in it."""
     from weaklab.corpus.records import Columns
     from weaklab.heuristics.spans import searched_column, spans_in
