@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+unexport PYTHONDONTWRITEBYTECODE  # or each process that a test starts compiles the package again
+
 .PHONY: help demo test lint bench notebooks docs clean setup
 
 help:
