@@ -416,3 +416,44 @@ def test_error_while_picking_ahead_is_raised_at_the_next_batch(project, monkeypa
         with pytest.raises(ZeroDivisionError):
             label_in_terminal(held, 4, batch=2, ahead=True, read=lambda prompt: "ham", out=io.StringIO())
         assert len(held.manual_labels()) == 2
+
+
+def test_judgements_become_records_with_the_labels_of_their_consensus(tmp_path):
+    rows = [
+        {"task": f"q{i}", "text": f"question {i}", "user": f"w{j}", "answer": "ham" if (i % 2) ^ (j == 3) else "spam"}
+        for i in range(40)
+        for j in range(4)
+    ]
+    file, folder = tmp_path / "judgements.csv", tmp_path / "p"
+    pd.DataFrame([*rows, {**rows[0], "answer": None}]).to_csv(file, index=False)
+    run("init", folder, "--labels", "ham,spam")
+    hint = "If rows are labels of several people for one record: `weaklab crowd PROJECT FILE`"
+    assert hint in run("import", folder, file, "--text", "text", "--id", "task", code=1).stderr
+    with pytest.warns(UserWarning, match=f"each row became a record. {hint}"):
+        weaklab.Project(tmp_path / "q", labels=["ham", "spam"]).add_records(rows[:8], text="text", quiet=True)
+    added = " ".join(run("crowd", folder, file).stdout.split())
+    assert "40 new records" in added
+    assert "Crowd(160 labels of 40 items by 4 workers, 1 row without a label left out)" in added
+    run("export", folder, tmp_path / "labels.csv", "--include", "text")
+    labels = pd.read_csv(tmp_path / "labels.csv")
+    assert labels["label"].tolist() == ["spam", "ham"] * 20
+    assert labels["text"].tolist() == [f"question {i}" for i in range(40)]
+    run("relabel", folder, "q0", "ham")
+    shown = run("crowd", folder).stdout
+    assert "Judged by each other and 1 label of yours" in shown
+    assert run("crowd", folder, "--csv").stdout.splitlines()[0] == "worker,n_labels,accuracy,low,high"
+    assert "agreement of crowd" in run("agreement", folder).stdout
+    assert "no crowd named 'other'; there are crowd" in run("crowd", folder, "--name", "other", code=1).stderr
+
+
+def test_columns_of_judgements_that_cannot_be_told_are_asked_for(tmp_path):
+    (tmp_path / "in.csv").write_text("id,who,label\na,x,ham\na,y,spam\n")
+    run("init", tmp_path / "p", "--labels", "ham,spam")
+    said = run("crowd", tmp_path / "p", tmp_path / "in.csv", code=1).stderr
+    assert "no column is called worker, annotator, rater" in said
+    assert "name the one of the workers with worker= (--annotator)" in said
+    assert (
+        "2 labels of 1 item by 2 workers"
+        in run("crowd", tmp_path / "p", tmp_path / "in.csv", "--annotator", "who").stdout
+    )
+    assert "no crowd named" in run("crowd", tmp_path / "p", "--name", "x", code=1).stderr

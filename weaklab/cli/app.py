@@ -11,6 +11,7 @@ import typer
 from weaklab.cli import (
     batch,
     corrections,
+    crowd,
     demo,
     encoder,
     end_model,
@@ -50,8 +51,8 @@ app = typer.Typer(
 )
 
 for topic in (
-    projects, next_steps, heuristics, rules, encoder, labeling, serve, labels, quality, report, records, corrections,
-    export, end_model, simulate, batch, listing, demo,
+    projects, next_steps, heuristics, rules, encoder, labeling, serve, labels, crowd, quality, report, records,
+    corrections, export, end_model, simulate, batch, listing, demo,
 ):  # fmt: skip
     app.add_typer(topic.commands)  # the help lists the commands in this order
 

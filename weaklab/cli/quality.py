@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,16 @@ def reliability(
 
 @commands.command(epilog="Example: `weaklab agreement spam`")
 def agreement(project: Folder, no_code: NoCode = False) -> None:
-    """Show how far people agree where several labeled a record: Cohen's and Fleiss' kappa, Krippendorff's alpha."""
+    """Show how far people agree where several labeled a record: Cohen's and Fleiss' kappa, Krippendorff's alpha.
+
+    The workers of a crowd stand in a table of their own.
+    """
     with open_project(project, run_code=not no_code) as held:
-        print_table(held.agreement().table())
+        found = held.agreement()
+        if len(found.pairs) or not held.crowds():
+            print_table(found.table())
+        for name in held.crowds():
+            print_table(replace(held.crowd(name).agreement().table(), title=f"agreement of {name}"))
 
 
 @commands.command(epilog="Example: `weaklab explain spam 17`")

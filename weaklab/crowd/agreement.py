@@ -116,7 +116,11 @@ class Agreement:
 
 
 def agreement(
-    L: NDArray[np.integer[Any]], people: Sequence[str], seed: int = 0, least: int = LEAST_RECORDS
+    L: NDArray[np.integer[Any]],
+    people: Sequence[str],
+    seed: int = 0,
+    least: int = LEAST_RECORDS,
+    pairs: bool = True,
 ) -> Agreement:
     """Return how far people agree.
 
@@ -126,6 +130,7 @@ def agreement(
     people : the m names
     seed : of the bootstrap
     least : no figure is shown that rests on fewer records
+    pairs : whether to compare each pair, which takes most of the time
 
     Examples
     --------
@@ -140,7 +145,9 @@ def agreement(
     k = int(shared.max(initial=0)) + 1
     counts = _label_counts(shared, k)
     return Agreement(
-        _pair_table(shared, people, seed, least), _fleiss(counts, seed, least), _alpha(counts, seed, least)
+        _pair_table(shared if pairs else shared[:0], people, seed, least),
+        _fleiss(counts, seed, least),
+        _alpha(counts, seed, least),
     )
 
 

@@ -137,13 +137,14 @@ class Crowd:
 
     @property
     def table(self) -> pa.Table:
-        """The labels as they were given, a row each: ``item``, ``worker`` and ``label``, texts."""
+        """The labels as they were given, a row each: ``item``, ``worker`` and ``label``."""
         import pyarrow as pa
 
         known = zip(("item", "worker", "label"), self._given, (self.items, self.workers, self.labels), strict=True)
-        return pa.table(
+        table = pa.table(
             {name: pa.array(list(names), pa.large_string()).take(pa.array(codes)) for name, codes, names in known}
         )
+        return table.set_column(0, "item", table["item"].cast(pa.int64())) if self._whole_numbers else table
 
     @property
     def fingerprint(self) -> str:
@@ -235,11 +236,13 @@ class Crowd:
         """
         return annotator_quality(self.L, self.probabilities(model, y), self.workers, level)
 
-    def agreement(self, seed: int = 0) -> Agreement:
-        """Return how far the workers agree; see :func:`weaklab.crowd.agreement.agreement`."""
+    def agreement(self, seed: int = 0, pairs: bool = True) -> Agreement:
+        """Return how far the workers agree, all and, with ``pairs``, each two of them; see
+        :func:`weaklab.crowd.agreement.agreement`.
+        """
         from weaklab.crowd.agreement import agreement
 
-        return agreement(self.L, self.workers, seed)
+        return agreement(self.L, self.workers, seed, pairs=pairs)
 
     def confusion(self, worker: str, model: str | LabelModel = MODEL, y: Truth | None = None) -> pd.DataFrame:
         """Return the confusion matrix of a worker: expected counts of items by class (rows) and label (columns)."""

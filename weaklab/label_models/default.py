@@ -318,7 +318,7 @@ class CommitteeModel(LabelModel):
             inside = fair[~out[fair]]
             found = whole if len(inside) == len(fair) else self._solve(plain_votes(inside), y[inside], whole)
             said = plain_votes(rows)
-            return softmax(self._votes_part(said, found) + self._calibrated_part(said, found))
+            return softmax(self._votes_part(said, found) + _scores_part(said, found))
 
         return FeatureMember(features, use, votes.sentence).fit(soft_labels, y, self.n_classes_)
 
@@ -340,7 +340,10 @@ class CommitteeModel(LabelModel):
         # A member with scores is weighted by these alone, so that its vote is not counted a second time.
         L = votes.L.copy()
         L[:, members] = ABSTAIN
-        weights, calibrated = self._prior_weights(votes), [j in votes.calibrated for j in [*members, *([-1] * own)]]
+        weights, calibrated = (
+            _prior_weights(votes, self.member_weight),
+            [j in votes.calibrated for j in [*members, *([-1] * own)]],
+        )
         penalties = Penalties(
             self.scale_penalty,
             fading * self.vote_penalty,
@@ -351,11 +354,6 @@ class CommitteeModel(LabelModel):
         )
         S, logs = self._weighed.sum_of_votes(votes, k), [np.asarray(centred_log(f), dtype=np.float64) for f in scores]
         return LabeledRows(L, y, S, self._prior, logs, votes.confidence, self._weighed.shares, penalties)
-
-    def _prior_weights(self, votes: Votes) -> Floats:
-        """Return what the members with scores, and the built-in classifier after them, count before any label."""
-        calibrated = [j in votes.calibrated for j in sorted(votes.scores)]
-        return np.where([*calibrated, *([] if votes.feature_proba is None else [False])], 1.0, self.member_weight)
 
     def _weight_draws(self, seed: int) -> Iterator[WeightDraw]:
         seen, weighed, given = self._fitted_on, self._weighed, self._given_balance()
@@ -374,7 +372,7 @@ class CommitteeModel(LabelModel):
         """Set what the model learns from labeled rows."""
         found = self._solve(votes, y)
         self._fitted_on = replace(self._fitted_on, labeled=votes, y=y)
-        weights = self._prior_weights(votes) * np.exp(found.log_w)
+        weights = _prior_weights(votes, self.member_weight) * np.exp(found.log_w)
         self._found = found
         self.weights_ = np.exp(found.tau) * self._weighed.base + found.delta
         self.others_ = found.others
@@ -423,13 +421,6 @@ class CommitteeModel(LabelModel):
                 tables += np.exp(found.tau) * self._weighed.shares[:, None, None] * by_vote(self.log_confusion_)
             Z = table_sum(votes.L, tables, votes.confidence)
         Z += self._prior + found.bias
-        return Z
-
-    def _calibrated_part(self, votes: Votes, found: Corrections) -> Floats:
-        """Return what the members with calibrated scores add, float (n, k), where no others have scores."""
-        Z = np.zeros((len(votes), self.n_classes_))
-        for j, log_w in zip(sorted(votes.scores), found.log_w.tolist(), strict=False):
-            Z += np.exp(log_w) * centred_log(votes.scores[j])
         return Z
 
     def _weighted_scores(self, votes: Votes) -> list[tuple[NDArray[np.floating[Any]], float]]:
@@ -512,6 +503,20 @@ class CommitteeModel(LabelModel):
         given = self._given_balance()
         bias = self.bias_ if given is None else np.log(given) + self._found.bias
         return np.asarray(softmax(bias[None, :])[0])
+
+
+def _prior_weights(votes: Votes, of_classifier: float) -> Floats:
+    """Return what the members with scores, and the built-in classifier after them, count before any label."""
+    calibrated = [j in votes.calibrated for j in sorted(votes.scores)]
+    return np.where([*calibrated, *([] if votes.feature_proba is None else [False])], 1.0, of_classifier)
+
+
+def _scores_part(votes: Votes, found: Corrections) -> Floats:
+    """Return what members add whose scores are all calibrated, float (n, k)."""
+    Z = np.zeros((len(votes), len(found.bias)))
+    for j, log_w in zip(sorted(votes.scores), found.log_w.tolist(), strict=False):
+        Z += np.exp(log_w) * centred_log(votes.scores[j])
+    return Z
 
 
 def _row_limit(max_rows: Any) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+from weaklab.crowd.judgements import crowds_pointed_out, warn_of_crowd
 from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.imports import Import
@@ -95,7 +96,8 @@ def add_records(
     if found is not None:
         corpus = found.corpus
     else:
-        corpus = open_corpus(data, like=like, **roles, **options)
+        with crowds_pointed_out(data, options):
+            corpus = open_corpus(data, like=like, **roles, **options)
     shown = not quiet if progress is None else progress
     history = label_history(work.journal, work.settings.labels)
     names, last = history.now.names, history.event
@@ -108,7 +110,9 @@ def add_records(
         progress=shown,
     )
     new.said = None if found is None else found.events
-    receipt = new.run(work.session_id)
+    with crowds_pointed_out(data, options):
+        receipt = new.run(work.session_id)
+    warn_of_crowd(corpus)
     if found is not None:
         found.tell(receipt)
     if instead_of is not None:

@@ -203,6 +203,8 @@ class Project:
     labeling_function = _call(registering.labeling_function)
     weak_classifier = _call(registering.weak_classifier)
     add_crowd = _call(registering.add_crowd)
+    crowd = _call(registering.crowd)
+    crowds = _call(registering.crowds)
     remove = _call(registering.remove)
     try_on = _call(registering.try_on)
     propose_rules = _call(rules.propose_rules)

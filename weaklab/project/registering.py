@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from weaklab.classifiers import WeakClassifier
+from weaklab.core.errors import WeaklabError
+from weaklab.core.tables import some_of
+from weaklab.exchange.file_options import FileKeywords
 from weaklab.heuristics import Heuristic, as_heuristic
 from weaklab.heuristics import labeling_function as make
+from weaklab.project.adding import add_records
 from weaklab.project.extra_records import as_corpus
 from weaklab.project.quality import preview
 from weaklab.voting.committee import try_on as tried
 
 if TYPE_CHECKING:
     from weaklab.core.tables import Table
+    from weaklab.crowd.annotators import CrowdVotes
     from weaklab.crowd.crowd import Crowd
     from weaklab.project.workspace import Workspace
 
@@ -50,43 +55,94 @@ def add_crowd(
     /,
     data: Any,
     *,
-    item: str = "item",
-    worker: str = "worker",
-    label: str = "label",
+    item: str | None = None,
+    worker: str | None = None,
+    label: str | None = None,
     name: str = "crowd",
     map: Mapping[Any, Any] | None = None,
+    text: str | Sequence[str] | None = None,
+    quiet: bool = False,
+    **options: Unpack[FileKeywords],
 ) -> Crowd:
     """Register the labels of a crowd as one heuristic, and return the :class:`weaklab.Crowd` with what each worker
     is worth.
 
     It votes the consensus of the workers on each record, and counts as much as the probability of that says: a hundred
     workers are one line in the summary. The crowd is kept in the folder of the project; call it again when there are
-    more records or labels.
+    more records or labels. Where the project holds no record yet, the items become its records, with the columns that
+    hold one value for each item, such as a text; what was taken for what is printed.
 
     Parameters
     ----------
     data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
-    item, worker, label : names of the columns; items are record ids
+    item, worker, label : names of the columns, items are record ids; by default those with a telling name, such as
+        item, task or id; worker, annotator or user; label or answer
     name : of the heuristic; one of the same name is replaced
     map : value -> label name, for values that are no label names, as in :meth:`add_records`; former names of labels
         need none
+    text : column or columns of the text, for a project without records; by default as in :meth:`add_records`
+    quiet : print nothing
+    options : how a file is to be read, as in :meth:`add_records`
 
     Raises
     ------
     WeaklabError
         A label is none of the project's, or no item is a record. Where some are none, that is a warning.
+
+    Examples
+    --------
+    >>> import tempfile, weaklab
+    >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["cat", "dog"])
+    >>> rows = [("a", "Ann", "cat"), ("a", "Bob", "cat"), ("b", "Ann", "dog"), ("b", "Bob", "dog"), ("b", "Eve", "cat")]
+    >>> project.add_crowd([dict(zip(["item", "worker", "label"], row)) for row in rows])
+    2 new records from the Arrow table
+    column  read as
+    item    id
+    Crowd(5 labels of 2 items by 3 workers)
+    >>> project.labels()[["item", "label"]].values.tolist()
+    [['a', 'cat'], ['b', 'dog']]
     """
     from weaklab.crowd.annotators import CrowdVotes, check_items
     from weaklab.crowd.crowd import Crowd
+    from weaklab.crowd.judgements import items_of, read_judgements
     from weaklab.project.stored_crowds import keep_crowd
 
+    table, columns = read_judgements(data, item, worker, label, options)
+    crowd = Crowd(table, *columns, work.label_names, map)
+    if not work.has_records:
+        items = items_of(table, columns)
+        has_text = any(str(kind) in ("string", "large_string") for kind in items.schema.types[1:])
+        add_records(work, items, id=columns.item, text=text if has_text or text is not None else [], quiet=quiet)
     work.refresh()
-    crowd = Crowd(data, item, worker, label, work.label_names, map)
     check_items(crowd, work.rows)
     votes = CrowdVotes.of(name, crowd)
     keep_crowd(work.path, crowd, votes)
     add(work, votes)
     return crowd
+
+
+def crowd(work: Workspace, /, name: str = "crowd") -> Crowd:
+    """Return a crowd that was added, with the labels of all its workers.
+
+    Raises
+    ------
+    WeaklabError
+        No crowd has this name.
+    """
+    from weaklab.project.stored_crowds import stored_crowd
+
+    known = crowds(work)
+    if name not in known:
+        there = f"there are {some_of(list(known))}" if known else "there is none; add one with project.add_crowd(table)"
+        raise WeaklabError(f"no crowd named {name!r}; {there}")
+    return stored_crowd(work.path, known[name])
+
+
+def crowds(work: Workspace, /) -> dict[str, CrowdVotes]:
+    """Return the votes of each crowd, by its name."""
+    from weaklab.crowd.annotators import CrowdVotes
+
+    return {member.name: member for member in work.committee.heuristics if isinstance(member, CrowdVotes)}
 
 
 def weak_classifier(
