@@ -162,3 +162,30 @@ def test_labels_that_were_picked_for_doubt_do_not_judge_repairs(tmp_path):
             judged[strategy] = sum(repair.judged for repair in project.propose_repairs("free"))
     assert judged["random"] > 0
     assert judged["margin"] < judged["random"]
+
+
+def test_next_says_what_random_answers_measure_and_asks_for_more_where_they_are_few(tmp_path):
+    texts = [f"win prize {i}" if i % 2 else f"lunch at {i}" for i in range(120)]
+    with project_of(tmp_path, texts, use_features=False) as project:
+        project.add(wl.keywords("spam", ["win"]))
+        before = project.next_steps()
+        assert before.steps[0].command.endswith("-n 12")
+        assert [step.kind for step in before.steps].count("label") == 1
+        assert "wrong" not in before.title
+        project.label_many(
+            [(ask, "spam" if "win" in ask.text else "ham") for ask in project.ask(12, strategy="random")]
+        )
+        project.run(progress=False)
+        found = project.next_steps()
+        assert found.accuracy.cells == project.evaluate(progress=False).accuracy.cells
+        assert "95 % interval from 12 random answers" in found.title
+        assert found.steps[-1].kind == "audit"
+        assert found.steps[-1].command.endswith("--strategy random -n 28")
+        assert json.loads(json.dumps(found.to_dict()))["accuracy"]["n_audit"] == 12
+
+
+def test_records_of_numbers_get_a_condition_and_no_words(tmp_path):
+    with project_of(tmp_path, []) as project:
+        project.add_records([{"id": str(i), "size": float(i % 7)} for i in range(60)], text=[], quiet=True)
+        [step] = [step for step in project.next_steps().steps if step.kind == "write"]
+        assert "such as where('ham', col('size') > NUMBER)" in step.says

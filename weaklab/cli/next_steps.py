@@ -10,6 +10,7 @@ import typer
 from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, Json, NoCode
 from weaklab.core.tables import clean, json_text, some_of, terminal_width, wrapped
+from weaklab.evaluation.steps import AUDIT
 
 if TYPE_CHECKING:
     from weaklab.evaluation.steps import NextSteps, Step
@@ -72,7 +73,7 @@ def _lines(found: NextSteps, to: int) -> list[tuple[str, str]]:
 
 def _step_lines(number: int, step: Step, to: int) -> list[tuple[str, str]]:
     room = to - len(INDENT)
-    head = f"{number}  {step.gain_in_words}" if step.gain else f"{number}"
+    head = f"{number}  {step.gain_in_words}" if step.gain or step.kind == AUDIT else f"{number}"
     says = wrapped(clean(step.says, MOST_LINES * room), room)
     lines = [("bold green", head), *(("bold", INDENT + line) for line in says)]
     lines += [("", INDENT + line) for line in wrapped(clean(step.why, None), room)]

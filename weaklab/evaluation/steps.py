@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weaklab.core.tables import Table, clean, counted, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from weaklab.evaluation.audit import Estimate
+
 LABEL, SETTLE, RULE, REPAIR, RETIRE, WRITE = "label", "settle", "rule", "repair", "retire", "write"
+AUDIT = "audit"
+LEAST_GAIN = 0.0005
+"""What brings less is about nothing."""
 LABEL_SECONDS, RULE_SECONDS = 10.0, 60.0
 """What a label, and a labeling function or a repair, takes a person."""
 
@@ -22,8 +29,8 @@ class Step:
 
     Attributes
     ----------
-    kind : ``label``, ``settle``, ``rule`` (accept a proposed rule), ``repair``, ``retire``, or ``write`` (a labeling
-        function, by hand)
+    kind : ``label``, ``settle``, ``rule`` (accept a proposed rule), ``repair``, ``retire``, ``write`` (a labeling
+        function, by hand), or ``audit`` (label random records, which show how good the labels are)
     says : what to do, one line
     gain : by how much the share of right labels is expected to grow
     seconds : of a person's time
@@ -54,9 +61,10 @@ class Step:
         >>> Step("label", "Label 12 records", 0.0123, 120.0).gain_in_words
         '+1.2 points in 2 min'
         """
-        points = f"{100 * self.gain:+.1f}" if self.gain >= 0.0005 else "under 0.1"
+        points = f"{100 * self.gain:+.1f}" if self.gain >= LEAST_GAIN else "under 0.1"
         minutes = self.seconds / 60
-        return f"{points} points in {f'{minutes:.0f} min' if minutes >= 1 else f'{self.seconds:.0f} s'}"
+        time = f"{minutes:.0f} min" if minutes >= 1 else f"{self.seconds:.0f} s"
+        return f"measures the labels in {time}" if self.kind == AUDIT else f"{points} points in {time}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as JSON values."""
@@ -186,6 +194,8 @@ class NextSteps:
     project : its name
     records, labels, heuristics : how many there are
     expected_error : share of the labels that are expected to be wrong, by the committee's own probabilities
+    accuracy : of the labels as exported, measured by random answers, as in :meth:`weaklab.Project.evaluate`; None where
+        these are too few
     steps : the steps
     disagreements : where the committee disagrees, by reason
     """
@@ -197,13 +207,24 @@ class NextSteps:
     expected_error: float
     steps: list[Step] = field(default_factory=list)
     disagreements: Disagreements = field(default_factory=lambda: Disagreements([], {}))
+    accuracy: Estimate | None = None
 
     @property
     def title(self) -> str:
         """The project in one line."""
         have = f"{counted(self.records, 'record')}, {counted(self.labels, 'label')}"
-        wrong = f"; {100 * self.expected_error:.1f} % of the labels are expected to be wrong" if self.records else ""
-        return f"{self.project}: {have}, {counted(self.heuristics, 'heuristic')}{wrong}"
+        return f"{self.project}: {have}, {counted(self.heuristics, 'heuristic')}{self._wrong}"
+
+    @property
+    def _wrong(self) -> str:
+        """How many labels are wrong: measured where it is known, else what the committee expects."""
+        if self.accuracy is not None:
+            wrong, low, high = (100 * (1 - x) for x in (self.accuracy.value, self.accuracy.high, self.accuracy.low))
+            drawn = f", 95 % interval from {counted(self.accuracy.n_audit, 'random answer')}"
+            rests = "every record is labeled" if np.isinf(self.accuracy.n_eff) else f"{low:.1f}-{high:.1f} %{drawn}"
+            return f"; {wrong:.1f} % of the labels as exported are wrong ({rests})"
+        expected = f"; {100 * self.expected_error:.1f} % of the labels are expected to be wrong, by the committee alone"
+        return expected if self.records and self.labels else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -211,6 +232,7 @@ class NextSteps:
         return {
             **figures,
             "expected_error": self.expected_error,
+            "accuracy": None if self.accuracy is None else asdict(self.accuracy),
             "steps": [step.to_dict() for step in self.steps],
             "reasons": self.disagreements.counts,
         }

@@ -217,7 +217,10 @@ def _judge(work: Workspace, figures: dict[str, dict[str, Any]], codes: dict[str,
         if (gold != ABSTAIN).any():
             figures[name] |= _exact("gold", found, gold, len(work.label_names))
     n = figures[END]["n_audit"]
-    notes = [f"Judged by {counted(n, 'random answer')}, each by models that were trained without its fold."]
+    notes = [
+        f"Judged by {counted(n, 'random answer')}, each by models that were trained without its fold. "
+        "The committee is the 'committee alone' of `weaklab evaluate`, which divides the records otherwise."
+    ]
     if np.isnan(figures[END]["accuracy"]):
         there = counted(n, "random answer")
         notes = [f"The accuracy is not known yet: there are {there}; get more with {random_answers()}"]

@@ -11,13 +11,25 @@ from weaklab.core.errors import WeaklabError, is_whole
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import counted
 from weaklab.evaluation import steps
-from weaklab.evaluation.steps import LABEL_SECONDS, RULE_SECONDS, Disagreement, Disagreements, NextSteps, Step, ranked
+from weaklab.evaluation.audit import enough
+from weaklab.evaluation.steps import (
+    LABEL_SECONDS,
+    LEAST_GAIN,
+    RULE_SECONDS,
+    Disagreement,
+    Disagreements,
+    NextSteps,
+    Step,
+    ranked,
+)
+from weaklab.project.quality import given_answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from weaklab.evaluation.audit import Estimate
     from weaklab.evaluation.disagreement import Group, Opinions
     from weaklab.project.workspace import Workspace
     from weaklab.rules import Repair, Rule
@@ -42,6 +54,8 @@ HELD = 0.2
 WRITTEN_PRECISION, WRITTEN_SHARE = 0.8, 0.5
 """A labeling function that a person writes for a cluster is expected to be right on this share of its votes, and to
 vote on this share of the cluster."""
+LEAST_OF_CLASS, WANTED_OF_CLASS = 10, 20
+"""With fewer random answers for each label, more are asked for: so many that equally frequent labels have ten each."""
 OF_A_KIND, ALIKE_KINDS = 2, frozenset({steps.RULE, steps.WRITE})
 """At most so many steps of one kind are among the next ones, and one rule: the next rule often does the same work."""
 
@@ -92,7 +106,9 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     """Return what a person should do next: the steps with the largest expected gain for a minute of their time.
 
     They are those of :meth:`disagreements`, the best proposed rules, and labels of the records that the scheduler
-    picks; at most two are of one kind, and one is a rule. ``weaklab next`` prints them.
+    picks; at most two are of one kind, and one is a rule. ``weaklab next`` prints them. Before the first answer the
+    first step is to give some. Where there are fewer than ten random answers for each label, the last one is to give
+    more, which shows how good the labels are.
 
     All gains are shares of right labels. That of labels follows a typical learning curve where the scheduler picks;
     where the records have one reason it is the expected value of sample information, at least half of that curve, see
@@ -126,11 +142,18 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     found = advice.disagreements(10**9)
     every = ranked([*advice.scheduled(), *(each.step for each in found), *map(advice.accept, advice.rules)])
     chosen: list[Step] = []
+    if not advice.given:  # what would help is not known before the first answers
+        every = [*advice.scheduled(), *(step for step in every if step.kind != steps.LABEL)]
     for step in every:
+        if step.kind in (steps.REPAIR, steps.RETIRE) and step.gain < LEAST_GAIN:
+            continue
         allowed = 1 if step.kind in ALIKE_KINDS else OF_A_KIND
         if sum(step.kind == other.kind for other in chosen) < allowed and len(chosen) < most:
             chosen.append(step)
-    return NextSteps(name, len(work.rows), labels, len(work.committee), advice.expected_error, chosen, found)
+    audit = advice.audit() if most > 1 else []
+    chosen = [*chosen[: most - len(audit)], *audit]
+    counts = len(work.rows), labels, len(work.committee)
+    return NextSteps(name, *counts, advice.expected_error, chosen, found, advice.accuracy())
 
 
 def _check(most: int) -> None:
@@ -173,6 +196,7 @@ class _Advice:
         work.finish_encoding()
         self.work = work
         self.said = opinions_now(work)
+        self.n_random = int(given_answers(work).at_random.sum())
         self.doubt = np.where(self.said.open, 1 - self.said.P.max(axis=1), 0.0)
         self.expected_error, self.given = float(self.doubt.mean()), int((~self.said.open).sum())
         # where no label speaks for a change, a label is the better step
@@ -249,6 +273,26 @@ class _Advice:
         says, command = f"Label {counted(n, 'record')}", _command(self.work, "label", f"-n {n}")
         return [Step(steps.LABEL, says, gain, n * LABEL_SECONDS, why, command)]
 
+    def accuracy(self) -> Estimate | None:
+        """Return the measured accuracy of the labels as exported; None where too few random answers tell."""
+        from weaklab.project.label_quality import label_quality
+
+        if not enough(self.n_random, 0.0 if self.said.open.any() else float("inf")):
+            return None
+        found = label_quality(self.work).accuracy
+        return found if found.known else None
+
+    def audit(self) -> list[Step]:
+        """Return the step to label random records, where those that are there say too little of each label."""
+        k, n_open = len(self.work.label_names), int(self.said.open.sum())
+        n = min(WANTED_OF_CLASS * k - self.n_random, n_open)
+        if not self.given or not n_open or self.n_random >= LEAST_OF_CLASS * k:
+            return []
+        why = f"{counted(self.n_random, 'random answer')} cannot show how good each of {k} labels is."
+        command = _command(self.work, "label", f"--strategy random -n {n}")
+        says = f"Label {counted(n, 'record')} drawn at random"
+        return [Step(steps.AUDIT, says, 0.0, n * LABEL_SECONDS, why, command)]
+
     def _label(self, rows: NDArray[np.int64], reason: str) -> Step:
         """Return the step to label records spread evenly over a group, so that they speak for it."""
         from weaklab.evaluation.gains import TAUGHT, gain_of_group, gain_of_labels
@@ -320,11 +364,22 @@ class _Advice:
     def _write(self, rows: NDArray[np.int64], count: int, words: tuple[str, ...]) -> Step:
         better = max(WRITTEN_PRECISION - float(self.said.P[rows].max(axis=1).mean()), 0.0)
         gain = better * WRITTEN_SHARE * count / len(self.said.P)
-        about = f" with words such as {', '.join(words)}" if words else ""
+        about = f" with words such as {', '.join(words)}" if words else self._condition()
         says = f"Write a labeling function for {counted(count, 'record')}{about}"
         return Step(
             steps.WRITE, says, gain, RULE_SECONDS, "Nobody votes on them.", "", self._ids(self._unsure(rows, EXAMPLES))
         )
+
+    def _condition(self) -> str:
+        """Return an example of a condition, where records have no text and a column of numbers."""
+        import pyarrow.types as types
+
+        roles, fields = self.work.corpus.roles, self.work.corpus.take(np.zeros(1, dtype=np.int64)).schema
+        numbers = [f.name for f in fields if types.is_integer(f.type) or types.is_floating(f.type)]
+        names = [name for name in numbers if name not in (roles.id, roles.gold)]
+        if roles.text or not names:
+            return ""
+        return f", such as where({self.work.label_names[0]!r}, col({names[0]!r}) > NUMBER)"
 
     def _fitting(self, rows: NDArray[np.int64]) -> list[Step]:
         """Return the steps to accept the rules that hold for a part of a cluster."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from weaklab.core.errors import HeuristicError, ProjectError, WeaklabError, did_you_mean
 from weaklab.core.labels import ABSTAIN
+from weaklab.evaluation.steps import LEAST_GAIN
 from weaklab.project.rule_changes import put_text, remember
 from weaklab.project.rules import evidence, looked_at, must_run_code, new_file_of, written
 
@@ -40,7 +41,7 @@ def propose_repairs(work: Workspace, /, name: str | None = None, most: int = 10)
     Parameters
     ----------
     name : of one heuristic, by default those that manual labels contradict or the committee doubts, the eight with most
-        wrong votes by its estimate
+        wrong votes by its estimate; then repairs that would bring about nothing are left out
     most : number of repairs
 
     Raises
@@ -80,6 +81,8 @@ def propose_repairs(work: Workspace, /, name: str | None = None, most: int = 10)
             table, work.label_names, part, member, most=most if name is not None else MOST_EACH, records=n
         )
         found += [_placed(work, member, repair, _is_single(known, member)) for repair in each]
+    if name is None:
+        found = [repair for repair in found if repair.gain >= LEAST_GAIN]
     found.sort(key=lambda repair: -(repair.gain + repair.gain_low))
     return Repairs(found[:most])
 
