@@ -307,7 +307,7 @@ def test_the_model_says_which_kind_it_chose_and_why():
     assert "mistakes do not depend on the class" in why
     assert "20 manual labels" in why
     rules = np.column_stack([np.where(rng.random(200) < 0.2, j % 2, -1) for j in range(4)])
-    assert "4 members that vote one class each" in CommitteeModel().fit(rules).why
+    assert "4 members, each votes for one class only" in CommitteeModel().fit(rules).why
     assert "too few" in CommitteeModel().fit(L[:, :2]).why
 
 

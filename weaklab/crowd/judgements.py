@@ -61,7 +61,7 @@ def judgement_columns(
         if given[role] is None:
             option = "annotator" if role == "worker" else role
             raise WeaklabError(
-                f"no column is called {some_of(telling, 3)} or the like; the columns are {some_of(names, 12)}: name "
+                f"no column is called {', '.join(telling[:3])} or the like; the columns are {some_of(names, 12)}: name "
                 f"the one of the {role}s with {role}= (--{option})"
             )
     return JudgementColumns(**{role: str(name) for role, name in given.items()})
