@@ -172,6 +172,8 @@ def test_next_says_what_random_answers_measure_and_asks_for_more_where_they_are_
         assert before.steps[0].command.endswith("-n 12")
         assert [step.kind for step in before.steps].count("label") == 1
         assert "wrong" not in before.title
+        assert {step.gain for step in before.steps} == {0.0}
+        assert "points" not in repr(before)
         project.label_many(
             [(ask, "spam" if "win" in ask.text else "ham") for ask in project.ask(12, strategy="random")]
         )

@@ -32,7 +32,7 @@ class Step:
     kind : ``label``, ``settle``, ``rule`` (accept a proposed rule), ``repair``, ``retire``, ``write`` (a labeling
         function, by hand), or ``audit`` (label random records, which show how good the labels are)
     says : what to do, one line
-    gain : by how much the share of right labels is expected to grow
+    gain : by how much the share of right labels is expected to grow; 0 where it is not known
     seconds : of a person's time
     why : why it helps, one line
     command : that does it; "" where it takes more than one
@@ -64,7 +64,9 @@ class Step:
         points = f"{100 * self.gain:+.1f}" if self.gain >= LEAST_GAIN else "under 0.1"
         minutes = self.seconds / 60
         time = f"{minutes:.0f} min" if minutes >= 1 else f"{self.seconds:.0f} s"
-        return f"measures the labels in {time}" if self.kind == AUDIT else f"{points} points in {time}"
+        if self.kind == AUDIT:
+            return f"measures the labels in {time}"
+        return f"{points} points in {time}" if self.gain else f"not known, in {time}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as JSON values."""

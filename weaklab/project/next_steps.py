@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,7 +144,8 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     every = ranked([*advice.scheduled(), *(each.step for each in found), *map(advice.accept, advice.rules)])
     chosen: list[Step] = []
     if not advice.given:  # what would help is not known before the first answers
-        every = [*advice.scheduled(), *(step for step in every if step.kind != steps.LABEL)]
+        opening = [*advice.scheduled(), *(step for step in every if step.kind != steps.LABEL)]
+        every = [replace(step, gain=0.0) for step in opening]
     for step in every:
         if step.kind in (steps.REPAIR, steps.RETIRE) and step.gain < LEAST_GAIN:
             continue
