@@ -2,18 +2,54 @@
 
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import weaklab
 from weaklab.checks import checks_of
 from weaklab.core.errors import WeaklabError
-from weaklab.exchange.tools import FORMATS, format_of
+from weaklab.exchange.tools import FORMATS, Answer, Hints, Labeled, format_of
 
 
 @pytest.mark.parametrize("check", checks_of("format"))
 @pytest.mark.parametrize("name", FORMATS.names())
 def test_every_format(check, name):
     check(format_of(name))
+
+
+LABELS = st.sampled_from(["ham", "not spam, #", "\u6f22"])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(st.tuples(TEXTS, st.none() | LABELS, st.none() | st.integers(-(2**63), 2**63 - 1)), max_size=6))
+@pytest.mark.parametrize("name", [name for name in FORMATS.names() if not FORMATS[name].one_line])
+def test_any_text_comes_back(name, records, tmp_path):
+    """Texts, ids, numbers beside the text and labels, of any Unicode characters, in every format that has ids."""
+    texts, labels, numbers = (
+        pa.array(list(column), kind)
+        for column, kind in zip(
+            zip(*records, strict=True) if records else ([], [], []),
+            (pa.large_string(), pa.large_string(), pa.int64()),
+            strict=True,
+        )
+    )
+    answers = {row: [Answer("label", label)] for row, (_, label, _) in enumerate(records) if label is not None}
+    labeled = Labeled(
+        ids=pa.array([f"id{row}" for row in range(len(records))], pa.large_string()), text=texts,
+        columns={"n": numbers}, label=labels, score=pa.array([0.5] * len(records), pa.float64()),
+        labels=("ham", "not spam, #", "\u6f22"), answers=answers,
+    )  # fmt: skip
+    path = tmp_path / f"out{FORMATS[name].endings[0]}"
+    format_of(name).write(labeled, path)
+    found = list(format_of(name).read(path, Hints(labels=labeled.labels)))
+    given = [each.gold or next((a.value for a in each.answers if a.kind == "label"), None) for each in found]
+    assert [(each.text, label) for each, label in zip(found, given, strict=True)] == [record[:2] for record in records]
+    if name != "snorkel":
+        assert [each.columns.get("n") for each in found] == [number for _, _, number in records]
 
 
 def project(tmp_path, labels=("ham", "spam"), name="p"):
@@ -279,3 +315,109 @@ def test_options_that_do_not_fit_a_format_are_refused(tmp_path):
         with pytest.raises(WeaklabError, match=message):
             held.export(tmp_path / "out.jsonl", **arguments)
     assert not (tmp_path / "out.jsonl").exists()
+
+
+RECORDS = [
+    {
+        "id": "a",
+        "fields": {"text": "win", "extra": {"deep": 1}},
+        "metadata": {"lang": "en"},
+        "suggestions": {"sentiment": {"value": "ham", "score": 0.4, "agent": "model"}},
+        "responses": {
+            "sentiment": [
+                {"value": "spam", "user_id": "11111111-1111-1111-1111-111111111111"},
+                {"value": "ham", "user_id": "22222222-2222-2222-2222-222222222222", "status": "draft"},
+            ],
+            "why": [{"value": "a prize", "user_id": "11111111-1111-1111-1111-111111111111"}],
+        },
+        "vectors": {"v": [0.1, 0.2]},
+        "_server_id": "x",
+    }
+]
+
+
+def test_argilla_keeps_what_weaklab_does_not_use(tmp_path):
+    held = project(tmp_path)
+    receipt = held.add_records(written(tmp_path / "in.json", RECORDS), quiet=True)
+    assert receipt.notes[0].startswith("read as Argilla JSON, recognised by its fields")
+    assert [each[:3] for each in said(held)] == [("label", "a", "spam"), ("note", "a", {"draft": "ham"})]
+    held.export(tmp_path / "out.json", to="argilla")
+    [back], [record] = read_back(tmp_path / "out.json"), RECORDS
+    assert back == record
+    held.label("a", "ham", annotator="Ann")
+    held.export(tmp_path / "out.json", to="argilla")
+    other = project(tmp_path, name="q")
+    other.add_records(tmp_path / "out.json", quiet=True)
+    assert ("label", "a", "ham", "Ann") in said(other)
+
+
+def test_argilla_rows_of_a_data_set_have_states(tmp_path):
+    row = {"id": "a", "text": "win", "_server_id": "x",
+           "label.responses": ["spam", "ham", "spam"], "label.responses.users": ["1", "2", "3"],
+           "label.responses.status": ["submitted", "discarded", "draft"]}  # fmt: skip
+    held = project(tmp_path)
+    held.add_records(written(tmp_path / "in.jsonl", [row]), format="argilla", quiet=True)
+    assert said(held) == [
+        ("label", "a", "spam", "1"), ("skip", "a", None, "2"), ("note", "a", {"draft": "spam"}, "3"),
+    ]  # fmt: skip
+
+
+def test_votes_and_gold_labels_go_out_for_wrench_and_snorkel(tmp_path):
+    held = project(tmp_path)
+    rows = [{"id": "a", "text": "win", "y": "spam"}, {"id": "b", "text": "lunch", "y": None}]
+    held.add_records(rows, gold="y", quiet=True)
+    held.add(weaklab.keywords("spam", ["win"], name="prizes"))
+    held.label("b", "ham")
+    held.export(tmp_path / "train.json", to="wrench")
+    assert read_back(tmp_path / "train.json")["0"] == {
+        "label": 1, "weak_labels": [1], "data": {"text": "win", "id": "a"},
+    }  # fmt: skip
+    held.export(tmp_path / "L.npz", to="snorkel")
+    with np.load(tmp_path / "L.npz") as file:
+        assert (file["L"].tolist(), file["Y"].tolist(), file["lfs"].tolist()) == ([[1], [-1]], [1, 0], ["prizes"])
+    for name in ("train.json", "L.npz"):
+        other = project(tmp_path, name=name.replace(".", ""))
+        receipt = other.add_records(tmp_path / name, quiet=True)
+        assert (other.corpus.gold(), other.manual_labels()) == (["spam", "ham"], {})
+        assert receipt.gold == {"ham": 1, "spam": 1}
+        votes = other.corpus.column("prizes" if name == "L.npz" else "lf_0")
+        assert votes.to_pylist() == ["spam", None]
+
+
+def test_hugging_face_files_have_classes(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    held = project(tmp_path)
+    held.add_records([{"id": "a", "text": "win"}, {"id": "b", "text": "lunch"}], quiet=True)
+    held.add(weaklab.keywords("spam", ["win"]))
+    held.label("b", "ham")
+    held.export(tmp_path / "out.parquet", to="hugging-face")
+    data = datasets.Dataset.from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path))
+    assert [data.features["label"].int2str(code) for code in data["label"]] == ["spam", "ham"]
+    data.to_parquet(tmp_path / "back.parquet")
+    other = project(tmp_path, name="q")
+    other.add_records(tmp_path / "back.parquet", format="hugging-face", quiet=True)
+    assert other.manual_labels() == {"b": "ham"}
+
+
+def test_lines_and_folders_of_text(tmp_path):
+    names = ["no spam", "spam"]
+    held = project(tmp_path, names)
+    held.add_records(
+        [{"id": i, "text": text} for i, text in enumerate(["win\na __label__prize", "lunch", "?"])], quiet=True
+    )
+    held.label("0", "spam")
+    held.label("1", "no spam")
+    for name, path in [("fasttext", tmp_path / "out.txt"), ("text-folder", tmp_path / "out")]:
+        with pytest.warns(weaklab.WeaklabWarning, match="were? changed|was changed"):
+            held.export(path, to=name, min_confidence=0.9)
+        other = project(tmp_path, names, name)
+        other.add_records(path, format=name, quiet=True)
+        assert sorted(other.manual_labels().values()) == names
+        assert len(other) == 3
+    assert (tmp_path / "out.txt").read_text() == "__label__spam win a label__prize\n__label__no%20spam lunch\n?\n"
+    assert {each.name for each in (tmp_path / "out").iterdir()} == {"no spam.txt", "spam.txt", "dataset.txt"}
+    written = tmp_path / "theirs.txt"
+    written.write_text("__label__no_spam lunch\n__label__spam __label__no_spam both\n")
+    receipt = project(tmp_path, names, "r").add_records(written, quiet=True)
+    assert "read as fastText lines, recognised by its fields" in receipt.notes[0]
+    assert receipt.labels == {"no spam": 1}

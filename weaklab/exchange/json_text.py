@@ -119,27 +119,32 @@ def json_object(fields: Mapping[str, Part | Sequence[Part]]) -> list[Part]:
 
     Parameters
     ----------
-    fields : name -> JSON text, the same for all records or one for each, or pieces of it. A field is left out of the
-        records where it is null; that is for single columns, not for pieces, and not for the first field
+    fields : name -> JSON text, the same for all records or one for each, or pieces of it. A single column is left out
+        of the records where it is null, and stands behind the others
 
     Examples
     --------
     >>> import pyarrow as pa
     >>> fields = {"text": json_texts(pa.array(["a", "b"])), "n": json_texts(pa.array([1, None])), "k": constant([])}
     >>> joined(json_object(fields)).to_pylist()
-    ['{"text":"a","n":1,"k":[]}', '{"text":"b","k":[]}']
+    ['{"text":"a","k":[],"n":1}', '{"text":"b","k":[]}']
     """
+    parts: list[Part] = []
+    optional: list[pa.Array] = []
+    for name, value in fields.items():
+        head = f"{constant(name)}:"
+        if not isinstance(value, (str, Sequence)) and value.null_count:
+            optional.append(joined([f",{head}", value]))
+        else:
+            parts += [",", head, *([value] if isinstance(value, str) or not isinstance(value, Sequence) else value)]
+    return ["{", *parts[1:], *_optional(optional, after=bool(parts)), "}"]
+
+
+def _optional(texts: Sequence[pa.Array], after: bool) -> list[Part]:
+    """Return fields that some records do not have, each with a comma before it unless nothing stands before them."""
     import pyarrow.compute as pc
 
-    parts: list[Part] = []
-    for name, value in fields.items():
-        head = f"{',' if parts else '{'}{constant(name)}:"
-        if isinstance(value, str):
-            parts.append(head + value)
-        elif isinstance(value, Sequence):
-            parts += [head, *value]
-        elif value.null_count:
-            parts.append(pc.coalesce(joined([head, value]), ""))
-        else:
-            parts += [head, value]
-    return [*parts, "}"] if parts else ["{}"]
+    found = [pc.coalesce(each, "") for each in texts]
+    if after or not found:
+        return list(found)
+    return [pc.replace_substring_regex(joined(found), "^,", "")]

@@ -70,7 +70,7 @@ def parquet_rows(paths: Sequence[Path]) -> ParquetRows:
     schema, per_row = None, 1
     names: list[dict[str, tuple[str, ...]]] = []
     for path in paths:
-        with _parquet_file(path) as file:
+        with parquet_file(path) as file:
             names.append(class_names_of(file.schema_arrow))
             found = file.schema_arrow.remove_metadata()
             check_names(found.names, str(path))
@@ -101,7 +101,7 @@ def _read_groups(found: ParquetRows, start: int = 0) -> Iterator[pa.RecordBatch]
                 start -= rows
         if not wanted:
             continue
-        with _parquet_file(path) as file:
+        with parquet_file(path) as file:
             for batch in _batches_of_groups(file, path, wanted, found.batch_rows):
                 skipped, start = min(start, batch.num_rows), max(0, start - batch.num_rows)
                 if skipped < batch.num_rows:
@@ -144,7 +144,8 @@ def _is_whole(file: Any, group: int) -> bool:
 
 
 @contextlib.contextmanager
-def _parquet_file(path: Path) -> Iterator[Any]:
+def parquet_file(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; a CorpusError names it where it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 TABLE = "table"
 """What ``format`` says of a file that is to be read as a table, whatever its fields look like."""
+GOLD = "gold"
+"""The column of gold labels that come in a file of another tool."""
 FIELDS = "fields"
 """Key of a note that keeps what another tool wrote about a record and weaklab does not use."""
 
@@ -148,7 +150,8 @@ class ToolFile:
         source = Source(str(self.path), lambda source: batches_of_rows(source, rows), in_memory=True)
         text = [self.text_name] if any(texts) else []
         has_ids = self.examples[0].id is not None
-        self.corpus = Corpus(source, text=text, id=self.hints.id if has_ids else None)
+        gold = GOLD if any(each.gold is not None for each in self.examples) else None
+        self.corpus = Corpus(source, text=text, id=self.hints.id if has_ids else None, gold=gold)
 
     @property
     def text_name(self) -> str:
@@ -159,7 +162,8 @@ class ToolFile:
     def _row(self, example: Example) -> dict[str, Any]:
         own = {} if example.id is None else {self.hints.id: example.id}
         text = {} if example.text is None else {self.text_name: example.text}
-        return own | text | {name: value for name, value in example.columns.items() if name not in (own | text)}
+        gold = {} if example.gold is None else {GOLD: example.gold}
+        return {**own, **text, **example.columns, **own, **text, **gold}
 
     def _read(self, example: Example, reader: LabelReader) -> Example:
         """Read the labels of a record; count what people said."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weaklab.core.errors import CorpusError, WeaklabError
 from weaklab.core.registry import Registry
 from weaklab.exchange.json_text import json_texts
-from weaklab.exchange.text_streams import lines, suffix
+from weaklab.exchange.text_streams import head_of, lines, suffix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +71,7 @@ class Example:
     columns : what else heuristics may read: name -> a text, number or truth value
     answers : what people said
     rest : what weaklab does not use, so that it can be written back
+    gold : the truth, where the file knows it; for measuring only
     """
 
     place: str
@@ -79,6 +80,7 @@ class Example:
     columns: Mapping[str, Any] = field(default_factory=dict)
     answers: Sequence[Answer] = ()
     rest: Mapping[str, Any] = field(default_factory=dict)
+    gold: str | None = None
 
 
 class Hints(NamedTuple):
@@ -104,8 +106,7 @@ class Head:
             if self.kind in (".jsonl", ".ndjson"):
                 return [json.loads(line) for line in self.lines]
             if self.kind == ".json":
-                found = json.loads(self.path.read_bytes())
-                return found[:_LOOKED_AT] if isinstance(found, list) else [found]
+                return _first_records(head_of(self.path, 1 << 20).decode("utf-8", "ignore").lstrip("\ufeff \t\r\n"))
         except (ValueError, OSError, RecursionError):
             pass
         return []
@@ -129,6 +130,23 @@ class Head:
         return bool(self.records) and all(
             isinstance(record, dict) and all(name in record for name in names) for record in self.records
         )
+
+
+def _first_records(text: str) -> list[Any]:
+    """Return the first values of a JSON array, or an object with the first field alone, of text that may be cut."""
+    decoder = json.JSONDecoder()
+    if text.startswith("["):
+        found: list[Any] = []
+        place = 1
+        while len(found) < _LOOKED_AT and (begin := re.compile(r"[\s,]*(?=\{)").match(text, place)):
+            try:
+                record, place = decoder.raw_decode(text, begin.end())
+            except ValueError:
+                break
+            found.append(record)
+        return found
+    key = re.match(r'\{\s*("(?:[^"\\]|\\.)*")\s*:\s*', text)
+    return [{json.loads(key[1]): decoder.raw_decode(text, key.end())[0]}] if key else []
 
 
 class Format:
@@ -159,7 +177,7 @@ class Format:
     @staticmethod
     def on_one_line(text: str) -> str:
         """Return a text as it is written where :attr:`one_line`: line breaks are spaces."""
-        return " ".join(re.split(r"[\r\n]+", text)).strip()
+        return re.sub(r"[\r\n]+", " ", text).strip("\ufeff \t\r\n\v\f").strip()
 
     def recognises(self, head: Head) -> bool:
         """Whether a file is plainly of this format, and can be of no other."""
@@ -286,6 +304,10 @@ class LabeledBatch:
         """The texts as JSON texts; a missing one is empty."""
         assert self.text is not None
         return json_texts(self.text.fill_null(""))
+
+    def json_ids(self) -> pa.Array:
+        """The ids as JSON texts."""
+        return json_texts(self.ids)
 
     def codes(self, voter: Voter) -> NDArray[np.integer[Any]]:
         """The votes of a member on these rows."""

@@ -12,7 +12,7 @@ from weaklab.core.errors import CorpusError
 from weaklab.core.files import replacing
 from weaklab.exchange.json_files import json_object, json_records
 from weaklab.exchange.json_text import joined, json_texts
-from weaklab.exchange.text_streams import lines, short
+from weaklab.exchange.text_streams import head_of, lines, short, suffix
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,9 +33,22 @@ def json_lines(path: Path, hints: Hints) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def json_array(path: Path, hints: Hints) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for the objects of a file that is one JSON array, or JSON Lines."""
-    found = json_records(path, hints.encoding)
-    yield from json_lines(path, hints) if found is None else ((place, dict(record)) for place, record in found)
+    """Yield (place, object) for the objects of a file that is one JSON array, one object, or JSON Lines."""
+    if suffix(path) in (".jsonl", ".ndjson"):
+        yield from json_lines(path, hints)
+    elif head_of(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        yield from _one_or_lines(path, hints)
+    else:
+        yield from ((place, dict(record)) for place, record in json_records(path, hints.encoding) or ())
+
+
+def _one_or_lines(path: Path, hints: Hints) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        found = json_object(path.read_text(hints.encoding), str(path), checks_keys=True)
+    except (CorpusError, UnicodeError):
+        yield from json_lines(path, hints)
+    else:
+        yield f"{path}, record 0", dict(found)
 
 
 def refuse(place: str, what: str) -> NoReturn:
@@ -138,16 +151,16 @@ class JsonOut:
         if self._array:
             whole = joined([",\n", texts])
             first, self._first = self._first, False
-            self._stream.write(_data(whole)[2 if first else 0 :])
+            self._stream.write(data_of(whole)[2 if first else 0 :])
         else:
-            self._stream.write(_data(joined([texts, "\n"])))
+            self._stream.write(data_of(joined([texts, "\n"])))
 
 
 def _opened(path: Path, stack: contextlib.ExitStack) -> Any:
     return open(stack.enter_context(replacing(path)), "wb")
 
 
-def _data(texts: pa.Array) -> memoryview:
+def data_of(texts: pa.Array) -> memoryview:
     """Return the bytes of all texts, one behind the other."""
     import numpy as np
 
