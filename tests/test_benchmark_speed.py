@@ -18,6 +18,7 @@ WANTED = {
     "label_model_1e6x50_dense",
     "turn_nb_1e5",
     "turn_lr_1e5",
+    "turn_dense_1e5",
     "scaling_lfs",
     "label_model_1e5x10",
     "end_to_end_1e6",

@@ -186,6 +186,18 @@ def test_logistic_regression_finds_the_optimum_of_scikit_learn_in_the_model_and_
         np.testing.assert_allclose(P / P.sum(axis=1, keepdims=True), part.predict_proba(X[:n][inside]), atol=1e-4)
 
 
+@pytest.mark.parametrize(("n", "d", "k"), [(40, 100, 2), (40, 100, 3), (120, 20, 2)])
+def test_logistic_regression_says_the_same_of_a_dense_and_a_sparse_matrix(n, d, k):
+    rng = np.random.default_rng(0)
+    X, y, fold = rng.normal(size=(n, d)), rng.integers(0, k, n), np.arange(n) % 5
+    X[:, 3] = 0
+    dense, other = LogisticRegression(), LogisticRegression()
+    Z, other_Z = (m.fit_out_of_fold(A, y, np.ones(n), fold) for m, A in ((dense, X), (other, sparse.csr_array(X))))
+    np.testing.assert_allclose(Z, other_Z, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(dense.coef_, other.coef_, rtol=1e-12, atol=1e-12)
+    assert not dense.coef_[:, 3].any()
+
+
 def test_columns_that_no_labeled_record_holds_have_no_coefficient():
     X, y = texts(30, 2)
     unseen = np.flatnonzero(np.asarray(X.sum(axis=0)).ravel() == 0)

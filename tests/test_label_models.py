@@ -105,7 +105,7 @@ def test_the_evidence_for_corrections_has_the_whole_determinant():
         S = rng.normal(size=(n, k))
         penalties = Penalties(2.0, 1.0, 6.0, 3.0, np.zeros(0), np.zeros(0))
         rows = LabeledRows(L, y, S, np.zeros(k), (), {}, np.ones(m), penalties)
-        x = rows._minimum(3.0, np.zeros(rows._ends[4]))
+        x = rows._minima([3.0], np.zeros(rows._ends[4]))[0]
         penalty, P, H = rows._penalty(3.0), rows._proba(x), np.diag(rows._penalty(3.0))
         slopes = rows._columns * np.r_[np.exp(x[:1]), np.ones(len(x) - 1)]
         for B, p in zip(slopes, P, strict=True):
@@ -113,6 +113,9 @@ def test_the_evidence_for_corrections_has_the_whole_determinant():
         expected = np.linalg.slogdet(H)[1] - np.log(penalty).sum()
         np.testing.assert_allclose(rows._log_volume(P, x, penalty), expected, rtol=1e-9)
         assert rows._log_volume_of_each(P, x, penalty) > 0
+        # few unknowns take another way to the same number
+        evidence = -0.5 * expected - rows._value(P, x, penalty)
+        np.testing.assert_allclose(rows._log_evidence(x[None], [3.0]), [evidence], rtol=1e-9)
 
 
 def test_a_member_with_scores_is_not_counted_twice():

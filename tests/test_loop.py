@@ -707,6 +707,17 @@ def test_no_embedding_of_all_records_is_made_by_the_default_strategy_after_the_c
     np.testing.assert_array_equal(loop.views.E(), unit_rows(wide[:, :64]))
 
 
+def test_what_a_state_was_trained_on_stays_and_a_label_that_is_taken_back_can_be_asked_for():
+    loop = Loop(AXES, ["a", "b"], classifiers=["logistic_regression"])
+    loop.label(np.arange(len(AXES)), np.arange(len(AXES)) % 2)
+    assert loop.ask(1) == []
+    before = loop.state
+    loop.label([3], [-1])
+    assert before.y[3] == 1
+    assert loop.state.y[3] == -1
+    assert [pick.row for pick in loop.ask(5)] == [3]
+
+
 def test_the_classifier_of_a_loop_suits_its_features():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))

@@ -8,7 +8,7 @@ import weaklab.label_models.corrections as corrections
 from weaklab.core.rows import softmax
 from weaklab.core.votes import Votes
 from weaklab.label_models import CommitteeModel
-from weaklab.label_models.newton import newton
+from weaklab.label_models.newton import Likelihood, newton
 
 
 def problem(seed, n=60, k=3, p=6, q=2):
@@ -33,21 +33,24 @@ def test_newton_reaches_the_optimum_of_a_gradient_search(seed, k):
     given = problem(seed, k=k)
     bounds = [(-3, 3)] * 2 + [(None, None)] * 4
     other = minimize(loss, np.zeros(6), given, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8})
-    found = newton(*given, limit=3.0)
-    assert loss(found, *given) <= other.fun + 1e-9
-    assert np.allclose(found, other.x, atol=1e-3)
+    found, alone = newton(Likelihood(*given[:4]), np.array([100 * given[4], given[4]]), limit=3.0), given[4][None]
+    assert loss(found[1], *given) <= other.fun + 1e-9
+    assert np.allclose(found[1], other.x, atol=1e-3)
+    # problems that are solved together say what each says alone
+    np.testing.assert_allclose(found[1], newton(Likelihood(*given[:4]), alone, limit=3.0)[0], rtol=1e-12, atol=1e-14)
 
 
 def test_a_weight_stops_at_its_limit():
     B = np.zeros((40, 2, 1))
     B[:, 1, 0] = 0.01
-    found = newton(B, np.ones(40, dtype=int), np.zeros(2), np.ones(1), np.full(1, 1e-6), limit=3.0)
-    assert found.tolist() == [3.0]
+    found = newton(Likelihood(B, np.ones(40, dtype=int), np.zeros(2), np.ones(1)), np.full((1, 1), 1e-6), limit=3.0)
+    assert found.tolist() == [[3.0]]
 
 
 def test_missing_convergence_is_reported(monkeypatch):
     monkeypatch.setattr("weaklab.label_models.newton.MOST_STEPS", 1)
-    assert newton(*problem(0), limit=3.0) is None
+    *given, penalty = problem(0)
+    assert np.isnan(newton(Likelihood(*given), penalty[None], limit=3.0)).all()
 
 
 @pytest.mark.parametrize("k", [2, 4])

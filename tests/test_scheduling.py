@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import weaklab.strategies.base as strategies_base
+import weaklab.strategies.kernels  # noqa: F401 - so that draws can be compiled
 from weaklab.core.errors import WeaklabError
 from weaklab.scheduling.scheduler import Pool, Scheduler, ranks, text_vectors
 from weaklab.strategies import (
@@ -273,12 +275,20 @@ def test_the_highest_rows_are_those_of_a_sort(seed, size, n, levels, share):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([1, 70, 5_000, 40_000]), st.integers(0, 200), st.floats(0.01, 1))
-def test_the_lowest_drawn_are_those_of_a_sort(seed, size, n, share):
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([1, 70, 5_000, 40_000]),
+    st.integers(0, 200),
+    st.floats(0.01, 1),
+    st.booleans(),
+)
+def test_the_lowest_drawn_are_those_of_a_sort(seed, size, n, share, compiled):
     rng = np.random.default_rng(seed)
     keys, eligible = rng.integers(0, 2**63, size).astype(np.uint64), rng.random(size) < share
     order = np.argsort(uniform(keys, seed))
-    assert lowest_drawn(keys, seed, eligible, n).tolist() == order[eligible[order]][:n].tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strategies_base, "COMPILED", 0 if compiled else np.inf)
+        assert lowest_drawn(keys, seed, eligible, n).tolist() == order[eligible[order]][:n].tolist()
 
 
 def test_uniform_numbers_depend_on_their_key_alone():

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.speed.measure import CheckError, Time, beside, check_accuracy, noted, right, timed
 from benchmarks.speed.rows import row
-from benchmarks.turn import BATCH, CLASSIFIERS, LABELED, TURNS, planted, restore_old_names
+from benchmarks.turn import BATCH, CLASSIFIERS, LABELED, TURNS, planted, restore_old_names, vectors
 from weaklab.scheduling.scheduler import Scheduler
 from weaklab.simulation.loop import Loop
 
@@ -23,6 +23,8 @@ CHECKED, DRAWS = 10_000, 10
 """Accuracy after turns depends on which records were labeled first: it is compared over so many draws of them, on so
 many records."""
 patched = cache(restore_old_names)
+Pool = Callable[[int], tuple[Any, np.ndarray]]
+"""Makes the features and the truth of so many records."""
 
 
 def our_turns(
@@ -72,7 +74,7 @@ def first_labels(n: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).choice(n, min(LABELED, n // 2), replace=False)
 
 
-def compared(n: int, classifier: str) -> dict[str, float]:
+def compared(n: int, classifier: str, pool: Pool = planted) -> dict[str, float]:
     """Return on which share of the unlabeled records each is right after some turns, the mean over several draws of
     first labels.
 
@@ -91,7 +93,7 @@ def compared(n: int, classifier: str) -> dict[str, float]:
     CheckError
         weaklab's classifier is right less often than scikit-learn's, by more than two standard errors over the draws.
     """
-    X, truth = planted(n)
+    X, truth = pool(n)
     shares = np.zeros((4, DRAWS))
     for draw in range(DRAWS):
         first = first_labels(n, draw + 1)
@@ -112,11 +114,11 @@ def compared(n: int, classifier: str) -> dict[str, float]:
     return dict(zip(("weaklab", "classifier", "same_labels", "peer"), shares.mean(axis=1).tolist(), strict=True))
 
 
-def _beside(n: int, classifier: str) -> dict[str, Any]:
+def _beside(n: int, classifier: str, pool: Pool = planted) -> dict[str, Any]:
     warnings.simplefilter("ignore")
     patched()
-    shares = compared(min(n, CHECKED), classifier)
-    X, truth = planted(n)
+    shares = compared(min(n, CHECKED), classifier, pool)
+    X, truth = pool(n)
     first = first_labels(n)
     found = beside(
         our_turns(X, truth, classifier, first), their_turns(X, truth, classifier, first), MODAL, lambda *_: None, TURNS
@@ -142,6 +144,14 @@ def turn_nb_1e5(n: int) -> dict[str, Any]:
 def turn_lr_1e5(n: int) -> dict[str, Any]:
     """A turn with logistic regression."""
     return _beside(n, "logistic_regression")
+
+
+@row("turn_dense_1e5", n=100_000, quick=10_000, goal=2)
+def turn_dense_1e5(n: int) -> dict[str, Any]:
+    """A turn with logistic regression on 384 dense numbers a record, as of a sentence encoder; weaklab chooses the
+    penalty.
+    """
+    return _beside(n, "logistic_regression", vectors)
 
 
 def one_pass(X: Any) -> Callable[[], int]:

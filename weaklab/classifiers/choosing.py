@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaklab.classifiers.linear import LEAST_DENSE, LinearModel, LogisticRegression, inner_products
+from weaklab.classifiers.linear import LEAST_DENSE, LinearModel, LogisticRegression, TrainingRows, inner_products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Candidate = tuple[str, slice, float, NDArray[np.float64]]
+    Fits = dict[float, tuple[LogisticRegression, NDArray[np.float64]]]
 
 LEAST_LABELS = 50
 """With fewer labels, chance would choose."""
@@ -76,9 +77,13 @@ class ChosenLogisticRegression(LinearModel):
     ) -> NDArray[np.float64]:
         import numpy as np
 
-        columns, C = self._choice(X, y, weight, fold)
-        model = LogisticRegression(C)
-        Z = model.fit_out_of_fold(_of_columns(X, columns), y, weight, fold)
+        fits: Fits = {}
+        columns, C = self._choice(X, y, weight, fold, fits)
+        if C in fits and len(y) <= MOST_LABELS:
+            model, Z = fits[C]
+        else:
+            model = LogisticRegression(C)
+            Z = model.fit_out_of_fold(_of_columns(X, columns), y, weight, fold)
         self.classes_, self.intercept_ = model.classes_, model.intercept_
         self._n_columns, self._seen = X.shape[1], model._seen + (columns.start or 0)
         self._of_seen, self._of_others = model._of_seen, np.zeros(len(model.classes_))
@@ -104,12 +109,15 @@ class ChosenLogisticRegression(LinearModel):
             Z += words @ slope[:at]
         return np.asfortranarray(Z)
 
-    def _choice(self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64]) -> tuple[slice, float]:
+    def _choice(
+        self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64], fits: Fits
+    ) -> tuple[slice, float]:
+        """Return which columns are used, and C; ``fits`` gets what was fitted for the choice, by C."""
         d = X.shape[1]
         mixed = 0 < self.sentence < d
         rows = slice(0, MOST_MIXED if mixed else MOST_LABELS)
         given = X[rows], y[rows], weight[rows], fold[rows]
-        found = self._mixed_losses(*given) if mixed else self._penalty_losses(*given)
+        found = self._mixed_losses(*given) if mixed else self._penalty_losses(*given, fits)
         judged, first = given[3] >= 0, found[0]
         best, chosen = 0.0, first
         for candidate in found[1:] if judged.any() else ():
@@ -121,11 +129,14 @@ class ChosenLogisticRegression(LinearModel):
         return chosen[1], chosen[2]
 
     def _penalty_losses(
-        self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64]
+        self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64], fits: Fits
     ) -> list[Candidate]:
         """Return name, columns, C and the losses of the rows for each C; the first one needs no evidence."""
-        name, columns = SENTENCES if self.sentence else ALL, slice(0, X.shape[1])
-        return [(name, columns, C, self._losses(X, y, weight, fold, C)) for C in (FIRST_C, *OTHER_C)]
+        name, columns, prepared = SENTENCES if self.sentence else ALL, slice(0, X.shape[1]), TrainingRows(X)
+        for C in (FIRST_C, *OTHER_C):
+            model = LogisticRegression(C)
+            fits[C] = model, model.fit_prepared(prepared, y, weight, fold)
+        return [(name, columns, C, self._losses(model, Z, y)) for C, (model, Z) in fits.items()]
 
     def _mixed_losses(self, X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64]) -> list[Candidate]:
         """Return name, columns, C and the losses of the rows for words, sentences and both; both need no evidence."""
@@ -143,17 +154,13 @@ class ChosenLogisticRegression(LinearModel):
         ]
 
     @staticmethod
-    def _losses(
-        X: Any, y: NDArray[Any], weight: NDArray[Any], fold: NDArray[np.int64], C: float
-    ) -> NDArray[np.float64]:
+    def _losses(model: LogisticRegression, Z: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
         """Return the log loss of each row, out-of-fold, at the temperature that suits all rows best."""
         import numpy as np
 
         from weaklab.classifiers.calibration import finite
 
-        model = LogisticRegression(C)
-        Z = finite(model.fit_out_of_fold(X, y, weight, fold))
-        return _least_losses(Z, np.searchsorted(model.classes_, y), SCALES)
+        return _least_losses(finite(Z), np.searchsorted(model.classes_, y), SCALES)
 
 
 def _least_losses(Z: NDArray[Any], code: NDArray[np.int64], scales: Sequence[float]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from weaklab.core.errors import WeaklabError
@@ -116,8 +117,44 @@ def compact(X: Rows) -> tuple[Any, NDArray[np.int64]]:
     return sparse.csr_array((data, place[rows.indices], rows.indptr), shape=(rows.shape[0], len(seen))), seen
 
 
+class TrainingRows:
+    """Labeled rows, prepared once for several fits.
+
+    Attributes
+    ----------
+    rows : float64 (n, d_seen), the columns that are not all 0; dense where ``X`` is a dense matrix with few zeros, else
+        CSR
+    seen : int (d_seen,), their numbers
+    n_columns : d
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> prepared = TrainingRows(np.array([[1.0, 0.0], [2.0, 0.0]], dtype=np.float32))
+    >>> prepared.rows.tolist(), prepared.seen.tolist(), prepared.products.tolist()
+    ([[1.0], [2.0]], [0], [[1.0, 2.0], [2.0, 4.0]])
+    """
+
+    def __init__(self, X: Rows) -> None:
+        import numpy as np
+        from scipy import sparse
+
+        self.n_columns = X.shape[1]
+        if sparse.issparse(X) or np.count_nonzero(X) < DENSE_SHARE * np.size(X):
+            self.rows, self.seen = compact(X)
+            return
+        self.seen = np.flatnonzero(np.any(X, axis=0))
+        seen = X if len(self.seen) == self.n_columns else X[:, self.seen]
+        self.rows = np.ascontiguousarray(seen, dtype=np.float64)
+
+    @cached_property
+    def products(self) -> NDArray[np.float64]:
+        """The inner products of the rows: float64 (n, n)."""
+        return inner_products(self.rows)
+
+
 def inner_products(rows: Any) -> NDArray[np.float64]:
-    """Return the inner products of sparse rows (n, d): float64 (n, n).
+    """Return the inner products of rows (n, d), sparse or dense: float64 (n, n).
 
     Embeddings in a sparse matrix are multiplied as dense ones, which is a hundred times as fast.
 
@@ -127,6 +164,8 @@ def inner_products(rows: Any) -> NDArray[np.float64]:
     """
     import numpy as np
 
+    if isinstance(rows, np.ndarray):
+        return np.asarray(rows @ rows.T)
     n, d = rows.shape
     if d < LEAST_DENSE or rows.nnz < DENSE_SHARE * n * d:
         return np.asarray((rows @ rows.T).toarray(), dtype=np.float64)
@@ -224,11 +263,16 @@ class LogisticRegression(LinearModel):
         self.C, self.tol = C, tol
 
     def fit_out_of_fold(self, X: Rows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.fit_prepared(TrainingRows(X), y, weight, fold)
+
+    def fit_prepared(
+        self, prepared: TrainingRows, y: NDArray[Any], weight: Floats, fold: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """As :meth:`fit_out_of_fold`, for rows that are prepared for several fits."""
         import numpy as np
         from scipy.linalg import solve_triangular
 
-        rows, seen = compact(X)
-        n, d = len(y), X.shape[1]
+        rows, seen, n, d = prepared.rows, prepared.seen, len(y), prepared.n_columns
         self.classes_, code = np.unique(y, return_inverse=True)
         k = len(self.classes_)
         columns = 1 if k == 2 else k  # for two classes: the log-odds of the second against the first
@@ -237,9 +281,9 @@ class LogisticRegression(LinearModel):
         inside = weight[:, None] * (fold[:, None] != np.arange(folds))
         present = np.stack([inside[code == j].any(axis=0) for j in range(k)], axis=1)
         if k == 2 and n <= min(len(seen), self.MOST_DUAL):
-            return self._by_duals(rows, code, weight, fold, inside, present)
+            return self._by_duals(prepared, code, weight, fold, inside, present)
         span = n <= min(len(seen), self.MOST_SPAN)
-        A = _span(rows) if span else rows if len(seen) > n else rows.toarray()
+        A = _span(prepared.products) if span else rows if len(seen) > n else _dense(rows)
         V, b = self._solve(A, code, weight[:, None], np.zeros((A.shape[1], 1, columns)), np.zeros((1, columns)))
         coef = _both(V[:, 0].T, axis=0)
         self._of_seen = (rows.T @ solve_triangular(A, coef.T, trans="T", lower=True)).T if span else coef
@@ -252,7 +296,7 @@ class LogisticRegression(LinearModel):
 
     def _by_duals(
         self,
-        rows: Any,
+        prepared: TrainingRows,
         code: NDArray[np.int64],
         weight: NDArray[np.float64],
         fold: NDArray[np.int64],
@@ -262,13 +306,13 @@ class LogisticRegression(LinearModel):
         """As :meth:`fit_out_of_fold`, for two classes, in dual form: the unknowns are the weights of the rows."""
         import numpy as np
 
-        K = inner_products(rows)  # inner products of all rows; a fold only needs a part of it
+        K = prepared.products  # of all rows; a fold only needs a part of it
         weights = np.concatenate([weight[:, None], inside], axis=1)
         scales = self.C * self._balanced(code, weights, 2)
         ridges = 1 / np.maximum(scales.sum(axis=0), 1e-300)
         scales *= ridges
         a, b = _dual_newton(K, code, scales[:, 0], ridges[0], np.zeros(len(code)), 0.0, self.tol)
-        self._of_seen = _both((rows.T @ a)[None], axis=0)
+        self._of_seen = _both((prepared.rows.T @ a)[None], axis=0)
         self.intercept_ = _both(np.array([b]), axis=0)
         if not len(present):
             return np.zeros((len(code), 2))
@@ -422,7 +466,7 @@ def _newton(
     import numpy as np
     from scipy.special import expit
 
-    B = np.hstack([A.toarray() if hasattr(A, "toarray") else A, np.ones((len(code), 1))])
+    B = np.hstack([_dense(A), np.ones((len(code), 1))])
     single = B.astype(np.float32)
     pull = np.tile(ridge, (B.shape[1], 1))
     pull[-1] = 0
@@ -533,13 +577,19 @@ def _softmax_loss(
     return row_loss
 
 
-def _span(rows: Any) -> NDArray[np.float64]:
-    """Return a lower triangular (n, n) matrix with the same inner products between rows as ``rows``.
+def _dense(rows: Any) -> NDArray[np.float64]:
+    """Return a matrix, sparse or dense, as a dense one."""
+    import numpy as np
+
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
+
+
+def _span(K: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a lower triangular (n, n) matrix whose rows have the inner products ``K`` with each other.
 
     A tiny ridge makes the Cholesky factorisation possible if rows are equal.
     """
     import numpy as np
 
-    K = inner_products(rows)
     mean = np.trace(K) / len(K)
     return np.asarray(np.linalg.cholesky(K + 1e-10 * max(mean, 1e-300) * np.eye(len(K))))

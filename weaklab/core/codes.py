@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -62,8 +63,31 @@ def check_labels(y: ArrayLike, n: int, n_classes: int | None = None) -> NDArray[
     codes = _whole_numbers(y, "y", "is unlabeled")
     if codes.shape != (n,):
         raise WeaklabError(f"y must hold one code a record, {n} in all, got shape {codes.shape}")
-    _check_codes(codes, "y", "unlabeled", check_classes(n_classes))
+    k = check_classes(n_classes)
+    _check_codes(codes, "y", "unlabeled", k, codes[labeled_rows(codes)])
     return np.asarray(codes, dtype=np.int64)
+
+
+_LABELED: list[tuple[Any, NDArray[np.int64]]] = []
+"""The labels that were looked at last, by a weak reference, and which rows have one: a training asks several times."""
+
+
+def labeled_rows(y: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the rows with a manual label, ascending: int (r,).
+
+    What is found for an array that nobody can write to is kept.
+
+    >>> labeled_rows(np.array([-1, 0, -1, 1])).tolist()
+    [1, 3]
+    """
+    for seen, found in _LABELED[:]:
+        if seen() is y:
+            return found
+    rows = np.flatnonzero(y != ABSTAIN)
+    if y.base is None and not y.flags.writeable:
+        rows.flags.writeable = False
+        _LABELED[:] = [(weakref.ref(y), rows)]
+    return rows
 
 
 def number_of_classes(L: NDArray[np.int8], y: NDArray[np.int64]) -> int:
@@ -75,9 +99,11 @@ def number_of_classes(L: NDArray[np.int8], y: NDArray[np.int64]) -> int:
     return max(2, 1 + max(int(L.max(initial=ABSTAIN)), int(y.max(initial=ABSTAIN))))
 
 
-def _check_codes(codes: NDArray[Any], name: str, none: str, k: int | None) -> None:
+def _check_codes(codes: NDArray[Any], name: str, none: str, k: int | None, given: NDArray[Any] | None = None) -> None:
+    """Raise a WeaklabError for the first wrong code; ``given`` holds those that may be wrong, by default all."""
     top = (k or MAX_CLASSES) - 1
-    if codes.size and (codes.min() < ABSTAIN or codes.max() > top):
+    given = codes if given is None else given
+    if given.size and (given.min() < ABSTAIN or given.max() > top):
         place = tuple(np.argwhere((codes < ABSTAIN) | (codes > top))[0].tolist())
         limit = f"n_classes is {k}" if k else f"a label matrix holds at most {MAX_CLASSES} classes"
         raise WeaklabError(

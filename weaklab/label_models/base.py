@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from weaklab.core.codes import check_labels, number_of_classes
+from weaklab.core.codes import check_labels, labeled_rows, number_of_classes
 from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.registry import Registry
@@ -550,7 +550,7 @@ def _codes(y: ArrayLike | None, n: int, k: int | None) -> NDArray[np.int64]:
 
 def _label_counts(y: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     """Return how many manual labels there are of each class, float (k,)."""
-    return np.bincount(y[np.flatnonzero(y != ABSTAIN)], minlength=k).astype(np.float64)
+    return np.bincount(y[labeled_rows(y)], minlength=k).astype(np.float64)
 
 
 def rows_without_evidence(votes: Votes) -> NDArray[np.int64]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.rows import softmax
-from weaklab.label_models.newton import MOST_CELLS, MOST_UNKNOWNS, newton
+from weaklab.core.rows import blocks, softmax
+from weaklab.label_models.newton import MOST_CELLS, MOST_UNKNOWNS, Likelihood, newton
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -90,19 +90,19 @@ class LabeledRows:
 
     def corrected(self) -> Corrections:
         """Return the corrections: the mean over :data:`STIFFNESS`, weighted by the evidence for each."""
-        found, start = [], np.zeros(self._ends[4])
-        for stiffness in STIFFNESS:  # from the stiffest, whose minimum is near 0, each starts where the last one ended
-            start = self._minimum(stiffness, start)
-            found.append(start)
-        evidence = np.array([self._log_evidence(x, stiffness) for x, stiffness in zip(found, STIFFNESS, strict=True)])
-        weights = softmax(evidence[None, :])[0]
-        return self._named(weights @ np.array(found), float(np.exp(weights @ np.log(STIFFNESS))))
+        found, probable = self._at_each_stiffness()
+        return self._named(probable @ found, float(np.exp(probable @ np.log(STIFFNESS))))
+
+    def _at_each_stiffness(self) -> tuple[Floats, Floats]:
+        """Return the minimum at each of :data:`STIFFNESS`, (s, unknowns), and how probable each is given the labels."""
+        found = self._minima(STIFFNESS, np.zeros(self._ends[4]))
+        return found, softmax(self._log_evidence(found, STIFFNESS)[None, :])[0]
 
     def as_stiff_as(self, like: Corrections) -> Corrections:
         """Return the corrections at the stiffness of others, such as those of more rows; a quarter of the work."""
         own = like.delta[self._active], like.bias, like.others[self._active if self._k > 2 else []].ravel()
         start = np.concatenate([[like.tau], like.log_w, *own])
-        return self._named(self._minimum(like.stiffness, start), like.stiffness)
+        return self._named(self._minima([like.stiffness], start)[0], like.stiffness)
 
     # ---- the unknowns: tau, log w of c members, d of a active columns, b of k classes, o of a columns and k classes
 
@@ -148,13 +148,38 @@ class LabeledRows:
 
     # ---- their minimum
 
-    def _minimum(self, stiffness: float, start: Floats) -> Floats:
-        penalty = self._penalty(stiffness)
-        n, k = self.S.shape
-        if len(penalty) <= MOST_UNKNOWNS and n * k * len(penalty) <= MOST_CELLS:
-            x = newton(self._columns, self.y, self.prior, self._sizes, penalty, MOST_LOG)
-            if x is not None:
-                return x
+    @property
+    def _few(self) -> bool:
+        """Whether there are few enough unknowns for Newton's method."""
+        unknowns = int(self._ends[4])
+        return unknowns <= MOST_UNKNOWNS and self.S.size * unknowns <= MOST_CELLS
+
+    @cached_property
+    def _likelihood(self) -> Likelihood:
+        return Likelihood(self._columns, self.y, self.prior, self._sizes)
+
+    def _minima(self, stiffness: Sequence[float], start: Floats) -> Floats:
+        """Return the minimum at each stiffness, (s, unknowns).
+
+        A search by slopes begins at ``start`` and then, from the stiffest, whose minimum is near 0, where the last one
+        ended.
+        """
+        found = np.full((len(stiffness), self._ends[4]), np.nan)
+        penalties = np.array([self._penalty(each) for each in stiffness])
+        if self._few:
+            for part in self._together(len(found)):
+                found[part] = newton(self._likelihood, penalties[part], MOST_LOG)
+        for place, penalty in enumerate(penalties):
+            if np.isnan(found[place]).any():
+                found[place] = self._by_slopes(penalty, start)
+            start = found[place]
+        return found
+
+    def _together(self, problems: int) -> Iterator[slice]:
+        """Yield which of the problems fit into memory together."""
+        return blocks(problems, max(1, MOST_CELLS // max(1, self._columns.size)))
+
+    def _by_slopes(self, penalty: Floats, start: Floats) -> Floats:
         from scipy.optimize import minimize
 
         scales = self._ends[1]
@@ -222,13 +247,29 @@ class LabeledRows:
             parts.append((voted.T @ D).ravel())
         return self._value(P, x, penalty), np.concatenate(parts) + penalty * x
 
-    def _log_evidence(self, x: Floats, stiffness: float) -> float:
-        """Return the logarithm of the probability of the labels, by Laplace's method: MacKay (1992), Bayesian
-        interpolation.
+    def _log_evidence(self, found: Floats, stiffness: Sequence[float]) -> Floats:
+        """Return the logarithm of the probability of the labels at each minimum, by Laplace's method: MacKay (1992),
+        Bayesian interpolation.
         """
-        penalty, P = self._penalty(stiffness), self._proba(x)
-        volume = self._log_volume if self.S.size * len(x) <= MOST_CELLS else self._log_volume_of_each
-        return -0.5 * volume(P, x, penalty) - self._value(P, x, penalty)
+        penalties = np.array([self._penalty(each) for each in stiffness])
+        if self._few:
+            parts = self._together(len(found))
+            return np.concatenate([self._log_evidence_of_few(found[part], penalties[part]) for part in parts])
+        evidence = []
+        for x, penalty in zip(found, penalties, strict=True):
+            P, volume = self._proba(x), self._log_volume_of_each
+            volume = self._log_volume if self.S.size * len(x) <= MOST_CELLS else self._log_volume_of_each
+            evidence.append(-0.5 * volume(P, x, penalty) - self._value(P, x, penalty))
+        return np.array(evidence)
+
+    def _log_evidence_of_few(self, found: Floats, penalties: Floats) -> Floats:
+        """The same for few unknowns, all at once: the determinant of second derivatives over that of the penalties."""
+        change, P, fit = self._likelihood.at(found)
+        turn = change / np.sqrt(penalties)
+        H = turn[:, :, None] * self._likelihood.curvatures(P) * turn[:, None, :]
+        root = np.linalg.cholesky(H + np.eye(H.shape[1]))
+        volume = 2 * np.log(root.diagonal(axis1=1, axis2=2)).sum(axis=1)
+        return np.asarray(fit - 0.5 * (penalties * found**2).sum(axis=1) - 0.5 * volume)
 
     def _log_volume(self, P: Floats, x: Floats, penalty: Floats) -> float:
         """Return log det(H + penalty) - log det(penalty), H the second derivatives of Fisher's scoring."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.codes import labeled_rows
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import row_argmax, softmax
@@ -206,7 +207,7 @@ class CommitteeModel(LabelModel):
         rows = sample_rows(n, counted) if counted < 1 else None
         sample = seen if rows is None else seen.take(rows)
         self._look_at_votes(pairs_of(sample.L, voters, self.n_classes_), rows, sample, counted, n)
-        gold = np.flatnonzero(y != ABSTAIN)
+        gold = labeled_rows(y)
         self._begin(sorted(votes.scores), len(gold))
         looked = votes.features is not None and self._look_at_records(
             replace(seen, sentence=votes.sentence), y, votes.features
@@ -226,7 +227,7 @@ class CommitteeModel(LabelModel):
         classifier = self._teach(votes, y, features)
         if classifier is None:
             return False
-        gold = np.flatnonzero(y != ABSTAIN)
+        gold = labeled_rows(y)
         self._classifier, self.feature_proba_ = classifier, classifier.proba_
         self._keep(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold])
         if self.n_labels_ < self.few_labels and self._collapsed(votes, classifier.proba_):
@@ -241,7 +242,7 @@ class CommitteeModel(LabelModel):
                 "ones"
             )
         _row_limit(self.max_rows)
-        gold = np.flatnonzero(y != ABSTAIN)
+        gold = labeled_rows(y)
         pairs = pairs_of(votes.L, votes.without_scores, self.n_classes_)
         before = None if first else self._batches
         n = 0 if before is None else before.pairs.n

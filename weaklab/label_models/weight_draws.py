@@ -157,13 +157,8 @@ class _Posterior(LabeledRows):
         if not len(self.y):
             none = Corrections.none(len(self.logs), self.L.shape[1], self._k)
             return [none] * len(STIFFNESS), np.full(len(STIFFNESS), 1 / len(STIFFNESS))
-        found, start = [], np.zeros(self._ends[4])
-        for stiffness in STIFFNESS:
-            start = self._minimum(stiffness, start)
-            found.append(start)
-        evidence = np.array([self._log_evidence(x, s) for x, s in zip(found, STIFFNESS, strict=True)])
-        named = [self._named(x, s) for x, s in zip(found, STIFFNESS, strict=True)]
-        return named, np.asarray(softmax(evidence[None, :])[0])
+        found, probable = self._at_each_stiffness()
+        return [self._named(x, s) for x, s in zip(found, STIFFNESS, strict=True)], probable
 
     def some(self) -> _Posterior:
         """Return as many of the rows as linear algebra can take, evenly spread."""

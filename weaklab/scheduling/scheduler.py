@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weaklab.core.codes import labeled_rows
 from weaklab.core.errors import WeaklabError, is_whole
 from weaklab.core.labels import ABSTAIN
 from weaklab.strategies import (
@@ -182,7 +183,7 @@ class Scheduler:
         """Whether there are too few labels to learn from, so that the cold start strategy is used."""
         if self.cold_start is None or self._only_random:
             return False
-        labels = 0 if pool.y is None else int(np.count_nonzero(pool.y != ABSTAIN))
+        labels = 0 if pool.y is None else len(labeled_rows(pool.y))
         return labels < max(COLD_LABELS, pool.P.shape[1]) and pool.has_embeddings()
 
     def scores(

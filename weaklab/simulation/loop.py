@@ -11,6 +11,7 @@ import numpy as np
 
 from weaklab.classifiers import WeakClassifier
 from weaklab.classifiers.weak import AUTO, chosen
+from weaklab.core.codes import labeled_rows
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.core.rows import BLOCK, blocks
@@ -153,6 +154,7 @@ class Loop:
             embeddings=self.views.learnable if use_features else None,
         )
         self._version, self._trained_version = 0, -1
+        self._copied: tuple[int, NDArray[np.int64]] | None = None
         self._state: State | None = None
         self._training = RLock()
         self._ahead: Ahead[list[Pick]] | None = Ahead() if ahead else None
@@ -163,17 +165,27 @@ class Loop:
         """The trained committee; after new labels, it is trained on first access."""
         if self._ahead is not None:
             self._ahead.wait()  # trainings must happen in the order of the labels
-        return self._trained(self._version, self.y)
+        return self._trained(self._version, self._frozen())
+
+    def _frozen(self) -> NDArray[np.int64]:
+        """Return a copy of the labels that nobody can write to, so that its labeled rows are looked for once."""
+        if self._copied is None or self._copied[0] != self._version:
+            y = self.y.copy()
+            y.flags.writeable = False
+            self._copied = self._version, y
+        return self._copied[1]
 
     def _trained(self, version: int, y: NDArray[np.int64]) -> State:
         with self._training:
             if self._state is None or self._trained_version != version:
                 self._state = None  # to free its memory before training
-                self._state, self._trained_version = self._train_on(y.copy()), version
+                self._state, self._trained_version = self._train_on(y), version
             return self._state
 
     def _train_on(self, y: NDArray[np.int64]) -> State:
-        return self.trainer.train(y, picked=self._picked & (y != ABSTAIN))
+        rows, picked = labeled_rows(y), np.zeros(len(y), dtype=bool)
+        picked[rows] = self._picked[rows]
+        return self.trainer.train(y, picked=picked)
 
     def __repr__(self) -> str:
         return f"Loop({counted(len(self.y), 'record')}, labels={list(self.labels)}, {self.n_labels:,} labeled)"
@@ -210,14 +222,11 @@ class Loop:
 
     def _batch_input(self, shown: Sequence[Pick] = ()) -> _BatchInput:
         """Return the input for choosing a batch now, or after the batch ``shown`` that has just been chosen."""
-        free = self.y == ABSTAIN
+        y = self._frozen()
+        free = np.ones(len(y), dtype=bool)
+        free[labeled_rows(y)] = False
         free[[pick.row for pick in shown]] = False
-        return _BatchInput(
-            self._version,
-            self.y if self._ahead is None else self.y.copy(),
-            free,
-            len(free) - int(np.count_nonzero(free)),
-        )
+        return _BatchInput(self._version, y, free, len(free) - int(np.count_nonzero(free)))
 
     def _choose(self, scheduler: Scheduler, n: int, plan: _BatchInput) -> list[Pick]:
         with self._training:
@@ -385,7 +394,8 @@ def row_numbers(rows: Any, n: int) -> NDArray[np.int64]:
                 f"there is no row {row}: rows must be from 0 to {n - 1}, or a boolean mask of {n} values"
             )
     places = given.astype(np.int64)
-    repeated = np.flatnonzero(np.bincount(places, minlength=1) > 1)
+    in_order = np.sort(places)
+    repeated = in_order[1:][in_order[1:] == in_order[:-1]]
     if len(repeated):
         mask = " (if this is a mask, make its values true and false)" if len(places) == n and places.max() < 2 else ""
         raise WeaklabError(f"row {repeated[0]} comes more than once{mask}; give each row once, with one label")

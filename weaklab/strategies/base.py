@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,8 @@ ARGUMENTS = {
 OPINIONS = ("P", "L", "scores")
 FEATURES = ("X", "E")
 CONSTANT = ("seed", "n")
+COMPILED = 20_000
+"""From this many records on, random draws are made in a compiled loop if the compiler is loaded already."""
 SAMPLE_EVERY = 64
 """In a large pool, every 64th row is sampled to estimate the lowest score among the n best."""
 
@@ -315,17 +318,32 @@ def lowest_drawn(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_
     if SAMPLE_EVERY * n < n_eligible:  # numbers below the limit nearly always include n rows; if not, all are searched
         limit = 4 * (n + 4) * 2**53 // n_eligible
     while True:
-        found = [np.flatnonzero((z < np.uint64(limit)) & eligible[part]) + part.start for part, z in _mixed(keys, seed)]
-        rows = np.concatenate(found)
+        rows = _drawn_below(keys, seed, eligible, limit)
         if len(rows) >= n:
             return np.asarray(rows[np.argsort(uniform(keys[rows], seed), kind="stable")[:n]])
         limit = 2**53
 
 
+def _drawn_below(keys: NDArray[np.uint64], seed: int, eligible: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
+    """Return the eligible rows whose pseudorandom integer is below ``limit``, ascending."""
+    if len(keys) >= COMPILED and "numba" in sys.modules:  # loading it takes longer than many draws
+        from weaklab.strategies.kernels import rows_below
+
+        found = np.empty(len(keys), dtype=np.int64)
+        keys = np.ascontiguousarray(keys, dtype=np.uint64)
+        return found[: rows_below(keys, _start(seed), np.uint64(limit), np.ascontiguousarray(eligible), found)].copy()
+    parts = [np.flatnonzero((z < np.uint64(limit)) & eligible[part]) + part.start for part, z in _mixed(keys, seed)]
+    return np.concatenate(parts)
+
+
+def _start(seed: int) -> np.uint64:
+    return np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
+
+
 def _mixed(keys: NDArray[np.uint64], seed: int) -> Iterator[tuple[slice, NDArray[np.uint64]]]:
     """Yield blocks of rows with a pseudorandom integer below 2^53 for each key; the array is reused by each block."""
     keys = np.asarray(keys, dtype=np.uint64)
-    start = np.uint64((seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
+    start = _start(seed)
     whole, shifted = np.empty((2, min(len(keys), BLOCK)), dtype=np.uint64)
     for rows in blocks(len(keys)) if len(keys) > BLOCK else (slice(0, len(keys)),):
         size = rows.stop - rows.start

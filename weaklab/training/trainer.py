@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weaklab.classifiers import WeakClassifier, by_id, folds_of
+from weaklab.core.codes import labeled_rows
 from weaklab.core.errors import FaultWarning, warn
 from weaklab.core.faults import Fault
 from weaklab.core.labels import ABSTAIN, LabelNames
@@ -181,7 +182,7 @@ class Trainer:
         """Whether labels that nothing has seen, neither training nor pseudo-labels, are told better with
         pseudo-labels.
         """
-        labeled = np.flatnonzero(y != ABSTAIN)
+        labeled = labeled_rows(y)
         if len(labeled) < 2 * GUARD_FOLDS:
             return False
         fold = self._folds(y, GUARD_FOLDS)
@@ -204,14 +205,14 @@ class Trainer:
 
     def _folds(self, y: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
         """Deal the labeled rows to folds, near-duplicates to one."""
-        rows = np.flatnonzero(y != ABSTAIN)
+        rows = labeled_rows(y)
         return folds_of(y[rows], self._names(rows), folds, None if self.groups is None else self.groups[rows].tolist())
 
     def _names(self, rows: NDArray[np.int64]) -> list[str]:
         return [str(name) for name in self._ids(rows)]
 
     def _train(self, y: NDArray[np.int64], more: More | None, pseudo: Pseudo | None = None) -> State:
-        rows = np.flatnonzero(y != ABSTAIN)
+        rows = labeled_rows(y)
         ids = self._names(rows)
         ballots = []
         for heuristic in self.heuristics:
@@ -337,7 +338,7 @@ class Trainer:
         if last is not None and last[0] is state and last[1] == folds:
             return last[2].copy()
         votes, y = state.votes, state.y
-        rows = np.flatnonzero(y != ABSTAIN)
+        rows = labeled_rows(y)
         P = np.zeros((len(rows), len(self.labels)))
         if not len(rows):
             return P
