@@ -40,7 +40,7 @@ def lfs(
     """
     with open_project(project, run_code=not no_code) as held:
         if len(held):
-            held.workspace.state(progress=sys.stderr.isatty())
+            held.workspace.opinion.now(progress=sys.stderr.isatty())
             _print_heuristics(held, full, csv)
         else:
             print_table(_plain_list(held))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import uuid
 import zlib
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import ProjectError, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -166,6 +167,42 @@ def array_checksum(array: NDArray[Any], key: str) -> int:
 
     start = zlib.crc32(f"{key}\0{array.dtype.str}\0{array.shape}".encode())
     return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data if array.size else b"", start)
+
+
+def write_arrays(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays with facts about them, which are JSON values, and a checksum of all as ``.npz``."""
+    import numpy as np
+
+    text = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
+    with open(path, "wb") as stream:
+        np.savez(stream, **{"facts": text, "sum": np.array([_checksum_of(text, arrays)]), **arrays})  # type: ignore[arg-type]
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what :func:`write_arrays` wrote: facts, and name -> array.
+
+    Raises
+    ------
+    DamagedError, or an error of numpy
+        The file is damaged.
+    """
+    import numpy as np
+
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as held:
+        arrays = {name: held[name] for name in held.files}
+    text, total = arrays.pop("facts"), int(arrays.pop("sum")[0])
+    if _checksum_of(text, arrays) != total:
+        raise DamagedError("its checksum does not fit")
+    return json.loads(text.tobytes()), arrays
+
+
+def _checksum_of(text: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> int:
+    import numpy as np
+
+    total = zlib.crc32(text.tobytes())
+    for array in arrays.values():
+        total = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, total)
+    return total
 
 
 def write_array(path: Path, array: NDArray[Any], key: str) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from weaklab.training.trainer import More, State, Trainer
+    from weaklab.training.trainer import More, Opinion, Trainer
 
 PREFIXES = (0.4, 0.6, 0.8, 1.0)
 """The learning curve is drawn through, and fitted to, committees that are trained on these shares of the labels."""
@@ -304,7 +304,7 @@ def evaluate(
     )
 
 
-def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> NDArray[np.float64]:
+def _correct(trainer: Trainer, state: Opinion, answers: Answers, folds: int) -> NDArray[np.float64]:
     """Return how right the committee is on each record with an answer, out-of-fold; a tie of t classes counts 1 / t.
 
     A near-duplicate gets the value of the record that it shares the answer with: for its own text, the committee would
@@ -314,7 +314,7 @@ def _correct(trainer: Trainer, state: State, answers: Answers, folds: int) -> ND
     return np.concatenate([right, right[answers.mates]])
 
 
-def accuracy_now(trainer: Trainer, state: State, answers: Answers, between: Callable[[], None]) -> Estimate:
+def accuracy_now(trainer: Trainer, state: Opinion, answers: Answers, between: Callable[[], None]) -> Estimate:
     """Return the accuracy of the committee on all records, without their manual labels, as of its last training.
 
     That of :func:`evaluate`, with fewer folds and no training of classifiers, so that it can follow every training. It
@@ -332,7 +332,7 @@ def accuracy_now(trainer: Trainer, state: State, answers: Answers, between: Call
 
 
 def learning_curve(
-    trainer: Trainer, state: State, answers: Answers, more: Callable[[int], More | None]
+    trainer: Trainer, state: Opinion, answers: Answers, more: Callable[[int], More | None]
 ) -> tuple[list[tuple[int, Estimate]], Forecast]:
     """Return the accuracy of the committee with a part of the labels and with all, and its forecast for more labels.
 
@@ -366,12 +366,12 @@ def _forecast_from(points: Sequence[tuple[int, Estimate]], total: int, n: int) -
     return forecast(fitted, [total + extra for extra in AHEAD if total + extra <= n] if total else [])
 
 
-def estimates(state: State, answers: Answers) -> list[Estimate]:
+def estimates(state: Opinion, answers: Answers) -> list[Estimate]:
     """Return the accuracy of each heuristic on the records that it votes on."""
     return [_of_heuristic(state, j, answers) for j in range(len(state.votes.names))]
 
 
-def _of_heuristic(state: State, j: int, answers: Answers) -> Estimate:
+def _of_heuristic(state: Opinion, j: int, answers: Answers) -> Estimate:
     learned = j not in state.votes.not_learned
     votes = state.votes.L[:, j]
     mine = votes[answers.all_rows]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from weaklab.training.trainer import State, Trainer
+    from weaklab.training.trainer import Opinion, Trainer
 
 
-def held_out(trainer: Trainer, state: State, rows: NDArray[np.int64], folds: int = FOLDS) -> NDArray[np.float64]:
+def held_out(trainer: Trainer, state: Opinion, rows: NDArray[np.int64], folds: int = FOLDS) -> NDArray[np.float64]:
     """Return out-of-fold probabilities of some labeled rows, without using their labels: float (len(rows), k)."""
     P = state.P[rows].copy()
     known = np.flatnonzero(state.y != ABSTAIN)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from weaklab.core.tables import Table, clean, counted, some_of
 
@@ -223,7 +222,7 @@ class NextSteps:
         if self.accuracy is not None:
             wrong, low, high = (100 * (1 - x) for x in (self.accuracy.value, self.accuracy.high, self.accuracy.low))
             drawn = f", 95 % interval from {counted(self.accuracy.n_audit, 'random answer')}"
-            rests = "every record is labeled" if np.isinf(self.accuracy.n_eff) else f"{low:.1f}-{high:.1f} %{drawn}"
+            rests = "every record is labeled" if math.isinf(self.accuracy.n_eff) else f"{low:.1f}-{high:.1f} %{drawn}"
             return f"; {wrong:.1f} % of the labels as exported are wrong ({rests})"
         expected = f"; {100 * self.expected_error:.1f} % of the labels are expected to be wrong, by the committee alone"
         return expected if self.records and self.labels else ""

@@ -62,10 +62,12 @@ def fit_cached(
         return features, features.fit_transform(corpus)
     name, kept = f"{digest('features', _FORMAT, features.fingerprint, key)}.npz", Kept(folder, folder.parent)
 
+    rows = len(corpus)  # not below: damaged records are not the fault of the file
+
     def restore(path: Path) -> tuple[Features, Matrix]:
         held = _read(path)
         X = _matrix(held["matrix"])
-        if held["key"] != name or X.shape[0] != len(corpus):
+        if held["key"] != name or X.shape[0] != rows:
             raise DamagedError("it was made for other records")
         return features.restore(held["state"]), X
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.errors import WeaklabError
@@ -39,8 +39,16 @@ class Tfidf(Features):
         self.ngrams, self.min_df, self.max_features = tuple(ngrams), min_df, max_features
 
     _by_word, _most = True, MOST_OF_A_TEXT
+    _state: Mapping[str, Any]
     _grams: Grams | None = None
     _seen = 0
+
+    @cached_property
+    def _vectorizer(self) -> Any:
+        """The vectorizer of a state that was restored, made when there are texts to transform."""
+        made = self._new({word: column for column, word in enumerate(self._state["vocabulary"])})
+        made.idf_ = self._state["idf"]
+        return made
 
     def _new(self, vocabulary: dict[str, int] | None = None) -> Any:
         import numpy as np
@@ -117,12 +125,14 @@ class Tfidf(Features):
         return self._vectorizer._tfidf.transform(counts, copy=False)
 
     def state(self) -> dict[str, Any]:
+        if "_vectorizer" not in vars(self) and "_state" in vars(self):
+            return dict(self._state)
         vocabulary = self._vectorizer.vocabulary_
         return {"vocabulary": sorted(vocabulary, key=vocabulary.__getitem__), "idf": self._vectorizer.idf_}
 
     def restore(self, state: Mapping[str, Any]) -> Tfidf:
-        self._forget(self._new({word: column for column, word in enumerate(state["vocabulary"])}))
-        self._vectorizer.idf_ = state["idf"]
+        vars(self).pop("_vectorizer", None)
+        self._state, self._grams, self._seen = state, None, 0
         return self
 
     def _forget(self, vectorizer: Any) -> None:

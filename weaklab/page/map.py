@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weaklab.project.project import Project
     from weaklab.project.record_rows import RecordRows
     from weaklab.scheduling.views import Views
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion
 
 MOST_DRAWN = 200_000
 """Of more records, this many are drawn, chosen at random."""
@@ -202,7 +202,7 @@ class PageMap:
                 self._version += 1
             return self._values[2]
 
-    def _moment(self) -> tuple[State, int]:
+    def _moment(self) -> tuple[Opinion, int]:
         """Return the last training and the last event."""
         work = self._work
         if not work.working.acquire(blocking=False):
@@ -212,7 +212,7 @@ class PageMap:
                 return hand.state, known.event
             work.working.acquire()
         try:
-            return work.state(), work.snapshot.event
+            return work.opinion.now(), work.snapshot.event
         finally:
             work.working.release()
 

@@ -86,7 +86,7 @@ def _figures(work: Workspace) -> list[dict[str, ClassFigures]]:
     from weaklab.evaluation.class_figures import JudgedLabels
 
     answers, found = given_answers(work), []
-    for column in work.state().votes.L.T:
+    for column in work.opinion.now().votes.L.T:
         votes = column.astype(np.int64)
         judged = JudgedLabels(votes, votes[answers.all_rows], answers)
         found.append({work.label_names[code]: judged.of_class(code) for code in np.unique(votes[votes >= 0]).tolist()})
@@ -144,7 +144,7 @@ def _drift(work: Workspace) -> pd.DataFrame:
     number = np.repeat(np.arange(len(imports)), [each.records for each in imports])
     if work.kept is not None:
         number = number[work.kept]
-    votes = work.state().votes
+    votes = work.opinion.now().votes
     if len(number) != len(votes.L) or len(np.unique(number)) < 2:
         return pd.DataFrame()
     return drift(votes.L, number, list(votes.names), list(work.label_names), [each.source for each in imports])

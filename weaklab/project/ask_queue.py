@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from weaklab.project.at_hand import AtHand
     from weaklab.project.snapshot import Snapshot
     from weaklab.project.workspace import Workspace
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion
 
 SECOND_OPINION = "second opinion"
 """What a record is picked by that another person has labeled already."""
@@ -142,7 +142,7 @@ class BatchPicker:
         return found
 
     def _train(self, through: int) -> None:
-        before, state = self._most_probable(), self.work.trained
+        before, state = self._most_probable(), self.work.opinion.last
         start = time.monotonic()
         if self.work.retrain_when_due(through):
             after = self._most_probable()
@@ -158,7 +158,7 @@ class BatchPicker:
 
     def _most_probable(self) -> NDArray[np.int64] | None:
         """Return the code of the most probable label of each record as of the last training."""
-        state = self.work.trained
+        state = self.work.opinion.last
         return None if state is None else row_argmax(state.P)
 
     def _second_opinions(self, hand: AtHand, known: Snapshot, besides: list[str]) -> Asks:
@@ -193,7 +193,7 @@ class BatchPicker:
         return found[:most]
 
 
-def _changed_by(old: State | None, new: State | None, flipped: NDArray[np.bool_]) -> dict[str, int]:
+def _changed_by(old: Opinion | None, new: Opinion | None, flipped: NDArray[np.bool_]) -> dict[str, int]:
     """Return heuristic -> on how many of the records whose label flipped its vote has changed, the most first."""
     if old is None or new is None:
         return {}

@@ -124,7 +124,7 @@ def _ask(
 def trained(work: Workspace, /) -> AtHand:
     """Return the committee's opinion as of the last training; trains if there was none."""
     with work.working:
-        work.state()
+        work.opinion.now()
         assert work.at_hand is not None
         return work.at_hand
 

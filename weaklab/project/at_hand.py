@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from weaklab.project.record_rows import RecordRows
     from weaklab.project.snapshot import Snapshot
     from weaklab.project.workspace import Workspace
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,16 @@ class AtHand:
     records_event : the last change of records that it knows of
     """
 
-    state: State
+    state: Opinion
     cache: ProjectCache
     rows: RecordRows
     labels_event: int
     records_event: int
+
+    @classmethod
+    def of(cls, work: Workspace, state: Opinion) -> AtHand:
+        """Return what the committee says now, with what it is about."""
+        return cls(state, work.cache, work.rows, work.label_history.event, work.changes.event)
 
     def newest(self, work: Workspace) -> Snapshot | None:
         """Return what is known of these records now; None where records or labels have changed since the training."""

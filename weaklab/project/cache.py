@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.batch.frozen import Embedder, FrozenCommittee
 from weaklab.classifiers import WeakClassifier
 from weaklab.classifiers.models import takes_any_number
 from weaklab.core.errors import FaultWarning, warn
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from weaklab.batch.frozen import Embedder, FrozenCommittee
     from weaklab.features import Features
     from weaklab.project.encoding import ProjectEncoder
     from weaklab.project.members import ProjectMembers
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from weaklab.project.stored_corpus import StoredCorpus
     from weaklab.scheduling.scheduler import Pool
     from weaklab.scheduling.views import Views
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion, State
 
 
 class ProjectCache:
@@ -181,11 +181,15 @@ class ProjectCache:
     def _embedder(self) -> Embedder | None:
         if self.views.learnable is None:
             return None
+        from weaklab.batch.frozen import Embedder
+
         features, _ = self._with_sentences(self._basis)  # fits its features
         return Embedder(features, self.views.embedding)
 
     def freeze(self, state: State, manual: Mapping[str, str]) -> FrozenCommittee:
         """Return the committee as of a training, with the labels that people gave: record id -> label name."""
+        from weaklab.batch.frozen import FrozenCommittee
+
         embedder = self._embedder() if state.feature_proba is not None else None
         return FrozenCommittee.of_state(self._members.committee, state, manual, self.corpus.roles, embedder)
 
@@ -295,7 +299,7 @@ class ProjectCache:
             )
         return self._views
 
-    def pool(self, state: State, y: NDArray[np.int64]) -> Pool:
+    def pool(self, state: Opinion, y: NDArray[np.int64]) -> Pool:
         """Return the records as a scheduler picks from them; ``y`` int (n,), manual labels, -1 is unlabeled."""
         return self.views.pool(state, y, self.groups)
 

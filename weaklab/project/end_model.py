@@ -181,7 +181,7 @@ def _held_out(work: Workspace, data: _Data, estimator: Any, folds: int, progress
                 if fitted is not None:
                     found[name][out] = class_probabilities(fitted, held, data.k).argmax(axis=1)
     finally:
-        work.trained = None  # the classifiers have been trained on parts of the labels
+        work.opinion.forget_classifiers()
     return found
 
 

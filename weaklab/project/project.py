@@ -173,7 +173,7 @@ class Project:
     @property
     def faults(self) -> list[Fault]:
         """What went wrong in the heuristics, one entry for each kind of exception."""
-        return list(self.workspace.state().votes.faults)
+        return list(self.workspace.opinion.now().votes.faults)
 
     @property
     def scheduler(self) -> Scheduler:
@@ -228,6 +228,7 @@ class Project:
             work.cache.forget()
         work.finish_encoding(progress)
         work.train(work.refresh().event, progress, fresh)
+        work.opinion.keep()
         return self.summary()
 
     retrain = run
@@ -368,6 +369,7 @@ class Project:
         with contextlib.suppress(ProjectError):  # what was shown is free again after a while all the same
             self.release()
         self.workspace.accuracy.close()
+        self.workspace.opinion.keep()
         if self.workspace.encoder is not None:
             self.workspace.encoder.close()
         self.workspace.journal.close()

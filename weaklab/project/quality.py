@@ -35,7 +35,7 @@ def summary(work: Workspace, /) -> Summary:
     from weaklab.evaluation import analysis
     from weaklab.evaluation.evaluation import estimates
 
-    state = work.state()
+    state = work.opinion.now()
     frame = analysis.summary(state.votes.L, work.snapshot.y, state.votes.names, work.label_names)
     facts = ProjectFacts(
         work.path.name or str(work.path),
@@ -71,7 +71,7 @@ def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:
         every = work.settings.retrain_every or 10
         return judged(trainer, given_answers(work), work.journal.events(), every, more, progress)
     finally:
-        work.trained = None  # the classifiers have been trained on parts of the labels
+        work.opinion.forget_classifiers()
 
 
 def label_or_abstain(work: Workspace, /, precision: float = 0.95) -> PrecisionLabels:
@@ -230,13 +230,13 @@ def probabilities(work: Workspace, /) -> NDArray[np.float64]:
     """Return probabilities float (n, k) in the order of the records and labels; manual and shared labels count as
     certain.
     """
-    P = work.state().P
+    P = work.opinion.now().P
     return with_known(P, known_labels(work))
 
 
 def votes(work: Workspace, /) -> Votes:
     """Return what every member votes on every record: the label matrix, scores, confidences and faults."""
-    return work.state().votes
+    return work.opinion.now().votes
 
 
 def map_of_records(work: Workspace, /) -> pd.DataFrame:
@@ -286,10 +286,10 @@ def status(work: Workspace, /) -> dict[str, Any]:
     vectors) and ``features`` (what each classifier uses, chosen out-of-fold), and ``accuracy`` on all records where the
     corpus has gold labels.
     """
+    from weaklab.core.rows import confidence
     from weaklab.evaluation import analysis
-    from weaklab.label_models import confidence
 
-    state = work.state()
+    state = work.opinion.now()
     P = probabilities(work)
     found: dict[str, Any] = {
         "records": len(work.rows),
@@ -306,7 +306,7 @@ def status(work: Workspace, /) -> dict[str, Any]:
     }
     if work.encoder is not None and work.corpus.roles.text:
         found["encoder"] = work.encoder.described(work.corpus)
-        found["features"] = _features_used(work, state)
+        found["features"] = _features_used(work, work.state())
     if work.corpus.roles.gold is not None:
         found["accuracy"] = analysis.expected_accuracy(P, gold_codes(work))
     return found

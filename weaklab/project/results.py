@@ -72,7 +72,7 @@ def labels(
     """
     import pandas as pd
 
-    from weaklab.label_models import confidence, is_tied
+    from weaklab.core.rows import confidence, is_tied
 
     if intervals not in (False, True, CLASSES):
         raise ProjectError(f"intervals must be True, False or {CLASSES!r}, got {intervals!r}")

@@ -12,7 +12,7 @@ from weaklab.training.background import Ahead
 if TYPE_CHECKING:
     from weaklab.evaluation.audit import Estimate
     from weaklab.project.workspace import Workspace
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion
 
 PAUSE_SECONDS = 0.005
 """Others who wait for the project get it between two folds: a lock that is taken again at once lets nobody in."""
@@ -33,7 +33,7 @@ class RunningAccuracy:
     def __init__(self, work: Workspace) -> None:
         self._work = work
         self._ahead: Ahead[None] = Ahead()
-        self._seen: State | None = None
+        self._seen: Opinion | None = None
         self._found: tuple[Estimate, int] | None = None
         self._known: dict[int, Estimate] = {}
         self._failed = ""
@@ -41,16 +41,16 @@ class RunningAccuracy:
 
     def follow(self) -> None:
         """Begin an estimate if the committee has been trained since the last one; one that runs is not disturbed."""
-        state = self._work.trained
+        state = self._work.opinion.last
         if state is not None and state is not self._seen and not self._ahead.running:
             self._seen = state
             self._stop.clear()
             self._ahead.begin(None, lambda: self._estimate(state))
 
-    def _estimate(self, state: State) -> None:
+    def _estimate(self, state: Opinion) -> None:
         try:
             with self._work.working:
-                if self._work.trained is state:
+                if self._work.opinion.last is state:
                     self._found = self._estimated(state)
                     estimate, labels = self._found
                     if estimate.known:
@@ -61,7 +61,7 @@ class RunningAccuracy:
         except Exception as error:  # a person who labels goes on; what went wrong is shown in the state
             self._found, self._failed = None, f"{type(error).__name__}: {error}"
 
-    def _estimated(self, state: State) -> tuple[Estimate, int]:
+    def _estimated(self, state: Opinion) -> tuple[Estimate, int]:
         from weaklab.evaluation.evaluation import accuracy_now
 
         answers = given_answers(self._work)

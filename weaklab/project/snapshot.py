@@ -6,8 +6,6 @@ many events there are.
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from weaklab.core.events import LABEL, LABELS, QUEUE_KINDS, RECORD_KINDS, UNDO, Event
-from weaklab.core.files import DamagedError
+from weaklab.core.files import read_arrays, write_arrays
 from weaklab.core.label_set import GONE, LabelHistory
 from weaklab.core.labels import ABSTAIN, LabelNames
 from weaklab.crowd.annotators import settle
@@ -277,9 +275,7 @@ class Snapshot:
             "extra": {record: list(standing) for record, standing in self.extra.items()},
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        text = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
-        with open(path, "wb") as stream:
-            np.savez(stream, facts=text, sum=np.array([_checksum(text, arrays)]), **arrays)
+        write_arrays(path, facts, arrays)
 
     @classmethod
     def load(
@@ -298,14 +294,9 @@ class Snapshot:
         DamagedError
             The file is not what was written.
         """
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as held:
-            if any(name not in held for name in _ARRAYS):  # of an earlier version
-                return None
-            arrays = {name: held[name] for name in _ARRAYS}
-            text, total = held["facts"], int(held["sum"][0])
-        if _checksum(text, arrays) != total:
-            raise DamagedError("its checksum does not fit")
-        facts: dict[str, Any] = json.loads(text.tobytes())
+        facts, arrays = read_arrays(path)
+        if set(arrays) != set(_ARRAYS):  # of an earlier version
+            return None
         last = journal.last_event()
         same = facts["key"] == key and facts["labels"] == list(labels) and len(arrays["slots"]) == len(rows)
         if not same or facts["event"] > last or journal.mark(facts["event"]) != facts["mark"]:
@@ -490,10 +481,3 @@ def _without(found: Snapshot, records: Iterable[str]) -> tuple[int, ...]:
             if number >= 0:
                 counts[number] -= 1
     return tuple(counts)
-
-
-def _checksum(text: NDArray[np.uint8], arrays: Mapping[str, NDArray[Any]]) -> int:
-    total = zlib.crc32(text.tobytes())
-    for name in _ARRAYS:
-        total = zlib.crc32(np.ascontiguousarray(arrays[name]).view(np.uint8).data, total)
-    return total

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from weaklab.evaluation.audit import Estimate
-    from weaklab.training.trainer import State
+    from weaklab.training.trainer import Opinion
     from weaklab.voting.committee import Committee
 
 
@@ -43,7 +43,7 @@ class ProjectFacts:
 class Summary:
     """What the heuristics of a project do; a table in a notebook, text elsewhere, :meth:`to_pandas` for the numbers."""
 
-    def __init__(self, facts: ProjectFacts, state: State, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
+    def __init__(self, facts: ProjectFacts, state: Opinion, frame: pd.DataFrame, estimates: Sequence[Estimate]) -> None:
         self._facts, self._state, self._frame, self._estimates = facts, state, frame, estimates
 
     @property
@@ -129,7 +129,9 @@ class Summary:
         return "; ".join(parts)
 
     def _waiting(self) -> list[str]:
-        names = [c.name for c in self._facts.committee.classifiers if not c.is_ready]
+        votes = self._state.votes  # the classifiers themselves may not be trained
+        voting = {votes.names[j] for j in votes.scores}
+        names = [c.name for c in self._facts.committee.classifiers if c.name not in voting]
         return [f"{name} waits for {self._facts.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:

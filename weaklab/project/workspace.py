@@ -22,6 +22,7 @@ from weaklab.corpus import record_id
 from weaklab.corpus.records import Record
 from weaklab.project.at_hand import AtHand
 from weaklab.project.cache import ProjectCache
+from weaklab.project.committee_opinion import CommitteeOpinion
 from weaklab.project.encoding import ProjectEncoder
 from weaklab.project.extra_records import ExtraRecords
 from weaklab.project.first_labels import FirstLabels
@@ -79,7 +80,10 @@ class Workspace:
     snapshot : what was known at the last look
     first_labels : the events that gave records their first labels
     at_hand : the last training, for those who do not wait for one that runs; None while there is none
+    opinion : what the committee says as of the last training, kept on disk
     accuracy : the estimated accuracy of the committee's labels, as of a training in a session
+    records_key : names the imports and updates of the last look, and the records of them that are left
+    training_note : says through which event the committee was trained last, by any process
     labels_looked_up : the version of the journal in which the labels were known to be those of the last look
     """
 
@@ -98,16 +102,17 @@ class Workspace:
         self.kept: NDArray[np.bool_] | None = None
         self.changes = RecordChanges()
         self.snapshot = Snapshot.empty(self.rows, history.first)
-        self._key = ""
+        self.records_key = ""
         self._labels = history
         self.labels_looked_up: object = None
         self._version: Version | None = None
         self._members_known = False
         self._saved = SavedSnapshot(path, journal)
-        self._training_note = TrainingNote(journal)
+        self.training_note = TrainingNote(journal)
         self.first_labels = FirstLabels(journal)
         self._cache: ProjectCache | None = None
         self._shared: tuple[Snapshot, NDArray[np.int64]] | None = None
+        self.opinion = CommitteeOpinion(self)
         self.trained: State | None = None
         self.at_hand: AtHand | None = None
         self.accuracy = RunningAccuracy(self)
@@ -121,7 +126,7 @@ class Workspace:
             version = self.journal.version()
             if self._version is None or version.rest != self._version.rest:
                 self._take_records(new)
-                self._training_note.look()
+                self.training_note.look()
                 self._members_known = False
             if version != self._version:
                 self.snapshot = self.snapshot.extended(self.journal)
@@ -132,7 +137,7 @@ class Workspace:
                     self._take_labels(self.snapshot.history)
                 self._version = version
                 if self.snapshot.event >= self._saved.due:
-                    self._saved.write(self.snapshot, self._key)
+                    self._saved.write(self.snapshot, self.records_key)
             return self.snapshot
 
     @property
@@ -155,6 +160,7 @@ class Workspace:
             self.members.take_labels(history)
             if cache is not None and keeps:
                 self.trained, self.at_hand = cache.rename_labels(self.trained), None
+                self.opinion.forget()
             else:
                 self.forget()
             if cache is not None and any(event.kind == GOLD for event in self.changes.events):
@@ -200,7 +206,7 @@ class Workspace:
         if saved is None:
             rows.prepare()  # no id may be there twice; a saved snapshot is of records that were looked up
             saved = self.snapshot.over(rows, self.journal, gone)
-        self.snapshot, self._key = saved, key
+        self.snapshot, self.records_key = saved, key
         self.folders, self.imported, self.rows, self.kept = folders, imported, rows, selection and selection.kept
         before = self._cache
         self._cache = ProjectCache(self.files, corpus, all_folders, rows, self.members, self.settings, self.encoder)
@@ -284,6 +290,7 @@ class Workspace:
     def forget(self) -> None:
         """Compute votes and training anew when they are wanted."""
         self.trained = self.at_hand = None
+        self.opinion.forget()
         self.trained_through = 0
         if self._cache is not None:
             self._cache.forget()
@@ -296,16 +303,22 @@ class Workspace:
     def state(self, progress: bool = False) -> State:
         """Return the state as of the last training, computing what is not there."""
         with self.working:
-            snapshot = self.refresh()
-            self._refresh_members()
-            through = self._training_note.through
-            if through is not None and through > self.trained_through:
-                self.trained = None  # another process has trained on more labels
+            through = self.look()
             if self.trained is None:
-                self.train(snapshot.event if through is None else through, progress)
+                self.train(through, progress)
             assert self.trained is not None
-            self.at_hand = AtHand(self.trained, self.cache, self.rows, self._labels.event, self.changes.event)
+            self.at_hand = AtHand.of(self, self.trained)
             return self.trained
+
+    def look(self) -> int:
+        """Look for what is new, forget a training that is out of date, and return the event to train through."""
+        snapshot = self.refresh()
+        self._refresh_members()
+        through = self.training_note.through
+        if through is not None and through > self.trained_through:
+            self.trained = None  # another process has trained on more labels
+            self.opinion.forget()
+        return snapshot.event if through is None else through
 
     def _refresh_members(self) -> None:
         """Take over what others have added, redefined or removed, and what was edited in files or in this session."""
@@ -341,7 +354,7 @@ class Workspace:
             then = snapshot.at(through, self.journal)
             self.trained = trainer.train(then.y, self.more(then), then.picked)
             self.trained_through = through
-            self._training_note.write(through)
+            self.training_note.write(through)
 
     def more(self, then: Snapshot) -> More | None:
         """Return the labeled records outside the corpus, which classifiers learn from as well."""
@@ -367,7 +380,7 @@ class Workspace:
         if not every:
             return False
         snapshot = self.refresh()
-        trained = self._training_note.through or 0
+        trained = self.training_note.through or 0
         if self.has_records and snapshot.labels_between(trained, through) >= every:
             self.train(snapshot.event if through is None else through)
             return True

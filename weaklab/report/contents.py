@@ -155,7 +155,7 @@ class _Gathered:
                 lambda through: work.more(work.snapshot.at(through, work.journal)),
             )
         finally:
-            work.trained = None
+            work.opinion.forget_classifiers()
 
     def tiles(self) -> list[tuple[str, str, str]]:
         """Return the figures at the top: name, value, note."""

@@ -10,7 +10,7 @@ import numpy as np
 from weaklab.core.rows import blocks
 from weaklab.features.embeddings import SIZE, WIDE, Embedding, embed, unit_rows
 from weaklab.scheduling.scheduler import Pool
-from weaklab.training.trainer import State
+from weaklab.training.trainer import Opinion
 from weaklab.voting.committee import soft_scores
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Views:
         """The function that returns the embeddings for training; None if there are no features."""
         return None if self._features is None else self.wide
 
-    def pool(self, state: State, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> Pool:
+    def pool(self, state: Opinion, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> Pool:
         """Return the pool for a scheduler; near-duplicates have the same number in ``groups``, int (n,)."""
         there = self._features is not None
         return Pool(

@@ -42,22 +42,32 @@ MOST_PSEUDO = 5
 
 
 @dataclass(frozen=True)
-class State:
-    """What the committee thinks, as of one training.
+class Opinion:
+    """What the committee says of the records of a corpus, as of one training.
 
     Attributes
     ----------
     votes : what every member votes
     P : float (n, k), the label model's probabilities
-    model : the fitted label model
     y : int (n,), the manual labels that it was trained on, -1 is unlabeled
-    pseudo : row numbers that a classifier was trained on beside the manual labels, with the committee's own label
     """
 
     votes: Votes
     P: NDArray[np.float64]
-    model: LabelModel
     y: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class State(Opinion):
+    """The committee as of one training: what it says, and the label model that says it.
+
+    Attributes
+    ----------
+    model : the fitted label model
+    pseudo : row numbers that a classifier was trained on beside the manual labels, with the committee's own label
+    """
+
+    model: LabelModel
     pseudo: NDArray[np.int64]
 
     @property
@@ -122,7 +132,7 @@ class Trainer:
         self.groups, self._embeddings, self._sentence = groups, embeddings, sentence
         self._told: list[Fault] = []
         self._fixed: Votes | None = None
-        self._last_cross_fitted: tuple[State, int, NDArray[np.float64]] | None = None
+        self._last_cross_fitted: tuple[Opinion, int, NDArray[np.float64]] | None = None
         self.heuristics, self.labels, self.n, self.columns = list(heuristics), labels, n, columns
         self._matrix, self._ids = matrix, ids
         self._picked: NDArray[np.bool_] | None = None
@@ -225,7 +235,7 @@ class Trainer:
                 ballots.append(self._failed(heuristic, error))
         votes, model = self._together(ballots), self._model()
         P = model.fit_predict_proba(self._with_features(votes, model), y)
-        return State(votes, P, model, y, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
+        return State(votes, P, y, model, np.empty(0, dtype=np.int64) if pseudo is None else pseudo[0])
 
     def _together(self, ballots: Sequence[Ballot]) -> Votes:
         """Put the columns side by side; those that do not learn are put there once, and the whole is copied every
@@ -327,7 +337,7 @@ class Trainer:
         return replace(state, votes=votes, P=P, model=model)
 
     def cross_fitted(
-        self, state: State, folds: int = FOLDS, between: Callable[[], None] = lambda: None
+        self, state: Opinion, folds: int = FOLDS, between: Callable[[], None] = lambda: None
     ) -> NDArray[np.float64]:
         """Return what the label model says of the labeled records when it is fitted without them: float (n_labeled, k).
 

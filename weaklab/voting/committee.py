@@ -20,7 +20,6 @@ from weaklab.heuristics import Ballot, Heuristic, as_heuristic, check_examples, 
 from weaklab.heuristics.look_cache import one_look
 from weaklab.voting.fault_kinds import joined_fault_kinds
 from weaklab.voting.kept_columns import ColumnCache, KeptColumns, MemoryCache
-from weaklab.voting.runner import VoteRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from weaklab.voting.runner import VoteRunner
 
 TIMEOUT_SECONDS = 10.0
 """How long a labeling function may take for one record before its process is stopped."""
@@ -272,6 +273,8 @@ class Committee:
     def _runner(
         self, heuristics: Sequence[Heuristic], labels: LabelNames | None = None, records: int | None = None
     ) -> VoteRunner:
+        from weaklab.voting.runner import VoteRunner
+
         names = labels or self.labels
         return VoteRunner(
             heuristics,
