@@ -150,6 +150,19 @@ def test_small_batches_count_together_and_change_at_once(monkeypatch):
     assert_same(second, first)
 
 
+@pytest.mark.parametrize(("kind", "compiled_from"), [(Tfidf, 20), (Characters, 60)])
+def test_a_long_text_counts_as_several(kind, compiled_from, monkeypatch):
+    monkeypatch.setattr(words, "FEW_TEXTS", 2000)
+    monkeypatch.setattr(Characters, "_most", 5000)
+    long = [" ".join(TEXTS) * 4] * 60
+    for n in (compiled_from - 10, compiled_from):
+        kept = kind().fit(corpus_of(long[:n]))
+        X = kept.transform_corpus(corpus_of(long[:n]))
+        assert (kept._grams is not None) == (n == compiled_from)
+    monkeypatch.setattr(words, "FEW_TEXTS", 10**9)
+    assert_same(X, kind().fit(corpus_of(long[:n])).transform_corpus(corpus_of(long[:n])))
+
+
 def test_texts_that_are_missing_or_in_several_columns_are_read_as_for_few_texts(compiled, monkeypatch):
     corpus = weaklab.read(
         [{"title": f"Ein Titel {i}", "body": None if i % 2 else f"wort{i}"} for i in range(20)], text=["title", "body"]

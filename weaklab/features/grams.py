@@ -17,6 +17,8 @@ WORDS = rf"(?u)\b\w+\b|[{SIGNS}]"
 """Pattern of a word: letters and digits, or one of the signs that show the tone of a text."""
 FEW_TEXTS = 3000
 """For fewer texts scikit-learn is used: its Python loops take half a second, less than loading the compiled loops."""
+TEXT_CHARACTERS = 140
+"""A longer text counts as several of this length."""
 _ROOM = 1 << 12
 
 

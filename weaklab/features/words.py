@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weaklab.core.errors import WeaklabError
 from weaklab.corpus import Columns, Corpus
 from weaklab.features.base import FEATURES, Features, texts_of
-from weaklab.features.grams import FEW_TEXTS, WORDS, Grams, learned
+from weaklab.features.grams import FEW_TEXTS, TEXT_CHARACTERS, WORDS, Grams, learned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ class Tfidf(Features):
         from sklearn.feature_extraction.text import TfidfTransformer
 
         ngrams = self._range()
-        if ngrams is None or not _is_large(corpus):
+        if ngrams is None or not self._is_large(corpus):
             return None
         batches = (self._beginnings(batch) for batch in corpus.batches())
         words, counts = learned(batches, ngrams, self._by_word, self.min_df, self.max_features)
@@ -110,11 +110,23 @@ class Tfidf(Features):
         )
         return (self.ngrams[0], self.ngrams[1]) if plain else None
 
+    def _is_large(self, corpus: Corpus) -> bool:
+        """Whether there are at least :data:`FEW_TEXTS` texts, without reading more than needed."""
+        texts = 0
+        return any((texts := texts + self._texts(batch)) >= FEW_TEXTS for batch in corpus.batches())
+
+    def _texts(self, batch: pa.RecordBatch) -> int:
+        """Return the number of texts that a batch is counted as, by their length."""
+        if batch.num_rows >= FEW_TEXTS:
+            return int(batch.num_rows)
+        return sum(max(1, min(len(text), self._most) // TEXT_CHARACTERS) for text in Columns(batch).text)
+
     def _beginnings(self, batch: pa.RecordBatch) -> list[str]:
         return [_beginning(text, self._most) for text in Columns(batch).text]
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
-        self._seen += batch.num_rows
+        if self._grams is None:
+            self._seen += self._texts(batch)
         if self._grams is None and self._seen >= FEW_TEXTS and (ngrams := self._range()) is not None:
             self._grams = Grams(ngrams, self._by_word, self.state()["vocabulary"])
         if self._grams is None or not batch.num_rows:
@@ -159,12 +171,6 @@ class Characters(Tfidf):
 
     def __init__(self, ngrams: Sequence[int] = (2, 4), min_df: int = 2, max_features: int | None = 100_000) -> None:
         super().__init__(ngrams, min_df, max_features)
-
-
-def _is_large(corpus: Corpus) -> bool:
-    """Whether there are at least :data:`FEW_TEXTS` records, without reading more than needed."""
-    rows = 0
-    return any((rows := rows + batch.num_rows) >= FEW_TEXTS for batch in corpus.batches())
 
 
 def _beginning(text: str, length: int) -> str:
