@@ -446,6 +446,18 @@ def test_judgements_become_records_with_the_labels_of_their_consensus(tmp_path):
     assert "no crowd named 'other'; there are crowd" in run("crowd", folder, "--name", "other", code=1).stderr
 
 
+def test_items_that_are_ids_alone_are_labeled_with_the_default_classifier_in_the_committee(tmp_path):
+    rows = [f"i{i},w{j},{('spam', 'ham')[(i + (j == i % 5)) % 2]}" for i in range(40) for j in range(4)]
+    (tmp_path / "in.csv").write_text("\n".join(["item,worker,label", *rows]))
+    project = tmp_path / "p"
+    run("init", project, "--labels", "ham,spam")
+    run("crowd", project, tmp_path / "in.csv")
+    assert "12 labels given" in run("label", project, "-n", 12, "--strategy", "random", stdin="1\n2\n" * 6).stdout
+    shown = " ".join(run("lfs", project).stdout.split())
+    assert "classifier has no vote: it takes labels of two classes, and text or numbers to learn from" in shown
+    assert "with probabilities, which count in full" in " ".join(run("explain", project, "i3").stdout.split())
+
+
 def test_columns_of_judgements_that_cannot_be_told_are_asked_for(tmp_path):
     (tmp_path / "in.csv").write_text("id,who,label\na,x,ham\na,y,spam\n")
     run("init", tmp_path / "p", "--labels", "ham,spam")

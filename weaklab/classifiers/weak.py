@@ -225,7 +225,8 @@ class WeakClassifier(Heuristic):
         self.out_of_fold_: dict[str, NDArray[np.float32]] = {}
         self.thresholds_ = np.full(len(labels), self._least(len(labels)))
         y = np.asarray(y, dtype=np.int64)
-        if self.wanting(y, labels) is not None:
+        without_features = not self.reads_texts and X.shape[1] == 0
+        if without_features or self.wanting(y, labels) is not None:
             return self
         if not self.reads_texts:
             X = feature_matrix(X, "X", lambda row: f"record {str(ids[row])!r}")

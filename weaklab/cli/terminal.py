@@ -214,7 +214,7 @@ class _Screen:
     def _show(self, ask: Ask) -> None:
         columns = shown_columns(ask.record)
         lines = wrapped(clean(ask.text, MAX_SHOWN), terminal_width()) if columns is None else self._lines(columns)
-        self.say("\n" + ("\n".join(lines) or "(an empty record)"))
+        self.say("\n" + ("\n".join(lines) or "(the record holds its id alone)"))
         why = f"record {clean(ask.id, 60)} · {clean(ask.strategy, 60)}: {clean(ask.shown_why, 400)}"
         self._indented(wrapped(why, terminal_width() - len(INDENT)))
         if not self._on_one_line(ask) and len(self.answers.labels) <= MOST_CHOICES:

@@ -10,6 +10,7 @@ from weaklab.corpus import Columns, Corpus
 from weaklab.corpus.records import ids_of
 from weaklab.features.base import FEATURES, Features, texts_of
 from weaklab.features.checks import feature_matrix
+from weaklab.features.numbers import NumericColumns
 from weaklab.features.sentence import Sentence
 from weaklab.heuristics import fingerprint
 
@@ -156,7 +157,7 @@ def has_own_object(features: Features) -> bool:
 
 @FEATURES.named("auto")
 class Auto(Features):
-    """TF-IDF of words and of characters if the corpus has text, else its numeric columns.
+    """TF-IDF of words and of characters if the corpus has text, else its numeric columns; without these, no feature.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ class Auto(Features):
         self._inner = self._made()
 
     def _made(self) -> Features:
-        return features(self.text if self._has_text else "columns")
+        return features(self.text) if self._has_text else NumericColumns.if_any()
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         return self._inner.transform(batch)

@@ -34,6 +34,14 @@ class NumericColumns(Features):
 
     def __init__(self, columns: Sequence[str] | None = None) -> None:
         self.columns = None if columns is None else list(columns)
+        self._may_be_none = False
+
+    @classmethod
+    def if_any(cls) -> NumericColumns:
+        """Return features of no column at all where there is none of numbers, instead of an error."""
+        made = cls()
+        made._may_be_none = True
+        return made
 
     def reads(self) -> frozenset[str]:
         return frozenset(self._names)
@@ -43,7 +51,7 @@ class NumericColumns(Features):
 
         first = next(corpus.batches())
         self._names = self.columns or numeric_columns(first)
-        if not self._names:
+        if not self._names and not self._may_be_none:
             raise WeaklabError(
                 f"{corpus.name} has no numeric column for the features 'columns'; there are {first.schema.names}"
             )
@@ -101,7 +109,7 @@ class NumericColumns(Features):
                     "nothing"
                 ) from None
             parts.append(raw)
-        return np.hstack(parts)
+        return np.hstack(parts) if parts else np.empty((len(batch), 0))
 
     def transform(self, batch: pa.RecordBatch) -> Matrix:
         import numpy as np

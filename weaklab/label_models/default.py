@@ -104,8 +104,8 @@ class CommitteeModel(LabelModel):
       classifier that learns from what the others say of all records
       (:class:`~weaklab.label_models.feature_member.FeatureMember`). It labels records that nobody votes on. With
       sentence vectors, manual labels alone teach a part of it, or all where votes teach nothing. If it leaves a class
-      at under a quarter or over four times what the others gave it, with fewer than ``few_labels`` labels, it is
-      dropped.
+      at under a quarter or over four times what the others gave it, with fewer than half of ``few_labels`` labels,
+      it is dropped.
     - tau, w, d, o and b are found from the manual labels by penalised maximum likelihood. Without manual labels they
       keep their prior values: tau = 0, w = ``member_weight`` or 1, d = o = 0, and b = the log of the class balance if
       one is given. Where annotators show the class balance, b is half of its log: it finds more records of a rare class
@@ -230,7 +230,7 @@ class CommitteeModel(LabelModel):
         gold = labeled_rows(y)
         self._classifier, self.feature_proba_ = classifier, classifier.proba_
         self._keep(replace(votes, feature_proba=classifier.proba_).take(gold), y[gold])
-        if self.n_labels_ < self.few_labels and self._collapsed(votes, classifier.proba_):
+        if self.n_labels_ < self.few_labels / 2 and self._collapsed(votes, classifier.proba_):
             self._classifier = self.feature_proba_ = None
             return False
         return True
@@ -385,7 +385,11 @@ class CommitteeModel(LabelModel):
     def why(self) -> str:  # type: ignore[override]
         """Which kind of model was chosen from the votes, and by what evidence."""
         weighed = self._weighed
-        said = [why_functions(weighed.sides) if weighed.learned is None else why_people(weighed.sides, weighed.learned)]
+        if weighed.learned is None:
+            scored = len(self._members)
+            said = [why_functions(len(weighed.sides) - scored, scored)]
+        else:
+            said = [why_people(weighed.sides, weighed.learned)]
         if self.n_labels_:
             said.append(
                 f"{counted(self.n_labels_, 'manual label')} then changed these weights "

@@ -146,12 +146,16 @@ def vote_list(votes: Votes, shares: Floats, k: int) -> VoteList:
     return VoteList.of(L, k, confidence)
 
 
-def why_functions(sides: Floats) -> str:
-    """Say what was chosen where every member votes one class."""
-    return (
-        f"{counted(len(sides), 'member')}, each votes for one class only; their weights follow from where they agree, "
+def why_functions(n: int, n_scored: int) -> str:
+    """Say what was chosen where each of n members votes for one class, and n_scored have probabilities."""
+    scored = f"{counted(n_scored, 'member')} with probabilities, which count in full until labels say how far"
+    if not n:
+        return scored
+    said = (
+        f"{counted(n, 'member')}, each votes for one class only; their weights follow from where they agree, "
         "contradict each other or are exceptions; classes count as equally frequent unless a balance is given"
     )
+    return f"{said}; {scored}" if n_scored else said
 
 
 def why_people(sides: Floats, learned: Learned) -> str:

@@ -287,7 +287,7 @@ class ProjectCache:
             from weaklab.scheduling.views import Views, keys_of
 
             learner, text = self._basis, bool(self.corpus.roles.text)
-            there = learner is not self._default or text or numeric_columns(next(self.corpus.batches()))
+            there = not isinstance(learner.features, Auto) or text or numeric_columns(next(self.corpus.batches()))
             self._views = Views(
                 keys_of(self._rows.ids),
                 (lambda: self._with_sentences(learner)[1]) if there else None,

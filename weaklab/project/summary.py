@@ -131,8 +131,13 @@ class Summary:
     def _waiting(self) -> list[str]:
         votes = self._state.votes  # the classifiers themselves may not be trained
         voting = {votes.names[j] for j in votes.scores}
-        names = [c.name for c in self._facts.committee.classifiers if c.name not in voting]
-        return [f"{name} waits for {self._facts.committee[name].min_labels} labels of two classes" for name in names]  # type: ignore[attr-defined]
+        return [
+            f"{c.name} waits for {c.min_labels} labels of two classes"
+            if self._facts.status["manual_labels"] < c.min_labels
+            else f"{c.name} has no vote: it takes labels of two classes, and text or numbers to learn from"
+            for c in self._facts.committee.classifiers
+            if c.name not in voting
+        ]
 
     def __repr__(self) -> str:
         return str(self.table())
