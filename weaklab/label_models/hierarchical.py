@@ -17,6 +17,8 @@ from weaklab.label_models.vote_list import VoteList, by_vote
 from weaklab.label_models.weighted import check_max_iter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     from weaklab.core.votes import Votes
@@ -503,13 +505,12 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes, start: F
         held = held.take(slice(None, None, len(held.rows) // MOST_HELD_OUT))
     own = log_theta[held.columns, :, held.codes]
     others = S[held.rows] - own * held.weights[:, None]
-    likelihood, beside = np.exp(own), 0.0 if start is None else start[held.rows]
+    predicted = _prediction(others, np.zeros_like(others) if start is None else start[held.rows], np.exp(own))
     fits = np.full(len(TEMPERATURES), -np.inf)
 
     def judge(places: NDArray[np.intp]) -> int:
         for place in places[fits[places] == -np.inf]:
-            told = row_sum(softmax(TEMPERATURES[place] * others + beside) * likelihood)
-            fits[place] = (np.log(told) * held.weights).sum()
+            fits[place] = (np.log(predicted(TEMPERATURES[place])) * held.weights).sum()
         return int(np.argmax(fits > fits.max() - 1e-9))
 
     every = np.arange(len(TEMPERATURES))
@@ -517,6 +518,30 @@ def _held_out_temperature(votes: VoteList, log_theta: Floats, y: Codes, start: F
         return float(TEMPERATURES[judge(every)])
     best = judge(every[::COARSE])
     return float(TEMPERATURES[judge(every[max(best - COARSE, 0) : best + COARSE + 1])])
+
+
+def _prediction(others: Floats, beside: Floats, likelihood: Floats) -> Callable[[float], Floats]:
+    """Return a function from a temperature to the probability of each vote, (v,).
+
+    It is the mean of ``likelihood`` (v, k) over the classes, whose log-scores are temperature * others + beside.
+    """
+    if others.shape[1] > 2:
+        return lambda temperature: np.asarray(row_sum(softmax(temperature * others + beside) * likelihood))
+    # Of two classes the odds are enough, which is a third of the arithmetic.
+    odds, of_others = others[:, 0] - others[:, 1], beside[:, 0] - beside[:, 1]
+    first, gap = np.ascontiguousarray(likelihood[:, 0]), likelihood[:, 1] - likelihood[:, 0]
+
+    def of_two(temperature: float) -> Floats:
+        told = temperature * odds
+        told += of_others
+        with np.errstate(over="ignore"):  # infinite odds are a probability of 0
+            np.exp(told, out=told)
+        told += 1
+        np.divide(gap, told, out=told)
+        told += first
+        return told
+
+    return of_two
 
 
 def _design_effect(votes: VoteList, log_theta: Floats, P: Floats) -> float:
