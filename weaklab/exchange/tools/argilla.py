@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from weaklab.exchange.json_text import constant, joined, json_object, json_texts
+from weaklab.exchange.json_text import Part, constant, joined, json_object, json_scores
 from weaklab.exchange.tools.base import (
     ANSWER_KINDS,
     DRAFT,
@@ -24,6 +25,7 @@ from weaklab.exchange.tools.base import (
     Head,
     Hints,
     Labeled,
+    LabeledBatch,
 )
 from weaklab.exchange.tools.fields import JsonOut, column_texts, divided, json_array, refuse, taken, texts_in
 
@@ -53,24 +55,23 @@ class Argilla(Format):
     def write(self, labeled: Labeled, path: Path) -> list[Path]:
         with JsonOut(path, array=True) as out:
             for batch in labeled.batches():
-                suggestion = [
-                    f'{{{constant(QUESTION)}:{{"value":',
-                    json_texts(batch.label),
-                    ',"score":',
-                    json_texts(batch.score),
-                    ',"agent":"weaklab"}}',
-                ]
-                fields = {
-                    "id": json_texts(batch.ids),
-                    "fields": json_object({labeled.text_name: batch.json_text()}),
-                    "metadata": json_object(column_texts(batch)),
-                    "suggestions": joined(suggestion).fill_null("{}"),
-                    "responses": "{}",
-                    "vectors": "{}",
-                    "_server_id": "null",
-                }
-                out.write(batch.amended(joined(json_object(fields)), "argilla", _amended))
+                records = joined([*_records(batch, labeled), out.end])
+                out.write(records, batch.amended(records, out.end, "argilla", _amended))
         return []
+
+
+def _records(batch: LabeledBatch, labeled: Labeled) -> list[Part]:
+    label, score = batch.json_label(), json_scores(batch.score)
+    suggestion: list[Part] = ['{"label":{"value":', label, ',"score":', score, ',"agent":"weaklab"}}']
+    if label.null_count or score.null_count:
+        suggestion = [joined(suggestion).fill_null("{}")]
+    fields = {
+        "id": batch.json_ids(),
+        "fields": json_object({labeled.text_name: batch.json_text()}),
+        "metadata": json_object(column_texts(batch)),
+        "suggestions": suggestion,
+    }
+    return json_object({**fields, "responses": "{}", "vectors": "{}", "_server_id": "null"})
 
 
 def _nested(record: dict[str, Any], place: str) -> dict[str, Any]:
@@ -166,7 +167,8 @@ def _answer(said: Any, question: str, place: str) -> Answer:
     return Answer(DRAFT if status == "draft" else GIVEN, value, who, word=status or "answered", raw=dict(said))
 
 
-def _amended(record: dict[str, Any], more: Amendments) -> str:
+def _amended(text: str, more: Amendments) -> str:
+    record = json.loads(text)
     rest = dict(more.rest)
     text_name, question = rest.pop("text_name", None), rest.pop("question", QUESTION)
     if text_name is not None and "text" in record["fields"]:

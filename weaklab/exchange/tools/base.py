@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weaklab.core.errors import CorpusError, WeaklabError
 from weaklab.core.registry import Registry
-from weaklab.exchange.json_text import json_texts
+from weaklab.exchange.json_text import Part, json_parts, json_texts
 from weaklab.exchange.text_streams import head_of, lines, suffix
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ GIVEN, NOT, SKIPPED, DRAFT, SEVERAL, OTHER = "label", "not", "skip", "draft", "l
 """Kinds of answers: a label, "not this label", no label on purpose, a label that was not submitted, several labels at
 once, and anything else that a person said."""
 ANSWER_KINDS = (GIVEN, NOT, SKIPPED, DRAFT, SEVERAL, OTHER)
-BATCH = 20_000
+BATCH = 20000
 """Records that are written at a time."""
 _LOOKED_AT = 20
 
@@ -279,6 +280,11 @@ class Labeled:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def rows_with_more(self) -> list[int]:
+        """The rows with answers, or with what a format did not use, in order."""
+        return sorted({*self.answers, *self.fields})
+
     def batches(self, size: int = BATCH) -> Iterator[LabeledBatch]:
         """Yield the records in order, some at a time."""
         for start in range(0, len(self), size):
@@ -300,14 +306,22 @@ class LabeledBatch:
         part = column.slice(self.start, self.rows)
         return part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part
 
-    def json_text(self) -> pa.Array:
+    def json_text(self) -> Part | Sequence[Part]:
         """The texts as JSON texts; a missing one is empty."""
         assert self.text is not None
-        return json_texts(self.text.fill_null(""))
+        return json_parts(self.text.fill_null("") if self.text.null_count else self.text)
 
-    def json_ids(self) -> pa.Array:
+    def json_ids(self) -> Part | Sequence[Part]:
         """The ids as JSON texts."""
-        return json_texts(self.ids)
+        return json_parts(self.ids)
+
+    def json_label(self) -> pa.Array:
+        """The labels as JSON texts; null where there is none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        names = pa.array(self._all.labels, self.label.type)
+        return json_texts(names).take(pc.index_in(self.label, names))
 
     def codes(self, voter: Voter) -> NDArray[np.integer[Any]]:
         """The votes of a member on these rows."""
@@ -317,34 +331,26 @@ class LabeledBatch:
         """How sure a member is of each of them."""
         return voter.scores[self.start : self.start + self.rows]
 
-    def amended(
-        self, texts: pa.Array, name: str, amend: Callable[[dict[str, Any], Amendments], str], all_rows: bool = False
-    ) -> pa.Array:
-        """Replace the JSON text of the records about which there is more to say than of most: those with answers, and
-        those that came in this format.
+    def amended(self, texts: pa.Array, end: str, name: str, amend: Callable[[str, Amendments], str]) -> dict[int, str]:
+        """Return row of the batch -> JSON text, for the records about which there is more to say than of most: those
+        with answers, and those that came in this format.
 
         Parameters
         ----------
-        texts : a JSON object for each row
+        texts : a JSON object for each row, each with ``end`` behind it
         name : of the format
-        amend : takes the object and what is to be added, and returns the new text
+        amend : takes the JSON text and what is to be added, and returns the new text
         """
-        import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        rows = range(self.start, self.start + self.rows)
-        held = [row for row in rows if all_rows or row in self._all.answers or name in self._all.fields.get(row, ())]
-        if not held:
-            return texts
-        local = np.array(held) - self.start
-        mask = np.zeros(self.rows, bool)
-        mask[local] = True
-        found = [
-            amend(json.loads(text), amendments(self._all, row, name))
-            for row, text in zip(held, texts.take(pa.array(local)).to_pylist(), strict=True)
-        ]
-        return pc.replace_with_mask(texts, pa.array(mask), pa.array(found, pa.large_string()))
+        rows = self._all.rows_with_more
+        held = rows[bisect_left(rows, self.start) : bisect_left(rows, self.start + self.rows)]
+        local = [row - self.start for row in held]
+        found = texts.take(pa.array(local, pa.int64())).to_pylist()
+        return {
+            place: amend(text[: -len(end)], amendments(self._all, row, name))
+            for place, row, text in zip(local, held, found, strict=True)
+        }
 
 
 class Amendments(NamedTuple):
@@ -374,7 +380,9 @@ def amendments(labeled: Labeled, row: int, name: str) -> Amendments:
     """Return what is to be added to a record in a format; what was answered as it is now is written as it was read."""
     from dataclasses import replace
 
-    held = labeled.fields.get(row, {}).get(name) or {}
+    held = labeled.fields.get(row, {}).get(name)
+    if not held:
+        return Amendments(row, {}, list(labeled.answers.get(row, ())), [])
     raws = list(held.get("answers", ()))
     answers = []
     for answer in labeled.answers.get(row, ()):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from weaklab.core.files import replacing
-from weaklab.exchange.json_text import constant, joined, json_object, json_texts
+from weaklab.exchange.json_text import constant, joined, json_object, json_scores
 from weaklab.exchange.tools.base import (
     FORMATS,
     GIVEN,
@@ -54,15 +55,13 @@ class Doccano(Format):
     def write(self, labeled: Labeled, path: Path) -> list[Path]:
         with JsonOut(path) as out:
             for batch in labeled.batches():
-                label = joined(["[", json_texts(batch.label), "]"]).fill_null("[]")
-                fields = {"text": batch.json_text(), "id": json_texts(batch.ids)}
-                ours = {SUGGESTED: json_texts(batch.label), SCORE: json_texts(batch.score)}
+                label = batch.json_label()
+                fields = {"text": batch.json_text(), "id": batch.json_ids()}
+                ours = {SUGGESTED: label, SCORE: json_scores(batch.score)}
                 columns = {name: text for name, text in column_texts(batch).items() if name not in _USED}
-                out.write(
-                    batch.amended(
-                        joined(json_object({**fields, "label": label, **columns, **ours})), "doccano", _amended
-                    )
-                )
+                given = {"label": ["[", label.fill_null(""), "]"]}
+                lines = joined([*json_object({**fields, **given, **columns, **ours}), out.end])
+                out.write(lines, batch.amended(lines, out.end, "doccano", _amended))
         config = path.with_name(f"{path.stem}.labels.json")
         with replacing(config) as temporary:
             temporary.write_text(constant([{"text": name} for name in labeled.labels]), encoding="utf-8")
@@ -101,8 +100,9 @@ def _answers(label: Any, place: str, who: str, key: str) -> list[Answer]:
     return [Answer(GIVEN, names[0], who, word="labeled", raw=raw)]
 
 
-def _amended(line: dict[str, Any], more: Amendments) -> str:
+def _amended(text: str, more: Amendments) -> str:
     """Return the lines of a record; where people disagree, the labels of all of them, as a shared project shows it."""
+    line = json.loads(text)
     said = [each for each in more.answers if each.kind in (GIVEN, SEVERAL) and each.raw is not False]
     names = [name for each in said for name in (each.value if each.kind == SEVERAL else [each.value])]
     if names:

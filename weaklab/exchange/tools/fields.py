@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weaklab.core.errors import CorpusError
 from weaklab.core.files import replacing
 from weaklab.exchange.json_files import json_object, json_records
-from weaklab.exchange.json_text import joined, json_texts
+from weaklab.exchange.json_text import json_parts
 from weaklab.exchange.text_streams import head_of, lines, short, suffix
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def seconds_since_1970(at: str) -> int | None:
 
 def column_texts(batch: LabeledBatch) -> dict[str, Any]:
     """Return name -> JSON text of the columns that are to be written beside the text."""
-    return {name: json_texts(column) for name, column in batch.columns.items()}
+    return {name: json_parts(column) for name, column in batch.columns.items()}
 
 
 class JsonOut:
@@ -129,7 +129,7 @@ class JsonOut:
     """
 
     def __init__(self, path: Path, *, array: bool = False) -> None:
-        self.path, self._array, self._first = path, array, True
+        self.path, self._array, self._any = path, array, False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -142,18 +142,38 @@ class JsonOut:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self._array:
+            if self._any:
+                self._stream.seek(-len(self.end), 1)
             self._stream.write(b"\n]\n")
         self._stream.close()
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, texts: pa.Array) -> None:
-        """Write the JSON texts of some records."""
-        if self._array:
-            whole = joined([",\n", texts])
-            first, self._first = self._first, False
-            self._stream.write(data_of(whole)[2 if first else 0 :])
-        else:
-            self._stream.write(data_of(joined([texts, "\n"])))
+    @property
+    def end(self) -> str:
+        """What the text of each record ends with."""
+        return ",\n" if self._array else "\n"
+
+    def write(self, texts: pa.Array, instead: Mapping[int, str] | None = None) -> None:
+        """Write records.
+
+        Parameters
+        ----------
+        texts : their JSON, each with :attr:`end` behind it
+        instead : row -> what to write in its place, without the end
+        """
+        import numpy as np
+
+        _, offsets, data = texts.buffers()
+        if not len(texts) or data is None:
+            return
+        ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        whole, start = memoryview(data), int(ends[0])
+        for row in sorted(instead or ()):
+            self._stream.write(whole[start : int(ends[row])])
+            self._stream.write(f"{instead[row]}{self.end}".encode())  # type: ignore[index]
+            start = int(ends[row + 1])
+        self._stream.write(whole[start : int(ends[-1])])
+        self._any = True
 
 
 def _opened(path: Path, stack: contextlib.ExitStack) -> Any:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
 from weaklab.core.files import replacing
 from weaklab.core.labels import ABSTAIN
-from weaklab.exchange.json_text import constant, joined, json_object, json_texts
+from weaklab.exchange.json_text import Part, constant, joined, json_object, json_scores, json_texts
 from weaklab.exchange.text_streams import short
 from weaklab.exchange.tools.base import (
     DRAFT,
@@ -28,6 +31,7 @@ from weaklab.exchange.tools.base import (
     Labeled,
     LabeledBatch,
     Span,
+    Voter,
 )
 from weaklab.exchange.tools.fields import JsonOut, column_texts, divided, json_array, refuse, taken, texts_in, time_of
 
@@ -82,8 +86,9 @@ class LabelStudio(Format):
         amend = partial(_amended, {WEAKLAB, *(voter.name for voter in labeled.voters)})
         with JsonOut(path, array=True) as out:
             for batch in labeled.batches():
-                tasks = batch.amended(_tasks(batch, labeled), "label-studio", amend)
-                out.write(tasks if labeled.spans is None else _with_spans(tasks, batch, labeled))
+                tasks = joined([*_tasks(batch, labeled), out.end])
+                instead = batch.amended(tasks, out.end, "label-studio", amend)
+                out.write(tasks, instead if labeled.spans is None else _with_spans(tasks, instead, batch, labeled))
         return [config]
 
 
@@ -172,53 +177,65 @@ def _choice(label: str) -> dict[str, Any]:
     return {"from_name": CHOICES, "to_name": "text", "type": "choices", "value": {"choices": [label]}}
 
 
-def _tasks(batch: LabeledBatch, labeled: Labeled) -> pa.Array:
-    import pyarrow as pa
-
-    text = {} if batch.text is None else {labeled.text_name: json_texts(batch.text.fill_null(""))}
-    data = json_object({labeled.id_name: json_texts(batch.ids), **text, **column_texts(batch)})
-    said = [_predictions(WEAKLAB, batch.label, json_texts(batch.score))]
-    for voter in labeled.voters:
-        codes = pa.array(batch.codes(voter), pa.int32(), mask=batch.codes(voter) == ABSTAIN)
-        said.append(
-            _predictions(voter.name, pa.array(labeled.labels).take(codes), json_texts(pa.array(batch.scores(voter))))
-        )
-    return joined(json_object({"data": data, "predictions": _listed(said)}))
+def _tasks(batch: LabeledBatch, labeled: Labeled) -> list[Part]:
+    text = {} if batch.text is None else {labeled.text_name: batch.json_text()}
+    data = json_object({labeled.id_name: batch.json_ids(), **text, **column_texts(batch)})
+    return json_object({"data": data, "predictions": ["[", *_predictions(batch, labeled), "]"]})
 
 
-def _predictions(name: str, label: pa.Array, score: pa.Array) -> pa.Array:
-    """Return the prediction of one voter on each record, null where it has none."""
-    result = constant([_choice("\0")]).partition(constant("\0"))
-    result_parts = [result[0], json_texts(label), result[2]]
-    return joined(
-        json_object({"model_version": constant(name), "score": [score.fill_null("0")], "result": result_parts})
-    )
+def _predictions(batch: LabeledBatch, labeled: Labeled) -> list[Part]:
+    """Return the predictions of the committee and of each member that votes, separated by commas."""
+    import pyarrow.compute as pc
+
+    label, score = batch.json_label(), json_scores(batch.score)
+    head, tail = _around(constant(WEAKLAB))
+    first: list[Part] = [head, score, tail, label, _END]
+    others = [_said(voter, batch, labeled) for voter in labeled.voters]
+    if not label.null_count and not score.null_count:
+        return [*first, *others]
+    return [pc.replace_substring_regex(joined([joined(first).fill_null(""), *others]), "^,", "")]
 
 
-def _listed(said: list[pa.Array]) -> pa.Array:
+_END = "]}}]}"
+
+
+def _around(name: str) -> tuple[str, str]:
+    """Return what stands before the score of a prediction, and between the score and the label."""
+    region = f'"from_name":"{CHOICES}","to_name":"text","type":"choices","value":{{"choices":['
+    return f'{{"model_version":{name},"score":', f',"result":[{{{region}'
+
+
+def _said(voter: Voter, batch: LabeledBatch, labeled: Labeled) -> pa.Array:
+    """Return the prediction of one member on each record with a comma before it, empty where it does not vote."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    nothing = pc.is_null(pc.coalesce(*said))  # Arrow leaves out the rows in which it skips every value
-    first = pc.if_else(nothing, "", said[0])
-    inside = pc.binary_join_element_wise(first, *said[1:], pa.scalar(",", pa.large_string()), null_handling="skip")
-    return joined(["[", inside, "]"])
+    head, tail = _around(constant(voter.name))
+    codes, scores = batch.codes(voter), batch.scores(voter)
+    places = pa.array(np.where(codes == ABSTAIN, len(labeled.labels), codes), pa.int64())
+    if (scores == 1).all():
+        known = [f",{head}1{tail}{constant(name)}{_END}" for name in labeled.labels]
+        return pa.array([*known, ""], pa.large_string()).take(places)
+    names = pa.array([constant(name) for name in (*labeled.labels, "")], pa.large_string()).take(places)
+    whole = joined([f",{head}", json_texts(pa.array(scores)).fill_null("0"), tail, names, _END])
+    return pc.if_else(pa.array(codes == ABSTAIN), "", whole)
 
 
-def _amended(ours: Collection[str], task: dict[str, Any], more: Amendments) -> str:
-    rest = dict(more.rest)
+def _amended(ours: Collection[str], text: str, more: Amendments) -> str:
+    said = [each for each in more.answers if each.raw is not False and each.kind in (GIVEN, SKIPPED, SEVERAL)]
+    found: dict[str, Any] = {"annotations": [each.raw or _annotation(each) for each in said] + more.kept}
+    names = [each.annotator for each in said]
+    if any(name and not name.isdecimal() for name, each in zip(names, said, strict=True) if each.raw is None):
+        found["meta"] = {**(more.rest.get("meta") or {}), "annotators": names + [None] * len(more.kept)}
+    if not more.rest:
+        return f"{text[:-1]},{constant(found)[1:]}"
+    rest, task = dict(more.rest), json.loads(text)
     text_name = rest.pop("text_name", None)
     data = {**task["data"], **rest.pop("data", {})}
     if text_name is not None and "text" in data:
         data[text_name] = data.pop("text")
     predictions = task["predictions"] + _of_others(rest.pop("predictions", None), ours)
-    said = [each for each in more.answers if each.raw is not False and each.kind in (GIVEN, SKIPPED, SEVERAL)]
-    annotations = [each.raw or _annotation(each) for each in said] + more.kept
-    found = {**rest, "data": data, "annotations": annotations, "predictions": predictions}
-    names = [each.annotator for each in said]
-    if any(not name.isdecimal() for name, each in zip(names, said, strict=True) if each.raw is None and name):
-        found["meta"] = {**(rest.get("meta") or {}), "annotators": names + [None] * len(more.kept)}
-    return constant(found)
+    return constant({**rest, "data": data, "predictions": predictions, **found})
 
 
 def _annotation(answer: Answer) -> dict[str, Any]:
@@ -234,18 +251,14 @@ def _annotation(answer: Answer) -> dict[str, Any]:
     return found | ({"created_at": answer.at, "updated_at": answer.at} if answer.at else {})
 
 
-def _with_spans(tasks: pa.Array, batch: LabeledBatch, labeled: Labeled) -> pa.Array:
+def _with_spans(tasks: pa.Array, instead: dict[int, str], batch: LabeledBatch, labeled: Labeled) -> dict[int, str]:
     """Add what heuristics found in the texts to their predictions."""
-    import json
-
-    import pyarrow as pa
-
     assert labeled.spans is not None
-    found = []
+    found = dict(instead)
     for row, text in enumerate(tasks.to_pylist()):
-        spans = labeled.spans(batch.start + row)
-        found.append(constant(_spans_in(json.loads(text), spans, labeled)) if spans else text)
-    return pa.array(found, pa.large_string())
+        if spans := labeled.spans(batch.start + row):
+            found[row] = constant(_spans_in(json.loads(instead.get(row, text[:-2])), spans, labeled))
+    return found
 
 
 def _spans_in(task: dict[str, Any], spans: Any, labeled: Labeled) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from weaklab.exchange.json_text import constant, joined, json_object, json_texts
+from weaklab.exchange.json_text import constant, joined, json_object, json_scores
 from weaklab.exchange.tools.base import (
     DRAFT,
     FORMATS,
@@ -75,7 +76,8 @@ class Prodigy(Format):
         options = [{"id": name, "text": name} for name in labeled.labels]
         with JsonOut(path) as out:
             for batch in labeled.batches():
-                out.write(batch.amended(_tasks(batch, constant(options)), "prodigy", _amended))
+                tasks = _tasks(batch, constant(options), out.end)
+                out.write(tasks, batch.amended(tasks, out.end, "prodigy", _amended))
         return []
 
 
@@ -107,18 +109,18 @@ def _meaning(mine: dict[str, Any], place: str, hints: Hints) -> tuple[str, Any]:
     return OTHER, answer
 
 
-def _tasks(batch: LabeledBatch, options: str) -> Any:
+def _tasks(batch: LabeledBatch, options: str, end: str) -> Any:
     """Return the questions of a batch, each with the committee's label chosen."""
-    import pyarrow.compute as pc
+    label = batch.json_label()
+    chosen = label if not label.null_count else label.fill_null("")
+    meta = json_object({"score": json_scores(batch.score), **column_texts(batch)})
+    fields = {"text": batch.json_text(), "id": batch.json_ids(), "options": options, "accept": ["[", chosen, "]"]}
+    return joined([*json_object(fields | {"meta": meta}), end])
 
-    meta = json_object({"score": json_texts(pc.coalesce(batch.score, 0.0)), **column_texts(batch)})
-    chosen = pc.coalesce(joined(["[", json_texts(batch.label), "]"]), "[]")
-    fields = {"text": batch.json_text(), "id": json_texts(batch.ids), "options": options}
-    return joined(json_object(fields | {"accept": chosen, "meta": meta}))
 
-
-def _amended(task: dict[str, Any], more: Amendments) -> str:
+def _amended(text: str, more: Amendments) -> str:
     """Return the lines of a record: one for each answer, or the question where nobody answered."""
+    task = json.loads(text)
     meta = {**more.rest.pop("meta", {}), **task["meta"]}
     shared = {"text": task["text"], "id": task["id"], **more.rest, "meta": meta}
     if shared["id"] == str(shared.get("_input_hash")):

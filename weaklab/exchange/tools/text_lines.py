@@ -40,7 +40,9 @@ class OneLine(Format):
 
         assert labeled.text is not None
         before = labeled.text.fill_null("")
-        found = pc.replace_substring_regex(before, _BREAKS, " ")
+        found = before
+        if any(pc.any(pc.match_substring(before, mark)).as_py() for mark in "\r\n"):
+            found = pc.replace_substring_regex(before, _BREAKS, " ")
         found = pc.utf8_trim_whitespace(pc.utf8_trim(found, "\ufeff \t\r\n\v\f"))
         return found, int(pc.sum(pc.not_equal(found, before)).as_py() or 0)
 
@@ -69,7 +71,9 @@ class FastText(OneLine):
         import pyarrow.compute as pc
 
         texts, changed = self.texts(labeled)
-        hidden = pc.replace_substring_regex(texts, r"(^|\s)__label__", r"\1label__")
+        hidden = texts
+        if pc.any(pc.match_substring(texts, PREFIX)).as_py():
+            hidden = pc.replace_substring_regex(texts, r"(^|\s)__label__", r"\1label__")
         changed += int(pc.sum(pc.not_equal(hidden, texts)).as_py() or 0)
         names = pa.array([f"{PREFIX}{_encoded(name, whitespace)} " for name in labeled.labels], pa.large_string())
         known = pc.index_in(labeled.label, pa.array(labeled.labels, labeled.label.type))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.files import replacing
+from weaklab.core.labels import ABSTAIN
 from weaklab.exchange.json_text import joined, json_object
 from weaklab.exchange.text_streams import head_of, short
 from weaklab.exchange.tools.base import FORMATS, GIVEN, Example, Format, Head, Hints, Labeled, LabeledBatch
@@ -116,7 +117,9 @@ def _records_of(batch: LabeledBatch, labeled: Labeled) -> pa.Array:
     numbers = pa.array(np.arange(batch.start, batch.start + batch.rows)).cast(pa.large_string())
     votes: list[Any] = ["["]
     for j, voter in enumerate(labeled.voters):
-        votes += [", " if j else "", pa.array(batch.codes(voter)).cast(pa.large_string())]
+        codes = [str(code) for code in range(ABSTAIN, len(labeled.labels))]
+        written = pa.array(codes, pa.large_string()).take(pa.array(batch.codes(voter).astype(np.int64) - ABSTAIN))
+        votes += [", " if j else "", written]
     text = {} if batch.text is None else {"text": batch.json_text()}
     data = json_object({**text, "id": batch.json_ids(), **column_texts(batch)})
     truth = pa.array(_truth(batch, labeled)).cast(pa.large_string())
