@@ -384,6 +384,14 @@ def test_votes_and_gold_labels_go_out_for_wrench_and_snorkel(tmp_path):
         assert votes.to_pylist() == ["spam", None]
 
 
+def test_a_hugging_face_file_with_several_texts_is_refused(tmp_path):
+    held = project(tmp_path)
+    held.add_records([{"id": "a", "body": "win", "title": "x"}], text="body", quiet=True)
+    held.export(tmp_path / "out.parquet", to="hugging-face")
+    with pytest.raises(WeaklabError, match="row 0: the text may be in 'body', 'title'; name it"):
+        project(tmp_path, name="q").add_records(tmp_path / "out.parquet", format="hugging-face", quiet=True)
+
+
 def test_hugging_face_files_have_classes(tmp_path):
     datasets = pytest.importorskip("datasets")
     held = project(tmp_path)

@@ -72,12 +72,14 @@ def _example(row: dict[str, Any], place: str, label: str, names: tuple[str, ...]
     row.pop(SCORE, None)
     text_name = next((name for name in (hints.text, "text") if name in row), None)
     texts = [name for name, value in row.items() if isinstance(value, str) and name not in (hints.id, "id")]
-    text_name = text_name or (texts[0] if len(texts) == 1 else None)
-    text = row.pop(text_name) if text_name else None
+    if text_name is None and len(texts) > 1:
+        refuse(place, f"the text may be in {', '.join(map(repr, texts))}; name it: text={texts[0]!r} (--text)")
+    text_name = text_name or next(iter(texts), None)
+    text = row.pop(text_name) or "" if text_name else None
     name = next((row.pop(key) for key in (hints.id, "id") if key in row), None)
     if code is not None and not -1 <= code < len(names):
         refuse(place, f"{code} in {label!r} is none of the classes 0 to {len(names) - 1}")
     columns, _ = divided({key: value for key, value in row.items() if value is not None}, hidden=(hints.id, "id"))
     given = code not in (None, -1) and manual
     answers = [Answer(GIVEN, names[code], word="labeled")] if given else []
-    return Example(place, None if name is None else str(name), text or "", columns, answers)
+    return Example(place, None if name is None else str(name), text, columns, answers)
