@@ -145,8 +145,8 @@ def _by_values(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
     (['a', 'b', '(empty)'], array([0, 1, 0, 2]))
     >>> _by_values(pd.Series([10, 9, 10]))[0], _by_values(pd.Series(range(40)))[0]
     (['9', '10'], ['0 to 9', 'over 9 to 19', 'over 19 to 29', 'over 29 to 39'])
-    >>> _by_values(pd.Series([f"20{year}-06-{day:02}" for year in (25, 26) for day in range(1, 29)]))[0]
-    ['2025-06', '2026-06']
+    >>> _by_values(pd.Series(pd.date_range("2026-03-01", periods=200)))[0][:2]
+    ['2026-03', '2026-04']
     """
     import pandas as pd
 
@@ -168,7 +168,12 @@ def _in_order(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
 
     codes, found = pd.factorize(values, sort=True)
     names = [value_text(value) for value in found.tolist()]
-    return [*names, EMPTY], np.where(codes < 0, len(names), codes).astype(np.int64)
+    return _with_empty(names, np.where(codes < 0, len(names), codes).astype(np.int64))
+
+
+def _with_empty(names: list[str], numbers: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return slices with one for records without a value, whose number is len(names), where there are such records."""
+    return ([*names, EMPTY] if (numbers == len(names)).any() else names), numbers
 
 
 def _quarters(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
@@ -180,7 +185,7 @@ def _quarters(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
     first = texts[0] if least == texts[0] else f"{least} to {texts[0]}"
     names = [first, *(f"over {low} to {high}" for low, high in pairwise(texts))]
     places = np.minimum(np.searchsorted(ends, numbers), len(names) - 1)
-    return [*names, EMPTY], np.where(np.isnan(numbers), len(names), places)
+    return _with_empty(names, np.where(np.isnan(numbers), len(names), places))
 
 
 def _dates(values: pd.Series[Any]) -> pd.Series[Any] | None:
