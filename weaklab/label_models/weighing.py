@@ -153,7 +153,8 @@ def why_functions(n: int, n_scored: int) -> str:
         return scored
     said = (
         f"{counted(n, 'member')}, each votes for one class only; their weights follow from where they agree, "
-        "contradict each other or are exceptions; classes count as equally frequent unless a balance is given"
+        "contradict each other or are exceptions; classes count as equally frequent until a balance is given or labels "
+        "show one"
     )
     return f"{said}; {scored}" if n_scored else said
 
