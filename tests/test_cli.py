@@ -469,3 +469,41 @@ def test_columns_of_judgements_that_cannot_be_told_are_asked_for(tmp_path):
         in run("crowd", tmp_path / "p", tmp_path / "in.csv", "--annotator", "who").stdout
     )
     assert "no crowd named" in run("crowd", tmp_path / "p", "--name", "x", code=1).stderr
+
+
+def test_a_crowd_is_added_again_to_a_project_that_was_opened_again(tmp_path):
+    rows = [
+        f"i{i},w{j},{('spam', 'ham')[(i + (j == i % 5)) % 2]},{('hard', 'easy')[i % 2]}"
+        for i in range(40)
+        for j in range(5)
+    ]
+    file, fewer, project = tmp_path / "in.csv", tmp_path / "fewer.csv", tmp_path / "p"
+    file.write_text("\n".join(["item,worker,label,kind", *rows]))
+    fewer.write_text("\n".join(["item,worker,label,kind", *(row for row in rows if ",w3," not in row)]))
+    run("init", project, "--labels", "ham,spam")
+    assert f"40 new records from {file}" in run("crowd", project, file).stdout.replace("\n", " ")
+    assert "200 labels of 40 items by 5 workers" in run("crowd", project, file).stdout
+    assert "160 labels of 40 items by 4 workers" in run("crowd", project, fewer).stdout
+    again = run("crowd", project, file, "--name", "other")
+    assert "200 labels" in again.stdout
+    assert f"next: weaklab label {project} -n 60 --strategy random" in again.stderr
+    assert "4 workers" in run("crowd", project).stdout
+    assert json.loads(run("status", project, "--json").stdout)["records"] == 40
+    file.write_text("item,worker,label\ni0,w0,eggs\n")
+    assert f"{file}, column 'label', row 1: 'eggs' is not a label" in run("crowd", project, file, code=1).stderr
+
+
+def test_refusals_of_a_crowd_name_options_that_the_command_has(tmp_path):
+    text = ["win a prize now", "see you at noon then"]
+    (tmp_path / "in.csv").write_text(
+        "item,worker,label,head,body\n"
+        + "".join(f"i{i},w{j},ham,{text[i]},{text[1 - i]}\n" for i in (0, 1) for j in (0, 1))
+    )
+    run("init", tmp_path / "p", "--labels", "ham,spam")
+    said = run("crowd", tmp_path / "p", tmp_path / "in.csv", code=1).stderr
+    assert "several columns hold strings (head, body)" in said
+    options = set(re.findall(r"--[a-z-]+", said))
+    assert options == {"--text"} | (options & {"--no-text"})
+    assert "2 items" in run("crowd", tmp_path / "p", tmp_path / "in.csv", "--no-text").stdout
+    run("init", tmp_path / "q", "--labels", "ham,spam")
+    assert "head text" in " ".join(run("crowd", tmp_path / "q", tmp_path / "in.csv", "--text", "head").stdout.split())

@@ -10,6 +10,7 @@ import typer
 from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, Map, NoCode, reads_files
 from weaklab.cli.output import as_csv, print_stderr, print_table
+from weaklab.core.errors import WeaklabError
 from weaklab.core.tables import Table, counted
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def crowd(
     text: Annotated[
         list[str] | None, typer.Option(help="Text column, where the items become the records of an empty project.")
     ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="No column is the text of the items of an empty project.")
+    ] = False,
     map_: Map = None,
     name: Annotated[str, typer.Option(help="Name of the crowd; one of the same name is replaced.")] = "crowd",
     csv: Annotated[bool, typer.Option("--csv", help="Print the workers as CSV, for other programs.")] = False,
@@ -59,10 +63,13 @@ def crowd(
     """
     from weaklab.core.label_reader import parse_map
 
+    if no_text and text:
+        raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
     with open_project(project, run_code=not no_code) as held:
         print_load_errors(held)
         if source is not None:
-            given: dict[str, Any] = {"item": item, "worker": annotator, "label": label, "text": text or None}
+            given: dict[str, Any] = {"item": item, "worker": annotator, "label": label}
+            given["text"] = [] if no_text else text or None
             found = held.add_crowd(source, name=name, map=parse_map(map_), quiet=csv, **given, **files)
         else:
             found = held.crowd(name)
@@ -73,7 +80,7 @@ def crowd(
             return
         print_table(_workers_table(found, workers, known))
         if source is not None:
-            print_stderr(f"next: weaklab label {project} -n 20, then weaklab evaluate {project}")
+            print_stderr(f"next: weaklab label {project} -n 60 --strategy random, then weaklab evaluate {project}")
 
 
 def _workers_table(crowd: Crowd, workers: pd.DataFrame, known: dict[str, str]) -> Table:

@@ -30,7 +30,10 @@ def init(
         ),
     ] = None,
     classifier: Annotated[
-        list[str] | None, typer.Option(help="Weak classifier by name; repeat for several; 'none' for none.")
+        list[str] | None,
+        typer.Option(
+            help="Weak classifier by name; repeat for several; 'none' for none. By default 'auto', one that suits."
+        ),
     ] = None,
     label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
     retrain_every: Annotated[int, typer.Option(help="Retrain after this many labels; 0 for on demand only.")] = 10,
@@ -58,7 +61,10 @@ def init(
         seed=seed,
         run_code=not no_code,
     ) as made:
-        print_line(f"made {project} with labels {some_of(made.label_names)}; next: weaklab import {project} FILE")
+        print_line(
+            f"made {project} with labels {some_of(made.label_names)}; next: weaklab import {project} FILE, or weaklab "
+            f"crowd {project} FILE where each row is a label that somebody gave"
+        )
         if print_load_errors(made):
             sys.exit(FAULTS)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weaklab.core.errors import CorpusError, WeaklabError, warn
 from weaklab.core.tables import some_of
+from weaklab.corpus.text_column import read_like_texts
 from weaklab.exchange import source_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ ROLES = {
 """Role -> the names of columns that have it where none is named, the most telling first."""
 
 
+TRIED = 1000
+"""So many values of a column tell whether it holds texts."""
 OF_A_CROWD = (
     "If rows are labels of several people for one record: `weaklab crowd PROJECT FILE`, or project.add_crowd(data)"
 )
@@ -104,15 +107,15 @@ def _first_batch(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch | None:
 
 def read_judgements(
     data: Any, item: str | None, worker: str | None, label: str | None, options: FileKeywords
-) -> tuple[pa.Table, JudgementColumns]:
-    """Read a whole table of judgements, and find its columns."""
+) -> tuple[pa.Table, JudgementColumns, str]:
+    """Read a whole table of judgements, and return it with its columns and the name of its source in messages."""
     import pyarrow as pa
 
     first = _first_batch(source_of(data, **options))
     columns = judgement_columns([] if first is None else first.schema.names, item, worker, label)
     source = source_of(data, **options)
     source.text_columns, source.label_columns, source.id_column = columns[1:], columns[2:], columns.item
-    return pa.Table.from_batches(list(source)), columns
+    return pa.Table.from_batches(list(source)), columns, source.name
 
 
 def items_of(table: pa.Table, columns: JudgementColumns) -> pa.Table:
@@ -132,6 +135,17 @@ def items_of(table: pa.Table, columns: JudgementColumns) -> pa.Table:
     others = [name for name in table.schema.names if name not in columns]
     kept = [name for name in others if _one_each(table, columns.item, name, len(first))]
     return table.select([columns.item, *kept]).take(pa.array(first))
+
+
+def holds_texts(items: pa.Table) -> bool:
+    """Whether a column beside that of the ids is named ``text``, or holds strings that read like texts."""
+    import pyarrow as pa
+
+    fields = list(items.schema)[1:]
+    strings = [each.name for each in fields if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
+    return "text" in strings or any(
+        read_like_texts([value for value in items.column(name)[:TRIED].to_pylist() if value]) for name in strings
+    )
 
 
 def _one_each(table: pa.Table, item: str, name: str, n_items: int) -> bool:

@@ -5,6 +5,6 @@ an entry point of another package (docs/extending.md).
 """
 
 from weaklab.exchange.formats import READERS, WRITERS, Reader, Writer, write_table
-from weaklab.exchange.reading import open_corpus, read, source_of
+from weaklab.exchange.reading import open_corpus, read, source_of, table_source
 
-__all__ = ["READERS", "WRITERS", "Reader", "Writer", "open_corpus", "read", "source_of", "write_table"]
+__all__ = ["READERS", "WRITERS", "Reader", "Writer", "open_corpus", "read", "source_of", "table_source", "write_table"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weaklab.core.errors import CorpusError, warn
 from weaklab.corpus import Corpus, Roles
@@ -23,6 +23,9 @@ from weaklab.exchange.frames import (
 from weaklab.exchange.python_records import list_source
 from weaklab.exchange.schemas import table_batches
 from weaklab.exchange.text_streams import short, suffix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read(
@@ -121,6 +124,12 @@ def open_corpus(
     return data
 
 
+def table_source(table: pa.Table, name: str = "the Arrow table") -> Source:
+    """Return an Arrow table as a source with a name of its own in messages, such as the file it was read from."""
+    names = class_names_of(table.schema)
+    return Source(name, lambda source: table_batches(table), in_memory=True, class_names=names)
+
+
 def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
     """Return data of any supported kind as a source.
 
@@ -135,13 +144,13 @@ def source_of(data: Any, **options: Unpack[FileKeywords]) -> Source:
     """
     import pyarrow as pa
 
+    if isinstance(data, Source):
+        return data
     if isinstance(data, (str, Path)) or (_is_sequence(data) and data and all(_is_path(item) for item in data)):
         return file_source(data, FileOptions(**options))
     _check_no_options(data, FileOptions(**options))
     if isinstance(data, (pa.Table, pa.RecordBatch)):
-        table = pa.table(data) if isinstance(data, pa.Table) else pa.Table.from_batches([data])
-        names = class_names_of(table.schema)
-        return Source("the Arrow table", lambda source: table_batches(table), in_memory=True, class_names=names)
+        return table_source(data if isinstance(data, pa.Table) else pa.Table.from_batches([data]))
     package = type(data).__module__.split(".")[0]
     if package == "pandas":
         return pandas_source(data)

@@ -19,9 +19,12 @@ from weaklab.project.quality import preview
 from weaklab.voting.committee import try_on as tried
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from weaklab.core.tables import Table
     from weaklab.crowd.annotators import CrowdVotes
     from weaklab.crowd.crowd import Crowd
+    from weaklab.crowd.judgements import JudgementColumns
     from weaklab.project.workspace import Workspace
 
 TRIAL_ROWS = 1000
@@ -95,7 +98,7 @@ def add_crowd(
     >>> project = weaklab.Project(tempfile.mkdtemp(), labels=["cat", "dog"])
     >>> rows = [("a", "Ann", "cat"), ("a", "Bob", "cat"), ("b", "Ann", "dog"), ("b", "Bob", "dog"), ("b", "Eve", "cat")]
     >>> project.add_crowd([dict(zip(["item", "worker", "label"], row)) for row in rows])
-    2 new records from the Arrow table
+    2 new records from the list
     column  read as
     item    id
     Crowd(5 labels of 2 items by 3 workers)
@@ -104,21 +107,37 @@ def add_crowd(
     """
     from weaklab.crowd.annotators import CrowdVotes, check_items
     from weaklab.crowd.crowd import Crowd
-    from weaklab.crowd.judgements import items_of, read_judgements
+    from weaklab.crowd.judgements import read_judgements
+    from weaklab.exchange import table_source
     from weaklab.project.stored_crowds import keep_crowd
 
-    table, columns = read_judgements(data, item, worker, label, options)
-    crowd = Crowd(table, *columns, work.label_names, map)
-    if not work.has_records:
-        items = items_of(table, columns)
-        has_text = any(str(kind) in ("string", "large_string") for kind in items.schema.types[1:])
-        add_records(work, items, id=columns.item, text=text if has_text or text is not None else [], quiet=quiet)
     work.refresh()
+    table, columns, source = read_judgements(data, item, worker, label, options)
+    crowd = Crowd(table_source(table, source), *columns, work.label_names, map)
+    if not work.has_records:
+        _add_items(work, table, columns, source, text, quiet)
     check_items(crowd, work.rows)
     votes = CrowdVotes.of(name, crowd)
     keep_crowd(work.path, crowd, votes)
     add(work, votes)
     return crowd
+
+
+def _add_items(
+    work: Workspace,
+    table: pa.Table,
+    columns: JudgementColumns,
+    source: str,
+    text: str | Sequence[str] | None,
+    quiet: bool,
+) -> None:
+    """Make the items of a crowd the records of an empty project."""
+    from weaklab.crowd.judgements import holds_texts, items_of
+    from weaklab.exchange import table_source
+
+    items = items_of(table, columns)
+    texts = [] if text is None and not holds_texts(items) else text
+    add_records(work, table_source(items, source), id=columns.item, text=texts, skip_known=True, quiet=quiet)
 
 
 def crowd(work: Workspace, /, name: str = "crowd") -> Crowd:
