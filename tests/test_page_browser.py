@@ -449,15 +449,23 @@ def axe(page, source):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_twelve_labels_have_twelve_looks(browser, tmp_path, scheme):
-    labels = [f"kind {i}" for i in range(12)]
+    labels = [f"pending_cash_withdrawal_{i}" for i in range(12)]
+    record = {"text": "How do I know how much money I will have when I travel abroad? " * 2, "nr": 7, "channel": "app"}
     with weaklab.Project(tmp_path / "p", labels=labels, weak_classifiers=[]) as project:
-        project.add_records(["one text"], quiet=True)
+        project.add_records([record], text="text", quiet=True)
         with running(project) as server:
-            page = browser.new_context(color_scheme=scheme).new_page()
+            page = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 757}).new_page()
             page.goto(url(server))
             page.fill("#name", "Ada")
             page.keyboard.press("Enter")
             page.wait_for_selector(".choice >> nth=11")
+            for height, in_sight in ((757, True), (420, False)):
+                page.set_viewport_size({"width": 1200, "height": height})
+                card, answers, value = (
+                    page.locator(at).bounding_box() for at in (".card", ".answers", ".card dd >> nth=-1")
+                )
+                assert card["y"] + card["height"] <= answers["y"]  # buttons never cover the record
+                assert not in_sight or value["y"] + value["height"] < answers["y"] < height
             looks = page.eval_on_selector_all(
                 ".choice .dot",
                 "dots => dots.map((dot) => { const s = getComputedStyle(dot);"

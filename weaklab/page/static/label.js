@@ -8,6 +8,7 @@ import { Opinion, Record } from "./record.js";
 import { areLong, breakable, percent, plain } from "./text.js";
 
 const MOST_BUTTONS = 12;
+const MOST_LARGE = 6;
 const SWIPE = 90;
 
 export function LabelView({ work, project, transport, color, open }) {
@@ -90,6 +91,7 @@ export function LabelView({ work, project, transport, color, open }) {
   const heading = useRef();
   useLayoutEffect(() => {
     tell("");
+    if (card.current?.scrollHeight > card.current?.clientHeight) card.current.tabIndex = 0; // it scrolls by keyboard, too
     if (!dialog && (transport.focused?.() ?? true)) {
       heading.current?.focus({ preventScroll: true });
       heading.current?.parentElement.scrollIntoView({ block: "nearest" }); // the record before may have been long
@@ -145,13 +147,13 @@ function selected(card) {
   if (!word || word.length > MOST_WORD || !/[\p{L}\p{N}]/u.test(word)) return null;
   const [at, frame] = [range.getBoundingClientRect(), card.getBoundingClientRect()];
   const above = at.top - frame.top - 42; // not on a touch screen, whose own menu stands there
-  return { word, left: Math.max(8, Math.min(at.left - frame.left, frame.width - 250)), top: above > 8 && !matchMedia("(pointer: coarse)").matches ? above : at.bottom - frame.top + 8 };
+  return { word, left: Math.max(8, Math.min(at.left - frame.left, frame.width - 250)), top: card.scrollTop + (above > 8 && !matchMedia("(pointer: coarse)").matches ? above : at.bottom - frame.top + 8) };
 }
 
 function Choices({ labels, record, keysOfLabels, color, choose, find, findKey, acceptKey, off }) {
   const many = labels.length > MOST_BUTTONS;
   const shown = many ? mostProbable(labels, record.probabilities, 5) : labels;
-  return html`<div class=${`choices ${areLong(shown) ? "wide" : ""}`} role="group" aria-label="Labels">
+  return html`<div class=${`choices ${areLong(shown) ? "wide" : ""} ${shown.length > MOST_LARGE ? "many" : ""}`} role="group" aria-label="Labels">
     ${shown.map((label) => {
       const keys = keysOfLabels.get(label) || [];
       const suggested = label === record.suggestion;
