@@ -330,6 +330,15 @@ def test_labeling_ends_when_nothing_is_left(project):
     assert "no record is left to ask about" in done.stdout
 
 
+def test_labeling_named_records_says_which_are_left(project):
+    assert (
+        "left of those that --records names: 1 of 1 have a label; --again"
+        in run("label", project, "--records", "a", stdin="1\n").stdout
+    )
+    done = run("label", project, "--records", "a,b", "--again", stdin="1\n1\n")
+    assert "that --records names: all of them were shown\n" in done.stdout
+
+
 def test_labeling_stops_after_n(project):
     assert "2 labels given" in run("label", project, "-n", 2, stdin="1\n" * 20).stdout
 

@@ -191,3 +191,29 @@ def test_records_of_numbers_get_a_condition_and_no_words(tmp_path):
         project.add_records([{"id": str(i), "size": float(i % 7)} for i in range(60)], text=[], quiet=True)
         [step] = [step for step in project.next_steps().steps if step.kind == "write"]
         assert "such as where('ham', col('size') > NUMBER)" in step.says
+
+
+@pytest.mark.filterwarnings("ignore::weaklab.core.errors.FaultWarning")
+@pytest.mark.parametrize("answers", [0, 1])
+def test_a_function_that_fails_everywhere_is_to_be_fixed_first(tmp_path, answers):
+    (tmp_path / "p" / "labeling_functions").mkdir(parents=True)
+    (tmp_path / "p" / "labeling_functions" / "mine.py").write_text(
+        "from weaklab import labeling_function\n\n@labeling_function()\ndef big(x):\n    return x.no_such_column > 3\n"
+    )
+    with project_of(tmp_path, [f"text {i}" for i in range(30)]) as project:
+        for i in range(answers):
+            project.label(str(i), "ham")
+        [step] = project.next_steps(1).steps
+        assert step.kind == "fix"
+        assert step.says.startswith("Fix big (")
+        assert step.where.endswith("mine.py:3")
+        assert step.why == "It fails on 30 records: AttributeError: no column 'no_such_column'; there are id, text."
+        assert project.next_steps().steps[0].kind == "fix"
+    run = CliRunner().invoke(app, ["run", str(tmp_path / "p"), "--quiet"])
+    assert run.exit_code == 3
+
+
+def test_nothing_is_to_be_fixed_without_a_fault(tmp_path):
+    with project_of(tmp_path, [f"text {i}" for i in range(30)], weak_classifiers=["naive_bayes"]) as project:
+        assert "fix" not in {step.kind for step in project.next_steps().steps}
+    assert CliRunner().invoke(app, ["run", str(tmp_path / "p"), "--quiet"]).exit_code == 0

@@ -33,8 +33,8 @@ from weaklab.cli.output import INTERRUPTED, OK, fail, print_line, print_stderr
 from weaklab.core.errors import WeaklabError
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 an error (see stderr), 2 wrong usage, 3 done but with faults in labeling functions "
-    "(run, lfs and batch), 130 interrupted."
+    "Exit codes: 0 done, 1 an error (see stderr), 2 wrong usage, 3 done, but labeling functions are broken "
+    "(run, batch; with --strict any fault) or have faults (lfs), 130 interrupted."
 )
 
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[2]

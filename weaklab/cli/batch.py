@@ -94,7 +94,7 @@ def batch(
         if not quiet:
             print_table(without_faults(found.table()))
         print_faults(held, found.faults)
-        if is_broken(held, found.faults) or (strict and found.faults):
+        if is_broken(held, found.faults, found.rows) or (strict and found.faults):
             sys.exit(FAULTS)
 
 

@@ -88,5 +88,5 @@ def run(
         if not quiet:
             print_table(without_faults(summary.table()))
         print_faults(held, held.faults)
-        if is_broken(held, held.faults) or (strict and held.faults):
+        if is_broken(held, held.faults, len(held)) or (strict and held.faults):
             sys.exit(FAULTS)

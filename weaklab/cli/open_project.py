@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from weaklab.cli.output import print_stderr
 from weaklab.core.errors import FaultWarning
+from weaklab.core.faults import broken_heuristics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from weaklab.core.faults import Fault
     from weaklab.project.project import Project
@@ -52,6 +53,7 @@ def print_faults(project: Project, faults: Iterable[Fault]) -> None:
         print_stderr(f"fault: {fault}")
 
 
-def is_broken(project: Project, faults: Iterable[Fault]) -> bool:
-    """Return whether a file failed to load, or a heuristic voted for what is no label."""
-    return bool(project.load_errors) or any(fault.exception == "UnknownLabelError" for fault in faults)
+def is_broken(project: Project, faults: Sequence[Fault], records: int) -> bool:
+    """Return whether a file failed to load, or a heuristic has faults on many records or voted for what is no label."""
+    unknown = any(fault.exception == "UnknownLabelError" for fault in faults)
+    return bool(project.load_errors) or unknown or bool(broken_heuristics(faults, records))

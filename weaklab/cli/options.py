@@ -36,7 +36,12 @@ Named = Annotated[
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit code 3 on any fault, not only on votes that are no label.")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit code 3 on any fault, not only where a function is broken: its file cannot be loaded, it has "
+        "faults on a fifth of the records, or votes for what is no label.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line, for other programs.")]
@@ -61,7 +66,8 @@ def file_options(
         str | None, typer.Option(help="Quote character around values in a CSV file; '' if quotes are part of the text.")
     ] = None,
     escape: Annotated[
-        str | None, typer.Option(help="Escape character before a quote inside a text in a CSV file, such as '\\'.")
+        str | None,
+        typer.Option(help="Escape character before a quote inside a text in a CSV file, such as a backslash."),
     ] = None,
     header: Annotated[
         bool | None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from weaklab.core.record_lines import in_columns, record_lines
 from weaklab.core.tables import clean, clean_lines, counted, terminal_width, width, wrapped
+from weaklab.project.asking import named_records
 from weaklab.scheduling.asks import shown_columns
 
 if TYPE_CHECKING:
@@ -111,8 +113,9 @@ def label_in_terminal(
     project.workspace.journal.must_be_writable()
     out = out or sys.stdout
     limit = batch if n is None else max(1, min(batch, n))
+    records = None if records is None else named_records(project.workspace, records)
     with project.session(strategy=strategy, batch=limit, again=again, records=records, background=ahead) as session:
-        given = _Screen(session, n, read, out).run()
+        given = _Screen(session, n, read, out).run(partial(_nothing_left, project, records, again))
         accuracy = session.state()["accuracy"]
     project.retrain_when_due()
     left = project.status()
@@ -124,6 +127,17 @@ def label_in_terminal(
     if accuracy["value"] is not None:
         out.write(_accuracy_line(accuracy, left["manual_labels"]))
     return given
+
+
+def _nothing_left(project: Project, named: list[str] | None, again: bool) -> str:
+    """Say why no record is left to ask about, and which option shows more."""
+    hint = "" if again else "; --again shows those that have a label, too"
+    if named is None:
+        return f"no record is left to ask about: each has a label, was skipped or is shown to somebody else{hint}"
+    labels = project.manual_labels()
+    labeled = sum(name in labels for name in named)
+    shown = "all of them were shown" if again else f"{labeled:,} of {len(named):,} have a label"
+    return f"no record is left of those that --records names: {shown}{hint if labeled else ''}"
 
 
 def _accuracy_line(accuracy: dict[str, Any], labels: int) -> str:
@@ -150,13 +164,13 @@ class _Screen:
         self.out.write(clean_lines(text) + "\n")
         self.out.flush()
 
-    def run(self) -> int:
+    def run(self, nothing_left: Callable[[], str]) -> int:
         self.say(self.answers.help())
         try:
             while self.n is None or self.given < self.n:
                 ask = self.session.next()
                 if ask is None:
-                    self.say("no record is left to ask about; --again shows those that have a label, too")
+                    self.say(nothing_left())
                     break
                 if not self._one(ask):
                     break

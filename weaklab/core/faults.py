@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_FAULT_RECORDS = 20
 """At most this many record ids are stored per fault; ``count`` is not capped."""
 
+BROKEN_SHARE = 0.2
+"""A heuristic that has faults on this share of the records is broken."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -72,3 +75,17 @@ def merge_faults(faults: Iterable[Fault]) -> list[Fault]:
             fault = Fault(old.heuristic, old.exception, old.message, old.location, records, old.count + fault.count)
         merged[key] = fault
     return list(merged.values())
+
+
+def broken_heuristics(faults: Iterable[Fault], records: int) -> dict[str, list[Fault]]:
+    """Return the heuristics that have faults on a fifth of the records or more, with their faults, most frequent first.
+
+    >>> list(broken_heuristics([Fault("f", "KeyError", "'x'", count=2), Fault("g", "KeyError", "'x'")], 10))
+    ['f']
+    """
+    found: dict[str, list[Fault]] = {}
+    for fault in sorted(faults, key=lambda fault: -fault.count):
+        found.setdefault(fault.heuristic, []).append(fault)
+    counts = {name: sum(fault.count for fault in each) for name, each in found.items()}
+    broken = [name for name in found if records and counts[name] >= BROKEN_SHARE * records]
+    return {name: found[name] for name in sorted(broken, key=lambda name: -counts[name])}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weaklab.evaluation.audit import Estimate
 
 LABEL, SETTLE, RULE, REPAIR, RETIRE, WRITE = "label", "settle", "rule", "repair", "retire", "write"
-AUDIT = "audit"
+AUDIT, FIX = "audit", "fix"
 LEAST_GAIN = 0.0005
 """What brings less is about nothing."""
 LABEL_SECONDS, RULE_SECONDS = 10.0, 60.0
@@ -28,8 +28,9 @@ class Step:
 
     Attributes
     ----------
-    kind : ``label``, ``settle``, ``rule`` (accept a proposed rule), ``repair``, ``retire``, ``write`` (a labeling
-        function, by hand), or ``audit`` (label random records, which show how good the labels are)
+    kind : ``fix`` (a heuristic that fails on many records), ``label``, ``settle``, ``rule`` (accept a proposed rule),
+        ``repair``, ``retire``, ``write`` (a labeling function, by hand), or ``audit`` (label random records, which show
+        how good the labels are)
     says : what to do, one line
     gain : by how much the share of right labels is expected to grow; 0 where it is not known
     seconds : of a person's time

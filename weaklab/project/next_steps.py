@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.core.errors import WeaklabError, is_whole
+from weaklab.core.faults import broken_heuristics
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import counted
 from weaklab.evaluation import steps
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from weaklab.core.faults import Fault
     from weaklab.evaluation.audit import Estimate
     from weaklab.evaluation.disagreement import Group, Opinions
     from weaklab.project.workspace import Workspace
@@ -106,7 +108,8 @@ def disagreements(work: Workspace, /, most: int = 20) -> Disagreements:
 def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
     """Return what a person should do next: the steps with the largest expected gain for a minute of their time.
 
-    They are those of :meth:`disagreements`, the best proposed rules, and labels of the records that the scheduler
+    The first are to fix heuristics that have faults on a fifth of the records or more. The others are those of
+    :meth:`disagreements`, the best proposed rules, and labels of the records that the scheduler
     picks; at most two are of one kind, and one is a rule. ``weaklab next`` prints them. Before the first answer the
     first step is to give some. Where there are fewer than ten random answers for each label, the last one is to give
     more, which shows how good the labels are.
@@ -153,7 +156,8 @@ def next_steps(work: Workspace, /, most: int = 5) -> NextSteps:
         if sum(step.kind == other.kind for other in chosen) < allowed and len(chosen) < most:
             chosen.append(step)
     audit = advice.audit() if most > 1 else []
-    chosen = [*chosen[: most - len(audit)], *audit]
+    fixes = advice.fix()[: max(1, most - len(audit) - 1)]
+    chosen = [*fixes, *chosen[: max(0, most - len(audit) - len(fixes))], *audit]
     counts = len(work.rows), labels, len(work.committee)
     return NextSteps(name, *counts, advice.expected_error, chosen, found, advice.accuracy())
 
@@ -283,6 +287,21 @@ class _Advice:
             return None
         found = label_quality(self.work).accuracy
         return found if found.known else None
+
+    def fix(self) -> list[Step]:
+        """Return the steps to fix heuristics that have faults on many records, before all others."""
+        return [
+            self._fix(name, found)
+            for name, found in broken_heuristics(self.work.state().votes.faults, len(self.work.rows)).items()
+        ]
+
+    def _fix(self, name: str, found: list[Fault]) -> Step:
+        first, count = found[0], sum(fault.count for fault in found)
+        where = f" ({first.location})" if first.location else ""
+        message = f"{first.exception}: {first.message}" if first.message else first.exception
+        why = f"It fails on {counted(count, 'record')}: {message}."
+        says, command = f"Fix {name}{where}", _command(self.work, "lfs")
+        return Step(steps.FIX, says, 0.0, RULE_SECONDS, why, command, first.records[:EXAMPLES], first.location)
 
     def audit(self) -> list[Step]:
         """Return the step to label random records, where those that are there say too little of each label."""
