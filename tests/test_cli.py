@@ -449,7 +449,7 @@ def test_judgements_become_records_with_the_labels_of_their_consensus(tmp_path):
     assert labels["text"].tolist() == [f"question {i}" for i in range(40)]
     run("relabel", folder, "q0", "ham")
     shown = run("crowd", folder).stdout
-    assert "Judged by each other and 1 label of yours" in shown
+    assert "Workers are judged by each other and 1 label of yours" in shown
     assert run("crowd", folder, "--csv").stdout.splitlines()[0] == "worker,n_labels,accuracy,low,high"
     assert "agreement of crowd" in run("agreement", folder).stdout
     assert "no crowd named 'other'; there are crowd" in run("crowd", folder, "--name", "other", code=1).stderr
@@ -497,6 +497,13 @@ def test_a_crowd_is_added_again_to_a_project_that_was_opened_again(tmp_path):
     assert "200 labels" in again.stdout
     assert f"next: weaklab label {project} -n 60 --strategy random" in again.stderr
     assert "4 workers" in run("crowd", project).stdout
+    run("crowd", project, file)
+    kept = run("crowd", project, "--without", "w1, w3", "--sort", "accuracy")
+    assert "120 labels of 40 items by 3 workers" in kept.stdout
+    assert "Sorted by the upper end" in kept.stdout
+    assert "3 workers" in run("crowd", project).stdout
+    assert "no worker named 'w1'" in run("crowd", project, "--without", "w1", code=1).stderr
+    assert "wanted labels or accuracy" in run("crowd", project, "--sort", "x", code=1).stderr
     assert json.loads(run("status", project, "--json").stdout)["records"] == 40
     file.write_text("item,worker,label\ni0,w0,eggs\n")
     assert f"{file}, column 'label', row 1: 'eggs' is not a label" in run("crowd", project, file, code=1).stderr

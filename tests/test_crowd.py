@@ -11,6 +11,7 @@ import weaklab as wl
 from weaklab.core.errors import WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.crowd.crowd import _order, annotator_quality
+from weaklab.crowd.standing import below_others, in_order
 
 ROWS = [("a", "Ann", "cat"), ("a", "Bob", "dog"), ("b", "Bob", "dog"), ("c", "Ann", "cat")]
 
@@ -209,6 +210,8 @@ def test_confusion_of_a_worker_counts_labels_by_class():
     found = crowd.confusion("Ann", y=[0, 1, 1])
     assert found.loc["cat"].tolist() == [1, 0]
     assert found.loc["dog"].tolist() == [1, 1]
+    numbers = wl.Crowd(table([("a", 7, "cat"), ("b", 7, "dog"), ("b", 8, "dog")]))
+    assert numbers.confusion(7, y=[0, 1]).to_numpy().tolist() == [[1, 0], [0, 1]]
     with pytest.raises(WeaklabError, match="no worker named 'Anne'; did you mean 'Ann'"):
         crowd.confusion("Anne")
 
@@ -334,3 +337,28 @@ def test_the_interval_of_a_worker_ends_at_1_where_no_label_need_be_wrong():
     assert (ends[0][1], ends[1][0]) == (1, 0)
     for p, within in [(0.75, True), (0.65, False)]:  # 0.75^10 is 0.056, 0.65^10 is 0.013
         assert (annotator_quality(L, np.tile([p, 1 - p], (10, 1)))["high"][0] == 1) == within
+
+
+def test_workers_are_left_out_and_a_crowd_is_left_as_it_was():
+    crowd = wl.Crowd(table())
+    left = crowd.without(["Bob"])
+    assert (left.items, left.workers, list(left.labels)) == (["a", "c"], ["Ann"], ["cat", "dog"])
+    assert crowd.workers == ["Ann", "Bob"]
+    assert crowd.said_of("a") == {"cat": ["Ann"], "dog": ["Bob"]}
+    with pytest.raises(WeaklabError, match="no label is left without Ann, Bob"):
+        crowd.without(["Ann", "Bob"])
+    with pytest.raises(WeaklabError, match="no worker labeled an item 'z'"):
+        crowd.said_of("z")
+
+
+def test_workers_below_the_others_are_those_who_guess():
+    L, _, right = planted(3, n=600, m=12, low=0.8, high=0.95)
+    guess = np.random.default_rng(0).integers(0, 2, (600, 2))
+    L = np.column_stack([L, np.where(np.arange(600)[:, None] % 2 == 0, guess, ABSTAIN)])
+    i, j = np.nonzero(L >= 0)
+    quality = wl.Crowd(pd.DataFrame({"item": i, "worker": j, "label": L[i, j]})).quality()
+    below = below_others(quality)
+    assert {"12", "13"} <= set(below)
+    assert all(right[int(name)] < np.mean(right) for name in below if int(name) < 12)
+    assert in_order(quality, "accuracy")["worker"].tolist()[: len(below)] == below
+    assert in_order(quality)["n_labels"].is_monotonic_decreasing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,17 +12,19 @@ from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, Map, NoCode, reads_files
 from weaklab.cli.output import as_csv, print_stderr, print_table
 from weaklab.core.errors import WeaklabError
-from weaklab.core.tables import Table, counted
+from weaklab.core.tables import Table, counted, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from weaklab.crowd.crowd import Crowd
+    from weaklab.evaluation.audit import Estimate
 
 commands = typer.Typer()
 
 MOST_WORKERS = 20
 """So many workers are shown; --csv prints all."""
+SHOWN_BELOW = 10
 
 
 @commands.command(epilog="Example: `weaklab crowd rte judgements.csv --item item --annotator worker --label label`")
@@ -51,6 +54,13 @@ def crowd(
     ] = False,
     map_: Map = None,
     name: Annotated[str, typer.Option(help="Name of the crowd; one of the same name is replaced.")] = "crowd",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Workers whose labels are left out, separated by commas. Add the file again to undo it."),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(help="Order of the workers: labels, the most first; or accuracy, the worst first.")
+    ] = "labels",
     csv: Annotated[bool, typer.Option("--csv", help="Print the workers as CSV, for other programs.")] = False,
     *,
     files: dict[str, Any],
@@ -62,6 +72,8 @@ def crowd(
     you gave.
     """
     from weaklab.core.label_reader import parse_map
+    from weaklab.crowd.standing import below_others, in_order
+    from weaklab.project.quality import heuristic_accuracy
 
     if no_text and text:
         raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
@@ -73,34 +85,68 @@ def crowd(
             found = held.add_crowd(source, name=name, map=parse_map(map_), quiet=csv, **given, **files)
         else:
             found = held.crowd(name)
+        if without:
+            found = held.add_crowd(found.without(_named(without, found)), name=name)
         known = {each: said for each, said in held.manual_labels().items() if each in set(found.items)}
-        workers = found.quality(y=known).sort_values("n_labels", ascending=False, kind="stable")
+        workers = in_order(found.quality(y=known), sort)
         if csv:
             print(as_csv(workers), end="")
             return
-        print_table(_workers_table(found, workers, known))
+        measured = heuristic_accuracy(held.workspace, name)
+        below = below_others(workers)
+        notes = [*_order_notes(workers, sort), *_notes(found, known, measured), *_below(workers, below)]
+        print_table(_workers_table(found, workers, notes))
+        if below:
+            print_stderr(
+                f"to leave out the worst: weaklab crowd {project} --without {shlex.quote(','.join(below[:2]))}"
+            )
         if source is not None:
             print_stderr(f"next: weaklab label {project} -n 60 --strategy random, then weaklab evaluate {project}")
 
 
-def _workers_table(crowd: Crowd, workers: pd.DataFrame, known: dict[str, str]) -> Table:
-    shown = workers.head(MOST_WORKERS)
+def _named(given: list[str], crowd: Crowd) -> list[str]:
+    """Return the names of workers; a name may hold a comma."""
+    known = set(crowd.workers)
+    parts = [part for value in given for part in ([value] if value in known else value.split(","))]
+    return [part if part in known else part.strip() for part in parts if part.strip()]
+
+
+def _workers_table(crowd: Crowd, workers: pd.DataFrame, notes: list[str]) -> Table:
     rows = [
         [str(row.worker), row.n_labels, f"{row.accuracy:.0%}", f"{row.low:.0%} to {row.high:.0%}"]
-        for row in shown.itertuples()
+        for row in workers.head(MOST_WORKERS).itertuples()
     ]
-    return Table(repr(crowd), ["worker", "labels", "right", "95 %"], rows, _notes(crowd, len(workers), known))
+    return Table(repr(crowd), ["worker", "labels", "right", "95 %"], rows, notes)
 
 
-def _notes(crowd: Crowd, workers: int, known: dict[str, str]) -> list[str]:
-    P = crowd.probabilities(y=known).max(axis=1)
+def _order_notes(workers: pd.DataFrame, sort: str) -> list[str]:
+    if sort == "labels":
+        shown = f"The {MOST_WORKERS} workers with the most labels; --sort accuracy shows the worst, --csv prints all."
+        return [shown] if len(workers) > MOST_WORKERS else []
+    return ["Sorted by the upper end of the interval: those who are bad for sure come first."]
+
+
+def _notes(crowd: Crowd, known: dict[str, str], measured: Estimate) -> list[str]:
+    from weaklab.evaluation.audit import LEAST_ANSWERS
+
+    P = crowd.probabilities().max(axis=1)
     alpha = crowd.agreement(pairs=False).alpha
-    notes = [f"The {MOST_WORKERS} workers with the most labels; --csv prints all."] if workers > MOST_WORKERS else []
     agree = alpha.why if alpha.value is None else f"{alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
-    notes.append(f"Agreement (Krippendorff's alpha): {agree}.")
-    notes.append(
-        f"Consensus: expects {P.mean():.0%} of its labels to be right; {counted(int((P < 0.9).sum()), 'item')} with a "
-        "probability below 90 %."
-    )
+    doubted = f"{counted(int((P < 0.9).sum()), 'item')} with a probability below 90 %"
+    notes = [
+        f"Agreement (Krippendorff's alpha): {agree}.",
+        f"Consensus: by its own account {P.mean():.0%} of its labels are right; {doubted}.",
+    ]
+    if measured.n_audit >= LEAST_ANSWERS:
+        notes.append(f"Consensus, measured by your answers: {measured} are right.")
     judged = f"{counted(len(known), 'label')} of yours" if known else "no label of yours"
-    return [*notes, f"Judged by each other and {judged}: mistakes that all share do not show."]
+    return [*notes, f"Workers are judged by each other and {judged}: mistakes that all share do not show."]
+
+
+def _below(workers: pd.DataFrame, below: list[str]) -> list[str]:
+    from weaklab.crowd.standing import mean_accuracy
+
+    if not below:
+        return []
+    limit = f"their intervals end below {mean_accuracy(workers):.0%}, the share of all labels that is right"
+    return [f"Below the others: {some_of(below, SHOWN_BELOW)} ({limit}). The consensus counts them for less already."]

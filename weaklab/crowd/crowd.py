@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from weaklab.core.errors import WeaklabError, warn
 from weaklab.core.label_reader import LabelReader, names_in
 from weaklab.core.labels import ABSTAIN, LabelNames
-from weaklab.core.tables import counted
+from weaklab.core.tables import counted, some_of
 from weaklab.core.votes import Votes
 from weaklab.corpus.source import check_columns
 from weaklab.exchange import source_of
@@ -244,24 +244,67 @@ class Crowd:
 
         return agreement(self.L, self.workers, seed, pairs=pairs)
 
-    def confusion(self, worker: str, model: str | LabelModel = MODEL, y: Truth | None = None) -> pd.DataFrame:
+    def confusion(self, worker: str | int, model: str | LabelModel = MODEL, y: Truth | None = None) -> pd.DataFrame:
         """Return the confusion matrix of a worker: expected counts of items by class (rows) and label (columns)."""
         import numpy as np
         import pandas as pd
 
-        if worker not in self.workers:
-            from weaklab.core.errors import did_you_mean
-
-            raise WeaklabError(
-                f"no worker named {worker!r};{did_you_mean(worker, self.workers)} there are {len(self.workers):,}, see "
-                ".workers"
-            )
-        column = self.L[:, self.workers.index(worker)]
+        column = self.L[:, self._column(worker)]
         P = self.probabilities(model, y)
         table = np.stack([P[column == code].sum(axis=0) for code in range(len(self.labels))], axis=1)
         return pd.DataFrame(
             table, index=pd.Index(self.labels, name="class"), columns=pd.Index(self.labels, name="given")
         )
+
+    def without(self, workers: Sequence[str | int]) -> Crowd:
+        """Return the crowd without the labels of some workers; items that nobody else labeled are gone, too.
+
+        Examples
+        --------
+        >>> rows = [("a", 1, "cat"), ("a", 2, "dog"), ("b", 1, "dog"), ("b", 3, "dog")]
+        >>> crowd = Crowd([dict(zip(["item", "worker", "label"], row)) for row in rows])
+        >>> crowd.without([2]).workers
+        ['1', '3']
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        gone = [self.workers[self._column(worker)] for worker in workers]
+        table = self.table
+        kept = table.filter(pc.invert(pc.is_in(table["worker"], pa.array(gone, pa.large_string()))))
+        if not len(kept):
+            raise WeaklabError(f"no label is left without {some_of(gone)}; leave out fewer workers")
+        return Crowd(kept, labels=self.labels)
+
+    def said_of(self, item: str | int) -> dict[str, list[str]]:
+        """Return label -> the workers who gave it to an item, the most frequent label first.
+
+        Examples
+        --------
+        >>> rows = [("a", 1, "cat"), ("a", 2, "dog"), ("a", 3, "cat"), ("b", 1, "dog")]
+        >>> Crowd([dict(zip(["item", "worker", "label"], row)) for row in rows]).said_of("a")
+        {'cat': ['1', '3'], 'dog': ['2']}
+        """
+        if str(item) not in self.items:
+            raise WeaklabError(f"no worker labeled an item {item!r}; see .items")
+        codes = self.L[self.items.index(str(item))].tolist()
+        said: dict[str, list[str]] = {}
+        for worker, code in zip(self.workers, codes, strict=True):
+            if code != ABSTAIN:
+                said.setdefault(self.labels[code], []).append(worker)
+        return dict(sorted(said.items(), key=lambda each: -len(each[1])))
+
+    def _column(self, worker: str | int) -> int:
+        """Return the column of a worker."""
+        name = str(worker)
+        if name not in self.workers:
+            from weaklab.core.errors import did_you_mean
+
+            raise WeaklabError(
+                f"no worker named {name!r};{did_you_mean(name, self.workers)} there are {len(self.workers):,}, see "
+                ".workers"
+            )
+        return self.workers.index(name)
 
     def __repr__(self) -> str:
         counts = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.core.votes import Votes
+    from weaklab.evaluation.audit import Estimate
     from weaklab.evaluation.evaluation import Answers, Evaluation
     from weaklab.evaluation.precision import PrecisionLabels
     from weaklab.evaluation.preview import Preview
@@ -46,6 +47,14 @@ def summary(work: Workspace, /) -> Summary:
         work.old_names.in_use(),
     )
     return Summary(facts, state, frame, estimates(state, given_answers(work)))
+
+
+def heuristic_accuracy(work: Workspace, name: str, /) -> Estimate:
+    """Return how right a heuristic is where it votes, from the records drawn at random."""
+    from weaklab.evaluation.evaluation import estimates
+
+    state = work.opinion.now()
+    return estimates(state, given_answers(work))[state.votes.names.index(name)]
 
 
 def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:

@@ -77,7 +77,8 @@ def add_crowd(
 
     Parameters
     ----------
-    data : a table with a row for each label, as :class:`weaklab.Crowd` takes it
+    data : a table with a row for each label, as :class:`weaklab.Crowd` takes it; or a crowd, such as
+        ``project.crowd().without(["8", "9"])``
     item, worker, label : names of the columns, items are record ids; by default those with a telling name, such as
         item, task or id; worker, annotator or user; label or answer
     name : of the heuristic; one of the same name is replaced
@@ -112,7 +113,8 @@ def add_crowd(
     from weaklab.project.stored_crowds import keep_crowd
 
     work.refresh()
-    table, columns, source = read_judgements(data, item, worker, label, options)
+    judgements = data.table if isinstance(data, Crowd) else data
+    table, columns, source = read_judgements(judgements, item, worker, label, options)
     crowd = Crowd(table_source(table, source), *columns, work.label_names, map)
     if not work.has_records:
         _add_items(work, table, columns, source, text, quiet)
