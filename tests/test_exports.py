@@ -148,6 +148,21 @@ def test_a_project_exports_exact_texts_unless_it_is_asked_for_safe_ones(project,
         project.export(tmp_path / "out.jsonl", spreadsheet_safe=True)
 
 
+def test_text_names_the_columns_of_text_unless_one_is_called_so(tmp_path):
+    records = [{"nr": 1, "question": "where is it?", "more": "my card"}]
+    with Project(tmp_path / "p", labels=["a", "b"], timeout=None) as made:
+        made.add_records(records, id="nr", text=["question", "more"], quiet=True)
+        assert made.labels(include=["text"]).columns[:4].tolist() == ["nr", "question", "more", "label"]
+        made.export(tmp_path / "out.jsonl", include=["text", "question"])
+        assert list(json.loads((tmp_path / "out.jsonl").read_text()))[:4] == ["nr", "question", "more", "label"]
+        made.export(tmp_path / "tool.jsonl", include=["text"], to="doccano")
+        with pytest.raises(CorpusError, match="no column 'body'"):
+            made.labels(include=["body"])
+    with Project(tmp_path / "q", labels=["a", "b"], timeout=None) as made:
+        made.add_records([{"nr": 1, "question": "where is it?", "text": 7}], id="nr", text="question", quiet=True)
+        assert made.labels(include=["text"])["text"].tolist() == [7]
+
+
 def test_a_column_that_does_not_fit_leaves_the_old_file_in_place(project, tmp_path):
     (tmp_path / "out.csv").write_text("old")
     with pytest.raises(ProjectError, match="'tags'"):

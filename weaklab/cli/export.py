@@ -31,7 +31,8 @@ def export(
         typer.Option(help="Leave labels empty so that at least this share of the other labels is right, such as 0.95."),
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option(help="Column of the records to write, too; repeat for several.")
+        list[str] | None,
+        typer.Option(help="Column of the records to write, too; repeat for several. 'text': the text column, too."),
     ] = None,
     spreadsheet_safe: Annotated[
         bool,

@@ -14,7 +14,7 @@ from weaklab.core.events import LABEL, NOTE, SKIP, UNDO, Event
 from weaklab.core.labels import ABSTAIN
 from weaklab.exchange import csv_writer
 from weaklab.exchange.formats import check_writable, write_table
-from weaklab.exchange.label_files import labels_table
+from weaklab.exchange.label_files import checked_columns, labels_table
 from weaklab.exchange.tools.base import (
     ANSWER_KINDS,
     GIVEN,
@@ -65,7 +65,8 @@ def export(
     min_confidence : leave the label empty below this confidence, 0 to 1
     precision : leave the label empty where :meth:`label_or_abstain` gives none, between 0 and 1; with a warning
         where that leaves manual labels alone
-    include : columns of the records to write beside the labels, such as the text
+    include : columns of the records to write beside the labels; ``"text"`` stands for the columns of text where none
+        has that name
     spreadsheet_safe : put an apostrophe before what a spreadsheet would run as a formula, see
         :func:`weaklab.exchange.csv_writer.spreadsheet_safe`; for CSV only. By default texts are written exactly as
         they are, so that they can be read back; open such a file in a spreadsheet only if you trust its texts.
@@ -161,7 +162,8 @@ def _labeled(work: Workspace, frame: pd.DataFrame, include: Sequence[str], spans
 
     corpus, roles, votes = work.corpus, work.corpus.roles, work.state().votes
     names = [name for name in corpus.schema.names if name not in roles.hidden] if corpus.schema else []
-    columns = {name: corpus.column(name) for name in (include or names) if name not in (roles.id, *roles.text[:1])}
+    shown = checked_columns(include, corpus) or names
+    columns = {name: corpus.column(name) for name in shown if name not in (roles.id, *roles.text[:1])}
     P = frame[[f"p_{name}" for name in work.label_names]].to_numpy()
     gold = pa.array(corpus.gold(), pa.large_string()) if roles.gold else None
     answers, fields = _said(work)

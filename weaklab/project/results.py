@@ -48,7 +48,8 @@ def labels(
 
     Parameters
     ----------
-    include : columns of the records to show beside the labels, such as the text
+    include : columns of the records to show beside the labels; ``"text"`` stands for the columns of text where none has
+        that name
     intervals : add ``low`` and ``high`` of the probability of the most probable label, at 95 %; ``"classes"`` adds
         ``low_<label>`` and ``high_<label>`` of every label, too. They say how far the weights of the label model are
         uncertain, not how often labels are right, see :meth:`weaklab.label_models.LabelModel.predict_interval`
@@ -93,7 +94,7 @@ def labels(
         frame["sample_weight"] = np.where(frame["label"].isna(), 0.0, P.max(axis=1))
     frame["manual"] = y != ABSTAIN
     frame["shared_from"] = pd.Series(ids[shared], dtype=object)
-    for place, name in enumerate(checked_columns(include, frame.columns), 1):
+    for place, name in enumerate(checked_columns(include, work.corpus, frame.columns), 1):
         frame.insert(place, name, work.corpus.column(name).to_pandas())
     return frame
 
