@@ -3,14 +3,16 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import weaklab
 from weaklab.core.errors import WeaklabError
 from weaklab.evaluation.plots import write_figure
+from weaklab.evaluation.reliability import reliability
 from weaklab.report.html_file import inline_svg
-from weaklab.report.plots import plot_confusion
+from weaklab.report.plots import plot_confusion, plot_map, plot_reliability
 
 HOSTILE = '</svg><script>alert(1)</script><img src=x onerror="alert(2)"> $x^2$ -->'
 
@@ -103,6 +105,19 @@ def test_a_report_of_77_labels_lists_mistakes(tmp_path):
     _, found = report_of(project, tmp_path)
     assert any("Most frequent mistakes" in text for text in found.texts)
     assert any("The 20 most frequent labels of 77." in text for text in found.texts)
+
+
+def test_the_legend_of_a_map_fits_and_counts_all_records_and_few_answers_have_no_point():
+    names = [f"pending_cash_withdrawal_{code}" for code in range(12)]
+    places = pd.DataFrame({"x": np.arange(2400.0), "y": 1.0, "code": np.arange(2400) % 12, "manual": False})
+    figure = plot_map(places, names)
+    figure.canvas.draw()
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"{name} (200)" for name in names]
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+    found = reliability(np.array([[0.9, 0.1]] * 20 + [[0.61, 0.39]]), np.array([0] * 21), bins=5)
+    upper = plot_reliability(found).axes[0]
+    assert upper.lines[1].get_xdata().tolist() == [pytest.approx(0.9)]
 
 
 def test_a_plot_alone_is_a_file_and_follows_the_theme_in_a_page(tmp_path):

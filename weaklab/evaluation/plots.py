@@ -103,7 +103,7 @@ def learning_curves(
     return figure
 
 
-def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
+def reliability_diagram(found: Reliability, *, title: str = "", least: int = 1) -> Any:
     """Draw a reliability diagram, accuracy by predicted probability, with a histogram below; return a Figure.
 
     Each point is at the mean probability of its bin, with the exact 95% interval of the share that is right. Points on
@@ -112,6 +112,7 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
     Parameters
     ----------
     found : result of :func:`weaklab.evaluation.reliability.reliability`
+    least : bins with fewer records have no point, only their bar in the histogram
 
     Raises
     ------
@@ -129,10 +130,13 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
         figure = ShownFigure(figsize=(4.8, 5.4), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         left = float(found.low.min())
+        told = found.n >= least
+        right, right_low = found.right[told], found.right_low[told]
         margin = 0.02 * (1 - left)
         upper.plot([left, 1], [left, 1], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
-        upper.vlines(found.confidence, found.right_low, found.right_high, color=COLOURS[0], alpha=0.35, linewidth=3)
-        upper.plot(found.confidence, found.right, color=COLOURS[0], marker="o", markersize=5, linewidth=1.4)
+        mean = found.confidence[told]
+        upper.vlines(mean, right_low, found.right_high[told], color=COLOURS[0], alpha=0.35, linewidth=3)
+        upper.plot(mean, right, color=COLOURS[0], marker="o", markersize=5, linewidth=1.4)
         lower.bar(
             found.low,
             found.n,
@@ -142,7 +146,7 @@ def reliability_diagram(found: Reliability, *, title: str = "") -> Any:
             alpha=0.6,
             linewidth=0,
         )
-        bottom = max(0.0, float(np.floor(10 * min(left, float(found.right_low.min()))) / 10))
+        bottom = max(0.0, float(np.floor(10 * min(left, float(right_low.min(initial=1.0)))) / 10))
         for axes, limits in ((upper, (bottom, 1.02)), (lower, (0.0, 1.08 * float(found.n.max())))):
             _frame(axes, limits, 1.0)
             axes.set_xlim(left - margin, 1 + margin)

@@ -281,7 +281,17 @@ def _calibration(found: _Gathered) -> Section:
     each = found.calibration
     n = int(each.n.sum())
     section.said = [f"Expected calibration error {each.ece:.3f}, from {counted(n, 'random answer')}."]
-    alt = "; ".join(f"probability {p:.2f}: {r:.0%} right" for p, r in zip(each.confidence, each.right, strict=True))
+    told = each.n >= LEAST_ANSWERS
+    few = int(each.n[~told].sum())
+    if few:
+        section.said.append(
+            f"{counted(few, 'answer')} {'has' if few == 1 else 'have'} no point: with fewer than {LEAST_ANSWERS} of a "
+            f"similar probability, the share that is right is {NOT_KNOWN}."
+        )
+    if not told.any():
+        return section
+    points = zip(each.confidence[told], each.right[told], strict=True)
+    alt = "; ".join(f"probability {p:.2f}: {r:.0%} right" for p, r in points)
     caption = (
         "Points on the dashed line are calibrated; below it the committee is overconfident. Bars are 95 % intervals."
     )
@@ -352,7 +362,10 @@ def _map(found: _Gathered) -> Section:
     drawn = min(len(shown), plots.MOST_POINTS)
     caption = "Near means alike; distances and sizes of groups mean nothing. Large with an edge: a person labeled it."
     alt = f"Map of {counted(drawn, 'record')}, each with the marker of its label"
-    section.said = [f"{drawn:,} of {counted(len(shown), 'record')}, drawn at random."] * (drawn < len(shown))
+    sample = (
+        f"{drawn:,} of {counted(len(shown), 'record')}, drawn at random. The numbers in the legend count all records."
+    )
+    section.said = [sample] * (drawn < len(shown))
     section.drawings = [Drawing(plots.plot_map(shown, found.names), alt, caption)]
     return section
 

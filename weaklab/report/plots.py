@@ -37,6 +37,8 @@ MOST_BARS = 20
 MOST_CELLS = 16
 """At most this many rows and columns of a matrix."""
 MOST_POINTS = 1500
+WIDE_NAME = 24
+"""Longer names of a legend do not fit beside each other."""
 OTHERS, NO_LABEL = "other labels", "no label"
 REPORT_STYLE = STYLE | {
     "font.size": 9,
@@ -143,6 +145,8 @@ def plot_class_balance(shares: pd.DataFrame) -> Any:
 def plot_reliability(found: Reliability) -> Any:
     """Draw how often labels are right, by how probable the committee says they are.
 
+    Bins with fewer than ten answers have no point.
+
     Parameters
     ----------
     found : result of :meth:`weaklab.Project.reliability`
@@ -152,7 +156,9 @@ def plot_reliability(found: Reliability) -> Any:
     >>> from weaklab.evaluation.reliability import reliability
     >>> figure = plot_reliability(reliability([[0.9, 0.1], [0.8, 0.2]], [0, 0], bins=5))
     """
-    figure = reliability_diagram(found, title=" ")
+    from weaklab.evaluation.audit import LEAST_ANSWERS
+
+    figure = reliability_diagram(found, title=" ", least=LEAST_ANSWERS)
     figure.set_size_inches(WIDTH, 4.4)
     return figure
 
@@ -256,7 +262,7 @@ def plot_map(places: pd.DataFrame, names: Sequence[str]) -> Any:
     """Draw records so that similar ones are near each other; each label has a marker of its own.
 
     Records that a person labeled have a dark edge. At most 1,500 records are drawn, and the twelve most frequent
-    labels have markers of their own.
+    labels have markers of their own. The legend counts all records, those that are not drawn as well.
 
     Parameters
     ----------
@@ -270,21 +276,28 @@ def plot_map(places: pd.DataFrame, names: Sequence[str]) -> Any:
     >>> figure = plot_map(places, ["ham", "spam"])
     """
     shown = places if len(places) <= MOST_POINTS else places.sample(MOST_POINTS, random_state=0)
-    figure, axes = _panel(4.3)
-    counts = shown.code[shown.code != ABSTAIN].value_counts()
+    counts = places.code[places.code != ABSTAIN].value_counts()
     main = sorted(counts.index[: len(MARKERS) - 1].tolist())
     groups = [
-        (clean(names[code], 28), shown.code == code, MARKERS[i], MAIN_COLOURS[i % len(MAIN_COLOURS)])
-        for i, code in enumerate(main)
+        (clean(names[code], 28), [code], MARKERS[i], MAIN_COLOURS[i % len(MAIN_COLOURS)]) for i, code in enumerate(main)
     ]
-    groups.append((OTHERS, ~shown.code.isin([*main, ABSTAIN]), MARKERS[-1], GREY))
-    groups.append((NO_LABEL, shown.code == ABSTAIN, "x", GREY))
-    for name, mine, marker, colour in groups:
-        if mine.any():
-            _points(axes, shown[mine], f"{name} ({int(mine.sum()):,})", marker, colour)
+    groups.append((OTHERS, counts.index.difference(main).tolist(), MARKERS[-1], GREY))
+    groups.append((NO_LABEL, [ABSTAIN], "x", GREY))
+    drawn = [
+        (shown[shown.code.isin(codes)], f"{name} ({int(places.code.isin(codes).sum()):,})", marker, colour)
+        for name, codes, marker, colour in groups
+        if shown.code.isin(codes).any()
+    ]
+    wide = max((len(name) for _, name, _, _ in drawn), default=0) > WIDE_NAME
+    figure, axes = _panel(4.3 + 0.17 * max(0, len(drawn) - 6) * wide)
+    for rows, name, marker, colour in drawn:
+        _points(axes, rows, name, marker, colour)
     axes.set_axis_off()
     axes.set_aspect("equal")
-    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8.5, handletextpad=0.3, markerscale=2)
+    columns = 1 if wide else 2
+    figure.legend(
+        loc="outside lower left", ncols=columns, frameon=False, fontsize=8.5, handletextpad=0.3, markerscale=2
+    )
     return figure
 
 
