@@ -214,6 +214,10 @@ def test_a_crowd_votes_the_labels_of_today(project):
     np.testing.assert_allclose(votes.scores[0][:20], np.column_stack([before[:20], np.zeros(20)]))
     project.label_set.merge("good", "other")
     assert (project.votes().L[:20, 0] == [1, 0] * 10).all()
+    said = project.explain("0").crowds["crowd"]
+    assert set(said) == {"other", "spam"}
+    assert sorted(who for each in said.values() for who in each) == [f"w{j}" for j in range(9)]
+    assert project.explain(str(project.labels()["id"].iloc[25])).crowds == {"crowd": {}}
 
 
 def test_a_crowd_that_does_not_fit_the_project_is_refused(project):

@@ -498,6 +498,9 @@ def test_a_crowd_is_added_again_to_a_project_that_was_opened_again(tmp_path):
     assert f"next: weaklab label {project} -n 60 --strategy random" in again.stderr
     assert "4 workers" in run("crowd", project).stdout
     run("crowd", project, file)
+    said = "crowd: 4 of 5 workers say spam (w1, w2, w3, w4); 1 says ham (w0)"
+    assert said in run("explain", project, "i0").stdout
+    assert said in run("show", project, "i0").stdout
     kept = run("crowd", project, "--without", "w1, w3", "--sort", "accuracy")
     assert "120 labels of 40 items by 3 workers" in kept.stdout
     assert "Sorted by the upper end" in kept.stdout

@@ -173,8 +173,8 @@ def audited_reliability(
     """
     if not len(truth):
         raise WeaklabError(
-            "no record that was drawn at random has a label, and the others were picked for being hard, so they would "
-            f"mislead; get random answers with {random_answers()}"
+            "no record that was drawn at random has a label, and others may be harder or easier than most; "
+            f"get random answers with {random_answers()}"
         )
     if len(truth) < LEAST_ANSWERS:
         more = LEAST_ANSWERS - len(truth)

@@ -72,7 +72,8 @@ class RecordDetails:
         said = {part.member for part in parts}
         rows += [[name, vote, None, None] for name, vote in self.votes.items() if name not in said]
         title = "votes" if why is None else f"votes, and log-odds for {why.label} against {why.runner_up}"
-        return Table(title, ["member", "vote", "confidence", "log-odds"], rows)
+        notes = [] if why is None else why.crowd_notes()
+        return Table(title, ["member", "vote", "confidence", "log-odds"], rows, notes)
 
     def __repr__(self) -> str:
         return "\n".join(map(str, self.tables()))

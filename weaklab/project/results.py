@@ -153,7 +153,7 @@ def explain(work: Workspace, /, record: Any) -> Explanation:
         )
     row = work.rows[name]
     text = texts_of(work.corpus, [row])[0] if work.corpus.roles.text else ""
-    return explain(
+    found = explain(
         state.model,
         state.votes,
         row,
@@ -164,6 +164,15 @@ def explain(work: Workspace, /, record: Any) -> Explanation:
         spans=spans_of_row(work, row, state.votes),
         similar=_similar(work, row),
     )
+    return replace(found, crowds=_said_by_crowds(work, name))
+
+
+def _said_by_crowds(work: Workspace, record: str) -> dict[str, dict[str, list[str]]]:
+    """Return crowd -> label -> the workers who gave it to a record."""
+    from weaklab.project.registering import crowds
+    from weaklab.project.stored_crowds import said_of
+
+    return {name: said_of(work.path, votes, record, work.label_names) for name, votes in crowds(work).items()}
 
 
 def spans_of_row(work: Workspace, row: int, votes: Votes) -> list[Span]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaklab.core.errors import HeuristicError
+from weaklab.core.errors import HeuristicError, WeaklabError
 from weaklab.core.files import replacing
 from weaklab.crowd.annotators import CrowdVotes
 from weaklab.crowd.crowd import Crowd
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from weaklab.core.labels import LabelNames
 
 FOLDER = "crowds"
 """The folder of the files, in that of the project; they are named after the hash of what they hold."""
@@ -60,6 +62,30 @@ def stored_votes(folder: Path, name: str, file: Any) -> CrowdVotes:
 def stored_crowd(folder: Path, votes: CrowdVotes) -> Crowd:
     """Return the crowd that some votes come from, with the labels of all workers."""
     return Crowd(str(_files(folder, votes.fingerprint)[1]), labels=votes.labels)
+
+
+def said_of(folder: Path, votes: CrowdVotes, record: str, labels: LabelNames) -> dict[str, list[str]]:
+    """Return label -> the workers who gave it to a record, the most frequent label first; empty if nobody did.
+
+    Only the judgements of this record are read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = _files(folder, votes.fingerprint)[1]
+    try:
+        kind = pq.read_schema(path).field("item").type
+        item = int(record) if pa.types.is_integer(kind) else record
+        table = pq.read_table(path, filters=[("item", "==", item)])
+    except (OSError, ValueError):  # no file any more, or a record that is no item
+        return {}
+    if not len(table):
+        return {}
+    try:
+        crowd = Crowd(table, labels=labels)
+    except WeaklabError:  # a label that was removed since
+        crowd = Crowd(table, labels=votes.labels)
+    return crowd.said_of(record)
 
 
 def _files(folder: Path, fingerprint: str) -> tuple[Path, Path]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import is_tied
-from weaklab.core.tables import Table, clean, some_of
+from weaklab.core.tables import Table, clean, counted, some_of
 from weaklab.training.turning import smallest_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +26,8 @@ BALANCE = "(every record)"
 FOR, AGAINST = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito (2008), Color universal design, as in the plots."""
 BAR_PIXELS = 120
-MOST_WORDS, MOST_SIMILAR = 5, 60
-"""Words that a member found, and characters of a similar record, in one line."""
+MOST_WORDS, MOST_WORKERS, MOST_SIMILAR = 5, 10, 60
+"""Words that a member found, workers who gave a label, and characters of a similar record, in one line."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class Explanation:
     turn : the fewest votes to change so that the record gets another label; empty where a few do not
     spans : what keywords and patterns found in the record
     similar : the most similar records with a manual label
+    crowds : name of a crowd -> label -> the workers who gave it to the record
 
     Examples
     --------
@@ -127,6 +128,7 @@ class Explanation:
     turn: Sequence[Turn] = ()
     spans: Sequence[Span] = ()
     similar: Sequence[Similar] = ()
+    crowds: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @property
     def log_odds(self) -> float:
@@ -148,6 +150,7 @@ class Explanation:
     def _notes(self) -> list[str]:
         notes = [f"text: {clean(self.text)}"] if self.text else []
         notes += [f"{clean(name)} found {some_of(words, MOST_WORDS)}" for name, words in self._words().items()]
+        notes += self.crowd_notes()
         if self.silent:
             notes.append(f"{self.silent:,} other{' abstains' if self.silent == 1 else 's abstain'}.")
         if self.tied:
@@ -162,6 +165,10 @@ class Explanation:
         if self.why:
             notes.append(f"label model: {clean(self.why, None)}")
         return notes
+
+    def crowd_notes(self) -> list[str]:
+        """Return a line for each crowd: who gave which label."""
+        return [f"{clean(name)}: {_given(said)}" for name, said in self.crowds.items() if said]
 
     def _words(self) -> dict[str, list[str]]:
         """Return what each member found, each word once."""
@@ -193,6 +200,21 @@ class Explanation:
         notes = "".join(f"<div>{html.escape(clean(note, None))}</div>" for note in self._notes())
         title = html.escape(clean(self._title(), None))
         return f"<div><b>{title}</b><table><tr>{head}</tr>{rows}{foot}</table>{notes}</div>"
+
+
+def _given(said: Mapping[str, Sequence[str]]) -> str:
+    """Return in one line who gave which label.
+
+    >>> _given({"no": ["3", "5"], "yes": ["8"]})
+    '2 of 3 workers say no (3, 5); 1 says yes (8)'
+    """
+    total = sum(map(len, said.values()))
+    parts: list[str] = []
+    for label, workers in said.items():
+        who = some_of([clean(name) for name in workers], MOST_WORKERS)
+        of = "" if parts else f" of {counted(total, 'worker')}"
+        parts.append(f"{len(workers)}{of} {'says' if len(workers) == 1 else 'say'} {label} ({who})")
+    return "; ".join(parts)
 
 
 def _bar(share: float) -> str:
