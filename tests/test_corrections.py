@@ -29,6 +29,15 @@ def texts(project):
     return dict(zip(project.corpus.ids.to_pylist(), project.corpus.column("text").to_pylist(), strict=True))
 
 
+def test_an_update_names_its_columns_and_values_that_do_not_fit(project):
+    found = project.update_records([{"id": "a", "n": 5, "txt": 1}], text=[])
+    assert (found.columns, dict(found.new_columns)) == (("n", "txt"), {"txt": "did you mean 'text'?"})
+    assert found.columns_in_words == "updated column: n; new column: txt (did you mean 'text'?)"
+    assert "new column: txt" in repr(found)
+    with pytest.raises(WeaklabError, match="'n' holds numbers in the project, and '-' of record 'b' is no number"):
+        project.update_records([{"id": "a", "n": "4"}, {"id": "b", "n": "-"}], text=[])
+
+
 # ---- removing
 
 

@@ -310,9 +310,7 @@ def test_text_and_id_may_be_called_otherwise_in_a_later_import(project):
 
 def test_types_that_do_not_fit_together_are_refused_with_the_way_out(project):
     project.add_records([{"text": "a", "n": 1}], quiet=True)
-    with pytest.raises(
-        ProjectError, match=r"column 'n' holds int64 in one import and large_string in another; .*columns=\[\.\.\.\]"
-    ):
+    with pytest.raises(ProjectError, match=r"'n' holds numbers in the project, and 'x' of record .*columns=\[\.\.\.\]"):
         project.add_records([{"text": "b", "n": "x"}])
     assert project.add_records([{"text": "b", "n": "x"}], columns=[], quiet=True) == 1
     project.add_records([{"text": "c", "n": 2**60}], quiet=True)
@@ -443,3 +441,31 @@ def test_gold_that_an_older_version_kept_and_that_is_no_label_does_not_stop_the_
     )
     assert pq.read_schema(next((project.path / "corpus").glob("*/part-*.parquet"))).field("y").type == pa.large_string()
     assert project.status()["accuracy"] == 0.5
+
+
+def test_a_column_of_numbers_that_was_read_as_text_is_named_with_what_to_do(tmp_path):
+    rows = "".join(f'c{i},{i}.5,{"n.a." if i == 7 else i},z{i},"{i},5"\n' for i in range(20))
+    (tmp_path / "a.csv").write_text(f"case,full,part,code,comma\n{rows}")
+    with wl.Project(tmp_path / "p", labels=["x", "y"]) as project:
+        found = project.add_records(tmp_path / "a.csv", text=[], id="case", quiet=True)
+    assert [note for note in found.notes if "numbers" in note] == [
+        "part: 19 of 20 values are numbers; read as text because of 'n.a.' (record c7); correct the file, or read "
+        "these as empty: na_values=['n.a.'] (--na 'n.a.') for a CSV file",
+        "comma: 20 values are numbers with a comma, and were read as text; correct the file, or read them as numbers: "
+        "decimal=',' (--decimal ,) for a CSV file",
+    ]
+    comma = wl.read(tmp_path / "a.csv", text=[], id="case", decimal=",").column("comma")
+    assert comma.to_pylist()[:2] == [0.5, 1.5]
+    with wl.Project(tmp_path / "q", labels=["x", "y"]) as project:
+        found = project.add_records(tmp_path / "a.csv", text=[], id="case", na_values=["n.a."], quiet=True)
+        assert project.corpus.column("part").to_pylist()[6:9] == [6, None, 8]
+        assert "part" in found.role("numeric")
+        with pytest.raises(wl.WeaklabError, match=r"'n\.a\.' of record 'd' is no number; .*--na 'n\.a\.'"):
+            project.add_records([{"case": "d", "full": 1.5, "part": "n.a."}], text=[], quiet=True)
+
+
+@pytest.mark.parametrize("options", [{"na_values": "n.a."}, {"na_values": [1]}, {"decimal": ",,"}, {"decimal": ""}])
+def test_options_for_numbers_must_be_texts(tmp_path, options):
+    (tmp_path / "a.csv").write_text("case,n\na,1\n")
+    with pytest.raises(wl.WeaklabError, match=f"{next(iter(options))}.*wanted|must be a list of texts"):
+        wl.read(tmp_path / "a.csv", text=[], **options)

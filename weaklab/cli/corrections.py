@@ -69,6 +69,8 @@ def update(
             **files,
         )
         print_line(_told(project, done))
+        if done.columns:
+            print_line(done.columns_in_words)
 
 
 @commands.command(epilog="Example: `weaklab remove spam 17 18`; `weaklab remove spam --where \"'test' in text\"`")

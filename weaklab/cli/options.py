@@ -76,6 +76,11 @@ def file_options(
     columns: Annotated[
         str | None, typer.Option(help="Names of the columns of a file without header, separated by commas.")
     ] = None,
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that means an empty number in a CSV file, such as 'n.a.'; repeat for several."),
+    ] = None,
+    decimal: Annotated[str, typer.Option(help="What stands before decimals in a CSV file, such as ','.")] = ".",
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel workbook.")] = None,
 ) -> dict[str, Any]:
     """Return the options for reading files as keyword arguments for the library, :class:`FileKeywords`."""
@@ -87,6 +92,8 @@ def file_options(
         "header": header,
         "names": None if columns is None else [name.strip() for name in columns.split(",")],
         "sheet": sheet,
+        "na_values": na or (),
+        "decimal": decimal,
     }
 
 

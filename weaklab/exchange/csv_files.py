@@ -54,7 +54,7 @@ class Block:
 
 @READERS.named(".csv")
 @READERS.named(".tsv")
-@uses("encoding", "sep", "quote", "escape", "header", "names")
+@uses("encoding", "sep", "quote", "escape", "header", "names", "na_values", "decimal")
 def read_csv(paths: Sequence[Path], options: FileOptions, source: Source) -> Iterator[pa.RecordBatch]:
     """CSV, with any separator."""
     schema = None
@@ -98,7 +98,7 @@ def csv_batches(
         if path not in empty:
             empty[path] = _empty_columns(path, options, layout) if layout.trailing else ()
         names = [name for name in layout.names if name not in empty[path] and wanted(name)]
-        reader = _BlockReader(path, layout, names, text_columns)
+        reader = _BlockReader(path, layout, names, text_columns, options)
         for block in _blocks(stream, head, layout):
             yield from reader.read(block)
 
@@ -113,7 +113,7 @@ def _empty_columns(path: Path, options: FileOptions, layout: Layout) -> tuple[st
     counts = dict.fromkeys(names, 0)
     with Utf8Stream(path, options.encoding) as stream:
         head = stream.read(HEAD_BYTES + 1)
-        reader = _BlockReader(path, layout, names, names)
+        reader = _BlockReader(path, layout, names, names, options)
         for block in _blocks(stream, head, layout):
             for batch in reader.read(block):
                 for name in names:
@@ -338,10 +338,15 @@ class _Records:
 class _BlockReader:
     """Reads blocks with Arrow; types are those of the first block."""
 
-    def __init__(self, path: Path, layout: Layout, names: list[str], text_columns: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, layout: Layout, names: list[str], text_columns: Sequence[str], options: FileOptions
+    ) -> None:
         import pyarrow as pa
+        from pyarrow import csv as arrow_csv
 
         self._path, self._names = path, names
+        self._decimal = options.decimal
+        self._empty = [*arrow_csv.ConvertOptions().null_values, *options.na_values]
         self._layout = replace(layout, sep=",", quote='"', escape="") if layout.escape else layout
         self._types: dict[str, pa.DataType] = {name: pa.large_string() for name in text_columns}
         self._known: Mapping[str, pa.DataType] = {}
@@ -377,7 +382,11 @@ class _BlockReader:
                     delimiter=layout.sep, quote_char=layout.quote or False, newlines_in_values=True
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types=self._known or self._types, strings_can_be_null=False, include_columns=self._names
+                    column_types=self._known or self._types,
+                    strings_can_be_null=False,
+                    include_columns=self._names,
+                    null_values=self._empty,
+                    decimal_point=self._decimal,
                 ),
             )
         except pa.ArrowInvalid as error:
@@ -417,10 +426,15 @@ def _problem(block: Block, layout: Layout, path: Path, message: str, names: Sequ
             if changed and record and record[column] == changed[3]:
                 return (
                     f"{path}, line {line:,}: column {layout.names[column]!r} was {changed[2]} before and now holds "
-                    f"{short(changed[3])}; make it one type in all records"
+                    f"{short(changed[3])}; make it one type in all records{_as_empty(changed[2], changed[3])}"
                 )
             line = block.line + reader.line_num
     return f"{path}, from line {block.line:,} on: {first_line(message)}"
+
+
+def _as_empty(kind: str, value: str) -> str:
+    """Say how a value is read as empty in a column of numbers."""
+    return f", or read it as empty: na_values=[{value!r}] (--na {value!r})" if kind in ("int64", "double") else ""
 
 
 def _ragged(path: Path, line: int, record: list[str], layout: Layout) -> str:

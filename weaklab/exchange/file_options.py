@@ -22,6 +22,11 @@ class FileKeywords(TypedDict, total=False):
     header: bool | None
     names: Sequence[str] | None
     sheet: str | None
+    na_values: Sequence[str]
+    decimal: str
+
+
+_DEFAULTS: tuple[tuple[str, object], ...] = (("encoding", "utf-8"), ("na_values", ()), ("decimal", "."))
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class FileOptions:
     header : whether the first line holds the names of the columns; by default it does, and it is an error if it looks
         like data
     names : names of the columns of a file without them, with ``header=False``; by default ``column_1``, ``column_2``...
+    na_values : texts that mean an empty cell in a column of numbers, in a CSV file, such as ``["n.a."]``, beside
+        NA, NaN, null and the like
+    decimal : the character before the decimals of a number in a CSV file, such as ``","``
     sheet : the sheet of an Excel workbook; needed only if several hold something
 
     Raises
@@ -60,12 +68,18 @@ class FileOptions:
     header: bool | None = None
     names: Sequence[str] | None = None
     sheet: str | None = None
+    na_values: Sequence[str] = ()
+    decimal: str = "."
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", _encoding(self.encoding))
         _check_character("sep", self.sep, "such as sep=';' or sep='\\t'")
         _check_character("quote", self.quote or None, "or quote='' where quotes are part of the text")
         _check_character("escape", self.escape, "such as escape='\\\\'")
+        _check_character("decimal", self.decimal, "such as decimal=','")
+        if isinstance(self.na_values, str) or not all(isinstance(value, str) for value in self.na_values):
+            raise CorpusError(f"na_values must be a list of texts, got {self.na_values!r}")
+        object.__setattr__(self, "na_values", tuple(self.na_values))
         used = [mark for mark in (self.sep, self.quote, self.escape) if mark]
         if len(set(used)) < len(used):
             raise CorpusError(f"sep, quote and escape must be different characters, got {', '.join(map(repr, used))}")
@@ -85,9 +99,7 @@ class FileOptions:
     def chosen(self) -> dict[str, object]:
         """The options that differ from the defaults."""
         return {
-            name: value
-            for name, value in vars(self).items()
-            if value is not None and (name, value) != ("encoding", "utf-8")
+            name: value for name, value in vars(self).items() if value is not None and (name, value) not in _DEFAULTS
         }
 
 

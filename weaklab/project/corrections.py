@@ -15,7 +15,7 @@ from weaklab.core.events import GOLD, LABEL, REMOVE, UNDO, UPDATE, Event
 from weaklab.core.label_reader import LabelReader, stands_for_nothing, written
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.progress import tracked
-from weaklab.core.tables import counted
+from weaklab.core.tables import counted, some_of
 from weaklab.corpus import Corpus, Roles, ids_of, record_id
 from weaklab.corpus.records import Record
 from weaklab.corpus.union import fitted, union_of
@@ -23,6 +23,7 @@ from weaklab.exchange import open_corpus
 from weaklab.exchange.file_options import FileKeywords
 from weaklab.project.answering import append
 from weaklab.project.imports import IMPORTED
+from weaklab.project.number_columns import no_number
 from weaklab.project.record_changes import RecordChanges, way_back
 from weaklab.project.record_content import holds
 from weaklab.project.workspace import name_of
@@ -50,19 +51,36 @@ class RecordChange:
     event : its number, which ``project.undo(event)`` takes back; None where there was nothing to do
     to_review : how many of the records have a label and another text than before, see
         :meth:`weaklab.Project.to_review`
+    columns : the columns that an update gave
+    new_columns : those of them that the project did not have -> a question about one with a similar name, or ""
     """
 
     kind: str
     records: int
     event: int | None
     to_review: int = 0
+    columns: tuple[str, ...] = ()
+    new_columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns_in_words(self) -> str:
+        """Which columns an update gave, and which of them are new."""
+        new = [f"{name} ({asked})" if asked else name for name, asked in self.new_columns.items()]
+        known = [name for name in self.columns if name not in self.new_columns]
+        found = [f"updated {_columns(known)}: {some_of(known)}"] if known else []
+        return "; ".join([*found, *([f"new {_columns(new)}: {some_of(new)}"] if new else [])])
 
     def __repr__(self) -> str:
         if self.event is None:
             return "nothing to change"
         more = f"; {self.to_review:,} with a label to review: project.to_review()" if self.to_review else ""
         count = counted(self.records, "record")
-        return f"{_DID[self.kind]} {count} (event {self.event}; project.undo({self.event}) takes it back){more}"
+        new = f"; {self.columns_in_words}" if self.new_columns else ""
+        return f"{_DID[self.kind]} {count} (event {self.event}; project.undo({self.event}) takes it back){more}{new}"
+
+
+def _columns(names: Sequence[str]) -> str:
+    return "column" if len(names) == 1 else "columns"
 
 
 # ---- removing
@@ -319,7 +337,8 @@ def update_records(
     if not stored:
         return RecordChange(UPDATE, 0, None)
     y, rows = work.snapshot.y, work.at(update.changed)
-    return RecordChange(UPDATE, len(update.ids), stored[0].id, int((y[rows] != ABSTAIN).sum()))
+    to_review = int((y[rows] != ABSTAIN).sum())
+    return RecordChange(UPDATE, len(update.ids), stored[0].id, to_review, tuple(update.columns), update.new)
 
 
 class _OthersChangedError(Exception):
@@ -338,6 +357,8 @@ class _Update:
     ids: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     labels: list[tuple[str, str]] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    new: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.there = self.work.corpus
@@ -355,7 +376,7 @@ class _Update:
             _check_known(self.work, ids, self.corpus.name)
             batch = self._named(self._with_label_names(batch, ids))
             if schema is None:
-                schema = self._schema(batch.schema)
+                schema = self._schema(batch, ids)
             self.ids += ids
             yield self._merged(batch, ids, schema)
 
@@ -403,15 +424,18 @@ class _Update:
         roles = Roles(there.id, there.text, mine.label, there.gold or mine.gold, there.hidden)
         return batch.rename_columns(names).replace_schema_metadata(roles.attach(batch.schema).metadata)
 
-    def _schema(self, schema: pa.Schema) -> pa.Schema:
+    def _schema(self, batch: pa.RecordBatch, ids: Sequence[str]) -> pa.Schema:
         import pyarrow as pa
 
-        assert self.there.schema is not None
+        there = self.there.schema
+        assert there is not None
+        given = [column for column in batch.schema if column.name != self.there.roles.id]
+        self.columns = [column.name for column in given]
+        self.new = {name: did_you_mean(name, there.names).strip() for name in self.columns if name not in there.names}
         try:
-            own = pa.schema([column for column in schema if column.name != self.there.roles.id], schema.metadata)
-            return union_of([self.there.schema, own])
+            return union_of([there, pa.schema(given, batch.schema.metadata)])
         except CorpusError as error:
-            raise ProjectError(f"{self.corpus.name}: {error}") from None
+            raise ProjectError(f"{self.corpus.name}: {no_number(batch, ids, there) or error}") from None
 
     def _merged(self, batch: pa.RecordBatch, ids: list[str], schema: pa.Schema) -> pa.RecordBatch:
         """Return the records as they are, with the columns of a batch in the place of theirs."""

@@ -20,6 +20,7 @@ from weaklab.core.tables import counted
 from weaklab.corpus import ColumnError, Corpus, Roles
 from weaklab.corpus.union import fitted, union_of
 from weaklab.project.empty_cells import EmptyCells
+from weaklab.project.number_columns import NumberColumns, no_number
 from weaklab.project.project_files import ProjectFiles
 from weaklab.project.receipt import ColumnUse, ImportReceipt, joined, label_counts
 from weaklab.project.stored_corpus import Found, StoredCorpus
@@ -88,6 +89,7 @@ class Import:
     _raw: pa.Schema | None = None
     _readers: dict[str, LabelReader] = field(default_factory=dict)
     _empty: EmptyCells = field(default_factory=EmptyCells)
+    _numbers: NumberColumns = field(default_factory=NumberColumns)
 
     def run(self, session: str) -> ImportReceipt:
         """Write the records and the manual labels that come with them, all or nothing; return what was taken for
@@ -127,6 +129,7 @@ class Import:
     def _begin(self) -> None:
         roles = self.corpus.roles
         self._rows, self._written, self._empty = 0, None, EmptyCells((roles.id, roles.label, roles.gold))
+        self._numbers = NumberColumns((roles.id, roles.label, roles.gold, *roles.text, *roles.hidden))
         self._ids, self._read, self._labels, self._unread = [], [], [], {}
         self._readers = {
             name: LabelReader(self.label_names, self.map) for name in (roles.label, roles.gold) if name is not None
@@ -146,6 +149,7 @@ class Import:
             self._raw = batch.schema
             self._rows += batch.num_rows
             self._empty.count(batch)
+            self._numbers.count(batch, ids)
             self._read += ids if self.said else ()
             batch = self._named_like_the_others(batch)
             if self.skip_known:
@@ -153,7 +157,7 @@ class Import:
                 batch, ids = _without(batch, ids, self.known)
             batch = self._with_label_names(batch, ids)
             if schema is None:
-                schema = self._schema_beside_the_others(batch.schema)
+                schema = self._schema_beside_the_others(batch, ids)
             self._ids += ids
             if batch.num_rows:
                 self._written = schema
@@ -178,17 +182,18 @@ class Import:
         batch = batch.rename_columns(names) if names != batch.schema.names else batch
         return batch.replace_schema_metadata(roles.attach(batch.schema).metadata)
 
-    def _schema_beside_the_others(self, schema: pa.Schema) -> pa.Schema:
+    def _schema_beside_the_others(self, batch: pa.RecordBatch, ids: Sequence[str]) -> pa.Schema:
         """Return the types in which new records are kept: those of the project, where they are wider."""
         import pyarrow as pa
 
+        schema = batch.schema
         if self.there is None:
             return schema
         assert self.there.schema is not None
         try:
             whole = union_of([self.there.schema, schema])
         except CorpusError as error:
-            raise ProjectError(f"{self.corpus.name}: {error}") from None
+            raise ProjectError(f"{self.corpus.name}: {no_number(batch, ids, self.there.schema) or error}") from None
         for before in self.there.schema:
             wanted = whole.field(before.name).type
             if before.type != wanted:
@@ -345,6 +350,7 @@ class Import:
             for name in names
             if name not in hidden and name.lower() in SUSPECTS
         ]
+        notes += self._numbers.notes()
         notes += self._empty.notes(roles.text)
         if corpus.likely_id is not None and self.there is None:
             name = corpus.likely_id
