@@ -430,3 +430,21 @@ def test_several_questions_about_one_state_are_worked_out_once(project, monkeypa
         "weaklab.label_models.CommitteeModel.fit_predict_proba", lambda *given: pytest.fail("fitted again")
     )
     assert project.label_or_abstain().codes.tolist() == promised
+
+
+@pytest.mark.parametrize(("n", "wrong"), [(90, 3), (200, 8), (400, 12), (1000, 45)])
+def test_a_failed_promise_says_how_many_more_answers_would_do_and_what_can_be_promised_now(n, wrong):
+    def answers(count):
+        right = np.ones(count, dtype=bool)
+        right[np.linspace(0, count - 1, round(wrong * count / n)).astype(int)] = False
+        return np.linspace(1, 0.5, count), right
+
+    found = threshold_for(*answers(n))
+    assert not found.kept
+    assert threshold_for(*answers(n), precision=found.possible - 1e-6).kept
+    assert f"{np.floor(100 * found.possible) / 100:.2f} can be promised now." in str(found)
+    if found.more is None:
+        assert "More answers do not help" in str(found)
+    else:
+        assert f"{found.more:,} more would do: `weaklab label" in str(found)
+        assert threshold_for(*answers(round(1.1 * (n + found.more)))).kept

@@ -38,6 +38,10 @@ RATE_WEIGHTS = (0.5, 0.15, 0.15, 0.1, 0.1)
 weight is the part of the stake on this alternative."""
 
 
+MOST_ANSWERS = 100_000
+"""Nobody gives more random answers than that."""
+
+
 def clopper_pearson(right: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Return the exact confidence interval of a share; (0, 1) for n = 0. ``right`` may be a fraction, because of ties.
 
@@ -74,6 +78,10 @@ class Threshold:
         was found, those of the first slice that was tested
     lower : lower bound of the precision that follows from ``n`` and ``right``, see :func:`betting_bound`
     n_audit : number of all audit records
+    possible : the precision that these audit labels would promise, where no threshold was found: the highest bound of
+        the three slices that have a risk of their own, which hold together
+    more : how many more audit labels would do if the shares of right ones stay as they are; None where no number up to
+        100,000 does
     """
 
     min_confidence: float
@@ -83,6 +91,8 @@ class Threshold:
     right: int
     lower: float
     n_audit: int
+    possible: float = 0.0
+    more: int | None = None
 
     @property
     def kept(self) -> bool:
@@ -106,10 +116,12 @@ class Threshold:
                 f"{nothing}: that takes {least:,} random answers or more, and there are {self.n_audit:,}; "
                 f"get {least - self.n_audit:,} more with {random_answers(least - self.n_audit)}."
             )
-        return (
-            f"{nothing}: where the committee is surest, {seen}; get more random answers with {random_answers()}, "
-            "or promise less."
-        )
+        now = f"; {_rounded_down(self.possible)} can be promised now" if self.possible >= 0.01 else ""
+        if self.more is None:
+            more = "More answers do not help while no larger share of them agrees"
+        else:
+            more = f"With the same share of right ones, {self.more:,} more would do: {random_answers(self.more)}"
+        return f"{nothing}: where the committee is surest, {seen}. {more}{now}."
 
     __repr__ = __str__
 
@@ -192,11 +204,38 @@ def threshold_for(
         return Threshold(float("inf"), precision, level, 0, 0, 0.0, 0)
     if place is None:
         n, good = int(sizes[0]), int(sizes[0] - bad[0])
-        return Threshold(
-            float("inf"), precision, level, n, good, betting_bound(n, n - good, (1 - level) * own[0]), len(sure)
-        )
+        starts = own > 0
+        risks = (1 - level) * own[starts]
+        bounds = list(map(betting_bound, sizes[starts].tolist(), bad[starts].tolist(), risks.tolist()))
+        more = _more_answers(sizes[starts] / len(sure), bad[starts] / sizes[starts], risks, precision, len(sure))
+        return Threshold(float("inf"), precision, level, n, good, bounds[0], len(sure), max(bounds), more)
     n, good = int(sizes[place]), int(sizes[place] - bad[place])
     return Threshold(float(sure[n - 1]), precision, level, n, good, betting_bound(n, n - good, risk), len(sure))
+
+
+def _more_answers(
+    shares: NDArray[np.float64], wrong: NDArray[np.float64], risks: NDArray[np.float64], precision: float, n: int
+) -> int | None:
+    """Return how many more answers let one of the slices pass, if its share of wrong ones stays; None if none does.
+
+    Parameters
+    ----------
+    shares, wrong, risks : float (slices,), its share of the audit records, its share of wrong answers, and its risk
+    n : number of answers that there are
+    """
+    counts = np.unique(np.geomspace(n + 1, max(MOST_ANSWERS, n + 1), 2000).astype(np.int64))
+    sizes = np.ceil(np.outer(counts, shares))
+    enough = (log_stake(sizes, sizes * wrong, precision) >= -np.log(risks)).any(axis=1)
+    return int(counts[enough.argmax()]) - n if enough.any() else None
+
+
+def _rounded_down(share: float) -> str:
+    """Return a share with two decimals, never more than it is.
+
+    >>> _rounded_down(0.899)
+    '0.89'
+    """
+    return f"{np.floor(100 * share + 1e-9) / 100:.2f}"
 
 
 def _last_kept(stakes: NDArray[np.float64], own: NDArray[np.float64], alpha: float) -> tuple[int | None, float]:
