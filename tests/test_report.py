@@ -1,5 +1,6 @@
 """The report: one HTML file that escapes what records say, and says in words what too few answers tell."""
 
+import io
 import re
 from html.parser import HTMLParser
 
@@ -12,7 +13,7 @@ from weaklab.core.errors import WeaklabError
 from weaklab.evaluation.plots import write_figure
 from weaklab.evaluation.reliability import reliability
 from weaklab.report.html_file import inline_svg
-from weaklab.report.plots import plot_confusion, plot_map, plot_reliability
+from weaklab.report.plots import plot_confusion, plot_history, plot_map, plot_reliability
 
 HOSTILE = '</svg><script>alert(1)</script><img src=x onerror="alert(2)"> $x^2$ -->'
 
@@ -133,3 +134,41 @@ def test_a_plot_alone_is_a_file_and_follows_the_theme_in_a_page(tmp_path):
     assert 'aria-label="what &#34;it&#34; shows"' in svg
     assert "var(--c1)" in svg
     assert not re.search(r"#[0-9a-f]{6}", svg)
+
+
+def test_a_report_tells_of_the_crowd(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "item": i,
+            "worker": HOSTILE if j == 3 else f"w{j}",
+            "label": ["ham", "spam"][i % 2 ^ int(rng.random() < wrong)],
+        }
+        for i in range(60)
+        for j, wrong in enumerate([0.1, 0.1, 0.1, 0.5])
+    ]
+    with weaklab.Project(tmp_path / "p", labels=["ham", "spam"], retrain_every=0) as project:
+        project.add_crowd(rows, quiet=True)
+        for ask in project.ask(12, strategy="random"):
+            project.label(ask, ["ham", "spam"][int(ask.id) % 2])
+        found = report_of(project, tmp_path)[1]
+        said = " ".join(found.texts)
+        assert "The crowd" in found.texts
+        assert "240 labels of 60 items by 4 workers." in said
+        assert "Consensus, measured by your answers: " in said
+        assert "Below the others: </svg><script>" in said
+        assert "script" not in found.names
+        assert "right on manual labels, all of records that were drawn at random" in said
+        project.label(project.ask(1, strategy="margin")[0], "ham")
+        next((tmp_path / "p" / "crowds").glob("*.judgements.parquet")).unlink()
+        again = " ".join(report_of(project, tmp_path)[1].texts)
+        assert "The crowd" in again
+        assert "12 of records that were drawn at random and 1 of others, which may be harder" in again
+
+
+@pytest.mark.parametrize("seconds", [0, 1.5, 4.9, 119, 170, 7100, 170_000, 5_000_000, 60_000_000])
+def test_a_history_of_any_length_has_ticks(seconds):
+    times = pd.to_datetime(["2026-01-31 14:30:00"] * 2, utc=True) + pd.to_timedelta([0, seconds], unit="s")
+    figure = plot_history(pd.DataFrame({"at": times, "annotator": "Ann"}))
+    figure.savefig(io.BytesIO(), format="svg")  # a warning would be an error here
+    assert 1 <= len(figure.axes[0].get_xticks()) <= 6

@@ -12,19 +12,17 @@ from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Folder, Map, NoCode, reads_files
 from weaklab.cli.output import as_csv, print_stderr, print_table
 from weaklab.core.errors import WeaklabError
-from weaklab.core.tables import Table, counted, some_of
+from weaklab.core.tables import Table, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from weaklab.crowd.crowd import Crowd
-    from weaklab.evaluation.audit import Estimate
 
 commands = typer.Typer()
 
 MOST_WORKERS = 20
 """So many workers are shown; --csv prints all."""
-SHOWN_BELOW = 10
 
 
 @commands.command(epilog="Example: `weaklab crowd rte judgements.csv --item item --annotator worker --label label`")
@@ -72,8 +70,8 @@ def crowd(
     you gave.
     """
     from weaklab.core.label_reader import parse_map
-    from weaklab.crowd.standing import below_others, in_order
-    from weaklab.project.quality import heuristic_accuracy
+    from weaklab.crowd.standing import about_below, about_consensus, below_others, in_order
+    from weaklab.project.quality import measured_accuracy
 
     if no_text and text:
         raise WeaklabError("--text names a column and --no-text says that there is none; give one of the two")
@@ -92,11 +90,10 @@ def crowd(
         if csv:
             print(as_csv(workers), end="")
             return
-        measured = heuristic_accuracy(held.workspace, name)
-        below = below_others(workers)
-        notes = [*_order_notes(workers, sort), *_notes(found, known, measured), *_below(workers, below)]
+        notes = [*_order_notes(workers, sort), *about_consensus(found, measured_accuracy(held.workspace, name))]
+        notes += [_judges(len(known)), *about_below(workers)]
         print_table(_workers_table(found, workers, notes))
-        if below:
+        if below := below_others(workers):
             print_stderr(
                 f"to leave out the worst: weaklab crowd {project} --without {shlex.quote(','.join(below[:2]))}"
             )
@@ -126,27 +123,6 @@ def _order_notes(workers: pd.DataFrame, sort: str) -> list[str]:
     return ["Sorted by the upper end of the interval: those who are bad for sure come first."]
 
 
-def _notes(crowd: Crowd, known: dict[str, str], measured: Estimate) -> list[str]:
-    from weaklab.evaluation.audit import LEAST_ANSWERS
-
-    P = crowd.probabilities().max(axis=1)
-    alpha = crowd.agreement(pairs=False).alpha
-    agree = alpha.why if alpha.value is None else f"{alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
-    doubted = f"{counted(int((P < 0.9).sum()), 'item')} with a probability below 90 %"
-    notes = [
-        f"Agreement (Krippendorff's alpha): {agree}.",
-        f"Consensus: by its own account {P.mean():.0%} of its labels are right; {doubted}.",
-    ]
-    if measured.n_audit >= LEAST_ANSWERS:
-        notes.append(f"Consensus, measured by your answers: {measured} are right.")
-    judged = f"{counted(len(known), 'label')} of yours" if known else "no label of yours"
-    return [*notes, f"Workers are judged by each other and {judged}: mistakes that all share do not show."]
-
-
-def _below(workers: pd.DataFrame, below: list[str]) -> list[str]:
-    from weaklab.crowd.standing import mean_accuracy
-
-    if not below:
-        return []
-    limit = f"their intervals end below {mean_accuracy(workers):.0%}, the share of all labels that is right"
-    return [f"Below the others: {some_of(below, SHOWN_BELOW)} ({limit}). The consensus counts them for less already."]
+def _judges(known: int) -> str:
+    judged = f"{counted(known, 'label')} of yours" if known else "no label of yours"
+    return f"Workers are judged by each other and {judged}: mistakes that all share do not show."

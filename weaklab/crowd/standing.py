@@ -1,16 +1,44 @@
-"""Where the workers of a crowd stand: who is below the others, and in which order to show them."""
+"""Where a crowd and its workers stand: sentences about the consensus, who is below the others, and orders to show."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from weaklab.core.errors import WeaklabError
+from weaklab.core.tables import counted, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from weaklab.crowd.crowd import Crowd
+
 SORTS = ("labels", "accuracy")
 """The orders of workers: the most labels first; or the lowest upper end of the interval first."""
+SHOWN_BELOW = 10
+DOUBTED = 0.9
+"""Items whose label is less probable are counted as doubtful."""
+
+
+def about_consensus(crowd: Crowd, measured: str = "") -> list[str]:
+    """Return sentences about a consensus: agreement, what it expects of itself, and what was measured, if anything."""
+    P = crowd.probabilities().max(axis=1)
+    alpha = crowd.agreement(pairs=False).alpha
+    agree = alpha.why if alpha.value is None else f"{alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
+    doubted = f"{counted(int((P < DOUBTED).sum()), 'item')} with a probability below {DOUBTED:.0%}".replace("%", " %")
+    said = [
+        f"Agreement (Krippendorff's alpha): {agree}.",
+        f"Consensus: by its own account {P.mean():.0%} of its labels are right; {doubted}.",
+    ]
+    return [*said, f"Consensus, measured by your answers: {measured} are right."] if measured else said
+
+
+def about_below(quality: pd.DataFrame) -> list[str]:
+    """Return a sentence that names the workers below the others, if there are any."""
+    below = below_others(quality)
+    if not below:
+        return []
+    limit = f"their intervals end below {mean_accuracy(quality):.0%}, the share of all labels that is right"
+    return [f"Below the others: {some_of(below, SHOWN_BELOW)} ({limit}). The consensus counts them for less already."]
 
 
 def mean_accuracy(quality: pd.DataFrame) -> float:

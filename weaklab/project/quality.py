@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weaklab.core.votes import Votes
-    from weaklab.evaluation.audit import Estimate
     from weaklab.evaluation.evaluation import Answers, Evaluation
     from weaklab.evaluation.precision import PrecisionLabels
     from weaklab.evaluation.preview import Preview
@@ -49,12 +48,14 @@ def summary(work: Workspace, /) -> Summary:
     return Summary(facts, state, frame, estimates(state, given_answers(work)))
 
 
-def heuristic_accuracy(work: Workspace, name: str, /) -> Estimate:
-    """Return how right a heuristic is where it votes, from the records drawn at random."""
+def measured_accuracy(work: Workspace, name: str, /) -> str:
+    """Return in words how right a heuristic is where it votes; empty if there are fewer than ten random answers."""
+    from weaklab.evaluation.audit import LEAST_ANSWERS
     from weaklab.evaluation.evaluation import estimates
 
     state = work.opinion.now()
-    return estimates(state, given_answers(work))[state.votes.names.index(name)]
+    found = estimates(state, given_answers(work))[state.votes.names.index(name)]
+    return str(found) if found.n_audit >= LEAST_ANSWERS else ""
 
 
 def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:

@@ -15,12 +15,13 @@ from weaklab.core.errors import ProjectError, WeaklabError
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean, counted
+from weaklab.crowd.standing import about_below, about_consensus, in_order
 from weaklab.evaluation.analysis import conflict_counts
 from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, estimated_from
 from weaklab.evaluation.disagreement import REASONS, reasons
 from weaklab.project.label_errors import label_errors_now
 from weaklab.project.next_steps import opinions_now
-from weaklab.project.quality import given_answers, known_labels, probabilities
+from weaklab.project.quality import given_answers, known_labels, measured_accuracy, probabilities
 from weaklab.report import plots
 from weaklab.scheduling.asks import texts_of
 
@@ -39,6 +40,7 @@ MOST_NAME = 60
 MOST_CLASSES = 12
 """With more labels, the confusion matrix is a list of the most frequent mistakes."""
 LISTED = 15
+MOST_WORKERS = 8
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "snorkel", "matplotlib", "jinja2")
 MORE = f"get more with {random_answers()}"
 
@@ -102,8 +104,8 @@ def contents(project: Project) -> Contents:
         gathered = _Gathered(project)
         sections = [
             _learning(gathered), _balance(gathered), _quality(gathered), _calibration(gathered), _doubt(gathered),
-            _heuristics(gathered), _map(gathered), _people(gathered), _hardest(gathered), _suspicious(gathered),
-            _how(gathered),
+            _heuristics(gathered), _map(gathered), *_crowds(gathered), _people(gathered),
+            _hardest(gathered), _suspicious(gathered), _how(gathered),
         ]  # fmt: skip
         made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         return Contents(gathered.name, made, gathered.tiles(), sections)
@@ -310,14 +312,23 @@ def _heuristics(found: _Gathered) -> Section:
     judged = found.summary[found.summary.n_labels >= LEAST_ANSWERS]
     alt = "; ".join(f"{clean(str(name), 30)} {row.accuracy:.0%}" for name, row in judged.iterrows())
     caption = (
-        "Circles: right on manual labels, which were mostly picked for being hard. Diamonds: estimated for all records "
-        f"on which it votes. 95 % intervals; nothing is drawn from fewer than {LEAST_ANSWERS} answers."
+        f"Circles: right on manual labels, {_drawn(found)}. Diamonds: estimated for all records on "
+        f"which it votes. 95 % intervals; nothing is drawn from fewer than {LEAST_ANSWERS} answers."
     )
     section.drawings = [Drawing(plots.plot_heuristics(found.summary), f"Right on labels: {alt}", caption)]
     section.said = [f"Fault: {found.without_path(fault)}" for fault in found.state.votes.faults[:LISTED]]
     section.said += [f"Not loaded: {found.without_path(message)}" for message in found.project.load_errors[:LISTED]]
     _add_conflicts(found, section)
     return section
+
+
+def _drawn(found: _Gathered) -> str:
+    """Return how the records with manual labels were picked."""
+    judged = found.quality.every.judged
+    others = judged.n_answers - judged.n_audit
+    if others <= 0:
+        return "all of records that were drawn at random"
+    return f"{judged.n_audit:,} of records that were drawn at random and {others:,} of others, which may be harder"
 
 
 def _add_conflicts(found: _Gathered, section: Section) -> None:
@@ -448,6 +459,47 @@ def _suspicious(found: _Gathered) -> Section:
     ]
     section.grids = [Grid("Most suspicious first", ["record", "label", "committee", "reason"], grid)]
     return section
+
+
+def _crowds(found: _Gathered) -> list[Section]:
+    """Return a section about each crowd in the committee, none where there is no crowd."""
+    names = found.project.crowds()
+    return [_crowd(found, name, f"crowd-{number}") for number, name in enumerate(names)]
+
+
+def _crowd(found: _Gathered, name: str, key: str) -> Section:
+    title = "The crowd" if name == "crowd" else f"The crowd {clean(name, MOST_NAME)}"
+    section = Section(key, title, layout="beside")
+    try:
+        crowd = found.project.crowd(name)
+    except WeaklabError as error:  # the file of its labels is gone; what it votes is another file
+        section.said = [found.without_path(error)]
+        return section
+    known = found.project.manual_labels()
+    quality = crowd.quality(y={item: known[item] for item in crowd.items if item in known})
+    section.said = [
+        f"{counted(crowd.n_labels, 'label')} of {counted(len(crowd.items), 'item')} by "
+        f"{counted(len(crowd.workers), 'worker')}.",
+        *about_consensus(crowd, measured_accuracy(found.work, name)),
+        *(clean(each, None) for each in about_below(quality)),
+    ]
+    section.grids = [_workers("Who gave the most labels", in_order(quality))]
+    if len(quality) > MOST_WORKERS:
+        section.grids.append(_workers("The worst, by the upper end of the interval", in_order(quality, "accuracy")))
+    return section
+
+
+def _workers(caption: str, quality: pd.DataFrame) -> Grid:
+    rows = [
+        [
+            clean(str(row.worker), MOST_NAME),
+            f"{row.n_labels:,}",
+            f"{row.accuracy:.0%}",
+            f"{row.low:.0%} to {row.high:.0%}",
+        ]
+        for row in quality.head(MOST_WORKERS).itertuples()
+    ]
+    return Grid(caption, ["worker", "labels", "right", "95 % interval"], rows, [1, 2])
 
 
 def _people(found: _Gathered) -> Section:

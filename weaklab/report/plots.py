@@ -367,7 +367,8 @@ def plot_history(answers: pd.DataFrame) -> Any:
         line = {"arrowstyle": "-", "color": COLOURS[number], "linewidth": 0.8}
         axes.annotate("", (1.015, ends[number]), (last, count), xycoords=("axes fraction", "data"),
                       textcoords="data", annotation_clip=False, arrowprops=line)  # fmt: skip
-    locator = AutoDateLocator(maxticks=5)
+    # between two units that follow each other there is a step for each span only if two ticks are enough
+    locator = AutoDateLocator(minticks=2, maxticks=5)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.set_ylim(0, top)
