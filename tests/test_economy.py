@@ -155,7 +155,9 @@ def test_unknown_values_are_stated_and_few_answers_give_no_estimate():
     held = project(random_share=1.0)
     answer(held, 3)
     found = held.evaluate()
-    assert [row[1] for row in found.table().rows] == ["not known yet"] * (2 + len(held.committee.names))
+    assert [row[1] for row in found.table().rows] == ["not known yet"] * 2
+    told = f"Not known yet: accuracy of {len(held.committee.names)} heuristics ({', '.join(held.committee.names)})"
+    assert told in str(found)
     assert "Not known yet: a figure takes 10 random answers, and there are 3; get 7 more with" in str(found)
     assert "`weaklab label PROJECT --strategy random -n 7` (in Python: project.ask(7, strategy='random'))" in str(found)
     assert "%" not in str(found)

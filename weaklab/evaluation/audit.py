@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.core.errors import WeaklabError
-from weaklab.core.tables import counted
+from weaklab.core.tables import counted, some_of
 from weaklab.evaluation.analysis import wilson_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
 LEAST_ANSWERS = 10
@@ -124,6 +126,27 @@ def estimated_from(n_audit: int, n_answers: int) -> str:
     others = n_answers - n_audit
     rest = f"; the other {others:,} {'was' if others == 1 else 'were'} not drawn at random" if others > 0 else ""
     return f"Estimated from {counted(n_audit, 'random answer')}{rest}."
+
+
+def without_figure(figure: str, n_audit: Mapping[str, int], what: str) -> str:
+    """Return a sentence about the labels or heuristics that have no figure yet.
+
+    Parameters
+    ----------
+    figure, what : which figure, and of what, in the singular
+    n_audit : name -> number of random answers behind it
+
+    >>> without_figure("accuracy", {"has_link": 3, "is_short": 6}, "heuristic")
+    'Not known yet: accuracy of 2 heuristics (has_link, is_short) with 3 to 6 random answers each; a figure takes 10.'
+    """
+    low, high = min(n_audit.values()), max(n_audit.values())
+    answers = counted(high, "random answer") if low == high else f"{low:,} to {counted(high, 'random answer')}"
+    each = " each" if len(n_audit) > 1 else ""
+    narrow = f" and an interval of at most {WIDEST:.0%}" if enough(high) else ""
+    return (
+        f"{NOT_KNOWN.capitalize()}: {figure} of {counted(len(n_audit), what)} ({some_of(list(n_audit))}) with "
+        f"{answers}{each}; a figure takes {LEAST_ANSWERS}{narrow}."
+    )
 
 
 @dataclass(frozen=True, repr=False)

@@ -24,6 +24,7 @@ from weaklab.evaluation.audit import (
     estimate_accuracy,
     estimate_exported,
     estimated_from,
+    without_figure,
 )
 from weaklab.evaluation.forecast import EXTRA, Forecast, Signal, forecast, kappa, stopping_signal
 from weaklab.evaluation.precision import held_out
@@ -73,10 +74,12 @@ class Evaluation:
     def table(self) -> Table:
         """Return the result as a table for display."""
         rows = [[AS_EXPORTED, *_cells(self.accuracy)], [COMMITTEE_ALONE, *_cells(self.committee)]]
-        rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items()]
+        rows += [[name, *_cells(estimate)] for name, estimate in self.heuristics.items() if estimate.known]
+        unknown = {name: estimate.n_audit for name, estimate in self.heuristics.items() if not estimate.known}
         notes = [
             *([MEANING] if self.accuracy.known else []),
             _rests_on(self.accuracy, self.n_labels),
+            *([without_figure("accuracy", unknown, "heuristic")] if unknown else []),
             *(
                 [f"Forecast for the {COMMITTEE_ALONE}: {self.forecast}"]
                 if len(self.forecast.at) or not self.forecast.n_points

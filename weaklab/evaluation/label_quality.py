@@ -12,7 +12,7 @@ import numpy as np
 from weaklab.core.advice import random_answers
 from weaklab.core.labels import ABSTAIN
 from weaklab.core.tables import Table, counted
-from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, Estimate, estimated_from
+from weaklab.evaluation.audit import Estimate, estimated_from, without_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,16 +152,27 @@ class LabelQuality:
         wrong = (cells["truth"] != cells["label"]) & cells["label"].notna() & (cells["records"] >= 0.5)
         return cells[wrong].sort_values("records", ascending=False, kind="stable", ignore_index=True)
 
+    @property
+    def without_figures(self) -> dict[str, int]:
+        """Labels of which precision, recall or F1 is not known yet, with the number of random answers that tell."""
+        return {
+            name: row.recall.n_audit
+            for name, row in self.classes.items()
+            if not all(getattr(row, figure).known for figure in FIGURES)
+        }
+
     def table(self) -> Table:
-        """Return what to show."""
+        """Return what to show; a figure that no label has yet has no column, and notes say why."""
         gold = self.every.gold is not None
+        shown = [name for name in ("records", *FIGURES) if any(getattr(c, name).known for c in self.classes.values())]
         rows = []
         exact = exact_figures(self.every.gold) if self.every.gold is not None else {}
         for code, (name, figures) in enumerate(self.classes.items()):
-            estimates = [getattr(figures, figure).short for figure in FIGURES]
+            estimates = [each.short if each.known else "" for each in (getattr(figures, name) for name in shown)]
             true = [" ".join(_figure(exact[figure][code]) for figure in FIGURES)] if gold else []
-            rows.append([name, figures.labeled, figures.records.short, *estimates, *true])
-        columns = ["label", "records", "share of the class", *FIGURES, *(["by gold"] if gold else [])]
+            rows.append([name, figures.labeled, *estimates, *true])
+        names = ["share of the class" if name == "records" else name for name in shown]
+        columns = ["label", "records", *names, *(["by gold"] if gold else [])]
         title = f"labels as exported: {self.accuracy}"
         return Table(title, columns, rows, [*self._notes(), *self._confused(), *self._slice_lines()])
 
@@ -192,11 +203,9 @@ class LabelQuality:
     def _notes(self) -> list[str]:
         n = self.every.judged.n_audit
         found = [estimated_from(n, self.every.judged.n_answers)]
-        if any(not figure.known for row in self.classes.values() for figure in (row.precision, row.recall)):
-            found.append(
-                f"{NOT_KNOWN}: fewer than {LEAST_ANSWERS} random answers tell, or they leave too much open; "
-                f"get more with {random_answers()}"
-            )
+        if self.without_figures:
+            missing = without_figure("precision, recall or F1", self.without_figures, "label")
+            found.append(f"{missing} Get more with {random_answers()}.")
         if self.every.gold is not None:
             found.append(f"by gold: precision, recall and f1 on the {self.every.gold.sum():,} records with gold labels")
         return found

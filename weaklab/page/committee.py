@@ -9,6 +9,7 @@ import numpy as np
 
 from weaklab.core.labels import ABSTAIN
 from weaklab.evaluation.analysis import conflict_counts
+from weaklab.evaluation.audit import enough
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class PageCommittee:
                 "name": str(name),
                 "learns": name in learning,
                 "wrong": int(n),
+                "enough": enough(int(row.n_labels)),
                 **{column: _plain(value) for column, value in row.items()},
             }
             for (name, row), n in zip(frame.iterrows(), wrong, strict=True)

@@ -17,7 +17,7 @@ from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean, counted
 from weaklab.crowd.standing import about_below, about_consensus, in_order
 from weaklab.evaluation.analysis import conflict_counts
-from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, estimated_from
+from weaklab.evaluation.audit import LEAST_ANSWERS, NOT_KNOWN, estimated_from, without_figure
 from weaklab.evaluation.disagreement import REASONS, reasons
 from weaklab.project.label_errors import label_errors_now
 from weaklab.project.next_steps import opinions_now
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from weaklab.evaluation.audit import Estimate
+    from weaklab.evaluation.class_figures import ClassFigures
     from weaklab.evaluation.label_quality import LabelQuality
     from weaklab.project.project import Project
 
@@ -240,12 +242,17 @@ def _quality(found: _Gathered) -> Section:
     quality = found.quality
     section = Section("quality", "Right and wrong, for each label", layout="beside")
     rows = [
-        [name, f"{each.labeled:,}", each.precision.short, each.recall.short, each.f1.short]
+        [name, f"{each.labeled:,}", *(figure.short if figure.known else "" for figure in _figures(each))]
         for name, each in zip(found.names, quality.classes.values(), strict=True)
+        if any(figure.known for figure in _figures(each))
     ]
     n = quality.every.judged.n_audit
     section.said = [f"{estimated_from(n, quality.every.judged.n_answers)} Manual labels count as right."]
-    section.grids = [Grid("Precision, recall and F1", ["label", "records", "precision", "recall", "F1"], rows, [1])]
+    if quality.without_figures:
+        clear = {clean(name, MOST_NAME): count for name, count in quality.without_figures.items()}
+        section.said.append(without_figure("precision, recall or F1", clear, "label"))
+    columns = ["label", "records", "precision", "recall", "F1"]
+    section.grids = [Grid("Precision, recall and F1", columns, rows, [1])] if rows else []
     cells, by = _cells(found)
     if cells is None:
         section.said.append(f"The confusion matrix is {NOT_KNOWN}: {_too_few(n)}; {MORE}.")
@@ -261,6 +268,10 @@ def _quality(found: _Gathered) -> Section:
     elif pairs:
         section.grids.append(Grid(f"Most frequent mistakes; {by}", ["class", "labeled", "records"], pairs, [2]))
     return section
+
+
+def _figures(each: ClassFigures) -> tuple[Estimate, ...]:
+    return each.precision, each.recall, each.f1
 
 
 def _cells(found: _Gathered) -> tuple[pd.DataFrame | None, str]:

@@ -56,9 +56,10 @@ export function CommitteeView({ work, project, transport, color, open }) {
   </main>`;
 }
 
-/** Accuracy on manual labels with its 95 % interval, on a scale from 0 to 1. */
+/** Accuracy on manual labels with its 95 % interval, on a scale from 0 to 1; few labels are counted, not made a share. */
 function Interval({ row }) {
   if (!row.n_labels) return html`<span class="quiet">no label yet</span>`;
+  if (!row.enough) return html`<span class="number">${Math.round(row.accuracy * row.n_labels)} of ${row.n_labels}</span>`;
   const at = (share) => `${(100 * share).toFixed(1)}%`;
   return html`<span class="interval"><span class="scale" aria-hidden="true">
       <i class="span" style=${{ left: at(row.accuracy_low), width: at(row.accuracy_high - row.accuracy_low) }}></i><i class="point" style=${{ left: at(row.accuracy) }}></i></span>
