@@ -152,6 +152,15 @@ def test_slices_of_numbers_and_dates_are_in_order(values, names, counts):
         assert slices == names
 
 
+@pytest.mark.parametrize(("most", "n"), [(20, 19), (8, 7), (2, 2)])
+def test_slices_are_fewer_where_fewer_can_be_known(most, n):
+    months = pd.Series(pd.date_range("2026-01-15", periods=19, freq="MS").repeat(10))
+    assert len(_by_values(months, most)[0]) == n
+    numbers = pd.Series(range(19))
+    assert len(_by_values(numbers, most)[0]) == (19 if most == 20 else min(most, 4))
+    assert len(_by_values(pd.Series(list("abc")), most)[0]) == 3
+
+
 def test_a_slice_of_nothing_is_refused(project):
     with pytest.raises(ProjectError, match="did you mean 'prize'"):
         project.label_quality("prise")

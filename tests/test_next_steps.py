@@ -44,6 +44,10 @@ def test_each_record_has_the_first_reason_that_holds():
     assert names == [name for name, _, _ in rows] + [""] * 10
     own = opinions_of(Votes(L[1:2], scores={2: P[1:2]}), P[1:2], y[1:2], own=("words", P[1:2]))
     assert groups(own)[0].reason == "nobody votes"
+    for column, reason in ((ABSTAIN, "LF against instance features"), (0, "LF against classifier")):
+        votes = Votes(np.array([[0, column]]), scores={1: np.full((1, 2), 0.5)})
+        own = opinions_of(votes, P[:1], y[:1], own=("instance features", np.array([[0.1, 0.9]])))
+        assert [(group.reason, group.members) for group in groups(own)] == [(reason, ("0", "instance features"))]
 
 
 @pytest.mark.parametrize("k", [2, 77])

@@ -24,9 +24,11 @@ NOBODY = "nobody votes"
 EXPERT = "outvoted expert"
 FUNCTIONS = "LF against LF"
 CLASSIFIER = "LF against classifier"
+OWN = "LF against instance features"
+"""Instead of ``LF against classifier`` where no weak classifier votes: the label model's own classifier differs."""
 CLASSIFIERS = "classifiers differ"
 TIE = "near tie"
-REASONS = (ANNOTATORS, NOBODY, EXPERT, FUNCTIONS, CLASSIFIER, CLASSIFIERS, TIE)
+REASONS = (ANNOTATORS, NOBODY, EXPERT, FUNCTIONS, CLASSIFIER, OWN, CLASSIFIERS, TIE)
 """In the order in which they are given: a record has the first one that holds for it."""
 
 SURE = 0.95
@@ -127,7 +129,10 @@ def reasons(said: Opinions) -> NDArray[np.int8]:
     for reason, holds in (
         (TIE, first - second < NEAR),
         (CLASSIFIERS, ~some & conflicts(learned)),
-        (CLASSIFIER, some & other),
+        (
+            OWN if said.own and not covered(members[:, said.learns[: members.shape[1]]]).any() else CLASSIFIER,
+            some & other,
+        ),
         (FUNCTIONS, conflicts(functions)),
         (EXPERT, outvoted(said) >= 0),
         (NOBODY, ~covered(members) & (first < SURE)),
@@ -184,7 +189,12 @@ def groups(said: Opinions) -> list[Group]:
     found: list[Group] = []
     codes = reasons(said)
     functions, learned = np.flatnonzero(~said.learns).tolist(), np.flatnonzero(said.learns).tolist()
-    sides = {FUNCTIONS: (functions, functions), CLASSIFIER: (functions, learned), CLASSIFIERS: (learned, learned)}
+    sides = {
+        FUNCTIONS: (functions, functions),
+        CLASSIFIER: (functions, learned),
+        OWN: (functions, learned),
+        CLASSIFIERS: (learned, learned),
+    }
     for code, reason in enumerate(REASONS):
         rows = np.flatnonzero(codes == code)
         if not len(rows):

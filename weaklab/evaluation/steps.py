@@ -91,7 +91,7 @@ class Disagreement:
     Attributes
     ----------
     reason : ``annotators differ``, ``nobody votes``, ``outvoted expert``, ``LF against LF``, ``LF against classifier``,
-        ``classifiers differ`` or ``near tie``
+        ``LF against instance features``, ``classifiers differ`` or ``near tie``
     records : number of records
     errors : how many of their labels are expected to be wrong
     members : names of the heuristics or people that differ

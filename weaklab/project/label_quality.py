@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MOST_SLICES = 20
 """At most this many values of a column are slices of their own; the other records are one more."""
+ANSWERS_OF_SLICE, FEWEST_SLICES, PARTS = 15, 2, 4
+"""There are fewer and larger slices, down to the fewest, where there are fewer random answers for each; many numbers
+make at most so many parts."""
 BANDS = (0.0, 0.25, 0.5, 0.75, 0.9)
 """Lower limits of the bands of confidence."""
 CONFIDENCE, EMPTY, OTHERS = "confidence", "(empty)", "(others)"
@@ -42,7 +45,8 @@ def label_quality(work: Workspace, /, by: str | None = None) -> LabelQuality:
     ----------
     by : what to make slices by: the name of a column, of a heuristic (what it votes), or ``"confidence"``.
         Many numbers make quarters, dates the shortest of days, weeks, months, quarters and years of which there are at
-        most 20, and other columns their 20 most frequent values.
+        most 20, and other columns their 20 most frequent values. Slices of columns are fewer and larger, at least two,
+        where there are fewer than 15 random answers for each and no gold labels.
         A record with a manual label is in the band of what the committee says without it.
 
     Raises
@@ -115,7 +119,7 @@ class _ExportedLabels:
             return ["abstains", *(f"votes {label}" for label in self._work.label_names)], found, found[rows]
         columns = next(self._work.corpus.batches()).schema.names
         if by in columns:
-            slices, found = _by_values(self._work.corpus.column(by).to_pandas())
+            slices, found = _by_values(self._work.corpus.column(by).to_pandas(), self._most_slices())
             return slices, found, found[rows]
         if by != CONFIDENCE:
             known = [CONFIDENCE, *names, *columns]
@@ -127,6 +131,13 @@ class _ExportedLabels:
         bands = [f"confidence {low:g} to {high:g}" for low, high in pairwise(bounds)]
         return bands, _bands(self._state.P), _bands(self._held_proba)
 
+    def _most_slices(self) -> int:
+        """Return how many slices can be known: each needs random answers, unless records have gold labels."""
+        if (self._gold != ABSTAIN).any():
+            return MOST_SLICES
+        fits = int(self._answers.at_random.sum()) // ANSWERS_OF_SLICE
+        return min(max(fits, FEWEST_SLICES), MOST_SLICES)
+
 
 def _codes(P: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(is_tied(P), ABSTAIN, row_argmax(P))
@@ -136,7 +147,7 @@ def _bands(P: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.searchsorted(BANDS, confidence(P), side="right") - 1
 
 
-def _by_values(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+def _by_values(values: pd.Series[Any], most: int = MOST_SLICES) -> tuple[list[str], NDArray[np.int64]]:
     """Return the names of slices and the slice of each value: quarters of many numbers, days to years of dates, else
     the most frequent values.
 
@@ -151,13 +162,14 @@ def _by_values(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(values):
-        return _in_order(values) if values.nunique() <= MOST_SLICES else _quarters(values)
+        few = values.nunique() <= max(most, PARTS)
+        return _in_order(values) if few else _quarters(values, min(most, PARTS))
     dates = _dates(values)
     if dates is not None:
-        return _periods(dates)
+        return _periods(dates, most)
     texts = values.astype(object).map(lambda value: EMPTY if _is_empty(value) else clean(str(value), 60))
     counts = texts.value_counts()
-    order = {name: number for number, name in enumerate(counts.index[:MOST_SLICES])}
+    order = {name: number for number, name in enumerate(counts.index[: max(most, PARTS)])}
     numbers = texts.map(lambda name: order.get(name, len(order))).to_numpy(dtype=np.int64)
     return [*order, OTHERS][: int(numbers.max(initial=-1)) + 1], numbers
 
@@ -176,11 +188,11 @@ def _with_empty(names: list[str], numbers: NDArray[np.int64]) -> tuple[list[str]
     return ([*names, EMPTY] if (numbers == len(names)).any() else names), numbers
 
 
-def _quarters(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return slices of about a quarter of the values each, named after the range of their values."""
+def _quarters(values: pd.Series[Any], parts: int = PARTS) -> tuple[list[str], NDArray[np.int64]]:
+    """Return slices of about as many values each, named after the range of their values."""
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     known = numbers[np.isfinite(numbers)]
-    ends = np.unique(np.quantile(known, (0.25, 0.5, 0.75, 1), method="lower"))
+    ends = np.unique(np.quantile(known, np.arange(1, parts + 1) / parts, method="lower"))
     least, *texts = [value_text(limit) for limit in (known.min(), *ends.tolist())]
     first = texts[0] if least == texts[0] else f"{least} to {texts[0]}"
     names = [first, *(f"over {low} to {high}" for low, high in pairwise(texts))]
@@ -207,14 +219,14 @@ def _is_iso(value: Any) -> bool:
     return isinstance(value, str) and ISO_DATE.match(value) is not None
 
 
-def _periods(dates: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+def _periods(dates: pd.Series[Any], most: int) -> tuple[list[str], NDArray[np.int64]]:
     """Return a slice for each day, week, month, quarter or year, the shortest of which there are few enough."""
     for length in ("D", "W", "M", "Q", "Y"):
         found = dates.dt.to_period(length)
-        if found.nunique() <= MOST_SLICES:
+        if found.nunique() <= most:
             names, numbers = _in_order(found)
             return [name.replace("/", " to ") for name in names], numbers
-    return _quarters(dates.dt.year.astype(float))
+    return _quarters(dates.dt.year.astype(float), min(most, PARTS))
 
 
 def _is_empty(value: Any) -> bool:

@@ -69,8 +69,9 @@ def disagreements(work: Workspace, /, most: int = 20) -> Disagreements:
 
     The reasons, of which a record has the first that holds: ``annotators differ`` and nobody settled it; ``nobody
     votes`` and the label is not sure; ``outvoted expert``: a member that is known to be right more often than all that
-    vote for the label votes against it; ``LF against LF``; ``LF against classifier``; ``classifiers differ``; ``near
-    tie`` of the two best labels. Records with a manual label have no reason, except where people differ.
+    vote for the label votes against it; ``LF against LF``; ``LF against classifier``, or
+    ``LF against instance features`` where only that of the label model votes; ``classifiers differ``; ``near tie`` of
+    the two best labels. Records with a manual label have no reason, except where people differ.
 
     Groups are of the members that differ, and of similar texts where nobody votes. A step is to label some of the
     records, to settle them, to accept a repair or a rule, to retire a labeling function, or to write one. The order is
