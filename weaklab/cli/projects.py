@@ -12,7 +12,7 @@ import typer
 
 from weaklab.cli.open_project import open_project, print_load_errors
 from weaklab.cli.options import Annotator, Folder, GoldColumn, LabelColumn, Map, NoCode, reads_files
-from weaklab.cli.output import FAULTS, print_line, print_table
+from weaklab.cli.output import FAULTS, print_line, print_stderr, print_table
 from weaklab.core.errors import WeaklabError
 from weaklab.core.tables import Table, counted, some_of
 
@@ -36,6 +36,10 @@ def init(
         ),
     ] = None,
     label_model: Annotated[str, typer.Option(help="See `weaklab list label-models`.")] = "committee",
+    encoder: Annotated[
+        str,
+        typer.Option(help="Sentence encoder, for what texts mean; see `weaklab list encoders`.", show_default=False),
+    ] = "",
     retrain_every: Annotated[int, typer.Option(help="Retrain after this many labels; 0 for on demand only.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     no_code: NoCode = False,
@@ -57,6 +61,7 @@ def init(
         labeling_functions=folders,
         weak_classifiers=names,
         label_model=label_model,
+        encoder=encoder,
         retrain_every=retrain_every,
         seed=seed,
         run_code=not no_code,
@@ -66,6 +71,7 @@ def init(
             f"crowd {project} FILE where each row is a label that somebody gave"
         )
         if print_load_errors(made):
+            print_stderr(f"the project is there; correct the file, then `weaklab lfs {project}` checks it")
             sys.exit(FAULTS)
 
 

@@ -59,6 +59,21 @@ def find_encoder(name: str) -> Path:
     return found
 
 
+def encoders_here() -> dict[str, str]:
+    """Return name -> what it is, for the sentence encoders on this machine: packages, and downloads of the Hub."""
+    found = {PACKAGED: "installed package"} if _in_package(PACKAGED) else {}
+    try:
+        from huggingface_hub import scan_cache_dir
+        from huggingface_hub.errors import CacheNotFound
+    except ImportError:
+        return found
+    try:
+        downloads = sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
+    except CacheNotFound:
+        return found
+    return found | {name: "download" for name in downloads if _downloaded(name)}
+
+
 def download_encoder(name: str) -> Path:
     """Download a model of the Hugging Face Hub, if it is not here yet, and return its folder.
 
