@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -446,9 +447,9 @@ def test_judgements_become_records_with_the_labels_of_their_consensus(tmp_path):
     file, folder = tmp_path / "judgements.csv", tmp_path / "p"
     pd.DataFrame([*rows, {**rows[0], "answer": None}]).to_csv(file, index=False)
     run("init", folder, "--labels", "ham,spam")
-    hint = "If rows are labels of several people for one record: `weaklab crowd PROJECT FILE`"
-    assert hint in run("import", folder, file, "--text", "text", "--id", "task", code=1).stderr
-    with pytest.warns(UserWarning, match=f"each row became a record. {hint}"):
+    hint = "If rows are labels of several people for one record: `weaklab crowd {} FILE`"
+    assert hint.format(folder) in run("import", folder, file, "--text", "text", "--id", "task", code=1).stderr
+    with pytest.warns(UserWarning, match=f"each row became a record. {hint.format('PROJECT')}"):
         weaklab.Project(tmp_path / "q", labels=["ham", "spam"]).add_records(rows[:8], text="text", quiet=True)
     added = " ".join(run("crowd", folder, file).stdout.split())
     assert "40 new records" in added
@@ -520,6 +521,32 @@ def test_a_crowd_is_added_again_to_a_project_that_was_opened_again(tmp_path):
     assert json.loads(run("status", project, "--json").stdout)["records"] == 40
     file.write_text("item,worker,label\ni0,w0,eggs\n")
     assert f"{file}, column 'label', row 1: 'eggs' is not a label" in run("crowd", project, file, code=1).stderr
+
+
+def test_the_recipe_for_judgements_runs_as_the_page_says(tmp_path, monkeypatch):
+    """Every command of the page, in a folder with a file of judgements, and with answers of the user."""
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "how_to" / "several_people.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sh\n(weaklab init rte.*?)```", page, re.DOTALL)
+    truth = {f"q{i}": ("yes", "no")[i % 2] for i in range(120)}
+    rows = [
+        f"{item},w{j},{('yes', 'no')[(i + ((i + j) % 7 == 0)) % 2]}" for i, item in enumerate(truth) for j in range(5)
+    ]
+    Path("judgements.csv").write_text("\n".join(["item,worker,label", *rows]))
+    said = {}
+    for line in block.splitlines():
+        words = shlex.split(line, comments=True)[1:]
+        answers = "1\n" * 60 if words[0] == "label" else ""
+        said[words[0]] = run(*words, stdin=answers)
+    assert list(said) == ["init", "crowd", "label", "evaluate", "export"]
+    assert "weaklab crowd rte FILE" in said["init"].stdout
+    assert "60 labels given" in said["label"].stdout
+    assert re.search(r"crowd +\d\d\.\d%.*60", said["evaluate"].stdout)
+    assert "wrote 120 rows" in said["export"].stdout
+    assert "Consensus, measured by your answers" in run("crowd", "rte").stdout
+    run("init", "few", "--labels", "yes,no")
+    run("crowd", "few", "judgements.csv")
+    assert "weaklab label few --strategy random" in " ".join(run("evaluate", "few").stdout.split())
 
 
 def test_refusals_of_a_crowd_name_options_that_the_command_has(tmp_path):

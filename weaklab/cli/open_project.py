@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weaklab.cli.output import print_stderr
+from weaklab.cli.output import name_project, print_stderr
 from weaklab.core.errors import FaultWarning
 from weaklab.core.faults import broken_heuristics
 
@@ -27,6 +27,7 @@ def open_project(folder: Path, **options: Any) -> Iterator[Project]:
     from weaklab.project.project import Project
     from weaklab.project.stored_members import NO_CODE
 
+    name_project(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.tables import clean
@@ -17,18 +21,34 @@ OK, MISTAKE, USAGE, FAULTS, INTERRUPTED = 0, 1, 2, 3, 130
 interrupted with Ctrl-C."""
 
 
+_OPENED: ContextVar[Path | None] = ContextVar("opened", default=None)
+_COMMAND = re.compile(r"(\bweaklab [a-z-]+) PROJECT\b")
+
+
+def name_project(folder: Path) -> None:
+    """From now on, commands in messages name this project where they say PROJECT."""
+    _OPENED.set(folder)
+
+
+def with_project(message: str) -> str:
+    """Return a message whose commands name the project that was opened, so that they can be copied."""
+    folder = _OPENED.get()
+    return message if folder is None else _COMMAND.sub(lambda found: f"{found[1]} {shlex.quote(str(folder))}", message)
+
+
 def print_line(message: str) -> None:
     """Print a line to standard output, cleaned of control characters."""
-    print(clean(message, None))
+    print(clean(with_project(message), None))
 
 
 def print_stderr(message: str) -> None:
     """Print a line to standard error, cleaned of control characters."""
-    sys.stderr.write(clean(message, None) + "\n")
+    sys.stderr.write(clean(with_project(message), None) + "\n")
 
 
 def print_table(table: Table) -> None:
     """Print a table that fits the terminal, or 80 columns if its width is not known."""
+    table.notes = [with_project(note) for note in table.notes]
     print(table.fitted())
 
 
