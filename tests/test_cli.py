@@ -521,6 +521,10 @@ def test_a_crowd_is_added_again_to_a_project_that_was_opened_again(tmp_path):
     assert json.loads(run("status", project, "--json").stdout)["records"] == 40
     file.write_text("item,worker,label\ni0,w0,eggs\n")
     assert f"{file}, column 'label', row 1: 'eggs' is not a label" in run("crowd", project, file, code=1).stderr
+    file.write_text("item,worker,label\n")
+    assert f"{file}: holds no row" in run("crowd", project, file, code=1).stderr
+    run("remove", project, *(f"i{i}" for i in range(40)))
+    assert "40 items" in run("crowd", project).stdout
 
 
 def test_the_recipe_for_judgements_runs_as_the_page_says(tmp_path, monkeypatch):

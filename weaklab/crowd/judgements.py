@@ -112,8 +112,10 @@ def read_judgements(
     import pyarrow as pa
 
     first = _first_batch(source_of(data, **options))
-    columns = judgement_columns([] if first is None else first.schema.names, item, worker, label)
     source = source_of(data, **options)
+    if first is None:
+        raise CorpusError(f"{source.name}: holds no row; wanted one for each label, with its item and who gave it")
+    columns = judgement_columns(first.schema.names, item, worker, label)
     source.text_columns, source.label_columns, source.id_column = columns[1:], columns[2:], columns.item
     return pa.Table.from_batches(list(source)), columns, source.name
 

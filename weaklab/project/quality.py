@@ -53,6 +53,8 @@ def measured_accuracy(work: Workspace, name: str, /) -> str:
     from weaklab.evaluation.audit import LEAST_ANSWERS
     from weaklab.evaluation.evaluation import estimates
 
+    if not len(work.rows):
+        return ""
     state = work.opinion.now()
     found = estimates(state, given_answers(work))[state.votes.names.index(name)]
     return str(found) if found.n_audit >= LEAST_ANSWERS else ""
