@@ -313,6 +313,10 @@ def test_types_that_do_not_fit_together_are_refused_with_the_way_out(project):
     with pytest.raises(ProjectError, match=r"'n' holds numbers in the project, and 'x' of record .*columns=\[\.\.\.\]"):
         project.add_records([{"text": "b", "n": "x"}])
     assert project.add_records([{"text": "b", "n": "x"}], columns=[], quiet=True) == 1
+    project.add_records([{"text": "e", "m": "x"}], text="text", quiet=True)
+    with pytest.raises(ProjectError, match="column 'm' holds texts in the project and numbers here; take"):
+        project.add_records([{"id": 5, "text": "f", "m": 1}])
+    project.remove_records(where="m == 'x'")
     project.add_records([{"text": "c", "n": 2**60}], quiet=True)
     with pytest.raises(
         ProjectError, match=r"column 'n' holds int64 in one import and double beside another, which does not hold all"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weaklab.core.tables import clean, some_of
+from weaklab.corpus import Roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,23 @@ class NumberColumns:
 
 
 def no_number(batch: pa.RecordBatch, ids: Sequence[str], there: pa.Schema) -> str:
-    """Name the first text that is to stand in a column of numbers, with its record and what to do; "" for none."""
+    """Say which column holds texts and numbers, with the first value that is no number, its record and what to do.
+
+    It is "" where no column does. ``there`` are the columns of the project.
+    """
+    mine, others = Roles.of(batch.schema), Roles.of(there)
+    besides = {mine.id, others.id, *mine.hidden, *others.hidden}  # these are text in a project, whatever they hold
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name in there.names and _is_text(column.type) and _is_number(there.field(name).type):
+        if name in besides or name not in there.names:
+            continue
+        if _is_number(column.type) and _is_text(there.field(name).type):
+            return clean(
+                f"column {name!r} holds texts in the project and numbers here; take the earlier import back (weaklab "
+                "imports --undo) and read its column as numbers, as its notes say, or leave the column out: "
+                "columns=[...] (--column) names those to keep",
+                None,
+            )
+        if _is_text(column.type) and _is_number(there.field(name).type):
             found = _Counts()
             _count(found, column, ids)
             if found.others or found.commas:
