@@ -45,7 +45,7 @@ def test_any_text_comes_back(name, records, tmp_path):
     )  # fmt: skip
     path = tmp_path / f"out{FORMATS[name].endings[0]}"
     format_of(name).write(labeled, path)
-    found = list(format_of(name).read(path, Hints(labels=labeled.labels)))
+    found = list(format_of(name).read(path, Hints(label_names=labeled.labels)))
     given = [each.gold or next((a.value for a in each.answers if a.kind == "label"), None) for each in found]
     assert [(each.text, label) for each, label in zip(found, given, strict=True)] == [record[:2] for record in records]
     if name != "snorkel":

@@ -98,7 +98,8 @@ def test_axe_finds_nothing(browser, project, scheme):
         page.keyboard.press("Enter")
         page.wait_for_selector(".proposal .matches tbody tr")
         found = {"rules": axe(page, axe_source())}
-        page.click("text=Repairs")
+        page.click("nav button:has-text('Committee')")
+        page.click("button[aria-label='Repair wide']")
         page.wait_for_selector(".proposal .matches tbody tr")
         found["repairs"] = axe(page, axe_source())
     assert {name: problems for name, problems in found.items() if problems} == {}

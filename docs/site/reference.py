@@ -193,7 +193,7 @@ TOPICS = [
         "crowd",
         "Crowds",
         "Labels that several people gave the same records.",
-        ("weaklab.Crowd", "weaklab.crowd.annotator_quality"),
+        ("weaklab.Crowd", *_all("weaklab.crowd", "annotator_quality", "annotators.CrowdVotes")),
     ),
     Topic(
         "rules",
@@ -213,8 +213,8 @@ TOPICS = [
         "What each pluggable part must pass; run them on your own. "
         "How to: :doc:`adding your own parts </docs/extending>`.",
         _all("weaklab.checks", "checks_of", "check_strategy", "check_label_model", "check_features")
-        + _all("weaklab.checks", "check_classifier", "check_heuristic", "check_reader", "check_writer", "KINDS")
-        + _all("weaklab.checks", "planted_votes", "sample_pool", "ODD_TEXTS"),
+        + _all("weaklab.checks", "check_classifier", "check_heuristic", "check_reader", "check_writer", "check_format")
+        + _all("weaklab.checks", "planted_votes", "sample_pool", "ODD_TEXTS", "KINDS"),
     ),
     Topic(
         "errors",

@@ -83,7 +83,7 @@ def _write(form: Format, labeled: Labeled, folder: str) -> Path:
 def _round_trip(form: Format, labeled: Labeled) -> list[Example]:
     with tempfile.TemporaryDirectory() as folder:
         path = _write(form, labeled, folder)
-        return list(form.read(path, Hints(labels=labeled.labels)))
+        return list(form.read(path, Hints(label_names=labeled.labels)))
 
 
 @format_check
@@ -146,7 +146,7 @@ def check_broken_file_is_named(form: Format) -> None:
         else:
             broken.mkdir()
         try:
-            list(form.read(broken, Hints(labels=("ham", "spam"))))
+            list(form.read(broken, Hints(label_names=("ham", "spam"))))
         except WeaklabError as error:
             expect("broken" in str(error), f"expected a message that names {broken.name}, got {str(error)!r}")
         except Exception as error:

@@ -148,10 +148,12 @@ class Tfidf(Features):
         return self
 
     def _forget(self, vectorizer: Any) -> None:
+        vars(self).pop("_state", None)
         self._vectorizer, self._grams, self._seen = vectorizer, None, 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_grams"}
+        made_again = {"_grams", "_vectorizer"} if "_state" in vars(self) else {"_grams"}
+        return {name: value for name, value in vars(self).items() if name not in made_again}
 
 
 @FEATURES.named("characters")

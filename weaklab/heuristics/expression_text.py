@@ -66,7 +66,7 @@ def expression_from_text(text: str, columns: Sequence[str] = ()) -> Expression:
     >>> expression_from_text('col("price in EUR") / rooms > 500')
     col("price in EUR") / col("rooms") > 500
     >>> expression_from_text("`price in EUR` > 500 and note != 'a `b`'")
-    (col("price in EUR") > 500) & (col("note") != 'a `b`')
+    (col("price in EUR") > 500) & (col("note") != "a `b`")
     """
     if len(text) > MAX_LENGTH:
         raise HeuristicError(f"a condition has at most {MAX_LENGTH:,} characters, got {len(text):,}")

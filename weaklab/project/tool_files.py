@@ -168,7 +168,7 @@ class ToolFile:
     def _read(self, example: Example, reader: LabelReader) -> Example:
         """Read the labels of a record; count what people said."""
         found = [each for answer in example.answers if (each := self._known(answer, reader, example.place))]
-        found += _by_elimination(found, self.hints.labels)
+        found += _by_elimination(found, self.hints.label_names)
         for answer in found:
             if answer.word:
                 self.words[answer.word] += 1
@@ -184,9 +184,9 @@ class ToolFile:
         codes = [_code(reader, value, place) for value in values]
         if ABSTAIN in codes:
             return replace(answer, kind=OTHER, value=None)
-        names = [self.hints.labels[code] for code in codes]
-        if answer.kind == NOT and len(self.hints.labels) == 2:
-            [other] = {*self.hints.labels} - {*names}
+        names = [self.hints.label_names[code] for code in codes]
+        if answer.kind == NOT and len(self.hints.label_names) == 2:
+            [other] = {*self.hints.label_names} - {*names}
             return replace(answer, kind=GIVEN, value=other)
         return replace(answer, value=names if answer.kind == SEVERAL else names[0])
 

@@ -106,7 +106,7 @@ def _question(records: Sequence[tuple[str, Mapping[str, Any]]], hints: Hints, pa
         for name, one in (record.get("suggestions") or {}).items():
             if isinstance(one, Mapping) and isinstance(one.get("value"), str):
                 values.setdefault(name, set()).add(one["value"])
-    named = [name for name, found in values.items() if found and found <= set(hints.labels)]
+    named = [name for name, found in values.items() if found and found <= set(hints.label_names)]
     likely = named or [name for name, found in values.items() if found]
     if QUESTION in likely or not likely:
         return QUESTION

@@ -89,7 +89,7 @@ class Hints(NamedTuple):
 
     id: str = "id"
     text: str | None = None
-    labels: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()
     encoding: str = "utf-8"
 
 

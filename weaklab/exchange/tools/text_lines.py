@@ -98,7 +98,7 @@ class TextFolder(OneLine):
             refuse(str(path), "wanted a folder with a .txt file for each label")
         for file in files:
             stem = file.name.removesuffix(".txt")
-            label = None if stem.lower() in UNLABELED_STEMS else _decoded(stem, hints.labels)
+            label = None if stem.lower() in UNLABELED_STEMS else _decoded(stem, hints.label_names)
             for number, line in lines(file, hints.encoding):
                 if line.strip():
                     answers = [] if label is None else [Answer(GIVEN, label, word="labeled")]
@@ -122,7 +122,7 @@ class TextFolder(OneLine):
 def _example(line: str, place: str, hints: Hints) -> Example:
     names = []
     while found := re.match(r"__label__(\S+)(?:\s+|$)", line):
-        names.append(_decoded(found[1], hints.labels))
+        names.append(_decoded(found[1], hints.label_names))
         line = line[found.end() :]
     if len(names) > 1:
         return Example(place, None, line, {}, [Answer("labels", names, word="with several labels")])
