@@ -218,8 +218,9 @@ project.explain(both.ids()[0])
 project.next_steps()
 
 # %% [markdown]
-# It names the bug with file and line. More labels gain more at once, because this committee already distrusts the
-# function. But a repair lasts: the next corpus begins with these functions, and without answers.
+# It begins with the function that fails, with file and line. Labels gain more at once than a repair of `news_words`,
+# because this committee already distrusts it. But a repair lasts: the next corpus begins with these functions, and
+# without answers.
 #
 # ## Repairs
 #

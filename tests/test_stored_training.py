@@ -123,7 +123,42 @@ def add_heuristic(path):
         project.add(weaklab.keywords("spam", ["word3"]))
 
 
+def change_classifier(path):
+    with weaklab.Project(path) as project:
+        project.add(weaklab.WeakClassifier("naive_bayes", features="tfidf", min_probability=0.9))
+
+
+def remove_classifier(path):
+    with weaklab.Project(path) as project:
+        project.remove("naive_bayes")
+
+
+def add_classifier(path):
+    with weaklab.Project(path) as project:
+        project.weak_classifier("logistic_regression", features="characters")
+
+
+def add_classifier_with_features_of_its_own(path):
+    (path / "labeling_functions" / "lengths.py").write_text(
+        "import numpy as np\nimport weaklab\n\nclass Length:\n"
+        "    def transform(self, texts):\n        return np.array([[len(text)] for text in texts])\n\n"
+        'lengths = weaklab.WeakClassifier("logistic_regression", features=Length())\n'
+    )
+
+
+def replace_classifier_in_settings(path):
+    file = path / "weaklab.toml"
+    file.write_text(
+        'weak_classifiers = ["logistic_regression"]\n' + file.read_text().replace("weak_classifiers = []", "")
+    )
+
+
 CHANGES = [
+    change_classifier,
+    remove_classifier,
+    add_classifier,
+    add_classifier_with_features_of_its_own,
+    replace_classifier_in_settings,
     edit_function,
     label_one,
     remove_record,

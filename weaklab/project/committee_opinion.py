@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weaklab.core.files import Kept
+from weaklab.heuristics.look_cache import one_look
 from weaklab.project.at_hand import AtHand
 from weaklab.project.stored_training import may_be_kept, read_opinion, training_key, write_opinion
 
@@ -43,7 +44,7 @@ class CommitteeOpinion:
         work = self._work
         with work.working:
             through = work.look()
-            if self._said is not None and self._fingerprints != list(work.committee.fingerprints().items()):
+            if self._said is not None and self._fingerprints != self._members():
                 self._said = None
             if work.trained is None and self._said is None:
                 self._take_from_file(through)
@@ -75,8 +76,7 @@ class CommitteeOpinion:
         work, state = self._work, self._work.trained
         if state is None or work.journal.read_only or not self._is_of_key(bool(work.snapshot.extra_labels)):
             return
-        heuristics, fingerprints = work.committee.heuristics, work.committee.fingerprints()
-        if work.cache.is_current(fingerprints) and may_be_kept(heuristics, state):
+        if work.cache.is_current(work.committee.fingerprints()) and may_be_kept(work.committee.heuristics, state):
             picked = np.zeros(len(state.y), dtype=bool) if state.votes.picked is None else state.votes.picked
             key = self._key(state.y, picked)
             if key != self._in_file:
@@ -95,7 +95,12 @@ class CommitteeOpinion:
             self._in_file, work.trained_through = key, through
 
     def _say(self, said: Opinion) -> None:
-        self._said, self._fingerprints = said, list(self._work.committee.fingerprints().items())
+        self._said, self._fingerprints = said, self._members()
+
+    def _members(self) -> list[tuple[str, str]]:
+        """Return the name and fingerprint of every member, weak classifiers too, in the order of the committee."""
+        with one_look():
+            return [(member.name, member.fingerprint) for member in self._work.committee.heuristics]
 
     def _is_of_key(self, outside: bool) -> bool:
         """Whether a key says all that a training depends on: not with sentence vectors or labels ``outside`` the
@@ -106,5 +111,4 @@ class CommitteeOpinion:
 
     def _key(self, y: NDArray[np.int64], picked: NDArray[np.bool_]) -> str:
         work = self._work
-        fingerprints = work.committee.fingerprints()
-        return training_key(work.records_key, work.label_names, fingerprints, work.settings, y, picked)
+        return training_key(work.records_key, work.label_names, self._members(), work.settings, y, picked)

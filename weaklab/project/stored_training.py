@@ -40,7 +40,7 @@ OWN = ("weaklab", "sklearn")
 def training_key(
     records: str,
     labels: Sequence[str],
-    fingerprints: Mapping[str, str],
+    members: Sequence[tuple[str, str]],
     settings: Settings,
     y: NDArray[np.int64],
     picked: NDArray[np.bool_],
@@ -51,13 +51,13 @@ def training_key(
     ----------
     records : names the imports and updates, and the records of them that are left
     labels : their names
-    fingerprints : heuristic name -> its fingerprint, in the order of the committee
+    members : the name and the fingerprint of each, in the order of the committee
     settings : of the project
     y : int (n,), manual labels, -1 is unlabeled
     picked : bool (n,), records whose label was asked for because of what the committee said of them
     """
     chosen = {name: value for name, value in asdict(settings).items() if name in SETTINGS}
-    facts = [*_program(), records, list(labels), list(fingerprints.items()), chosen]
+    facts = [*_program(), records, list(labels), list(members), chosen]
     found = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16)
     for array in (y, picked):
         found.update(array.tobytes())
