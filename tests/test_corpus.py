@@ -609,7 +609,7 @@ def test_ten_thousand_empty_records(tmp_path):
 def test_nothing_is_added_when_one_record_is_refused(tmp_path):
     with Project(tmp_path / "p", labels=["ham", "spam"], timeout=None) as project:
         project.add_records([{"text": "a", "n": 1}])
-        with pytest.raises(WeaklabError, match="column 'n' holds int64 in one import and large_string in another"):
+        with pytest.raises(WeaklabError, match=r"'n' holds numbers in the project, and 'x' of record .* is no number"):
             project.add_records([{"text": str(i), "n": "x"} for i in range(5000)])
         assert len(project) == 1
         assert project.add_records([{"text": "b", "n": 2.5}]) == 1
