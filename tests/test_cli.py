@@ -475,7 +475,7 @@ def test_items_that_are_ids_alone_are_labeled_with_the_default_classifier_in_the
     assert "12 labels given" in run("label", project, "-n", 12, "--strategy", "random", stdin="1\n2\n" * 6).stdout
     shown = " ".join(run("lfs", project).stdout.split())
     assert "classifier has no vote: it takes labels of two classes, and text or numbers to learn from" in shown
-    assert "with probabilities, which count in full" in " ".join(run("explain", project, "i3").stdout.split())
+    assert "label model: 1 member with probabilities" in " ".join(run("explain", project, "i3").stdout.split())
 
 
 def test_columns_of_judgements_that_cannot_be_told_are_asked_for(tmp_path):

@@ -386,10 +386,9 @@ class CommitteeModel(LabelModel):
         """Which kind of model was chosen from the votes, and by what evidence."""
         weighed = self._weighed
         if weighed.learned is None:
-            scored = len(self._members)
-            said = [why_functions(len(weighed.sides) - scored, scored)]
+            said = [why_functions(weighed.voting, len(self._members))]
         else:
-            said = [why_people(weighed.sides, weighed.learned)]
+            said = [why_people(weighed.sides, weighed.voting, weighed.learned)]
         if self.n_labels_:
             said.append(
                 f"{counted(self.n_labels_, 'manual label')} then changed these weights "

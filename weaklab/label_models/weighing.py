@@ -45,14 +45,15 @@ MOST_ROUNDS = 100
 @dataclass(frozen=True)
 class Weighed:
     """What votes say without manual labels: what each counts, base (m,), its own share of it (m,), the logarithm of the
-    class balance (k,), how far each is an annotator (m,), and what was learned of annotators, None where every member
-    votes one class.
+    class balance (k,), how far each is an annotator (m,), how many members vote without probabilities, and what was
+    learned of annotators, None where every member votes one class.
     """
 
     base: Floats
     shares: Floats
     log_balance: Floats
     sides: Floats
+    voting: int
     learned: Learned | None = None
 
     @property
@@ -110,17 +111,18 @@ def weigh(pairs: Pairs, votes: Votes, rounds: int, given: Floats | None, k: int)
     voters, m = votes.without_scores, votes.L.shape[1]
     base, shares, sides = _base(pairs, voters, m, k), np.ones(m), np.zeros(m)
     log_balance = np.zeros(k) if given is None else np.log(given)
+    voting = int((pairs.votes.sum(axis=1) > 0).sum())
     if not len(voters) or not pairs.n:
-        return Weighed(base, shares, log_balance, sides)
+        return Weighed(base, shares, log_balance, sides, voting)
     shares[voters], sides[voters] = vote_shares(pairs), two_sided(pairs.votes)
     if not sides.any():
-        return Weighed(base * shares, shares, log_balance, sides)
+        return Weighed(base * shares, shares, log_balance, sides, voting)
     listed, unknown = vote_list(votes, shares, k), np.full(len(votes), ABSTAIN)
     form = "confusion" if (listed.given().sum(axis=1) > 0).sum() > 2 else "majority"
     limits = Limits(form, max_iter=rounds)
     learned = learn(listed, unknown, np.full(k, 1 / k) if given is None else given, sides, base, limits)
     log_balance = LEARNED_BALANCE * np.log(learned.balance) + (1 - LEARNED_BALANCE) * log_balance
-    return Weighed(np.zeros(m), shares, log_balance, sides, learned)
+    return Weighed(np.zeros(m), shares, log_balance, sides, voting, learned)
 
 
 def _base(pairs: Pairs, voters: NDArray[np.intp], m: int, k: int) -> Floats:
@@ -148,7 +150,7 @@ def vote_list(votes: Votes, shares: Floats, k: int) -> VoteList:
 
 def why_functions(n: int, n_scored: int) -> str:
     """Say what was chosen where each of n members votes for one class, and n_scored have probabilities."""
-    scored = f"{counted(n_scored, 'member')} with probabilities, which count in full until labels say how far"
+    scored = f"{counted(n_scored, 'member')} with probabilities"
     if not n:
         return scored
     said = (
@@ -159,7 +161,7 @@ def why_functions(n: int, n_scored: int) -> str:
     return f"{said}; {scored}" if n_scored else said
 
 
-def why_people(sides: Floats, learned: Learned) -> str:
+def why_people(sides: Floats, voting: int, learned: Learned) -> str:
     """Say what was chosen where members vote several classes, and by what evidence."""
     people, found = int((sides >= 0.5).sum()), learned.annotators
     if learned.form == "majority":
@@ -170,7 +172,7 @@ def why_people(sides: Floats, learned: Learned) -> str:
     mistakes = "mistakes do not depend on the class" if found.even > MANY else "mistakes depend on the class"
     shares = [*(f"{share:.3f}" for share in learned.balance[:MOST_SHOWN]), "..."][: len(learned.balance)]
     return (
-        f"{people} of {counted(len(sides), 'member')} vote several classes: {apart} (worth {found.alike:,.0f} votes), "
+        f"{people} of {counted(voting, 'member')} vote several classes: {apart} (worth {found.alike:,.0f} votes), "
         f"{mistakes} (worth {found.even:,.0f} votes), class balance {', '.join(shares)}, "
         f"votes count {learned.temperature:.2f} of what they would if they were independent"
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from weaklab.core.errors import ProjectError, did_you_mean
 from weaklab.core.labels import ABSTAIN
-from weaklab.core.record_lines import value_text
+from weaklab.core.record_lines import EMPTY, value_text
 from weaklab.core.rows import confidence, is_tied, row_argmax
 from weaklab.core.tables import clean
 from weaklab.project.quality import given_answers, gold_codes, known_labels
@@ -30,7 +30,7 @@ ANSWERS_OF_SLICE, FEWEST_SLICES, PARTS = 15, 2, 4
 make at most so many parts."""
 BANDS = (0.0, 0.25, 0.5, 0.75, 0.9)
 """Lower limits of the bands of confidence."""
-CONFIDENCE, EMPTY, OTHERS = "confidence", "(empty)", "(others)"
+CONFIDENCE, OTHERS = "confidence", "(others)"
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[ T])")
 
 

@@ -50,14 +50,14 @@ def summary(work: Workspace, /) -> Summary:
 
 def measured_accuracy(work: Workspace, name: str, /) -> str:
     """Return in words how right a heuristic is where it votes; empty if there are fewer than ten random answers."""
-    from weaklab.evaluation.audit import LEAST_ANSWERS
+    from weaklab.evaluation.audit import enough
     from weaklab.evaluation.evaluation import estimates
 
     if not len(work.rows):
         return ""
     state = work.opinion.now()
     found = estimates(state, given_answers(work))[state.votes.names.index(name)]
-    return str(found) if found.n_audit >= LEAST_ANSWERS else ""
+    return str(found) if enough(found.n_audit, found.n_eff) else ""
 
 
 def evaluate(work: Workspace, /, *, progress: bool = True) -> Evaluation:

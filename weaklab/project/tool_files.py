@@ -247,8 +247,7 @@ class ToolFile:
         ]
         if self.known:
             notes.append(f"{counted(self.known, 'answer')} that the project has already came in no second time")
-        mapped = [f"{note}" for note in self.reader.notes()]
-        receipt.notes[:0] = [*notes, *mapped]
+        receipt.notes[:0] = [*notes, *self.reader.notes()]
         receipt.labels = dict(self.labels)
 
 
