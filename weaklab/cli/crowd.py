@@ -85,7 +85,8 @@ def crowd(
             found = held.crowd(name)
         if without:
             found = held.add_crowd(found.without(_named(without, found)), name=name)
-        known = {each: said for each, said in held.manual_labels().items() if each in set(found.items)}
+        items = set(found.items)
+        known = {each: said for each, said in held.manual_labels().items() if each in items}
         workers = in_order(found.quality(y=known), sort)
         if csv:
             print(as_csv(workers), end="")

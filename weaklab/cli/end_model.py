@@ -34,7 +34,7 @@ def endmodel(
     """Train a classifier on the labels, for use without the committee, and say how good it is.
 
     Beside it stands the same classifier trained on the manual labels alone, and the committee. None is judged on
-    records that it was trained on. Use it with `weaklab.EndModel.load(file).predict(texts), or predict(table)`.
+    records that it was trained on. Use it with `weaklab.EndModel.load(file).predict(texts)`, or with a table.
     """
     from weaklab.training.end_model import check_file
 
